@@ -1,0 +1,55 @@
+"""anymask: promptable segmentation.
+
+    sam = anymask.load("mobile-sam")
+    embedding = sam.encode("photograph.jpg")
+    masks = sam.predict(embedding, anymask.Prompts.point(500, 375))
+    rle = masks.best().to_rle()[0]
+
+Names are imported when first used: ``import anymask`` loads no deep-learning library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anymask.core.embedding import ImageEmbedding as ImageEmbedding
+    from anymask.core.image import read_image as read_image
+    from anymask.core.masks import Masks as Masks
+    from anymask.core.prompts import Prompts as Prompts
+    from anymask.errors import Error as Error
+    from anymask.predict.predictor import Predictor as Predictor
+    from anymask.predict.predictor import load as load
+    from anymask.weights.checkpoint import Checkpoint as Checkpoint
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Checkpoint": "anymask.weights.checkpoint",
+    "Error": "anymask.errors",
+    "ImageEmbedding": "anymask.core.embedding",
+    "Masks": "anymask.core.masks",
+    "Predictor": "anymask.predict.predictor",
+    "Prompts": "anymask.core.prompts",
+    "load": "anymask.predict.predictor",
+    "read_image": "anymask.core.image",
+}
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'anymask' has no attribute {name!r}")
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        from anymask.errors import MissingExtraError
+
+        if error.name in ("torch", "safetensors"):
+            raise MissingExtraError(error.name, "torch") from None
+        raise
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

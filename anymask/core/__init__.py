@@ -1,0 +1,1 @@
+"""Values and arithmetic that need no deep-learning library."""

@@ -1,0 +1,107 @@
+"""Sizes, boxes and the map between an image and the model's square input.
+
+Coordinates are XY pixels; a box is XYXY with its lower right corner outside, sizes are HW.
+
+Shape legend: P prompts, N points, M masks, H W pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from anymask.errors import Error
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ResizeMap:
+    """How an image gets into the model's square: longest side to ``input_px``, padded below right.
+
+    The rounding is that of the official ``ResizeLongestSide``; a side never rounds to nothing.
+    """
+
+    image_hw: tuple[int, int]
+    input_px: int
+
+    def __post_init__(self) -> None:
+        if min(self.image_hw) < 1 or self.input_px < 1:
+            raise Error(f"no map from an image of {self.image_hw} (H, W) to {self.input_px} pixels")
+
+    @property
+    def content_hw(self) -> tuple[int, int]:
+        """Size of the resized image inside the square."""
+        scale = self.input_px / max(self.image_hw)
+        h, w = (max(int(side * scale + 0.5), 1) for side in self.image_hw)
+        return h, w
+
+    def to_input(self, xy: npt.ArrayLike) -> Floats:
+        """(..., 2) pixels of the image to pixels of the model's input."""
+        return (np.asarray(xy, dtype=np.float64) * self._scale_xy()).astype(np.float32)
+
+    def to_image(self, xy: npt.ArrayLike) -> Floats:
+        """(..., 2) pixels of the model's input to pixels of the image."""
+        return (np.asarray(xy, dtype=np.float64) / self._scale_xy()).astype(np.float32)
+
+    def _scale_xy(self) -> npt.NDArray[np.float64]:
+        (h, w), (new_h, new_w) = self.image_hw, self.content_hw
+        return np.array([new_w / w, new_h / h])
+
+
+def mask_boxes(masks: npt.NDArray[np.bool_]) -> Floats:
+    """The tight XYXY box of each (..., H, W) mask: (..., 4); zeros for an empty mask."""
+    columns, rows = np.asarray(masks.any(axis=-2)), np.asarray(masks.any(axis=-1))
+    boxes = np.stack(
+        [_first(columns), _first(rows), _end(columns), _end(rows)], axis=-1, dtype=np.float32
+    )
+    boxes[~rows.any(axis=-1)] = 0
+    return boxes
+
+
+def deepest_point(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """The XY pixel of an (H, W) mask that is furthest from what is outside, or the first such.
+
+    Outside the image counts as outside the mask. This is the paper's "centre" of a mask (§D.1).
+    Raises ``Error`` for an empty mask.
+    """
+    if not mask.any():
+        raise Error("an empty mask has no deepest point")
+    framed = np.pad(mask.astype(np.uint8), 1)
+    distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(distance.argmax()), distance.shape)
+    return float(x), float(y)
+
+
+def xyxy_to_xywh(boxes: npt.ArrayLike) -> Floats:
+    """(..., 4) corner boxes to corner, width, height, as COCO and SA-1B write them."""
+    boxes = np.asarray(boxes, dtype=np.float32)
+    return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
+
+
+def xywh_to_xyxy(boxes: npt.ArrayLike) -> Floats:
+    """(..., 4) boxes of corner, width, height to corner boxes."""
+    boxes = np.asarray(boxes, dtype=np.float32)
+    return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
+
+
+def box_iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
+    """Intersection over union of all pairs of XYXY boxes: (N, 4), (K, 4) to (N, K)."""
+    a, b = np.asarray(a, dtype=np.float32), np.asarray(b, dtype=np.float32)
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=-1)
+    areas = [np.clip(x[:, 2:] - x[:, :2], 0, None).prod(axis=-1) for x in (a, b)]
+    union = areas[0][:, None] + areas[1][None, :] - shared
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
+
+
+def _first(hits: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    return np.asarray(hits.argmax(axis=-1))
+
+
+def _end(hits: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    return np.asarray(hits.shape[-1] - hits[..., ::-1].argmax(axis=-1))

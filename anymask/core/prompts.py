@@ -1,0 +1,256 @@
+"""Prompts: what to segment, said with points, boxes, rough masks or words.
+
+Shape legend: P prompts, N points, h w low-resolution grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from anymask.errors import PromptError
+
+BACKGROUND, OBJECT, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT, PADDING = 0, 1, 2, 3, -1
+MASK_SIDE = 256  # of mask logits: four times the side of the image embedding's grid
+
+
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """P prompts for one image; each is answered by masks of its own.
+
+    points: (P, N, 2) float32, XY pixels of the original image.
+    labels: (P, N) int64; 1 object, 0 background, 2 and 3 a box's upper left and lower right
+        corner, -1 padding, which changes nothing.
+    masks: (P, h, w) float32 low-resolution logits, as an earlier answer gave them, or None.
+    texts: P phrases or None.
+
+    A prompt may lack any of these but not all. Raises ``PromptError`` for anything else.
+    """
+
+    points: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    masks: npt.NDArray[np.float32] | None = None
+    texts: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points", _numbers("points", self.points, "(P, N, 2)", 3))
+        object.__setattr__(self, "labels", _labels(self.labels))
+        if self.points.shape != (*self.labels.shape, 2):
+            raise PromptError(
+                f"points {self.points.shape} and labels {self.labels.shape} do not belong "
+                "together: they must be (P, N, 2) and (P, N)"
+            )
+        if self.masks is not None:
+            object.__setattr__(self, "masks", _numbers("masks", self.masks, "(P, h, w)", 3))
+            _check_masks(self.masks, len(self))
+        if self.texts is not None:
+            object.__setattr__(self, "texts", _texts(self.texts, len(self)))
+        self._check_boxes()
+        self._check_not_empty()
+
+    @classmethod
+    def point(cls, x: float, y: float, label: int = OBJECT) -> Prompts:
+        """One click."""
+        return cls.of_points([[x, y]], [label])
+
+    @classmethod
+    def of_points(cls, xy: npt.ArrayLike, labels: npt.ArrayLike | None = None) -> Prompts:
+        """One prompt of N points (N, 2), or P prompts of N points each (P, N, 2).
+
+        ``labels``, (N,) or (P, N), are 1 for the object where not given.
+        """
+        points = _numbers("points", xy, "(N, 2) or (P, N, 2)", 2, 3)
+        given = np.ones(points.shape[:-1]) if labels is None else labels
+        wanted = _labels(given, points.shape[:-1])
+        return cls(points[None], wanted[None]) if points.ndim == 2 else cls(points, wanted)
+
+    @classmethod
+    def box(cls, x0: float, y0: float, x1: float, y1: float) -> Prompts:
+        """One box, upper left corner first."""
+        return cls.of_boxes([[x0, y0, x1, y1]])
+
+    @classmethod
+    def of_boxes(cls, xyxy: npt.ArrayLike) -> Prompts:
+        """P prompts of one box each: (P, 4)."""
+        boxes = _numbers("boxes", xyxy, "(P, 4)", 2)
+        if boxes.shape[1] != 4:
+            raise PromptError(f"boxes must be (P, 4), not {boxes.shape}")
+        corners = np.tile([BOX_TOP_LEFT, BOX_BOTTOM_RIGHT], (len(boxes), 1))
+        return cls(boxes.reshape(-1, 2, 2), corners)
+
+    @classmethod
+    def of_masks(cls, logits: npt.ArrayLike) -> Prompts:
+        """P prompts of nothing but a rough mask each: low-resolution logits (P, h, w)."""
+        masks = _numbers("masks", logits, "(P, h, w)", 3)
+        empty = np.zeros((len(masks), 0))
+        return cls(np.zeros((*empty.shape, 2), np.float32), empty.astype(np.int64), masks)
+
+    @classmethod
+    def join(cls, several: Sequence[Prompts]) -> Prompts:
+        """The prompts of several, in order, padded to the longest. All or none have masks."""
+        if not several:
+            raise PromptError("there are no prompts to join")
+        if len({(p.masks is None, p.texts is None) for p in several}) > 1:
+            raise PromptError("prompts with and without masks or texts can't be joined")
+        longest = max(p.labels.shape[1] for p in several)
+        padded = [p.padded(longest) for p in several]
+        return cls(
+            np.concatenate([p.points for p in padded]),
+            np.concatenate([p.labels for p in padded]),
+            np.concatenate([p.masks for p in padded if p.masks is not None])
+            if several[0].masks is not None
+            else None,
+            sum((p.texts or () for p in several), ()) if several[0].texts is not None else None,
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: int | slice | npt.NDArray[np.intp]) -> Prompts:
+        """Some of the prompts, by a number, a slice or an array of numbers."""
+        index = np.arange(len(self))[rows].reshape(-1)
+        return Prompts(
+            self.points[index],
+            self.labels[index],
+            None if self.masks is None else self.masks[index],
+            None if self.texts is None else tuple(self.texts[i] for i in index),
+        )
+
+    def with_points(self, xy: npt.ArrayLike, labels: npt.ArrayLike | None = None) -> Prompts:
+        """More points for each prompt: (N, 2) for all alike, or (P, N, 2)."""
+        more = Prompts.of_points(xy, labels)
+        points = np.broadcast_to(more.points, (self._match(more), *more.points.shape[1:]))
+        labels = np.broadcast_to(more.labels, points.shape[:-1])
+        return replace(
+            self,
+            points=np.concatenate([self.points, points], axis=1),
+            labels=np.concatenate([self.labels, labels], axis=1),
+        )
+
+    def with_boxes(self, xyxy: npt.ArrayLike) -> Prompts:
+        """A box for each prompt: (P, 4)."""
+        more = Prompts.of_boxes(xyxy)
+        return self.with_points(more.points, more.labels)
+
+    def with_masks(self, logits: npt.ArrayLike) -> Prompts:
+        """A mask for each prompt: low-resolution logits (P, h, w), or an answer's (P, 1, h, w)."""
+        masks = np.asarray(logits)
+        if masks.ndim == 4 and masks.shape[1] == 1:
+            masks = masks[:, 0]
+        return replace(self, masks=masks)
+
+    def padded(self, length: int) -> Prompts:
+        """The same prompts with room for ``length`` points; padding changes no answer."""
+        missing = length - self.labels.shape[1]
+        if missing < 0:
+            raise PromptError(f"{self.labels.shape[1]} points do not fit in {length}")
+        return replace(
+            self,
+            points=np.pad(self.points, ((0, 0), (0, missing), (0, 0))),
+            labels=np.pad(self.labels, ((0, 0), (0, missing)), constant_values=PADDING),
+        )
+
+    def ambiguous(self) -> npt.NDArray[np.bool_]:
+        """(P,) which prompts may well mean several things: one object point and nothing else.
+
+        The paper answers these with three masks and all others with one (§A, training).
+        """
+        single = ((self.labels == OBJECT).sum(1) == 1) & ((self.labels != PADDING).sum(1) == 1)
+        return np.asarray(single & (self.masks is None) & (self.texts is None))
+
+    def check_inside(self, image_hw: tuple[int, int]) -> None:
+        """Raise ``PromptError`` for a point outside an image of (H, W), or a box that misses it."""
+        height, width = image_hw
+        size = f"the image, which is {width}×{height} (width×height)"
+        low, high = (self.points < 0).any(axis=-1), (self.points > [width, height]).any(axis=-1)
+        bad = (low | high) & np.isin(self.labels, (BACKGROUND, OBJECT))
+        if bad.any():
+            x, y = self.points[bad][0].tolist()
+            raise PromptError(f"the point {x:g},{y:g} lies outside {size}; points are pixels x,y")
+        missed = (high & (self.labels == BOX_TOP_LEFT)) | (low & (self.labels == BOX_BOTTOM_RIGHT))
+        if missed.any():
+            raise PromptError(f"a box lies outside {size}")
+
+    def _match(self, more: Prompts) -> int:
+        if len(more) not in (1, len(self)):
+            raise PromptError(f"{len(self)} prompts can't take points for {len(more)}")
+        return len(self)
+
+    def _check_boxes(self) -> None:
+        firsts, seconds = self.labels == BOX_TOP_LEFT, self.labels == BOX_BOTTOM_RIGHT
+        counts = firsts.sum(1)
+        if (counts > 1).any() or (counts != seconds.sum(1)).any():
+            raise PromptError(
+                "a prompt has at most one box: one corner labelled 2 and one labelled 3; "
+                "give several boxes as several prompts"
+            )
+        upper_left, lower_right = self.points[firsts], self.points[seconds]
+        bad = (upper_left > lower_right).any(axis=1)
+        if bad.any():
+            corners = (*upper_left[bad][0].tolist(), *lower_right[bad][0].tolist())
+            raise PromptError(f"box {corners} must be X0, Y0, X1, Y1 with X0 ≤ X1 and Y0 ≤ Y1")
+
+    def _check_not_empty(self) -> None:
+        if len(self) == 0:
+            raise PromptError("there are no prompts")
+        if self.masks is None and self.texts is None:
+            empty = (self.labels == PADDING).all(axis=1)
+            if empty.any():
+                raise PromptError(
+                    f"prompt {int(empty.argmax())} is empty: give a point, a box, a mask or words"
+                )
+
+
+def _numbers(name: str, values: npt.ArrayLike, shape: str, *ndims: int) -> npt.NDArray[np.float32]:
+    """A read-only float32 copy of finite numbers with as many axes as ``ndims`` allows."""
+    try:
+        with np.errstate(over="ignore"):
+            array = np.array(values, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise PromptError(f"{name} must be numbers of shape {shape}: {error}") from None
+    if array.ndim not in ndims:
+        raise PromptError(f"{name} must have the shape {shape}, not {array.shape}")
+    if shape.endswith("2)") and array.shape[-1] != 2:
+        raise PromptError(f"{name} must be XY pairs of shape {shape}, not {array.shape}")
+    if not np.isfinite(array).all():
+        raise PromptError(f"{name} contain a number that is not finite")
+    array.flags.writeable = False
+    return array
+
+
+def _labels(values: npt.ArrayLike, shape: tuple[int, ...] | None = None) -> npt.NDArray[np.int64]:
+    """A read-only int64 copy of labels -1 to 3, of the shape that the points ask for."""
+    try:
+        given = np.asarray(values)
+        array = given.astype(np.int64)
+        exact = bool((array == given).all())
+    except (TypeError, ValueError, OverflowError) as error:
+        raise PromptError(f"labels must be whole numbers: {error}") from None
+    if shape is not None and array.shape != shape:
+        raise PromptError(f"points need labels of shape {shape}, not {array.shape}")
+    if array.ndim != 2 and shape is None:
+        raise PromptError(f"labels must have the shape (P, N), not {array.shape}")
+    if not exact or not np.isin(array, (-1, 0, 1, 2, 3)).all():
+        raise PromptError(
+            "labels must be 1 (object), 0 (background), 2 and 3 (a box's corners) or -1 (padding)"
+        )
+    array.flags.writeable = False
+    return array
+
+
+def _check_masks(masks: npt.NDArray[np.float32], prompts: int) -> None:
+    if len(masks) != prompts:
+        raise PromptError(f"{prompts} prompts need as many masks, not {len(masks)}")
+    if min(masks.shape[1:]) < 1:
+        raise PromptError(f"masks of shape {masks.shape} have no pixels")
+
+
+def _texts(texts: Sequence[str], prompts: int) -> tuple[str, ...]:
+    if isinstance(texts, str) or not all(isinstance(text, str) and text.strip() for text in texts):
+        raise PromptError("texts must be a sequence of phrases, one for each prompt")
+    if len(texts) != prompts:
+        raise PromptError(f"{prompts} prompts need as many texts, not {len(texts)}")
+    return tuple(texts)

@@ -1,0 +1,69 @@
+"""What can go wrong, as one small tree.
+
+Every error that anymask raises on purpose is an ``Error``. Its message says what was wrong, where,
+and what to do about it; ``except anymask.Error`` catches them all.
+"""
+
+from __future__ import annotations
+
+
+class Error(Exception):
+    """Anything that anymask refuses or fails to do, with a message for a person."""
+
+
+class ImageError(Error):
+    """An image that can't be read, or an array that is no image."""
+
+
+class PromptError(Error):
+    """Prompts of the wrong shape, with bad numbers, or about the wrong image."""
+
+
+class EmbeddingError(Error):
+    """An image embedding that is damaged or came from another model."""
+
+
+class WeightsError(Error):
+    """Weights that can't be found, fetched, read or trusted."""
+
+
+class UnknownWeightsError(WeightsError):
+    """A name that is no registry row, no folder and no file."""
+
+
+class DownloadError(WeightsError):
+    """Every source of a file failed."""
+
+
+class OfflineError(WeightsError):
+    """A file is not in the cache and offline mode forbids to fetch it."""
+
+
+class HashError(WeightsError):
+    """A file's sha256 is not the one the registry states."""
+
+
+class UnsafeFileError(WeightsError):
+    """A checkpoint that would run code when loaded; nothing of it was run."""
+
+
+class CorruptFileError(WeightsError):
+    """A file that ends too early or is not of the format it claims."""
+
+
+class LayoutError(WeightsError):
+    """Weights whose names or shapes belong to no model that anymask knows."""
+
+
+class MissingExtraError(Error):
+    """A part of anymask needs a package that is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"this needs the package {package}, which is not installed; "
+            f"install it with: pip install 'anymask[{extra}]'"
+        )
+
+
+class OutputError(Error):
+    """A result can't be written where it was asked to go."""

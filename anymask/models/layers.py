@@ -1,0 +1,66 @@
+"""Small layers that several parts of the model share.
+
+Shape legend: B images or prompts, C channels, h w grid.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class LayerNorm2d(nn.Module):
+    """Layer normalisation over the channels of a (B, C, h, w) map, as in the neck of ViTDet."""
+
+    def __init__(self, channels: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        # One fused kernel over the last axis: free for channels-last maps, one copy for others.
+        x = F.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, self.eps)
+        return x.permute(0, 3, 1, 2)
+
+
+class MLPBlock(nn.Module):
+    """Two linear layers with a non-linearity between, under the official names."""
+
+    def __init__(self, width: int, hidden: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(width, hidden)
+        self.lin2 = nn.Linear(hidden, width)
+        self.act = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.lin2(self.act(self.lin1(x)))
+        return out
+
+
+class MLP(nn.Module):
+    """A stack of linear layers with ReLU between: the mask decoder's heads."""
+
+    def __init__(self, width_in: int, hidden: int, width_out: int, depth: int) -> None:
+        super().__init__()
+        widths = [width_in, *[hidden] * (depth - 1), width_out]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
+        out: Tensor = self.layers[-1](x)
+        return out
+
+
+def neck(width: int, out_channels: int) -> nn.Sequential:
+    """The encoder's last step to the 256 channels of the embedding (§A, image encoder)."""
+    return nn.Sequential(
+        nn.Conv2d(width, out_channels, kernel_size=1, bias=False),
+        LayerNorm2d(out_channels),
+        nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
+        LayerNorm2d(out_channels),
+    )

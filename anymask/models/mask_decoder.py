@@ -1,0 +1,142 @@
+"""The mask decoder: prompt and image embeddings to masks and their predicted quality (§A).
+
+Shape legend: B images, P prompts, T tokens, M mask tokens, C channels, h w embedding grid,
+L = h·w image positions.
+
+Parameter names are the official ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anymask.models.layers import MLP, LayerNorm2d
+from anymask.models.prompt_encoder import PromptEmbedding
+from anymask.models.two_way import ImagePositions, TwoWayTransformer
+
+
+@dataclass(frozen=True)
+class MaskDecoderConfig:
+    """Size of the mask decoder. The paper's automatic-annotation model has ``depth`` 3 (§B)."""
+
+    depth: int = 2
+    width: int = 256
+    heads: int = 8
+    mlp_hidden: int = 2048
+    mask_tokens: int = 4
+    iou_head_hidden: int = 256
+    iou_head_depth: int = 3
+
+
+class MaskDecoder(nn.Module):
+    """Predicts one mask per mask token and the IoU each will have with the object.
+
+    Token 0 is the mask for prompts that leave no doubt, tokens 1 to 3 are the whole, part and
+    subpart of an ambiguous one.
+    """
+
+    def __init__(self, config: MaskDecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        c = config.width
+        self.transformer = TwoWayTransformer(config.depth, c, config.heads, config.mlp_hidden)
+        self.iou_token = nn.Embedding(1, c)
+        self.mask_tokens = nn.Embedding(config.mask_tokens, c)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose2d(c, c // 4, kernel_size=2, stride=2),
+            LayerNorm2d(c // 4),
+            nn.GELU(),
+            nn.ConvTranspose2d(c // 4, c // 8, kernel_size=2, stride=2),
+            nn.GELU(),
+        )
+        self.output_hypernetworks_mlps = nn.ModuleList(
+            MLP(c, c, c // 8, depth=3) for _ in range(config.mask_tokens)
+        )
+        self.iou_prediction_head = MLP(
+            c, config.iou_head_hidden, config.mask_tokens, config.iou_head_depth
+        )
+
+    def positions(self, image_pe: Tensor) -> ImagePositions:
+        """Project the positions (L, C) of the image side, once for any number of ``forward``."""
+        return self.transformer.positions(image_pe)
+
+    def forward(
+        self,
+        features: Tensor,
+        image_index: Tensor,
+        prompts: PromptEmbedding,
+        positions: ImagePositions,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode P prompts over B images.
+
+        features: (B, C, h, w) image embeddings; image_index: (P,) the image of each prompt.
+        Gives mask logits (P, M, 4h, 4w) and predicted IoUs (P, M).
+        """
+        tokens, image = self.attend(features, image_index, prompts, positions)
+        return self.masks(
+            tokens, image, (features.shape[2], features.shape[3])
+        ), self.predicted_iou(tokens)
+
+    def attend(
+        self,
+        features: Tensor,
+        image_index: Tensor,
+        prompts: PromptEmbedding,
+        positions: ImagePositions,
+    ) -> tuple[Tensor, Tensor]:
+        """Run the transformer: tokens (P, T, C), IoU and mask tokens first, image (P, L, C)."""
+        outputs = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        outputs = outputs.expand(len(image_index), -1, -1)
+        tokens = torch.cat([outputs, prompts.sparse], dim=1)
+        absent = F.pad(prompts.absent, (outputs.shape[1], 0), value=False)
+        if len(prompts.dense) == 1:  # add once per image, not once per prompt
+            image = _flat(features + prompts.dense).index_select(0, image_index)
+        else:
+            image = _flat(features.index_select(0, image_index) + prompts.dense)
+        out: tuple[Tensor, Tensor] = self.transformer(tokens, image, positions, absent)
+        return out
+
+    def predicted_iou(self, tokens: Tensor) -> Tensor:
+        """The IoU of each mask with the object, as the model expects it: (P, M)."""
+        out: Tensor = self.iou_prediction_head(tokens[:, 0])
+        return out
+
+    def masks(self, tokens: Tensor, image: Tensor, hw: tuple[int, int]) -> Tensor:
+        """Mask logits (P, M, 4h, 4w) from decoded tokens and image positions (P, L, C).
+
+        A 2×2 transposed convolution of stride 2 is one matrix product per position, whatever the
+        neighbours. So positions stay where they are until only M numbers are left of each, and
+        the reordering into a picture touches M channels instead of 64.
+        """
+        first, norm, _, second, _ = self.output_upscaling
+        assert isinstance(first, nn.ConvTranspose2d)
+        assert isinstance(norm, LayerNorm2d)
+        assert isinstance(second, nn.ConvTranspose2d)
+        x = _transposed_2x2(image, first)  # P L 4 C/4
+        x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
+        x = F.gelu(_transposed_2x2(x, second)).flatten(1, 3)  # P L·4·4 C/8
+        hyper = [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)]
+        logits = torch.stack(hyper, dim=1) @ x.mT  # P M L·4·4
+        h, w = hw
+        logits = logits.view(*logits.shape[:2], h, w, 2, 2, 2, 2)
+        return logits.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(*logits.shape[:2], 4 * h, 4 * w)
+
+
+def _flat(features: Tensor) -> Tensor:
+    """(B, C, h, w) to (B, L, C)."""
+    return features.flatten(2).mT.contiguous()
+
+
+def _transposed_2x2(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
+    """Apply a 2×2, stride-2 transposed convolution to (..., C) positions: (..., 4, C').
+
+    The four are the new rows and columns (0, 0), (0, 1), (1, 0), (1, 1) of each position.
+    """
+    assert layer.bias is not None
+    weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)  # 4·C' C
+    x = F.linear(x, weight, layer.bias.repeat(4))
+    return torch.unflatten(x, -1, (4, -1))

@@ -1,0 +1,197 @@
+"""The two-way transformer of the mask decoder (§A, lightweight mask decoder).
+
+A handful of tokens (outputs and prompt) meets thousands of image positions. Projecting the image
+side to queries, keys and values would cost far more than the attention itself, so both
+cross-attentions move these products to the token side, which is exact up to rounding:
+
+    (W_q t)·(W_k i) = (W_kᵀ W_q t)·i        softmax(…) (W_v I) = W_v (softmax(…) I)
+
+Positions of the image side are the same for every prompt: their projections are computed once by
+``positions`` and handed to ``forward``.
+
+Shape legend: P prompts, T tokens, L image positions (h·w), C channels, H heads, D head width.
+
+Parameter names are the official ones.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anymask.models.layers import MLPBlock
+
+
+class Projections(nn.Module):
+    """Query, key, value and output projections of an attention of ``inner`` channels."""
+
+    def __init__(self, width: int, inner: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.scale = (inner // heads) ** -0.5
+        self.q_proj = nn.Linear(width, inner)
+        self.k_proj = nn.Linear(width, inner)
+        self.v_proj = nn.Linear(width, inner)
+        self.out_proj = nn.Linear(inner, width)
+
+    def split_heads(self, x: Tensor) -> Tensor:
+        """(P, T, H·D) to (P, H, T, D)."""
+        return torch.unflatten(x, -1, (self.heads, -1)).transpose(1, 2)
+
+    def split_rows(self, x: Tensor) -> Tensor:
+        """(L, H·D) to (H, D, L)."""
+        return torch.unflatten(x.T, 0, (self.heads, -1))
+
+    def head_weights(self, linear: nn.Linear) -> Tensor:
+        """The weight of a projection to heads: (H, D, C)."""
+        return torch.unflatten(linear.weight, 0, (self.heads, -1))
+
+
+class SelfAttention(Projections):
+    """Attention among the tokens."""
+
+    def forward(self, qk: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+        """qk, v: (P, T, C); bias: (P, 1, 1, T), very negative at absent tokens."""
+        q, k = self.split_heads(self.q_proj(qk)), self.split_heads(self.k_proj(qk))
+        mixed = F.scaled_dot_product_attention(
+            q, k, self.split_heads(self.v_proj(v)), attn_mask=bias
+        )
+        out: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return out
+
+
+class TokenToImageAttention(Projections):
+    """Tokens ask, the image answers."""
+
+    def positions(self, image_pe: Tensor) -> Tensor:
+        """What the positions (L, C) and the bias contribute to the keys: (H, D, L)."""
+        return self.split_rows(self.k_proj(image_pe))
+
+    def forward(self, tokens: Tensor, image: Tensor, positions: Tensor) -> Tensor:
+        """tokens: (P, T, C); image: (P, L, C); gives (P, T, C)."""
+        q = self.split_heads(self.q_proj(tokens)) * self.scale  # P H T D
+        q_image = (q @ self.head_weights(self.k_proj)).flatten(1, 2)  # P H·T C
+        scores = torch.baddbmm((q @ positions).flatten(1, 2), q_image, image.mT)  # P H·T L
+        seen = scores.softmax(dim=-1) @ image  # P H·T C
+        seen = torch.unflatten(seen, 1, (self.heads, -1))  # P H T C
+        mixed = (seen @ self.head_weights(self.v_proj).mT).transpose(1, 2).flatten(2)  # P T H·D
+        out: Tensor = self.out_proj(mixed + self.v_proj.bias)
+        return out
+
+
+class ImageToTokenAttention(Projections):
+    """Every image position asks, the tokens answer."""
+
+    def positions(self, image_pe: Tensor) -> Tensor:
+        """What the positions (L, C) and the bias contribute to the queries: (H, D, L)."""
+        return self.split_rows(self.q_proj(image_pe))
+
+    def forward(
+        self, image: Tensor, keys: Tensor, values: Tensor, positions: Tensor, bias: Tensor
+    ) -> Tensor:
+        """image: (P, L, C); keys, values: (P, T, C); bias: (P, 1, 1, T); gives (P, L, C)."""
+        k = self.split_heads(self.k_proj(keys)) * self.scale  # P H T D
+        k_image = (k @ self.head_weights(self.q_proj)).flatten(1, 2)  # P H·T C
+        scores = torch.baddbmm((k @ positions).flatten(1, 2), k_image, image.mT)  # P H·T L
+        scores = torch.unflatten(scores, 1, (self.heads, -1)) + bias.mT
+        weights = scores.softmax(dim=2).flatten(1, 2)  # P H·T L
+        out_weights = torch.unflatten(self.out_proj.weight, 1, (self.heads, -1))
+        out_weights = out_weights.permute(1, 2, 0)  # H D C
+        v_image = (self.split_heads(self.v_proj(values)) @ out_weights).flatten(1, 2)  # P H·T C
+        return weights.mT @ v_image + self.out_proj.bias
+
+
+class LayerPositions(NamedTuple):
+    """The projected positions of one layer, each (H, D, L)."""
+
+    token_to_image: Tensor
+    image_to_token: Tensor
+
+
+class ImagePositions(NamedTuple):
+    """The projected positions of the whole transformer: the same for every prompt."""
+
+    layers: tuple[LayerPositions, ...]
+    final: Tensor
+
+
+class TwoWayAttentionBlock(nn.Module):
+    """Self-attention, tokens to image, MLP, image to tokens; each with residual and norm."""
+
+    def __init__(self, width: int, heads: int, hidden: int, first: bool) -> None:
+        super().__init__()
+        self.first = first
+        inner = width // 2
+        self.self_attn = SelfAttention(width, width, heads)
+        self.norm1 = nn.LayerNorm(width)
+        self.cross_attn_token_to_image = TokenToImageAttention(width, inner, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = MLPBlock(width, hidden, nn.ReLU())
+        self.norm3 = nn.LayerNorm(width)
+        self.cross_attn_image_to_token = ImageToTokenAttention(width, inner, heads)
+        self.norm4 = nn.LayerNorm(width)
+
+    def positions(self, image_pe: Tensor) -> LayerPositions:
+        """Project the image positions (L, C) for ``forward``."""
+        return LayerPositions(
+            self.cross_attn_token_to_image.positions(image_pe),
+            self.cross_attn_image_to_token.positions(image_pe),
+        )
+
+    def forward(
+        self, tokens: Tensor, image: Tensor, prompt: Tensor, positions: LayerPositions, bias: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """tokens, prompt: (P, T, C), what they are now and were at first; image: (P, L, C)."""
+        if self.first:  # tokens still equal the prompt, which is their position: no residual
+            tokens = self.norm1(self.self_attn(tokens, tokens, bias))
+        else:
+            tokens = self.norm1(tokens + self.self_attn(tokens + prompt, tokens, bias))
+        seen = self.cross_attn_token_to_image(tokens + prompt, image, positions.token_to_image)
+        tokens = self.norm2(tokens + seen)
+        tokens = self.norm3(tokens + self.mlp(tokens))
+        told = self.cross_attn_image_to_token(
+            image, tokens + prompt, tokens, positions.image_to_token, bias
+        )
+        return tokens, self.norm4(image + told)
+
+
+class TwoWayTransformer(nn.Module):
+    """``depth`` two-way blocks and a last look of the tokens at the image."""
+
+    def __init__(self, depth: int, width: int, heads: int, hidden: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            TwoWayAttentionBlock(width, heads, hidden, first=i == 0) for i in range(depth)
+        )
+        self.final_attn_token_to_image = TokenToImageAttention(width, width // 2, heads)
+        self.norm_final_attn = nn.LayerNorm(width)
+
+    def positions(self, image_pe: Tensor) -> ImagePositions:
+        """Project the image positions (L, C) for ``forward``: once for any number of prompts."""
+        return ImagePositions(
+            tuple(layer.positions(image_pe) for layer in self._blocks()),
+            self.final_attn_token_to_image.positions(image_pe),
+        )
+
+    def forward(
+        self, prompt: Tensor, image: Tensor, positions: ImagePositions, absent: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Let tokens and image inform each other.
+
+        prompt: (P, T, C); image: (P, L, C); absent: (P, T) bool, tokens nobody may attend to.
+        Gives both, changed.
+        """
+        lowest = torch.finfo(prompt.dtype).min
+        bias = torch.zeros_like(absent, dtype=prompt.dtype).masked_fill(absent, lowest)
+        bias = bias[:, None, None, :]
+        tokens = prompt
+        for layer, layer_positions in zip(self._blocks(), positions.layers):
+            tokens, image = layer(tokens, image, prompt, layer_positions, bias)
+        seen = self.final_attn_token_to_image(tokens + prompt, image, positions.final)
+        return self.norm_final_attn(tokens + seen), image
+
+    def _blocks(self) -> list[TwoWayAttentionBlock]:
+        return [layer for layer in self.layers if isinstance(layer, TwoWayAttentionBlock)]

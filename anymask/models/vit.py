@@ -1,0 +1,171 @@
+"""The plain vision transformer with window attention: SAM's ViT-B, L and H (§A, image encoder).
+
+Shape legend: B images, C channels, h w token grid, H heads, D head width, s window side,
+n windows of one image. Tokens travel as (B, h, w, C).
+
+Parameter names are those of the official ``ImageEncoderViT``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anymask.models.layers import MLPBlock, neck
+from anymask.models.windows import join_windows, split_windows
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """Size of a ViT encoder. The defaults are ViT-B's."""
+
+    width: int = 768
+    depth: int = 12
+    heads: int = 12
+    global_blocks: tuple[int, ...] = (2, 5, 8, 11)
+    image_px: int = 1024
+    patch_px: int = 16
+    window: int = 14
+    mlp_ratio: float = 4.0
+    out_channels: int = 256
+
+    @property
+    def grid(self) -> int:
+        """Side of the token grid."""
+        return self.image_px // self.patch_px
+
+
+VIT_B = ViTConfig()
+VIT_L = ViTConfig(width=1024, depth=24, heads=16, global_blocks=(5, 11, 17, 23))
+VIT_H = ViTConfig(width=1280, depth=32, heads=16, global_blocks=(7, 15, 23, 31))
+
+
+def relative_positions(table: Tensor, side: int) -> Tensor:
+    """Look up (2·side - 1, D) relative positions for all pairs: (side, side, D).
+
+    Entry [i, j] belongs to query i and key j. A table of another length, from a model trained at
+    another resolution, is interpolated linearly first.
+    """
+    if table.shape[0] != 2 * side - 1:
+        stretched = F.interpolate(table.T[None], size=2 * side - 1, mode="linear")
+        table = stretched[0].T
+    steps = torch.arange(side, device=table.device)
+    return table[steps[:, None] - steps[None, :] + side - 1]
+
+
+class Attention(nn.Module):
+    """Self-attention over a square of tokens with decomposed relative positions (ViTDet)."""
+
+    def __init__(self, width: int, heads: int, side: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.side = side
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
+
+    def attend(self, qkv: Tensor, band_rows: int = 0) -> Tensor:
+        """Mix (B·n, s·s, 3C) projected tokens into (B·n, s·s, C), before ``proj``.
+
+        With ``band_rows`` the queries of that many rows at a time: the position bias of a whole
+        64×64 grid would be as large as 16.8 million numbers a head.
+        """
+        b, tokens, _ = qkv.shape
+        q, k, v = qkv.view(b, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        rows = band_rows or self.side
+        bands = []
+        for top in range(0, self.side, rows):
+            band = q[:, :, top * self.side : (top + rows) * self.side]
+            bias = self.position_bias(band, top)
+            bands.append(F.scaled_dot_product_attention(band, k, v, attn_mask=bias))
+        return torch.cat(bands, dim=2).transpose(1, 2).reshape(b, tokens, -1)
+
+    def position_bias(self, q: Tensor, top: int) -> Tensor:
+        """The relative-position term q·(R_h + R_w) of whole rows of queries from row ``top``.
+
+        q: (B, H, rows·s, D); gives (B, H, rows·s, s·s).
+        """
+        s = self.side
+        grid = torch.unflatten(q, 2, (-1, s))  # B H rows s D
+        rel_h = relative_positions(self.rel_pos_h, s)[top : top + grid.shape[2]]
+        rel_w = relative_positions(self.rel_pos_w, s)
+        bias_h = torch.einsum("bhyxd,ykd->bhyxk", grid, rel_h).contiguous()
+        bias_w = torch.einsum("bhyxd,xkd->bhyxk", grid, rel_w).contiguous()
+        return (bias_h[..., :, None] + bias_w[..., None, :]).view(*q.shape[:3], s * s)
+
+
+class Block(nn.Module):
+    """A transformer block: ``attend``, then ``feed``. ``window`` 0 means global attention."""
+
+    def __init__(self, config: ViTConfig, window: int) -> None:
+        super().__init__()
+        width = config.width
+        self.window = window
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.attn = Attention(width, config.heads, window or config.grid)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = MLPBlock(width, int(width * config.mlp_ratio), nn.GELU())
+
+    def attend(self, x: Tensor, band_rows: int = 0) -> Tensor:
+        """Add what attention finds to (B, h, w, C) tokens."""
+        b, h, w, _ = x.shape
+        qkv = self.attn.qkv(self.norm1(x))
+        if self.window:
+            # The official code pads with zeros after the norm: such a token projects to the bias.
+            windows = split_windows(qkv, self.window, fill=self.attn.qkv.bias)
+            mixed = join_windows(self.attn.attend(windows), self.window, (h, w))
+        else:
+            mixed = self.attn.attend(qkv.view(b, h * w, -1), band_rows).view(b, h, w, -1)
+        out: Tensor = x + self.attn.proj(mixed)
+        return out
+
+    def feed(self, x: Tensor) -> Tensor:
+        """Add the MLP's answer to (B, h, w, C) tokens."""
+        out: Tensor = x + self.mlp(self.norm2(x))
+        return out
+
+    def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
+        return self.feed(self.attend(x, band_rows))
+
+
+class PatchEmbed(nn.Module):
+    """Image patches to tokens: (B, 3, H, W) to (B, h, w, C)."""
+
+    def __init__(self, patch_px: int, width: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, width, kernel_size=patch_px, stride=patch_px)
+
+    def forward(self, image: Tensor) -> Tensor:
+        out: Tensor = self.proj(image).permute(0, 2, 3, 1)
+        return out
+
+
+class ViT(nn.Module):
+    """Image encoder: (B, 3, 1024, 1024) normalised pixels to a (B, 256, 64, 64) embedding.
+
+    ``band_rows`` is the one switch between global attention of all queries at once (0) and of a
+    few rows at a time, which saves most of its memory on a CPU and gives the same numbers.
+    """
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.band_rows = 0
+        self.patch_embed = PatchEmbed(config.patch_px, config.width)
+        self.pos_embed = nn.Parameter(torch.zeros(1, config.grid, config.grid, config.width))
+        self.blocks = nn.ModuleList(
+            Block(config, 0 if i in config.global_blocks else config.window)
+            for i in range(config.depth)
+        )
+        self.neck = neck(config.width, config.out_channels)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.patch_embed(image) + self.pos_embed
+        for block in self.blocks:
+            x = block(x, self.band_rows)
+        out: Tensor = self.neck(x.permute(0, 3, 1, 2))
+        return out

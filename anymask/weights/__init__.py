@@ -1,0 +1,1 @@
+"""Where weights come from: named, fetched, proved by their sha256, and brought to one layout."""

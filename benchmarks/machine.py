@@ -1,0 +1,36 @@
+"""What a measurement was made on: a line for every table."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("anymask", "torch", "onnxruntime", "segment-anything", "numpy")
+
+
+def describe(threads: int) -> str:
+    """Processor, threads, Python, packages and commit."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{_processor()}, {threads} threads; Python {platform.python_version()}; {packages}; "
+        f"commit {_commit()}"
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "../anymask")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+changes" if changed else "")

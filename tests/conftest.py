@@ -1,0 +1,87 @@
+"""What many tests share: a tiny model, the default weights, real photographs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from anymask.errors import OfflineError
+from anymask.models.mask_decoder import MaskDecoderConfig
+from anymask.models.sam import Sam, SamConfig
+from anymask.models.vit import ViTConfig
+from anymask.predict.predictor import Predictor, load
+from anymask.weights.checkpoint import Checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = SamConfig(
+    ViTConfig(
+        width=32,
+        depth=2,
+        heads=2,
+        global_blocks=(1,),
+        image_px=128,
+        patch_px=16,
+        window=3,
+        out_channels=64,
+    ),
+    MaskDecoderConfig(width=64, mlp_hidden=64, iou_head_hidden=64),
+)
+
+
+def random_model(config: SamConfig, seed: int = 0) -> Sam:
+    """A model all of whose parameters are random, those that start as zeros and ones included."""
+    generator = torch.Generator().manual_seed(seed)
+    model = Sam(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+        matrix = model.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
+        matrix.copy_(torch.randn(matrix.shape, generator=generator))
+    return model
+
+
+@pytest.fixture
+def tiny_model() -> Sam:
+    """A random SAM small enough to run in milliseconds."""
+    return random_model(TINY)
+
+
+@pytest.fixture
+def tiny_checkpoint(tiny_model: Sam) -> Checkpoint:
+    """The tiny model as a checkpoint."""
+    return Checkpoint("tiny", TINY, tiny_model.state_dict(), "0" * 64, {"source": "a test"})
+
+
+@pytest.fixture
+def tiny_predictor(tiny_checkpoint: Checkpoint) -> Predictor:
+    """The tiny model, ready to answer."""
+    return Predictor(tiny_checkpoint)
+
+
+@pytest.fixture
+def picture() -> npt.NDArray[np.uint8]:
+    """A picture of nothing: 60 rows, 90 columns."""
+    return np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def mobile_sam() -> Predictor:
+    """The default weights, if they are on this machine."""
+    try:
+        return load(offline=True)
+    except OfflineError:
+        pytest.skip("the default weights are not here: anymask weights pull mobile-sam")
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Real images with ground truth, if they are on this machine."""
+    folder = Path(os.environ.get("ANYMASK_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("real images are not here: set ANYMASK_DATA")
+    return folder

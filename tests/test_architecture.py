@@ -1,0 +1,130 @@
+"""The layering of DESIGN: who may import whom, read off the source."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "anymask"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# Arrows go down only: a part imports parts of lower layers, and itself.
+LAYERS = {
+    "errors": 0,
+    "core": 0,
+    "models": 1,
+    "datasets": 1,
+    "weights": 2,
+    "predict": 3,
+    "export": 3,
+    "compat": 4,
+    "training": 4,
+    "evaluation": 4,
+    "engine": 4,
+    "cli": 5,
+}
+STRANGERS = ("training", "evaluation", "engine")  # talk through files only
+DEEP_LEARNING = {"torch", "safetensors", "onnx", "onnxruntime", "transformers"}
+ONE_FILE_EACH = ("ray", "onnxruntime", "sqlalchemy", "transformers", "open_clip", "clip")
+NEVER = {"torchvision", "timm", "open_clip", "lightning", "pytorch_lightning"}
+CORE_MAY = {"numpy", "cv2", "PIL", "pycocotools"}
+LINES_AT_MOST = 420
+VAGUE = {"utils", "helpers", "misc", "base", "common"}
+
+
+def part(path: Path) -> str:
+    """The part of the package that a file belongs to: ``core`` or, for a lone file, its name."""
+    inside = path.relative_to(PACKAGE)
+    return inside.parts[0] if len(inside.parts) > 1 else inside.stem
+
+
+def imports(path: Path) -> Iterator[tuple[str, ast.stmt]]:
+    """Every module that a file imports, wherever in the file, by its full name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} has a relative import"
+            assert node.module is not None
+            if node.module in ("anymask", *(f"anymask.{name}" for name in LAYERS)):
+                yield from ((f"{node.module}.{alias.name}", node) for alias in node.names)
+            else:
+                yield node.module, node
+
+
+def own_imports(path: Path) -> set[str]:
+    """The parts of anymask that a file imports."""
+    names = [name.split(".") for name, _ in imports(path)]
+    return {name[1] for name in names if name[0] == "anymask" and len(name) > 1} & set(LAYERS)
+
+
+def foreign_imports(path: Path) -> set[str]:
+    """The packages, other than anymask and Python's own, that a file imports."""
+    roots = {name.split(".")[0] for name, _ in imports(path)}
+    return roots - set(sys.stdlib_module_names) - {"anymask"}
+
+
+def test_every_part_has_a_layer() -> None:
+    assert {part(path) for path in FILES} - {"__init__"} <= set(LAYERS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_arrows_go_down_only(path: Path) -> None:
+    here = part(path)
+    if here == "__init__":
+        return  # only names, imported when first used
+    for other in own_imports(path) - {here}:
+        assert LAYERS[other] < LAYERS[here] or other == "errors", f"{path} imports {other}"
+
+
+def test_models_import_nothing_of_anymask_but_themselves() -> None:
+    for path in (PACKAGE / "models").glob("*.py"):
+        assert own_imports(path) <= {"models"}, path
+        assert foreign_imports(path) <= {"torch"}, path
+
+
+def test_core_needs_no_deep_learning_library() -> None:
+    for path in (PACKAGE / "core").glob("*.py"):
+        assert foreign_imports(path) <= CORE_MAY, path
+
+
+def test_training_evaluation_and_engine_never_import_each_other() -> None:
+    for path in FILES:
+        if part(path) in STRANGERS:
+            assert not own_imports(path) & set(STRANGERS) - {part(path)}, path
+
+
+def test_heavy_libraries_are_imported_in_one_file_each() -> None:
+    for library in ONE_FILE_EACH:
+        users = [path for path in FILES if library in foreign_imports(path)]
+        assert len(users) <= 1, (library, users)
+
+
+def test_libraries_that_replace_torch_are_not_imported() -> None:
+    for path in FILES:
+        assert not foreign_imports(path) & NEVER, path
+
+
+def test_files_are_short_and_have_names_that_say_something() -> None:
+    for path in FILES:
+        assert len(path.read_text().splitlines()) <= LINES_AT_MOST, path
+        assert path.stem not in VAGUE, path
+
+
+def test_the_command_line_imports_deep_learning_only_inside_functions() -> None:
+    for path in (PACKAGE / "cli").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                root = (getattr(node, "module", None) or node.names[0].name).split(".")[0]
+                assert root not in DEEP_LEARNING, path
+
+
+@pytest.mark.parametrize("code", ["import anymask.cli.main", "import anymask; anymask.Prompts"])
+def test_light_entry_points_load_no_torch(code: str) -> None:
+    check = f"{code}; import sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
