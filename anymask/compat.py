@@ -57,7 +57,8 @@ class ResizeLongestSide:
 
     def apply_coords_torch(self, coords: Tensor, original_size: tuple[int, int]) -> Tensor:
         """Map (..., 2) XY pixels, as a tensor on the same device."""
-        return torch.from_numpy(self.apply_coords(coords.cpu().numpy(), original_size)).to(coords)
+        mapped = self.apply_coords(coords.cpu().numpy(), original_size)
+        return torch.from_numpy(mapped).to(coords.device)
 
     def apply_boxes_torch(self, boxes: Tensor, original_size: tuple[int, int]) -> Tensor:
         """Map (P, 4) XYXY boxes, as a tensor on the same device."""

@@ -6,6 +6,7 @@ Shape legend: C channels, h w embedding grid.
 from __future__ import annotations
 
 import json
+import math
 import struct
 import zlib
 from collections.abc import Mapping
@@ -19,8 +20,9 @@ from anymask.core.geometry import ResizeMap
 from anymask.errors import EmbeddingError
 
 MAGIC = b"ANYMASK\x01"
-HEADER = struct.Struct("<8sI")  # magic, length of the JSON that follows
+HEADER = struct.Struct("<8sII")  # magic, length of the JSON that follows, checksum of the rest
 ALIGNMENT = 8  # so that a browser can view the numbers in place
+LARGEST_SIDE = 1 << 31
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,40 +48,53 @@ class ImageEmbedding:
     def to_bytes(self) -> bytes:
         """Pack as float16 numbers behind a small header (``docs/formats.md``)."""
         arrays = {name: np.ascontiguousarray(a, dtype="<f2") for name, a in self.arrays.items()}
-        body = b"".join(array.tobytes() for array in arrays.values())
         header = {
             "model": self.model,
             "image_hw": list(self.image_hw),
             "input_px": self.input_px,
             "arrays": [{"name": name, "shape": a.shape} for name, a in arrays.items()],
-            "crc32": zlib.crc32(body),
         }
         text = json.dumps(header).encode()
         text += b" " * (-(HEADER.size + len(text)) % ALIGNMENT)
-        return HEADER.pack(MAGIC, len(text)) + text + body
+        rest = text + b"".join(array.tobytes() for array in arrays.values())
+        return HEADER.pack(MAGIC, len(text), zlib.crc32(rest)) + rest
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ImageEmbedding:
         """Unpack ``to_bytes``. Raises ``EmbeddingError`` for anything damaged or foreign."""
         if len(data) < HEADER.size or not data.startswith(MAGIC):
             raise EmbeddingError("these bytes are no image embedding of anymask")
-        _, length = HEADER.unpack_from(data)
-        body = data[HEADER.size + length :]
+        _, length, checksum = HEADER.unpack_from(data)
+        rest = data[HEADER.size :]
+        if zlib.crc32(rest) != checksum:
+            raise EmbeddingError("the image embedding is damaged: its checksum does not match")
         try:
-            header = json.loads(data[HEADER.size : HEADER.size + length])
-            if zlib.crc32(body) != header["crc32"]:
-                raise EmbeddingError("the image embedding is damaged: its checksum does not match")
-            h, w = header["image_hw"]
-            return cls(_arrays(header["arrays"], body), (h, w), header["input_px"], header["model"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise EmbeddingError(f"the image embedding is damaged: {error}") from error
+            header = json.loads(rest[:length])
+            height, width = (_positive(side) for side in header["image_hw"])
+            arrays = _arrays(header["arrays"], rest[length:])
+            input_px, model = _positive(header["input_px"]), header["model"]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise EmbeddingError(f"the image embedding is damaged: {error!r}") from None
+        if not isinstance(model, str):
+            raise EmbeddingError(f"the image embedding is damaged: its model is {model!r}")
+        return cls(arrays, (height, width), input_px, model)
+
+
+def _positive(value: Any) -> int:
+    if type(value) is not int or not 0 < value < LARGEST_SIDE:
+        raise ValueError(f"{value!r} is no size")
+    return value
 
 
 def _arrays(entries: list[dict[str, Any]], body: bytes) -> dict[str, npt.NDArray[np.float32]]:
+    """Cut the numbers behind the header into the arrays that it lists, none left over."""
     arrays, offset = {}, 0
     for entry in entries:
-        count = int(np.prod(entry["shape"]))
+        shape = [_positive(side) for side in entry["shape"]]
+        count = math.prod(shape)
         flat = np.frombuffer(body, "<f2", count, offset)
-        arrays[entry["name"]] = flat.reshape(entry["shape"]).astype(np.float32)
-        offset += 2 * count
+        arrays[str(entry["name"])] = flat.reshape(shape).astype(np.float32)
+        offset += flat.nbytes
+    if offset != len(body):
+        raise ValueError(f"{len(body) - offset} bytes are left over")
     return arrays

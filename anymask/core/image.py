@@ -28,9 +28,10 @@ def read_image(source: ImageSource) -> RGB:
     """Read a path, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
 
     Files and PIL images are turned the way their EXIF orientation says. Greyscale is repeated,
-    palettes are looked up, CMYK is converted, transparency is laid over white, and 16-bit values
-    are scaled from the depth that they use (8, 10, 12, 14 or 16 bits). Arrays are RGB, not BGR.
-    Raises ``ImageError`` for anything else.
+    palettes are looked up, CMYK is converted, transparency is laid over white, and 16-bit grey
+    and arrays are scaled from the depth that they use (8, 10, 12, 14 or 16 bits; Pillow itself
+    keeps the upper 8 of a colour file's 16). Arrays are RGB, not BGR. Raises ``ImageError`` for
+    anything else.
     """
     if isinstance(source, (str, os.PathLike)):
         return _from_file(Path(source))
@@ -49,11 +50,10 @@ def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.bool_]:
     A picture with transparency is a mask of what is not transparent.
     """
     with _opened(Path(path)) as image:
-        values = np.asarray(
-            image.convert("RGBA").getchannel("A")
-            if image.has_transparency_data
-            else Image.fromarray(_from_pil(image, str(path))).convert("L")
-        )
+        if image.has_transparency_data:
+            values = np.asarray(ImageOps.exif_transpose(image).convert("RGBA").getchannel("A"))
+        else:
+            values = np.asarray(Image.fromarray(_from_pil(image, str(path))).convert("L"))
     return np.asarray(values > values.max() / 2)
 
 
@@ -64,28 +64,30 @@ def _from_file(path: Path) -> RGB:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    if not path.exists():
-        raise ImageError(f"there is no file {path}")
-    if path.is_dir():
-        raise ImageError(f"{path} is a folder, not an image")
     try:
+        if path.is_dir():
+            raise ImageError(f"{path} is a folder, not an image")
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; twice that it refuses, and so do we.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 yield image
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(f"there is no file {path}") from None
     except UnidentifiedImageError:
         raise ImageError(f"{path} is not an image of a known format") from None
-    except (OSError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's readers raise many kinds for broken files
         raise ImageError(f"{path} can't be read: {error}") from None
 
 
 def _from_pil(image: Image.Image, name: str) -> RGB:
+    if 0 in image.size:
+        raise ImageError(f"{name} has no pixels")
     try:
         upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):
-            return _from_array(np.asarray(upright))
-        if upright.mode == "F":
+        if upright.mode.startswith("I") or upright.mode == "F":
             return _from_array(np.asarray(upright))
         if upright.has_transparency_data:
             upright = _over_white(upright)
@@ -115,11 +117,14 @@ def _from_array(array: npt.NDArray[np.generic]) -> RGB:
         )
     if 0 in array.shape:
         raise ImageError(f"an image of shape {array.shape} has no pixels")
-    eight_bit = _to_eight_bits(array)
+    eight_bit = _to_eight_bits(array[..., :3] if array.ndim == 3 else array)
     if eight_bit.ndim == 2:
         eight_bit = np.repeat(eight_bit[:, :, None], 3, axis=2)
-    if eight_bit.shape[2] == 4:
-        return _ready(np.asarray(_over_white(Image.fromarray(eight_bit)).convert("RGB")))
+    if (
+        array.ndim == 3 and array.shape[2] == 4
+    ):  # alpha uses its whole range even if colour does not
+        with_alpha = Image.fromarray(np.dstack([eight_bit, _to_eight_bits(array[..., 3])]))
+        return _ready(np.asarray(_over_white(with_alpha).convert("RGB")))
     return _ready(eight_bit)
 
 

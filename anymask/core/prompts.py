@@ -14,6 +14,7 @@ import numpy.typing as npt
 from anymask.errors import PromptError
 
 BACKGROUND, OBJECT, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT, PADDING = 0, 1, 2, 3, -1
+LARGEST_NUMBER = 1e6  # no image is as wide and no logit as large; beyond, a model overflows
 MASK_SIDE = 256  # of mask logits: four times the side of the image embedding's grid
 
 
@@ -95,6 +96,8 @@ class Prompts:
             raise PromptError("there are no prompts to join")
         if len({(p.masks is None, p.texts is None) for p in several}) > 1:
             raise PromptError("prompts with and without masks or texts can't be joined")
+        if len({p.masks.shape[1:] for p in several if p.masks is not None}) > 1:
+            raise PromptError("prompts with masks of different size can't be joined")
         longest = max(p.labels.shape[1] for p in several)
         padded = [p.padded(longest) for p in several]
         return cls(
@@ -137,7 +140,7 @@ class Prompts:
 
     def with_masks(self, logits: npt.ArrayLike) -> Prompts:
         """A mask for each prompt: low-resolution logits (P, h, w), or an answer's (P, 1, h, w)."""
-        masks = np.asarray(logits)
+        masks = _numbers("masks", logits, "(P, h, w) or (P, 1, h, w)", 3, 4)
         if masks.ndim == 4 and masks.shape[1] == 1:
             masks = masks[:, 0]
         return replace(self, masks=masks)
@@ -207,9 +210,12 @@ class Prompts:
 def _numbers(name: str, values: npt.ArrayLike, shape: str, *ndims: int) -> npt.NDArray[np.float32]:
     """A read-only float32 copy of finite numbers with as many axes as ``ndims`` allows."""
     try:
+        given = np.asarray(values)
+        if given.dtype.kind not in "buif":
+            raise TypeError(f"{given.dtype} is no type of number")
         with np.errstate(over="ignore"):
-            array = np.array(values, dtype=np.float32)
-    except (TypeError, ValueError, OverflowError) as error:
+            array = np.array(given, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise PromptError(f"{name} must be numbers of shape {shape}: {error}") from None
     if array.ndim not in ndims:
         raise PromptError(f"{name} must have the shape {shape}, not {array.shape}")
@@ -217,6 +223,8 @@ def _numbers(name: str, values: npt.ArrayLike, shape: str, *ndims: int) -> npt.N
         raise PromptError(f"{name} must be XY pairs of shape {shape}, not {array.shape}")
     if not np.isfinite(array).all():
         raise PromptError(f"{name} contain a number that is not finite")
+    if np.abs(array).max(initial=0) > LARGEST_NUMBER:
+        raise PromptError(f"{name} contain a number beyond ±{LARGEST_NUMBER:g}")
     array.flags.writeable = False
     return array
 
@@ -225,7 +233,8 @@ def _labels(values: npt.ArrayLike, shape: tuple[int, ...] | None = None) -> npt.
     """A read-only int64 copy of labels -1 to 3, of the shape that the points ask for."""
     try:
         given = np.asarray(values)
-        array = given.astype(np.int64)
+        with np.errstate(invalid="ignore"):
+            array = given.astype(np.int64)
         exact = bool((array == given).all())
     except (TypeError, ValueError, OverflowError) as error:
         raise PromptError(f"labels must be whole numbers: {error}") from None
@@ -249,7 +258,9 @@ def _check_masks(masks: npt.NDArray[np.float32], prompts: int) -> None:
 
 
 def _texts(texts: Sequence[str], prompts: int) -> tuple[str, ...]:
-    if isinstance(texts, str) or not all(isinstance(text, str) and text.strip() for text in texts):
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        raise PromptError(f"texts must be a sequence of phrases, not {texts!r}")
+    if not all(isinstance(text, str) and text.strip() for text in texts):
         raise PromptError("texts must be a sequence of phrases, one for each prompt")
     if len(texts) != prompts:
         raise PromptError(f"{prompts} prompts need as many texts, not {len(texts)}")

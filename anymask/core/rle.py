@@ -13,6 +13,9 @@ from pycocotools import mask as coco_mask
 
 from anymask.errors import Error
 
+MOST_LETTERS = 7  # 35 bits
+MOST_PIXELS = (1 << 32) - 1  # what pycocotools can count
+
 
 class RLE(TypedDict):
     """COCO's compressed run-length encoding, column by column; ``counts`` is text, as in JSON."""
@@ -31,11 +34,7 @@ def encode(mask: npt.NDArray[np.bool_]) -> RLE:
 
 def decode(rle: RLE) -> npt.NDArray[np.bool_]:
     """The (H, W) mask of an encoding. Raises ``Error`` for one that does not fill its size."""
-    try:
-        mask = coco_mask.decode(_as_bytes(rle))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Error(f"not a run-length encoding: {error}") from error
-    return np.ascontiguousarray(mask, dtype=bool)
+    return np.ascontiguousarray(coco_mask.decode(_as_bytes(rle)), dtype=bool)
 
 
 def area(rle: RLE) -> int:
@@ -57,4 +56,44 @@ def iou(a: list[RLE], b: list[RLE]) -> npt.NDArray[np.float64]:
 
 
 def _as_bytes(rle: RLE) -> dict[str, Any]:
-    return {"size": rle["size"], "counts": rle["counts"].encode()}
+    """The encoding for pycocotools, proved first: a bad one makes it leave its memory."""
+    try:
+        height, width = rle["size"]
+        counts = rle["counts"].encode("ascii")
+        if not _is_side(height) or not _is_side(width) or height * width > MOST_PIXELS:
+            raise Error(f"not a run-length encoding: its size is {rle['size']!r}")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Error(f"not a run-length encoding: {error!r}") from None
+    runs = _runs(np.frombuffer(counts, np.uint8).astype(np.int64) - 48)
+    if (runs < 0).any() or runs.sum() != height * width:
+        raise Error(f"a run-length encoding of size {height}×{width} does not fill it")
+    return {"size": [height, width], "counts": counts}
+
+
+def _is_side(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _runs(digits: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The lengths of the runs, from COCO's text less 48 a letter (maskApi.c, rleFrString).
+
+    A number is some letters of 5 bits, lowest first, 32 added to all but the last, signed; from
+    the fourth on, a run is the difference to the run before the last one.
+    """
+    if len(digits) == 0:
+        return digits
+    more = digits >= 32
+    if digits.min() < 0 or digits.max() > 63 or more[-1]:
+        raise Error("not a run-length encoding: its counts are no COCO text")
+    last = np.flatnonzero(~more)
+    first = np.concatenate([[0], last[:-1] + 1])
+    lengths = last - first + 1
+    if lengths.max() > MOST_LETTERS:
+        raise Error("not a run-length encoding: it has a run longer than any image")
+    place = np.arange(len(digits)) - np.repeat(first, lengths)
+    values = np.add.reduceat((digits & 31) << (5 * place), first)
+    negative = (digits[last] & 16) > 0
+    values[negative] -= np.int64(1) << (5 * lengths[negative])
+    for start in (1, 2):
+        values[start::2] = np.cumsum(values[start::2])
+    return values

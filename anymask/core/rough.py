@@ -32,8 +32,8 @@ def rough_prompts(
     mask_side: of the model's mask logits.
     Raises ``PromptError`` for an empty mask.
     """
-    if masks.ndim != 3:
-        raise PromptError(f"rough masks must be (P, H, W), not {masks.shape}")
+    if masks.ndim != 3 or len(masks) == 0:
+        raise PromptError(f"rough masks must be (P, H, W), at least one, not {masks.shape}")
     empty = ~masks.any(axis=(1, 2))
     if empty.any():
         raise PromptError(f"rough mask {int(empty.argmax())} is empty")

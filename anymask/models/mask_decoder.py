@@ -8,6 +8,7 @@ Parameter names are the official ones.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from anymask.models.layers import MLP, LayerNorm2d
 from anymask.models.prompt_encoder import PromptEmbedding
-from anymask.models.two_way import ImagePositions, TwoWayTransformer
+from anymask.models.two_way import ImagePositions, SharedImage, TwoWayTransformer
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,15 @@ class MaskDecoder(nn.Module):
 
     Token 0 is the mask for prompts that leave no doubt, tokens 1 to 3 are the whole, part and
     subpart of an ambiguous one.
+
+    ``band_positions`` is the one switch between upscaling all image positions at once (0) and some
+    at a time, which is much faster on a CPU and gives the same numbers.
     """
 
     def __init__(self, config: MaskDecoderConfig) -> None:
         super().__init__()
         self.config = config
+        self.band_positions = 0
         c = config.width
         self.transformer = TwoWayTransformer(config.depth, c, config.heads, config.mlp_hidden)
         self.iou_token = nn.Embedding(1, c)
@@ -76,27 +81,31 @@ class MaskDecoder(nn.Module):
         features: (B, C, h, w) image embeddings; image_index: (P,) the image of each prompt.
         Gives mask logits (P, M, 4h, 4w) and predicted IoUs (P, M).
         """
-        tokens, image = self.attend(features, image_index, prompts, positions)
-        return self.masks(
-            tokens, image, (features.shape[2], features.shape[3])
-        ), self.predicted_iou(tokens)
-
-    def attend(
-        self,
-        features: Tensor,
-        image_index: Tensor,
-        prompts: PromptEmbedding,
-        positions: ImagePositions,
-    ) -> tuple[Tensor, Tensor]:
-        """Run the transformer: tokens (P, T, C), IoU and mask tokens first, image (P, L, C)."""
-        outputs = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
-        outputs = outputs.expand(len(image_index), -1, -1)
-        tokens = torch.cat([outputs, prompts.sparse], dim=1)
-        absent = F.pad(prompts.absent, (outputs.shape[1], 0), value=False)
         if len(prompts.dense) == 1:  # add once per image, not once per prompt
             image = _flat(features + prompts.dense).index_select(0, image_index)
         else:
             image = _flat(features.index_select(0, image_index) + prompts.dense)
+        tokens, image = self.attend(image, prompts, positions)
+        return self.masks(tokens, image), self.predicted_iou(tokens)
+
+    def share(self, features: Tensor, no_mask: Tensor, positions: ImagePositions) -> SharedImage:
+        """Prepare one image (1, C, h, w) for many calls of ``attend`` with prompts without masks.
+
+        no_mask: (1, C, 1, 1), what such prompts add to it.
+        """
+        return self.transformer.share(_flat(features + no_mask), positions)
+
+    def attend(
+        self, image: Tensor | SharedImage, prompts: PromptEmbedding, positions: ImagePositions
+    ) -> tuple[Tensor, Tensor]:
+        """Run the transformer over image positions (P, L, C), or an image that all share.
+
+        Gives tokens (P, T, C), the IoU and mask tokens first, and image positions (P, L, C).
+        """
+        outputs = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        outputs = outputs.expand(len(prompts.sparse), -1, -1)
+        tokens = torch.cat([outputs, prompts.sparse], dim=1)
+        absent = F.pad(prompts.absent, (outputs.shape[1], 0), value=False)
         out: tuple[Tensor, Tensor] = self.transformer(tokens, image, positions, absent)
         return out
 
@@ -105,25 +114,29 @@ class MaskDecoder(nn.Module):
         out: Tensor = self.iou_prediction_head(tokens[:, 0])
         return out
 
-    def masks(self, tokens: Tensor, image: Tensor, hw: tuple[int, int]) -> Tensor:
+    def masks(self, tokens: Tensor, image: Tensor) -> Tensor:
         """Mask logits (P, M, 4h, 4w) from decoded tokens and image positions (P, L, C).
 
         A 2×2 transposed convolution of stride 2 is one matrix product per position, whatever the
         neighbours. So positions stay where they are until only M numbers are left of each, and
         the reordering into a picture touches M channels instead of 64.
         """
+        hyper = torch.stack(
+            [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
+        )
+        length = self.band_positions or image.shape[1]
+        bands = [hyper @ self._upscale(band).mT for band in torch.split(image, length, dim=1)]
+        return _picture(torch.cat(bands, dim=2))
+
+    def _upscale(self, image: Tensor) -> Tensor:
+        """Features of the 4×4 pixels of each position: (P, L, C) to (P, L·16, C/8)."""
         first, norm, _, second, _ = self.output_upscaling
         assert isinstance(first, nn.ConvTranspose2d)
         assert isinstance(norm, LayerNorm2d)
         assert isinstance(second, nn.ConvTranspose2d)
         x = _transposed_2x2(image, first)  # P L 4 C/4
         x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
-        x = F.gelu(_transposed_2x2(x, second)).flatten(1, 3)  # P L·4·4 C/8
-        hyper = [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)]
-        logits = torch.stack(hyper, dim=1) @ x.mT  # P M L·4·4
-        h, w = hw
-        logits = logits.view(*logits.shape[:2], h, w, 2, 2, 2, 2)
-        return logits.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(*logits.shape[:2], 4 * h, 4 * w)
+        return F.gelu(_transposed_2x2(x, second)).flatten(1, 3)
 
 
 def _flat(features: Tensor) -> Tensor:
@@ -140,3 +153,11 @@ def _transposed_2x2(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)  # 4·C' C
     x = F.linear(x, weight, layer.bias.repeat(4))
     return torch.unflatten(x, -1, (4, -1))
+
+
+def _picture(logits: Tensor) -> Tensor:
+    """(P, M, h·w·2·2·2·2) logits, position by position, to (P, M, 4h, 4w)."""
+    p, m, count = logits.shape
+    side = math.isqrt(count // 16)
+    x = logits.view(p, m, side, side, 2, 2, 2, 2)
+    return x.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(p, m, 4 * side, 4 * side)

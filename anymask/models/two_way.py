@@ -7,7 +7,8 @@ cross-attentions move these products to the token side, which is exact up to rou
     (W_q t)·(W_k i) = (W_kᵀ W_q t)·i        softmax(…) (W_v I) = W_v (softmax(…) I)
 
 Positions of the image side are the same for every prompt: their projections are computed once by
-``positions`` and handed to ``forward``.
+``positions`` and handed to ``forward``. Prompts without masks that are about one image even share
+the whole image side of the first layer: ``share`` computes that once.
 
 Shape legend: P prompts, T tokens, L image positions (h·w), C channels, H heads, D head width.
 
@@ -50,6 +51,13 @@ class Projections(nn.Module):
         return torch.unflatten(linear.weight, 0, (self.heads, -1))
 
 
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """(P, H, T, K) times (H, K, N): (P, H, T, N), without a copy of ``b`` for each prompt."""
+    p, h, t, _ = a.shape
+    product = a.transpose(0, 1).reshape(h, p * t, -1) @ b
+    return product.view(h, p, t, -1).transpose(0, 1)
+
+
 class SelfAttention(Projections):
     """Attention among the tokens."""
 
@@ -73,11 +81,24 @@ class TokenToImageAttention(Projections):
     def forward(self, tokens: Tensor, image: Tensor, positions: Tensor) -> Tensor:
         """tokens: (P, T, C); image: (P, L, C); gives (P, T, C)."""
         q = self.split_heads(self.q_proj(tokens)) * self.scale  # P H T D
-        q_image = (q @ self.head_weights(self.k_proj)).flatten(1, 2)  # P H·T C
-        scores = torch.baddbmm((q @ positions).flatten(1, 2), q_image, image.mT)  # P H·T L
-        seen = scores.softmax(dim=-1) @ image  # P H·T C
+        q_image = dot(q, self.head_weights(self.k_proj)).flatten(1, 2)  # P H·T C
+        scores = torch.unflatten(q_image @ image.mT, 1, (self.heads, -1))  # P H T L
+        weights = (scores + dot(q, positions)).softmax(dim=-1)
+        seen = weights.flatten(1, 2) @ image  # P H·T C
         seen = torch.unflatten(seen, 1, (self.heads, -1))  # P H T C
-        mixed = (seen @ self.head_weights(self.v_proj).mT).transpose(1, 2).flatten(2)  # P T H·D
+        mixed = dot(seen, self.head_weights(self.v_proj).mT).transpose(1, 2).flatten(2)  # P T H·D
+        out: Tensor = self.out_proj(mixed + self.v_proj.bias)
+        return out
+
+    def share(self, image: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys (H, D, L) and values (H, L, D) of one image (L, C), for ``forward_shared``."""
+        keys = self.head_weights(self.k_proj) @ image.T + positions
+        return keys, image @ self.head_weights(self.v_proj).mT
+
+    def forward_shared(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """``forward`` where all prompts see the image that ``share`` was given."""
+        q = self.split_heads(self.q_proj(tokens)) * self.scale  # P H T D
+        mixed = dot(dot(q, keys).softmax(dim=-1), values).transpose(1, 2).flatten(2)  # P T H·D
         out: Tensor = self.out_proj(mixed + self.v_proj.bias)
         return out
 
@@ -94,13 +115,25 @@ class ImageToTokenAttention(Projections):
     ) -> Tensor:
         """image: (P, L, C); keys, values: (P, T, C); bias: (P, 1, 1, T); gives (P, L, C)."""
         k = self.split_heads(self.k_proj(keys)) * self.scale  # P H T D
-        k_image = (k @ self.head_weights(self.q_proj)).flatten(1, 2)  # P H·T C
-        scores = torch.baddbmm((k @ positions).flatten(1, 2), k_image, image.mT)  # P H·T L
-        scores = torch.unflatten(scores, 1, (self.heads, -1)) + bias.mT
-        weights = scores.softmax(dim=2).flatten(1, 2)  # P H·T L
+        k_image = dot(k, self.head_weights(self.q_proj)).flatten(1, 2)  # P H·T C
+        scores = torch.unflatten(k_image @ image.mT, 1, (self.heads, -1))  # P H T L
+        return self._answer(scores + dot(k, positions), values, bias)
+
+    def share(self, image: Tensor, positions: Tensor) -> Tensor:
+        """Queries (H, D, L) of one image (L, C), for ``forward_shared``."""
+        return self.head_weights(self.q_proj) @ image.T + positions
+
+    def forward_shared(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+        """``forward`` where all prompts are asked by the image that ``share`` was given."""
+        k = self.split_heads(self.k_proj(keys)) * self.scale  # P H T D
+        return self._answer(dot(k, queries), values, bias)
+
+    def _answer(self, scores: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+        """What the tokens answer by (P, H, T, L) scores: (P, L, C)."""
+        weights = (scores + bias.mT).softmax(dim=2).flatten(1, 2)  # P H·T L
         out_weights = torch.unflatten(self.out_proj.weight, 1, (self.heads, -1))
         out_weights = out_weights.permute(1, 2, 0)  # H D C
-        v_image = (self.split_heads(self.v_proj(values)) @ out_weights).flatten(1, 2)  # P H·T C
+        v_image = dot(self.split_heads(self.v_proj(values)), out_weights).flatten(1, 2)  # P H·T C
         return weights.mT @ v_image + self.out_proj.bias
 
 
@@ -116,6 +149,15 @@ class ImagePositions(NamedTuple):
 
     layers: tuple[LayerPositions, ...]
     final: Tensor
+
+
+class SharedImage(NamedTuple):
+    """An image (1, L, C) that prompts without masks share, as the first layer needs it."""
+
+    image: Tensor
+    keys: Tensor
+    values: Tensor
+    queries: Tensor
 
 
 class TwoWayAttentionBlock(nn.Module):
@@ -141,21 +183,45 @@ class TwoWayAttentionBlock(nn.Module):
             self.cross_attn_image_to_token.positions(image_pe),
         )
 
+    def share(self, image: Tensor, positions: LayerPositions) -> SharedImage:
+        """Compute once what ``forward`` would of an image (1, L, C) for every prompt."""
+        keys, values = self.cross_attn_token_to_image.share(image[0], positions.token_to_image)
+        queries = self.cross_attn_image_to_token.share(image[0], positions.image_to_token)
+        return SharedImage(image, keys, values, queries)
+
     def forward(
-        self, tokens: Tensor, image: Tensor, prompt: Tensor, positions: LayerPositions, bias: Tensor
+        self,
+        tokens: Tensor,
+        image: Tensor | SharedImage,
+        prompt: Tensor,
+        positions: LayerPositions,
+        bias: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """tokens, prompt: (P, T, C), what they are now and were at first; image: (P, L, C)."""
-        if self.first:  # tokens still equal the prompt, which is their position: no residual
-            tokens = self.norm1(self.self_attn(tokens, tokens, bias))
+        to_image, to_token = self.cross_attn_token_to_image, self.cross_attn_image_to_token
+        tokens = self._inform_each_other(tokens, prompt, bias)
+        if isinstance(image, SharedImage):
+            seen = to_image.forward_shared(tokens + prompt, image.keys, image.values)
+            tokens = self._digest(tokens, seen)
+            told = to_token.forward_shared(image.queries, tokens + prompt, tokens, bias)
+            image = image.image
         else:
-            tokens = self.norm1(tokens + self.self_attn(tokens + prompt, tokens, bias))
-        seen = self.cross_attn_token_to_image(tokens + prompt, image, positions.token_to_image)
-        tokens = self.norm2(tokens + seen)
-        tokens = self.norm3(tokens + self.mlp(tokens))
-        told = self.cross_attn_image_to_token(
-            image, tokens + prompt, tokens, positions.image_to_token, bias
-        )
+            seen = to_image(tokens + prompt, image, positions.token_to_image)
+            tokens = self._digest(tokens, seen)
+            told = to_token(image, tokens + prompt, tokens, positions.image_to_token, bias)
         return tokens, self.norm4(image + told)
+
+    def _inform_each_other(self, tokens: Tensor, prompt: Tensor, bias: Tensor) -> Tensor:
+        if self.first:  # tokens still equal the prompt, which is their position: no residual
+            out: Tensor = self.norm1(self.self_attn(tokens, tokens, bias))
+        else:
+            out = self.norm1(tokens + self.self_attn(tokens + prompt, tokens, bias))
+        return out
+
+    def _digest(self, tokens: Tensor, seen: Tensor) -> Tensor:
+        tokens = self.norm2(tokens + seen)
+        out: Tensor = self.norm3(tokens + self.mlp(tokens))
+        return out
 
 
 class TwoWayTransformer(nn.Module):
@@ -176,13 +242,21 @@ class TwoWayTransformer(nn.Module):
             self.final_attn_token_to_image.positions(image_pe),
         )
 
+    def share(self, image: Tensor, positions: ImagePositions) -> SharedImage:
+        """Prepare an image (1, L, C) for any number of prompts that have no masks."""
+        return self._blocks()[0].share(image, positions.layers[0])
+
     def forward(
-        self, prompt: Tensor, image: Tensor, positions: ImagePositions, absent: Tensor
+        self,
+        prompt: Tensor,
+        image: Tensor | SharedImage,
+        positions: ImagePositions,
+        absent: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Let tokens and image inform each other.
 
-        prompt: (P, T, C); image: (P, L, C); absent: (P, T) bool, tokens nobody may attend to.
-        Gives both, changed.
+        prompt: (P, T, C); image: (P, L, C), or one that all prompts share; absent: (P, T) bool,
+        tokens nobody may attend to. Gives both, changed: (P, T, C) and (P, L, C).
         """
         lowest = torch.finfo(prompt.dtype).min
         bias = torch.zeros_like(absent, dtype=prompt.dtype).masked_fill(absent, lowest)
@@ -190,6 +264,7 @@ class TwoWayTransformer(nn.Module):
         tokens = prompt
         for layer, layer_positions in zip(self._blocks(), positions.layers):
             tokens, image = layer(tokens, image, prompt, layer_positions, bias)
+        assert isinstance(image, Tensor)
         seen = self.final_attn_token_to_image(tokens + prompt, image, positions.final)
         return self.norm_final_attn(tokens + seen), image
 

@@ -33,7 +33,7 @@ from anymask.weights.registry import DEFAULT
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Rows of the encoder's map that fit a processor's cache, found by trial (benchmarks/latency.py).
-TINY_VIT_BAND_ROWS, VIT_BAND_ROWS = 16, 4
+TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 16, 4, 1024
 IMAGE_EMBED = "image_embed"
 
 
@@ -133,8 +133,10 @@ class Predictor:
             if not isinstance(prompts, Prompts):
                 raise PromptError("one image takes one Prompts; join several with Prompts.join")
             return self._predict([embedding], [prompts], multimask_output)[0]
-        if isinstance(prompts, Prompts) or len(prompts) != len(embedding):
+        if not isinstance(prompts, (list, tuple)) or len(prompts) != len(embedding):
             raise PromptError(f"{len(embedding)} images need as many Prompts, in a list")
+        if not all(isinstance(asked, Prompts) for asked in prompts):
+            raise PromptError("prompts must be Prompts, one for each image")
         return self._predict(list(embedding), list(prompts), multimask_output)
 
     def decode(self, features: Tensor, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
@@ -202,6 +204,10 @@ class Predictor:
             raise EmbeddingError(
                 f"the embedding was made by {embedding.model} and can't be read by {self.model_id}"
             )
+        grid = self.model.config.encoder.grid
+        array = embedding.arrays.get(IMAGE_EMBED)
+        if array is None or array.shape != (self.model.config.decoder.width, grid, grid):
+            raise EmbeddingError(f"the embedding holds no {IMAGE_EMBED} of the model's size")
         if prompts.texts is not None:
             raise PromptError(f"{self.name} takes points, boxes and masks, but no words")
         side = self.mask_side
@@ -301,6 +307,7 @@ def _prepared(model: Sam, device: torch.device, dtype: torch.dtype) -> Sam:
         encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         encoder.band_rows = TINY_VIT_BAND_ROWS if isinstance(encoder, TinyViT) else VIT_BAND_ROWS
+        model.mask_decoder.band_positions = DECODER_BAND_POSITIONS
     model.to(device, dtype)
     model.prompt_encoder.pe_layer.float()  # frequencies don't survive half precision
     return model

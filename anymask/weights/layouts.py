@@ -152,6 +152,7 @@ def hugging_face_config(config: SamConfig) -> dict[str, object]:
             "window_size": encoder.window,
             "global_attn_indexes": list(encoder.global_blocks),
             "mlp_dim": int(encoder.width * encoder.mlp_ratio),
+            "num_pos_feats": config.decoder.width // 2,
         },
         "prompt_encoder_config": {
             "hidden_size": config.decoder.width,

@@ -137,3 +137,28 @@ def test_sizes_are_those_of_the_papers() -> None:
 
 def _conv_norms(encoder: TinyViT) -> list[ConvNorm]:
     return [module for module in encoder.modules() if isinstance(module, ConvNorm)]
+
+
+def test_prompts_that_share_an_image_get_what_each_would_alone(tiny_model: Sam) -> None:
+    features = torch.randn(1, 64, 8, 8, generator=torch.Generator().manual_seed(5))
+    prompts = batch(
+        [[(10.0, 20.0, 1)], [(99.0, 3.0, 0)], [(5.0, 5.0, 2), (90.0, 70.0, 3)]], [0] * 3
+    )
+    decoder = tiny_model.mask_decoder
+    with torch.no_grad():
+        logits, iou = tiny_model.decode(features, prompts)
+        embedded, positions = tiny_model.prompt_encoder(prompts), tiny_model.positions()
+        shared = decoder.share(features, embedded.dense, positions)
+        tokens, image = decoder.attend(shared, embedded, positions)
+        torch.testing.assert_close(decoder.predicted_iou(tokens), iou, atol=1e-5, rtol=0)
+        torch.testing.assert_close(decoder.masks(tokens, image), logits, atol=1e-4, rtol=0)
+
+
+def test_upscaling_in_bands_gives_what_upscaling_at_once_gives(tiny_model: Sam) -> None:
+    features = torch.randn(1, 64, 8, 8, generator=torch.Generator().manual_seed(6))
+    prompts = batch([[(10.0, 20.0, 1)], [(99.0, 3.0, 0)]], [0, 0])
+    with torch.no_grad():
+        plain = tiny_model.decode(features, prompts)[0]
+        for tiny_model.mask_decoder.band_positions in (1, 10, 64, 1000):
+            banded = tiny_model.decode(features, prompts)[0]
+            torch.testing.assert_close(banded, plain, atol=1e-5, rtol=1e-5)
