@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from anymask.core.masks import Masks as Masks
     from anymask.core.prompts import Prompts as Prompts
     from anymask.errors import Error as Error
+    from anymask.predict.automatic import AutomaticConfig as AutomaticConfig
+    from anymask.predict.automatic import segment_everything as segment_everything
     from anymask.predict.predictor import Predictor as Predictor
     from anymask.predict.predictor import load as load
     from anymask.weights.checkpoint import Checkpoint as Checkpoint
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AutomaticConfig": "anymask.predict.automatic",
     "Checkpoint": "anymask.weights.checkpoint",
     "Error": "anymask.errors",
     "ImageEmbedding": "anymask.core.embedding",
@@ -34,6 +37,7 @@ _HOMES = {
     "Prompts": "anymask.core.prompts",
     "load": "anymask.predict.predictor",
     "read_image": "anymask.core.image",
+    "segment_everything": "anymask.predict.automatic",
 }
 __all__ = [*_HOMES, "__version__"]
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anymask.core.embedding import ImageEmbedding
@@ -54,6 +55,16 @@ class ResizeLongestSide:
     def apply_boxes(self, boxes: Array, original_size: tuple[int, int]) -> Array:
         """Map (P, 4) XYXY boxes."""
         return self.apply_coords(np.reshape(boxes, (-1, 2, 2)), original_size).reshape(-1, 4)
+
+    def apply_image_torch(self, image: Tensor) -> Tensor:
+        """Resize (B, 3, H, W) floats; not to the same bits as ``apply_image``."""
+        size = self.get_preprocess_shape(image.shape[2], image.shape[3], self.target_length)
+        return F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
+
+    @staticmethod
+    def get_preprocess_shape(oldh: int, oldw: int, long_side_length: int) -> tuple[int, int]:
+        """The size (H, W) that an image of another size is resized to."""
+        return ResizeMap((oldh, oldw), long_side_length).content_hw
 
     def apply_coords_torch(self, coords: Tensor, original_size: tuple[int, int]) -> Tensor:
         """Map (..., 2) XY pixels, as a tensor on the same device."""

@@ -8,7 +8,7 @@ model's input.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.geometry import ResizeMap
+from anymask.core.geometry import Floats, ResizeMap
 from anymask.core.image import RGB, ImageSource, read_image
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
@@ -27,6 +27,8 @@ from anymask.errors import EmbeddingError, Error, PromptError
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
+from anymask.models.two_way import SharedImage
+from anymask.predict.automatic import Candidate
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 from anymask.weights.registry import DEFAULT
@@ -34,6 +36,8 @@ from anymask.weights.registry import DEFAULT
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Rows of the encoder's map that fit a processor's cache, found by trial (benchmarks/latency.py).
 TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 16, 4, 1024
+# Prompts decoded at once: what the caches hold on a processor, what keeps a device busy.
+CPU_BATCH, DEVICE_BATCH = 2, 64
 IMAGE_EMBED = "image_embed"
 
 
@@ -138,6 +142,42 @@ class Predictor:
         if not all(isinstance(asked, Prompts) for asked in prompts):
             raise PromptError("prompts must be Prompts, one for each image")
         return self._predict(list(embedding), list(prompts), multimask_output)
+
+    def candidates(
+        self, embedding: ImageEmbedding, points: Floats, pred_iou_thresh: float
+    ) -> Iterator[Candidate]:
+        """The masks of mask tokens 1 to 3 above a predicted IoU, for each of (N, 2) points alone.
+
+        Their scores are known before any mask is upscaled: the others cost no upscaling.
+        """
+        prompts = Prompts.of_points(np.asarray(points)[:, None])
+        self._check(embedding, prompts)
+        with torch.inference_mode():
+            features = torch.from_numpy(embedding.arrays[IMAGE_EMBED])[None]
+            no_mask = self.model.prompt_encoder.no_mask_embed.weight[:, :, None, None]
+            shared = self.model.mask_decoder.share(
+                features.to(self.device, self.dtype), no_mask, self.positions
+            )
+            step = CPU_BATCH if self.device.type == "cpu" else DEVICE_BATCH
+            for first in range(0, len(points), step):
+                batch = self._collate([embedding], [prompts[first : first + step]])
+                yield from self._passing(shared, batch, first, pred_iou_thresh)
+
+    def _passing(
+        self, shared: SharedImage, batch: PromptBatch, first: int, pred_iou_thresh: float
+    ) -> Iterator[Candidate]:
+        decoder = self.model.mask_decoder
+        tokens, image = decoder.attend(shared, self.model.prompt_encoder(batch), self.positions)
+        iou = decoder.predicted_iou(tokens)[:, 1:].float()
+        passed = iou > pred_iou_thresh
+        rows = torch.nonzero(passed.any(dim=1))[:, 0]
+        if len(rows) == 0:
+            return
+        logits = decoder.masks(tokens[rows], image[rows])[:, 1:].float()[passed[rows]].cpu().numpy()
+        scores = iou[passed].cpu().tolist()
+        numbers = torch.nonzero(passed)[:, 0].cpu().tolist()
+        for number, mask, score in zip(numbers, logits, scores):
+            yield Candidate(first + number, mask, score)
 
     def decode(self, features: Tensor, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
         """All mask tokens' logits (P, 4, h, w) and predicted IoUs (P, 4), unranked, as float32.

@@ -168,6 +168,7 @@ def hugging_face_config(config: SamConfig) -> dict[str, object]:
             "num_multimask_outputs": config.decoder.mask_tokens - 1,
             "iou_head_depth": config.decoder.iou_head_depth,
             "iou_head_hidden_dim": config.decoder.iou_head_hidden,
+            "layer_norm_eps": 1e-5,  # the official decoder's; transformers assumes another
         },
     }
 

@@ -1,0 +1,311 @@
+"""Everything in an image: a grid of points, three masks each, the filters of the paper (§4, §B).
+
+Works with any ``core.protocol.Segmenter``. One that has ``candidates`` is asked for those masks
+only that its own scores let pass, which saves most of the work on the others.
+
+Shape legend: N points, K candidates, h w low-resolution grid, H W pixels of the image or the crop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from anymask.core import rle
+from anymask.core.embedding import ImageEmbedding
+from anymask.core.geometry import Floats, ResizeMap, mask_boxes, nms
+from anymask.core.image import RGB, ImageSource, read_image
+from anymask.core.masks import stability_score, upsample
+from anymask.core.prompts import Prompts
+from anymask.core.protocol import Segmenter
+from anymask.core.records import Annotation
+from anymask.errors import Error
+
+MASK_THRESHOLD = 0.0
+CROP_EDGE_PX = 20.0  # a box this near to a crop's border was probably cut by it
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class AutomaticConfig:
+    """What to ask and what to keep, under the names of the official ``SamAutomaticMaskGenerator``.
+
+    points_per_side: of the grid over the whole image.
+    points_per_batch: how many a segmenter without ``candidates`` is asked at once.
+    pred_iou_thresh, stability_score_thresh: masks below are dropped (§B, filtering).
+    stability_score_offset: how far the threshold moves to measure stability.
+    box_nms_thresh, crop_nms_thresh: IoU of boxes above which the lesser of two masks of a crop, or
+        of different crops, is a duplicate.
+    crop_n_layers: layer i cuts the image into 2^i × 2^i overlapping crops.
+    crop_overlap_ratio: of the first layer's crops, relative to the shorter side.
+    crop_n_points_downscale_factor: how much fewer points a side each layer has.
+    min_mask_region_area: islands and holes smaller than that many pixels are removed or filled.
+    max_mask_fraction: masks over a larger share of the image are dropped.
+    """
+
+    points_per_side: int = 32
+    points_per_batch: int = 64
+    pred_iou_thresh: float = 0.88
+    stability_score_thresh: float = 0.95
+    stability_score_offset: float = 1.0
+    box_nms_thresh: float = 0.7
+    crop_n_layers: int = 0
+    crop_nms_thresh: float = 0.7
+    crop_overlap_ratio: float = 512 / 1500
+    crop_n_points_downscale_factor: int = 1
+    min_mask_region_area: int = 0
+    max_mask_fraction: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.points_per_side < 1 or self.points_per_batch < 1:
+            raise Error("points_per_side and points_per_batch must be 1 or more")
+        if self.crop_n_layers < 0 or self.crop_n_points_downscale_factor < 1:
+            raise Error("crop_n_layers must not be negative, its downscale factor 1 or more")
+
+
+OFFICIAL = AutomaticConfig()
+PAPER = AutomaticConfig(
+    crop_n_layers=2,
+    crop_n_points_downscale_factor=2,
+    min_mask_region_area=100,
+    max_mask_fraction=0.95,
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One mask that a point got: which point, low-resolution logits (h, w), predicted IoU."""
+
+    point: int
+    logits: Floats
+    predicted_iou: float
+
+
+@runtime_checkable
+class CandidateSource(Protocol):
+    """A segmenter that can leave out masks by their predicted IoU before it computes them."""
+
+    def candidates(
+        self, embedding: ImageEmbedding, points: Floats, pred_iou_thresh: float
+    ) -> Iterator[Candidate]:
+        """The masks above a predicted IoU that (N, 2) points of the image get, point by point."""
+        ...
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of the image that is looked at by itself; layer 0 is the whole."""
+
+    box: tuple[int, int, int, int]
+    layer: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """A mask that passed, as run lengths of the whole image.
+
+    box: XYXY whose corners both lie inside, as the official code counts.
+    """
+
+    segmentation: rle.RLE
+    box: tuple[float, float, float, float]
+    predicted_iou: float
+    stability_score: float
+    point: tuple[float, float]
+    crop: Crop
+
+
+def segment_everything(
+    sam: Segmenter, image: ImageSource, config: AutomaticConfig = OFFICIAL
+) -> list[Annotation]:
+    """All masks in an image, as SA-1B annotations, most confident first within a crop.
+
+    Memory does not grow with the number of masks times the size of the image: each becomes run
+    lengths before the next is made full-size. Raises ``ImageError``.
+    """
+    pixels = read_image(image)
+    hw = (pixels.shape[0], pixels.shape[1])
+    found: list[Found] = []
+    cuts = crops(hw, config.crop_n_layers, config.crop_overlap_ratio)
+    for crop in cuts:
+        found += _without_duplicates(
+            list(_in_crop(sam, pixels, crop, config)), config.box_nms_thresh
+        )
+    if len(cuts) > 1:
+        found = _nearest_first(found, config.crop_nms_thresh)
+    if config.min_mask_region_area > 0:
+        found = _without_small_regions(found, config)
+    return [_annotation(number, one) for number, one in enumerate(found)]
+
+
+def crops(image_hw: tuple[int, int], layers: int, overlap_ratio: float) -> list[Crop]:
+    """The whole image, and overlapping crops of 2^i a side for each further layer i (§B)."""
+    height, width = image_hw
+    cuts = [Crop((0, 0, width, height), 0)]
+    for layer in range(1, layers + 1):
+        per_side = 2**layer
+        overlap = int(overlap_ratio * min(image_hw) * (2 / per_side))
+        w, h = (math.ceil((overlap * (per_side - 1) + side) / per_side) for side in (width, height))
+        lefts, tops = ([(side - overlap) * i for i in range(per_side)] for side in (w, h))
+        cuts += [
+            Crop((x, y, min(x + w, width), min(y + h, height)), layer)
+            for x, y in product(lefts, tops)
+        ]
+    return cuts
+
+
+def point_grid(per_side: int, hw: tuple[int, int]) -> Floats:
+    """(per_side², 2) XY points in the middles of a grid over an image of (H, W)."""
+    middles = (np.arange(per_side) + 0.5) / per_side
+    x, y = np.meshgrid(middles, middles)
+    return (np.stack([x, y], axis=-1).reshape(-1, 2) * [hw[1], hw[0]]).astype(np.float32)
+
+
+def remove_small_regions(mask: Mask, area: int) -> Mask:
+    """Fill holes and drop islands of fewer than ``area`` pixels (8-connected)."""
+    filled = mask | _small_regions(~mask, area)
+    return np.asarray(filled & ~_small_regions(filled, area))
+
+
+def _in_crop(sam: Segmenter, pixels: RGB, crop: Crop, config: AutomaticConfig) -> Iterator[Found]:
+    """The masks of one crop that pass every filter but the search for duplicates."""
+    x0, y0, x1, y1 = crop.box
+    embedding = sam.encode(pixels[y0:y1, x0:x1])
+    per_side = config.points_per_side // config.crop_n_points_downscale_factor**crop.layer
+    points = point_grid(max(1, per_side), embedding.image_hw)
+    image_hw = (pixels.shape[0], pixels.shape[1])
+    for candidate in _candidates(sam, embedding, points, config):
+        x, y = points[candidate.point].tolist()
+        one = _examined(candidate, embedding.resize_map, crop, image_hw, config)
+        if one is not None:
+            yield replace(one, point=(x + x0, y + y0))
+
+
+def _candidates(
+    sam: Segmenter, embedding: ImageEmbedding, points: Floats, config: AutomaticConfig
+) -> Iterator[Candidate]:
+    if isinstance(sam, CandidateSource):
+        yield from sam.candidates(embedding, points, config.pred_iou_thresh)
+        return
+    for first in range(0, len(points), config.points_per_batch):
+        batch = points[first : first + config.points_per_batch]
+        masks = sam.predict(embedding, Prompts.of_points(batch[:, None]), multimask_output=True)
+        for row, column in np.argwhere(masks.predicted_iou > config.pred_iou_thresh):
+            yield Candidate(
+                first + int(row),
+                masks.logits[row, column],
+                float(masks.predicted_iou[row, column]),
+            )
+
+
+def _examined(
+    candidate: Candidate,
+    resize_map: ResizeMap,
+    crop: Crop,
+    image_hw: tuple[int, int],
+    config: AutomaticConfig,
+) -> Found | None:
+    """The candidate at full size if it is stable, no cut-off part, and not nearly everything."""
+    logits = upsample(candidate.logits, resize_map)
+    stability = stability_score(logits, MASK_THRESHOLD, config.stability_score_offset)
+    if stability < config.stability_score_thresh:
+        return None
+    mask = logits > MASK_THRESHOLD
+    box = mask_boxes(mask) - [0, 0, 1, 1] if mask.any() else np.zeros(4)
+    box = box + np.tile(crop.box[:2], 2)
+    if _cut_off(box, crop, image_hw):
+        return None
+    height, width = image_hw
+    if np.count_nonzero(mask) > config.max_mask_fraction * height * width:
+        return None
+    x0, y0, x1, y1 = box.tolist()
+    return Found(
+        _in_whole(mask, crop, image_hw),
+        (x0, y0, x1, y1),
+        candidate.predicted_iou,
+        stability,
+        (0.0, 0.0),
+        crop,
+    )
+
+
+def _cut_off(box: npt.NDArray[np.floating], crop: Crop, image_hw: tuple[int, int]) -> bool:
+    """Whether a box ends at a border of the crop that is no border of the image."""
+    at_crop = np.abs(box - np.array(crop.box)) <= CROP_EDGE_PX
+    at_image = np.abs(box - np.array([0, 0, image_hw[1], image_hw[0]])) <= CROP_EDGE_PX
+    return bool((at_crop & ~at_image).any())
+
+
+def _in_whole(mask: Mask, crop: Crop, image_hw: tuple[int, int]) -> rle.RLE:
+    if crop.layer == 0:
+        return rle.encode(mask)
+    x0, y0, x1, y1 = crop.box
+    whole = np.zeros(image_hw, dtype=bool)
+    whole[y0:y1, x0:x1] = mask
+    return rle.encode(whole)
+
+
+def _without_duplicates(found: list[Found], threshold: float) -> list[Found]:
+    """Of masks whose boxes overlap by more than ``threshold``, the one with the best IoU."""
+    kept = nms(_boxes(found), np.array([one.predicted_iou for one in found]), threshold)
+    return [found[i] for i in kept]
+
+
+def _nearest_first(found: list[Found], threshold: float) -> list[Found]:
+    """Of masks of different crops, the one whose crop zoomed in further."""
+    corners = np.array([one.crop.box for one in found], np.float64).reshape(-1, 4)
+    areas = (corners[:, 2:] - corners[:, :2]).prod(axis=1)
+    return [found[i] for i in nms(_boxes(found), 1 / areas, threshold)]
+
+
+def _without_small_regions(found: list[Found], config: AutomaticConfig) -> list[Found]:
+    """Clean every mask, drop those of which nothing remains, prefer unchanged among duplicates."""
+    cleaned, unchanged = [], []
+    for one in found:
+        mask = rle.decode(one.segmentation)
+        clean = remove_small_regions(mask, config.min_mask_region_area)
+        if not clean.any():
+            continue
+        same = bool((clean == mask).all())
+        if not same:
+            x0, y0, x1, y1 = (mask_boxes(clean) - [0, 0, 1, 1]).tolist()
+            one = replace(one, segmentation=rle.encode(clean), box=(x0, y0, x1, y1))
+        cleaned.append(one)
+        unchanged.append(same)
+    threshold = max(config.box_nms_thresh, config.crop_nms_thresh)
+    kept = nms(_boxes(cleaned), np.array(unchanged, np.float64), threshold)
+    return [cleaned[i] for i in kept]
+
+
+def _small_regions(mask: Mask, area: int) -> Mask:
+    """The 8-connected regions of a mask that have fewer than ``area`` pixels."""
+    _, regions, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] < area
+    small[0] = False  # what is not in the mask
+    return np.asarray(small[regions])
+
+
+def _boxes(found: list[Found]) -> Floats:
+    return np.array([one.box for one in found], np.float32).reshape(-1, 4)
+
+
+def _annotation(number: int, one: Found) -> Annotation:
+    x0, y0, x1, y1 = one.box
+    left, top, right, bottom = one.crop.box
+    return Annotation(
+        id=number,
+        segmentation=one.segmentation,
+        bbox=[x0, y0, x1 - x0, y1 - y0],
+        area=rle.area(one.segmentation),
+        predicted_iou=one.predicted_iou,
+        stability_score=one.stability_score,
+        crop_box=[float(left), float(top), float(right - left), float(bottom - top)],
+        point_coords=[list(one.point)],
+    )
