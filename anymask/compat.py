@@ -25,17 +25,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import ResizeMap
 from anymask.core.image import read_image
 from anymask.core.masks import upsample
-from anymask.errors import EmbeddingError, ImageError, PromptError
+from anymask.errors import EmbeddingError, Error, ImageError, PromptError
 from anymask.models.prompt_encoder import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, PromptBatch
+from anymask.predict.automatic import AutomaticConfig, segment_everything
 from anymask.predict.predictor import IMAGE_EMBED, Predictor, load, resize
 
 Array = npt.NDArray[Any]
 
 MASK_THRESHOLD = 0.0
+OUTPUT_MODES = ("binary_mask", "coco_rle", "uncompressed_rle")
 
 
 class ResizeLongestSide:
@@ -229,6 +232,77 @@ class SamPredictor:
             upsampled = upsample(low_resolution, resize_map)
             out[:] = upsampled if return_logits else upsampled > MASK_THRESHOLD
         return torch.unflatten(torch.from_numpy(full), 0, logits.shape[:2]).to(self.device)
+
+
+class SamAutomaticMaskGenerator:
+    """``segment_anything.SamAutomaticMaskGenerator``: everything in an image.
+
+    Takes the official arguments (``anymask.AutomaticConfig`` explains them) and Hugging Face's
+    spelling ``crops_n_layers``. ``output_mode`` is ``binary_mask``, ``coco_rle`` or
+    ``uncompressed_rle``. With ``min_mask_region_area`` a mask of which nothing remains is dropped,
+    as in the paper; the official code keeps its largest island.
+    """
+
+    def __init__(
+        self,
+        model: Predictor,
+        points_per_side: int | None = 32,
+        points_per_batch: int = 64,
+        pred_iou_thresh: float = 0.88,
+        stability_score_thresh: float = 0.95,
+        stability_score_offset: float = 1.0,
+        box_nms_thresh: float = 0.7,
+        crop_n_layers: int = 0,
+        crop_nms_thresh: float = 0.7,
+        crop_overlap_ratio: float = 512 / 1500,
+        crop_n_points_downscale_factor: int = 1,
+        point_grids: list[Array] | None = None,
+        min_mask_region_area: int = 0,
+        output_mode: str = "binary_mask",
+        crops_n_layers: int | None = None,
+    ) -> None:
+        if (points_per_side is None) == (point_grids is None):
+            raise Error("give either points_per_side or point_grids")
+        if output_mode not in OUTPUT_MODES:
+            raise Error(f"output_mode must be one of {', '.join(OUTPUT_MODES)}")
+        self.model, self.output_mode = model, output_mode
+        self.config = AutomaticConfig(
+            points_per_side=points_per_side or 1,
+            points_per_batch=points_per_batch,
+            pred_iou_thresh=pred_iou_thresh,
+            stability_score_thresh=stability_score_thresh,
+            stability_score_offset=stability_score_offset,
+            box_nms_thresh=box_nms_thresh,
+            crop_n_layers=crop_n_layers if crops_n_layers is None else crops_n_layers,
+            crop_nms_thresh=crop_nms_thresh,
+            crop_overlap_ratio=crop_overlap_ratio,
+            crop_n_points_downscale_factor=crop_n_points_downscale_factor,
+            point_grids=None if point_grids is None else tuple(point_grids),
+            min_mask_region_area=min_mask_region_area,
+        )
+
+    def generate(self, image: Array) -> list[dict[str, Any]]:
+        """The masks of an (H, W, 3) uint8 RGB image, as the official records."""
+        annotations = segment_everything(self.model, image, self.config)
+        return [
+            {
+                "segmentation": self._segmentation(one["segmentation"]),
+                "area": one["area"],
+                "bbox": one["bbox"],
+                "predicted_iou": one["predicted_iou"],
+                "point_coords": one["point_coords"],
+                "stability_score": one["stability_score"],
+                "crop_box": one["crop_box"],
+            }
+            for one in annotations
+        ]
+
+    def _segmentation(self, encoded: rle.RLE) -> Any:
+        if self.output_mode == "coco_rle":
+            return encoded
+        if self.output_mode == "uncompressed_rle":
+            return {"size": encoded["size"], "counts": rle.runs(encoded)}
+        return rle.decode(encoded)
 
 
 def build_sam(checkpoint: str | Path | None = None, *, row: str = "sam-vit-h") -> Predictor:

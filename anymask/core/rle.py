@@ -37,6 +37,11 @@ def decode(rle: RLE) -> npt.NDArray[np.bool_]:
     return np.ascontiguousarray(coco_mask.decode(_as_bytes(rle)), dtype=bool)
 
 
+def runs(rle: RLE) -> list[int]:
+    """The lengths of the runs, column by column, the first of what is outside the mask."""
+    return [int(run) for run in _runs(_digits(_as_bytes(rle)["counts"]))]
+
+
 def area(rle: RLE) -> int:
     """The number of pixels of the mask, without decoding it."""
     return int(coco_mask.area(_as_bytes(rle)))
@@ -64,14 +69,18 @@ def _as_bytes(rle: RLE) -> dict[str, Any]:
             raise Error(f"not a run-length encoding: its size is {rle['size']!r}")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Error(f"not a run-length encoding: {error!r}") from None
-    runs = _runs(np.frombuffer(counts, np.uint8).astype(np.int64) - 48)
-    if (runs < 0).any() or runs.sum() != height * width:
+    lengths = _runs(_digits(counts))
+    if (lengths < 0).any() or lengths.sum() != height * width:
         raise Error(f"a run-length encoding of size {height}×{width} does not fill it")
     return {"size": [height, width], "counts": counts}
 
 
 def _is_side(value: object) -> bool:
     return type(value) is int and value >= 0
+
+
+def _digits(counts: bytes) -> npt.NDArray[np.int64]:
+    return np.frombuffer(counts, np.uint8).astype(np.int64) - 48
 
 
 def _runs(digits: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -59,6 +59,17 @@ class ConvNorm(nn.Sequential):
         padding = kernel // 2
         self.c = nn.Conv2d(width_in, width_out, kernel, stride, padding, groups=groups, bias=False)
         self.bn: nn.Module = nn.BatchNorm2d(width_out)
+        self.fused = False
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """The layer followed by a GELU; if ``fused``, in one pass over memory."""
+        if not self.fused:
+            return F.gelu(self(x))
+        c = self.c
+        out: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, c.weight, c.bias, c.padding, c.stride, c.dilation, c.groups, "gelu", [], "none"
+        )
+        return out
 
     @torch.no_grad()
     def fold(self) -> None:
@@ -95,7 +106,9 @@ class PatchEmbed(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        out: Tensor = self.seq(image)
+        first, _, second = self.seq
+        assert isinstance(first, ConvNorm)
+        out: Tensor = second(first.gelu(image))
         return out
 
 
@@ -111,7 +124,7 @@ class MBConv(nn.Module):
 
     def transform(self, x: Tensor) -> Tensor:
         """The block on a whole map or a band of one."""
-        hidden = F.gelu(self.conv2(F.gelu(self.conv1(x))))
+        hidden = self.conv2.gelu(self.conv1.gelu(x))
         return F.gelu(x + self.conv3(hidden))
 
     def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
@@ -130,7 +143,7 @@ class PatchMerging(nn.Module):
 
     def transform(self, x: Tensor) -> Tensor:
         """The layer on a whole map or a band of one."""
-        out: Tensor = self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x)))))
+        out: Tensor = self.conv3(self.conv2.gelu(self.conv1.gelu(x)))
         return out
 
     def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
@@ -166,7 +179,7 @@ class Attention(nn.Module):
         q, k, v = per_head.permute(3, 0, 2, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=self.position_bias()[None])
         mixed = mixed.transpose(1, 2).reshape(len(windows), self.side**2, c)
-        out: Tensor = self.proj(join_windows(mixed, self.side, (h, w)))
+        out: Tensor = self.proj(join_windows(mixed, self.side, (h, w)).contiguous())
         return out
 
 
@@ -251,6 +264,17 @@ class TinyViT(nn.Module):
         for module in self.modules():
             if isinstance(module, ConvNorm):
                 module.fold()
+
+    def fuse_activations(self) -> None:
+        """Compute convolutions and their GELU in one step, where this torch can (oneDNN, float32).
+
+        Only after ``fold_batch_norms``, and only on a CPU. The operator is one that torch's
+        compiler emits, not a documented one, so its absence is no error.
+        """
+        if hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
+            for module in self.modules():
+                if isinstance(module, ConvNorm):
+                    module.fused = isinstance(module.bn, nn.Identity)
 
 
 def in_bands(

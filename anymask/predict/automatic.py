@@ -48,6 +48,7 @@ class AutomaticConfig:
     crop_n_points_downscale_factor: how much fewer points a side each layer has.
     min_mask_region_area: islands and holes smaller than that many pixels are removed or filled.
     max_mask_fraction: masks over a larger share of the image are dropped.
+    point_grids: for each layer (N, 2) points in the unit square, instead of regular grids.
     """
 
     points_per_side: int = 32
@@ -62,12 +63,22 @@ class AutomaticConfig:
     crop_n_points_downscale_factor: int = 1
     min_mask_region_area: int = 0
     max_mask_fraction: float = 1.0
+    point_grids: tuple[Floats, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.points_per_side < 1 or self.points_per_batch < 1:
             raise Error("points_per_side and points_per_batch must be 1 or more")
         if self.crop_n_layers < 0 or self.crop_n_points_downscale_factor < 1:
             raise Error("crop_n_layers must not be negative, its downscale factor 1 or more")
+        if self.point_grids is not None and len(self.point_grids) != self.crop_n_layers + 1:
+            raise Error(f"crop_n_layers {self.crop_n_layers} needs a point grid more than layers")
+
+    def points(self, layer: int, hw: tuple[int, int]) -> Floats:
+        """(N, 2) XY points to ask about in a crop of (H, W) pixels of a layer."""
+        if self.point_grids is not None:
+            return np.asarray(self.point_grids[layer] * [hw[1], hw[0]], np.float32)
+        per_side = self.points_per_side // self.crop_n_points_downscale_factor**layer
+        return point_grid(max(1, per_side), hw)
 
 
 OFFICIAL = AutomaticConfig()
@@ -178,8 +189,7 @@ def _in_crop(sam: Segmenter, pixels: RGB, crop: Crop, config: AutomaticConfig) -
     """The masks of one crop that pass every filter but the search for duplicates."""
     x0, y0, x1, y1 = crop.box
     embedding = sam.encode(pixels[y0:y1, x0:x1])
-    per_side = config.points_per_side // config.crop_n_points_downscale_factor**crop.layer
-    points = point_grid(max(1, per_side), embedding.image_hw)
+    points = config.points(crop.layer, embedding.image_hw)
     image_hw = (pixels.shape[0], pixels.shape[1])
     for candidate in _candidates(sam, embedding, points, config):
         x, y = points[candidate.point].tolist()

@@ -345,6 +345,8 @@ def _prepared(model: Sam, device: torch.device, dtype: torch.dtype) -> Sam:
     if isinstance(encoder, TinyViT):
         encoder.fold_batch_norms()
         encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if device.type == "cpu" and dtype == torch.float32:
+            encoder.fuse_activations()
     if device.type == "cpu":
         encoder.band_rows = TINY_VIT_BAND_ROWS if isinstance(encoder, TinyViT) else VIT_BAND_ROWS
         model.mask_decoder.band_positions = DECODER_BAND_POSITIONS

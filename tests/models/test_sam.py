@@ -101,6 +101,9 @@ def test_bands_give_what_the_plain_encoder_gives_without_batch_norms_too() -> No
         torch.testing.assert_close(encoder(image), plain, atol=1e-4, rtol=1e-4)
         for encoder.band_rows in (1, 3, 16):
             torch.testing.assert_close(encoder(image), plain, atol=1e-4, rtol=1e-4)
+        encoder.fuse_activations()
+        for encoder.band_rows in (0, 16):
+            torch.testing.assert_close(encoder(image), plain, atol=1e-4, rtol=1e-4)
     assert not any(isinstance(m.bn, torch.nn.BatchNorm2d) for m in _conv_norms(encoder))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -143,7 +144,7 @@ def test_the_papers_preset_has_its_numbers() -> None:
         {"points_per_batch": 0},
     ],
 )
-def test_settings_without_sense_are_refused(change: dict[str, int]) -> None:
+def test_settings_without_sense_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(Error):
         AutomaticConfig(**change)
 
