@@ -32,6 +32,7 @@ from anymask.core.image import read_image
 from anymask.core.masks import upsample
 from anymask.errors import EmbeddingError, Error, ImageError, PromptError
 from anymask.models.prompt_encoder import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, PromptBatch
+from anymask.models.two_way import SharedImage
 from anymask.predict.automatic import AutomaticConfig, segment_everything
 from anymask.predict.predictor import IMAGE_EMBED, Predictor, load, resize
 
@@ -99,6 +100,7 @@ class SamPredictor:
         """Forget the image."""
         self.is_image_set = False
         self.features: Tensor | None = None
+        self._shared: tuple[Tensor, SharedImage] | None = None
         self.original_size = self.input_size = (0, 0)
 
     def set_image(self, image: Array, image_format: str = "RGB") -> None:
@@ -186,10 +188,19 @@ class SamPredictor:
         Gives masks (P, M, H, W), predicted IoUs (P, M), low-resolution logits (P, M, h, w).
         """
         batch = self._batch(point_coords, point_labels, boxes, mask_input)
-        logits, iou = self.model.decode(self._features(), batch)
+        logits, iou = self.model.decode(self._image(mask_input is None), batch)
         tokens = slice(1, None) if multimask_output else slice(0, 1)
         logits, iou = logits[:, tokens], iou[:, tokens]
         return self._postprocess(logits, return_logits), iou, logits
+
+    def _image(self, shared: bool) -> Tensor | SharedImage:
+        """The embedding, in the form that is quicker for prompts without masks if ``shared``."""
+        features = self._features()
+        if not shared:
+            return features
+        if self._shared is None or self._shared[0] is not features:
+            self._shared = features, self.model.share(features)
+        return self._shared[1]
 
     def _features(self) -> Tensor:
         if self.features is None:

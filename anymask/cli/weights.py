@@ -35,12 +35,10 @@ def list_(
     if json_:
         typer.echo(json.dumps([_row(row) for row in registry.ROWS], indent=2))
         return
-    table = Table("name", "encoder", "MB", "here", "licence", "about", box=None)
+    table = Table("name", "encoder", "MB", "here", "about", box=None)
     for row in registry.ROWS:
-        about = _row(row)
-        size = f"{row_bytes(row) / 1e6:.0f}"
-        here = "yes" if about["here"] else ""
-        table.add_row(row.name, row.variant, size, here, row.licence, row.about)
+        size, here = f"{row_bytes(row) / 1e6:.0f}", "yes" if _is_here(row) else ""
+        table.add_row(row.name, row.variant, size, here, f"{row.about}; {row.licence}")
     Console().print(table)
 
 
@@ -91,12 +89,16 @@ def row_bytes(row: registry.Row) -> int:
     return sum(file.size_bytes for file in row.files)
 
 
+def _is_here(row: registry.Row) -> bool:
+    return all(cache_path(file).is_file() for file in row.files)
+
+
 def _row(row: registry.Row) -> dict[str, object]:
     return {
         "name": row.name,
         "encoder": row.variant,
         "bytes": row_bytes(row),
-        "here": all(cache_path(file).is_file() for file in row.files),
+        "here": _is_here(row),
         "licence": row.licence,
         "about": row.about,
         "files": {file.name: file.sha256 for file in row.files},

@@ -82,9 +82,8 @@ class TokenToImageAttention(Projections):
         """tokens: (P, T, C); image: (P, L, C); gives (P, T, C)."""
         q = self.split_heads(self.q_proj(tokens)) * self.scale  # P H T D
         q_image = dot(q, self.head_weights(self.k_proj)).flatten(1, 2)  # P H·T C
-        scores = torch.unflatten(q_image @ image.mT, 1, (self.heads, -1))  # P H T L
-        weights = (scores + dot(q, positions)).softmax(dim=-1)
-        seen = weights.flatten(1, 2) @ image  # P H·T C
+        scores = torch.baddbmm(dot(q, positions).flatten(1, 2), q_image, image.mT)  # P H·T L
+        seen = scores.softmax(dim=-1) @ image  # P H·T C
         seen = torch.unflatten(seen, 1, (self.heads, -1))  # P H T C
         mixed = dot(seen, self.head_weights(self.v_proj).mT).transpose(1, 2).flatten(2)  # P T H·D
         out: Tensor = self.out_proj(mixed + self.v_proj.bias)
@@ -104,7 +103,7 @@ class TokenToImageAttention(Projections):
 
 
 class ImageToTokenAttention(Projections):
-    """Every image position asks, the tokens answer."""
+    """Every image position asks, the tokens answer; what they say is added to the image."""
 
     def positions(self, image_pe: Tensor) -> Tensor:
         """What the positions (L, C) and the bias contribute to the queries: (H, D, L)."""
@@ -116,25 +115,29 @@ class ImageToTokenAttention(Projections):
         """image: (P, L, C); keys, values: (P, T, C); bias: (P, 1, 1, T); gives (P, L, C)."""
         k = self.split_heads(self.k_proj(keys)) * self.scale  # P H T D
         k_image = dot(k, self.head_weights(self.q_proj)).flatten(1, 2)  # P H·T C
-        scores = torch.unflatten(k_image @ image.mT, 1, (self.heads, -1))  # P H T L
-        return self._answer(scores + dot(k, positions), values, bias)
+        scores = torch.baddbmm(dot(k, positions).flatten(1, 2), k_image, image.mT)  # P H·T L
+        return self._answer(image, torch.unflatten(scores, 1, (self.heads, -1)), values, bias)
 
     def share(self, image: Tensor, positions: Tensor) -> Tensor:
         """Queries (H, D, L) of one image (L, C), for ``forward_shared``."""
         return self.head_weights(self.q_proj) @ image.T + positions
 
-    def forward_shared(self, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-        """``forward`` where all prompts are asked by the image that ``share`` was given."""
+    def forward_shared(
+        self, image: Tensor, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor
+    ) -> Tensor:
+        """``forward`` where the image (1, L, C) that ``share`` was given asks all prompts."""
         k = self.split_heads(self.k_proj(keys)) * self.scale  # P H T D
-        return self._answer(dot(k, queries), values, bias)
+        return self._answer(image, dot(k, queries), values, bias)
 
-    def _answer(self, scores: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-        """What the tokens answer by (P, H, T, L) scores: (P, L, C)."""
+    def _answer(self, image: Tensor, scores: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+        """Add to the image (P or 1, L, C) what the tokens answer by (P, H, T, L) scores."""
         weights = (scores + bias.mT).softmax(dim=2).flatten(1, 2)  # P H·T L
         out_weights = torch.unflatten(self.out_proj.weight, 1, (self.heads, -1))
         out_weights = out_weights.permute(1, 2, 0)  # H D C
-        v_image = dot(self.split_heads(self.v_proj(values)), out_weights).flatten(1, 2)  # P H·T C
-        return weights.mT @ v_image + self.out_proj.bias
+        v_image = dot(self.split_heads(self.v_proj(values)), out_weights)
+        # A head's weights sum to one: a share of the bias in every value adds up to the bias.
+        v_image = (v_image + self.out_proj.bias / self.heads).flatten(1, 2)  # P H·T C
+        return torch.baddbmm(image, weights.mT, v_image)
 
 
 class LayerPositions(NamedTuple):
@@ -203,13 +206,14 @@ class TwoWayAttentionBlock(nn.Module):
         if isinstance(image, SharedImage):
             seen = to_image.forward_shared(tokens + prompt, image.keys, image.values)
             tokens = self._digest(tokens, seen)
-            told = to_token.forward_shared(image.queries, tokens + prompt, tokens, bias)
-            image = image.image
+            told = to_token.forward_shared(
+                image.image, image.queries, tokens + prompt, tokens, bias
+            )
         else:
             seen = to_image(tokens + prompt, image, positions.token_to_image)
             tokens = self._digest(tokens, seen)
             told = to_token(image, tokens + prompt, tokens, positions.image_to_token, bias)
-        return tokens, self.norm4(image + told)
+        return tokens, self.norm4(told)
 
     def _inform_each_other(self, tokens: Tensor, prompt: Tensor, bias: Tensor) -> Tensor:
         if self.first:  # tokens still equal the prompt, which is their position: no residual

@@ -8,6 +8,7 @@ model's input.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
@@ -35,10 +36,13 @@ from anymask.weights.registry import DEFAULT
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Rows of the encoder's map that fit a processor's cache, found by trial (benchmarks/latency.py).
-TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 16, 4, 1024
+TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 16, 4, 2048
 # Prompts decoded at once: what the caches hold on a processor, what keeps a device busy.
 CPU_BATCH, DEVICE_BATCH = 2, 64
 IMAGE_EMBED = "image_embed"
+
+Decoded = tuple[Tensor, Tensor]  # logits (P, 4, h, w) and predicted IoUs (P, 4)
+LastShared = tuple[weakref.ref[ImageEmbedding] | None, SharedImage | None]
 
 
 def load(
@@ -80,6 +84,7 @@ class Predictor:
         self.model = _prepared(checkpoint.build(), self.device, dtype)
         with torch.inference_mode():
             self.positions = self.model.positions()
+        self._last_shared: LastShared = (None, None)
 
     @property
     def input_px(self) -> int:
@@ -153,15 +158,19 @@ class Predictor:
         prompts = Prompts.of_points(np.asarray(points)[:, None])
         self._check(embedding, prompts)
         with torch.inference_mode():
-            features = torch.from_numpy(embedding.arrays[IMAGE_EMBED])[None]
-            no_mask = self.model.prompt_encoder.no_mask_embed.weight[:, :, None, None]
-            shared = self.model.mask_decoder.share(
-                features.to(self.device, self.dtype), no_mask, self.positions
-            )
+            shared = self._shared(embedding)
             step = CPU_BATCH if self.device.type == "cpu" else DEVICE_BATCH
             for first in range(0, len(points), step):
                 batch = self._collate([embedding], [prompts[first : first + step]])
                 yield from self._passing(shared, batch, first, pred_iou_thresh)
+
+    def _shared(self, embedding: ImageEmbedding) -> SharedImage:
+        """``share`` of an embedding, kept for the image asked about last: people click on."""
+        known, shared = self._last_shared
+        if known is None or known() is not embedding or shared is None:
+            shared = self.share(torch.from_numpy(embedding.arrays[IMAGE_EMBED])[None])
+            self._last_shared = weakref.ref(embedding), shared
+        return shared
 
     def _passing(
         self, shared: SharedImage, batch: PromptBatch, first: int, pred_iou_thresh: float
@@ -179,15 +188,26 @@ class Predictor:
         for number, mask, score in zip(numbers, logits, scores):
             yield Candidate(first + number, mask, score)
 
-    def decode(self, features: Tensor, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
+    def share(self, features: Tensor) -> SharedImage:
+        """Prepare one image's embedding (1, C, h, w) for many prompts without masks."""
+        with torch.inference_mode():
+            no_mask = self.model.prompt_encoder.no_mask_embed.weight[:, :, None, None]
+            features = features.to(self.device, self.dtype)
+            return self.model.mask_decoder.share(features, no_mask, self.positions)
+
+    def decode(self, features: Tensor | SharedImage, prompts: PromptBatch) -> Decoded:
         """All mask tokens' logits (P, 4, h, w) and predicted IoUs (P, 4), unranked, as float32.
 
-        features: (B, C, h, w) embeddings; prompts as the model takes them.
+        features: (B, C, h, w) embeddings, or what ``share`` made of one, for prompts without masks;
+        prompts as the model takes them.
         """
         with torch.inference_mode():
-            logits, iou = self.model.decode(
-                features.to(self.device, self.dtype), prompts, self.positions
-            )
+            if isinstance(features, SharedImage):
+                decoder, embedded = self.model.mask_decoder, self.model.prompt_encoder(prompts)
+                tokens, image = decoder.attend(features, embedded, self.positions)
+                return decoder.masks(tokens, image).float(), decoder.predicted_iou(tokens).float()
+            features = features.to(self.device, self.dtype)
+            logits, iou = self.model.decode(features, prompts, self.positions)
             return logits.float(), iou.float()
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:
@@ -218,8 +238,12 @@ class Predictor:
             return []
         for embedding, asked in zip(embeddings, prompts):
             self._check(embedding, asked)
-        arrays = [torch.from_numpy(e.arrays[IMAGE_EMBED]) for e in embeddings]
-        logits, iou = self.decode(torch.stack(arrays), self._collate(embeddings, prompts))
+        batch = self._collate(embeddings, prompts)
+        if len(embeddings) == 1 and batch.mask_inputs is None:
+            logits, iou = self.decode(self._shared(embeddings[0]), batch)
+        else:
+            arrays = [torch.from_numpy(e.arrays[IMAGE_EMBED]) for e in embeddings]
+            logits, iou = self.decode(torch.stack(arrays), batch)
         answers, first = [], 0
         for embedding, asked in zip(embeddings, prompts):
             rows = slice(first, first := first + len(asked))

@@ -43,7 +43,11 @@ def to_checkpoint(state: dict[str, Tensor], name: str, sha256: str, source: str)
 
 
 def write_official(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a ``.pth`` that the official package (or MobileSAM's) loads strictly."""
+    """Write a ``.pth`` that the official package loads strictly.
+
+    MobileSAM's package also wants the classifier that it never uses: it loads the file with
+    ``strict=False``.
+    """
     write_pickle(checkpoint.state, path)
 
 

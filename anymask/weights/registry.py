@@ -89,8 +89,8 @@ ROWS: tuple[Row, ...] = (
                 16_501_766,
             ),
         ),
-        licence="MIT (the package), Apache-2.0 (MobileSAM's weights)",
-        about="MobileSAM as two ONNX graphs; small, quick on a CPU, and the default",
+        licence="Apache-2.0, in a package under MIT",
+        about="the default: MobileSAM, small and quick on a CPU",
     ),
     Row(
         name="mobile-sam-pt",
@@ -109,7 +109,7 @@ ROWS: tuple[Row, ...] = (
             ),
         ),
         licence="Apache-2.0",
-        about="MobileSAM as its authors publish it, for PyTorch",
+        about="MobileSAM as its authors publish it",
     ),
     Row(
         name="sam-vit-b",
@@ -123,7 +123,7 @@ ROWS: tuple[Row, ...] = (
             ),
         ),
         licence="Apache-2.0",
-        about="Segment Anything with the smallest of its three encoders",
+        about="Segment Anything, small",
     ),
     Row(
         name="sam-vit-l",
@@ -137,7 +137,7 @@ ROWS: tuple[Row, ...] = (
             ),
         ),
         licence="Apache-2.0",
-        about="Segment Anything with the middle one of its three encoders",
+        about="Segment Anything, large",
     ),
     Row(
         name="sam-vit-h",
@@ -152,7 +152,7 @@ ROWS: tuple[Row, ...] = (
             ),
         ),
         licence="Apache-2.0",
-        about="Segment Anything with the largest encoder, the one its paper reports",
+        about="Segment Anything, huge: the paper's model",
     ),
 )
 

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from anymask.models.mask_decoder import MaskDecoderConfig
-from anymask.models.sam import Sam, SamConfig
-from anymask.models.vit import ViTConfig
+from anymask.models.sam import Sam
 from anymask.predict.predictor import Predictor
 from anymask.weights.checkpoint import Checkpoint
+from tests.conftest import TINY
 
-TINY = SamConfig(
-    ViTConfig(
-        width=32,
-        depth=2,
-        heads=2,
-        global_blocks=(1,),
-        image_px=64,
-        patch_px=16,
-        window=3,
-        out_channels=64,
-    ),
-    MaskDecoderConfig(width=64, mlp_hidden=64, iou_head_hidden=64),
-)
+TINIEST = replace(TINY, encoder=replace(TINY.encoder, image_px=64))
 
 
 @pytest.fixture(scope="session")
@@ -31,4 +20,4 @@ def tiniest_predictor() -> Predictor:
     """A random model: its answers mean nothing, their shapes and finiteness do."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Predictor(Checkpoint("tiny", TINY, Sam(TINY).state_dict()))
+        return Predictor(Checkpoint("tiny", TINIEST, Sam(TINIEST).state_dict()))

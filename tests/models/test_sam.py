@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.prompt_encoder import PromptBatch
@@ -34,13 +38,36 @@ def test_several_images_with_different_prompts_give_what_each_gives_alone(tiny_m
             torch.testing.assert_close(score, alone_iou[0], atol=1e-5, rtol=0)
 
 
-def test_padding_a_prompt_changes_nothing(tiny_model: Sam) -> None:
-    features = torch.randn(1, 64, 8, 8, generator=torch.Generator().manual_seed(2))
-    short = batch([[(10.0, 20.0, 1)]], [0])
-    padded = batch([[(10.0, 20.0, 1), (99.0, 99.0, -1), (3.0, 4.0, -1)]], [0])
+PROPERTY = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+POINT = st.tuples(st.floats(0, 128), st.floats(0, 128), st.sampled_from([0, 1]))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    points=st.lists(POINT, min_size=0, max_size=4),
+    boxed=st.booleans(),
+    padding=st.lists(st.tuples(st.floats(-9, 999), st.floats(-9, 999)), min_size=1, max_size=4),
+    seed=st.integers(0, 2**16),
+)
+def test_padding_a_prompt_anywhere_changes_nothing(
+    tiny_model: Sam,
+    points: list[tuple[float, float, int]],
+    boxed: bool,
+    padding: list[tuple[float, float]],
+    seed: int,
+) -> None:
+    row = points + ([(5.0, 5.0, 2), (90.0, 70.0, 3)] if boxed else [])
+    padded = row + [(x, y, -1) for x, y in padding]
+    random.Random(seed).shuffle(padded)
+    features = torch.randn(1, 64, 8, 8, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
-        a, b = tiny_model.decode(features, short), tiny_model.decode(features, padded)
-    torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+        plain = tiny_model.decode(features, batch([row], [0]))
+        with_padding = tiny_model.decode(features, batch([padded], [0]))
+    torch.testing.assert_close(plain, with_padding, atol=1e-5, rtol=1e-5)
 
 
 def test_prompts_with_and_without_a_mask_share_a_batch(tiny_model: Sam) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,25 +23,8 @@ from tests.weights.loopback import (
     Server,
     leftovers,
     place,
-    serving,
     wanted,
 )
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("no_proxy", "*")
-    with serving() as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("ANYMASK_CACHE", str(folder))
-    monkeypatch.delenv("ANYMASK_OFFLINE", raising=False)
-    return folder
-
 
 # --- where the cache is
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import huggingface_hub
@@ -22,25 +21,8 @@ from tests.weights.loopback import (
     Server,
     leftovers,
     place,
-    serving,
     wanted,
 )
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("no_proxy", "*")
-    with serving() as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("ANYMASK_CACHE", str(folder))
-    monkeypatch.delenv("ANYMASK_OFFLINE", raising=False)
-    return folder
-
 
 # --- a download that breaks off
 

@@ -8,7 +8,6 @@ import re
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,25 +22,8 @@ from tests.weights.loopback import (
     SIZE_BYTES,
     Server,
     leftovers,
-    serving,
     wanted,
 )
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("no_proxy", "*")
-    with serving() as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("ANYMASK_CACHE", str(folder))
-    monkeypatch.delenv("ANYMASK_OFFLINE", raising=False)
-    return folder
-
 
 NPM_SCRIPT = """#!{python}
 import pathlib, sys, time
