@@ -299,7 +299,7 @@ class SamAutomaticMaskGenerator:
             {
                 "segmentation": self._segmentation(one["segmentation"]),
                 "area": one["area"],
-                "bbox": one["bbox"],
+                "bbox": _official_bbox(one["bbox"]),
                 "predicted_iou": one["predicted_iou"],
                 "point_coords": one["point_coords"],
                 "stability_score": one["stability_score"],
@@ -314,6 +314,12 @@ class SamAutomaticMaskGenerator:
         if self.output_mode == "uncompressed_rle":
             return {"size": encoded["size"], "counts": rle.runs(encoded)}
         return rle.decode(encoded)
+
+
+def _official_bbox(bbox: list[float]) -> list[float]:
+    """XYWH as the official generator counts it: from first to last pixel, one less than COCO."""
+    x, y, w, h = bbox
+    return [x, y, max(w - 1, 0.0), max(h - 1, 0.0)]
 
 
 def build_sam(checkpoint: str | Path | None = None, *, row: str = "sam-vit-h") -> Predictor:

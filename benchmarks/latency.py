@@ -47,7 +47,7 @@ class Case:
 
 CASES = (
     Case("encode, TinyViT", "encode_ours", "encode_onnxruntime", "onnxruntime", 7, 1.0),
-    Case("encode, ViT-B", "vit_b_ours", "vit_b_official", "segment-anything", 2, 1.0),
+    Case("encode, ViT-B", "vit_b_ours", "vit_b_official", "segment-anything", 1, 1.0),
     Case("click", "click_ours", "click_official", "segment-anything", 25, 0.5),
     Case(
         "click, three full-size masks",

@@ -161,6 +161,12 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         self.attention_biases = nn.Parameter(torch.zeros(heads, side * side))
+        self.frozen_bias: Tensor | None
+        self.register_buffer("frozen_bias", None, persistent=False)
+
+    def freeze(self) -> None:
+        """Look the biases of all pairs up once and for all, for inference only."""
+        self.frozen_bias = self.position_bias().detach()
 
     def position_bias(self) -> Tensor:
         """The learned bias of every pair of tokens in a window: (H, s·s, s·s)."""
@@ -177,7 +183,8 @@ class Attention(nn.Module):
         # The official projection keeps each head's query, key and value together.
         per_head = windows.view(len(windows), self.side**2, self.heads, 3, c // self.heads)
         q, k, v = per_head.permute(3, 0, 2, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=self.position_bias()[None])
+        bias = self.position_bias() if self.frozen_bias is None else self.frozen_bias
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
         mixed = mixed.transpose(1, 2).reshape(len(windows), self.side**2, c)
         out: Tensor = self.proj(join_windows(mixed, self.side, (h, w)).contiguous())
         return out
@@ -260,10 +267,15 @@ class TinyViT(nn.Module):
         return out
 
     def fold_batch_norms(self) -> None:
-        """Fold every batch norm into its convolution. The encoder can't be trained afterwards."""
+        """Fold every batch norm into its convolution, and look position biases up.
+
+        The encoder can't be trained afterwards.
+        """
         for module in self.modules():
             if isinstance(module, ConvNorm):
                 module.fold()
+            elif isinstance(module, Attention):
+                module.freeze()
 
     def fuse_activations(self) -> None:
         """Compute convolutions and their GELU in one step, where this torch can (oneDNN, float32).

@@ -18,8 +18,10 @@ def split_windows(x: Tensor, side: int, fill: Tensor) -> Tensor:
     b, h, w, c = x.shape
     rows, columns = -(-h // side), -(-w // side)
     if rows * side != h or columns * side != w:
-        padded = fill.to(x.dtype).expand(b, rows * side, columns * side, c).clone()
+        padded = x.new_empty(b, rows * side, columns * side, c)
         padded[:, :h, :w] = x
+        padded[:, h:] = fill
+        padded[:, :h, w:] = fill
         x = padded
     x = x.view(b, rows, side, columns, side, c).transpose(2, 3)
     return x.reshape(b * rows * columns, side * side, c)

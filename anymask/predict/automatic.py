@@ -307,12 +307,11 @@ def _boxes(found: list[Found]) -> Floats:
 
 
 def _annotation(number: int, one: Found) -> Annotation:
-    x0, y0, x1, y1 = one.box
     left, top, right, bottom = one.crop.box
     return Annotation(
         id=number,
         segmentation=one.segmentation,
-        bbox=[x0, y0, x1 - x0, y1 - y0],
+        bbox=rle.bbox_xywh(one.segmentation),
         area=rle.area(one.segmentation),
         predicted_iou=one.predicted_iou,
         stability_score=one.stability_score,

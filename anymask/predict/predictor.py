@@ -36,7 +36,7 @@ from anymask.weights.registry import DEFAULT
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Rows of the encoder's map that fit a processor's cache, found by trial (benchmarks/latency.py).
-TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 16, 4, 2048
+TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 32, 4, 2048
 # Prompts decoded at once: what the caches hold on a processor, what keeps a device busy.
 CPU_BATCH, DEVICE_BATCH = 2, 64
 IMAGE_EMBED = "image_embed"

@@ -58,7 +58,7 @@ def test_a_record_says_what_its_mask_is() -> None:
         rows, columns = np.nonzero(mask)
         left, top, width, height = one["bbox"]
         assert (left, top) == (columns.min(), rows.min())
-        assert (width, height) == (columns.max() - columns.min(), rows.max() - rows.min())
+        assert (left + width, top + height) == (columns.max() + 1, rows.max() + 1)
         assert one["area"] == mask.sum()
         radius = 64 * 768 / 1024
         assert abs(one["area"] - np.pi * radius**2) < 0.01 * one["area"]
