@@ -76,7 +76,11 @@ def segment(
         ),
     ] = None,
     picture: Annotated[
-        Picture, typer.Option(help="What a .png shows: the image with masks, or masks alone.")
+        Picture,
+        typer.Option(
+            help="What a .png shows: masks over the image, a mask alone (white on black), or the "
+            "object cut out."
+        ),
     ] = Picture.overlay,
     json_: Annotated[
         bool, typer.Option("--json", help="Print the SA-1B record on standard output.")

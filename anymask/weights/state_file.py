@@ -70,7 +70,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         raise CorruptFileError(f"{path} is no PyTorch checkpoint: {_first_line(error)}") from None
     except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
         raise CorruptFileError(
-            f"{path} is cut off or no PyTorch checkpoint: {_first_line(error)}"
+            f"{path} is cut off or no PyTorch checkpoint ({type(error).__name__})"
         ) from None
     for wrapper in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
