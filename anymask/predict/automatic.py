@@ -193,9 +193,10 @@ def _in_crop(sam: Segmenter, pixels: RGB, crop: Crop, config: AutomaticConfig) -
     image_hw = (pixels.shape[0], pixels.shape[1])
     for candidate in _candidates(sam, embedding, points, config):
         x, y = points[candidate.point].tolist()
-        one = _examined(candidate, embedding.resize_map, crop, image_hw, config)
+        point = (x + x0, y + y0)
+        one = _examined(candidate, point, embedding.resize_map, crop, image_hw, config)
         if one is not None:
-            yield replace(one, point=(x + x0, y + y0))
+            yield one
 
 
 def _candidates(
@@ -217,6 +218,7 @@ def _candidates(
 
 def _examined(
     candidate: Candidate,
+    point: tuple[float, float],
     resize_map: ResizeMap,
     crop: Crop,
     image_hw: tuple[int, int],
@@ -241,7 +243,7 @@ def _examined(
         (x0, y0, x1, y1),
         candidate.predicted_iou,
         stability,
-        (0.0, 0.0),
+        point,
         crop,
     )
 
