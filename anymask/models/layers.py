@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+# An operator that torch's compiler emits, not a documented one: its absence is no error.
+CAN_FUSE_LINEAR = hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
 
 class LayerNorm2d(nn.Module):
     """Layer normalisation over the channels of a (B, C, h, w) map, as in the neck of ViTDet."""
@@ -54,6 +57,12 @@ class MLP(nn.Module):
             x = F.relu(layer(x))
         out: Tensor = self.layers[-1](x)
         return out
+
+
+def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """GELU of a linear layer in one step: float32 on a CPU, no gradients, ``CAN_FUSE_LINEAR``."""
+    out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "gelu", [], "none")
+    return out
 
 
 def neck(width: int, out_channels: int) -> nn.Sequential:

@@ -9,13 +9,14 @@ Parameter names are the official ones.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anymask.models.layers import MLP, LayerNorm2d
+from anymask.models.layers import CAN_FUSE_LINEAR, MLP, LayerNorm2d, linear_gelu
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions, SharedImage, TwoWayTransformer
 
@@ -40,13 +41,15 @@ class MaskDecoder(nn.Module):
     subpart of an ambiguous one.
 
     ``band_positions`` is the one switch between upscaling all image positions at once (0) and some
-    at a time, which is much faster on a CPU and gives the same numbers.
+    at a time, which is much faster on a CPU and gives the same numbers. ``fused`` is another, set
+    by ``fuse_activations``.
     """
 
     def __init__(self, config: MaskDecoderConfig) -> None:
         super().__init__()
         self.config = config
         self.band_positions = 0
+        self.fused = False
         c = config.width
         self.transformer = TwoWayTransformer(config.depth, c, config.heads, config.mlp_hidden)
         self.iou_token = nn.Embedding(1, c)
@@ -100,13 +103,14 @@ class MaskDecoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Run the transformer over image positions (P, L, C), or an image that all share.
 
-        Gives tokens (P, T, C), the IoU and mask tokens first, and image positions (P, L, C).
+        Gives the IoU token and the mask tokens (P, 1 + M, C), and image positions (P, L, C).
         """
         outputs = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         outputs = outputs.expand(len(prompts.sparse), -1, -1)
         tokens = torch.cat([outputs, prompts.sparse], dim=1)
-        absent = F.pad(prompts.absent, (outputs.shape[1], 0), value=False)
-        out: tuple[Tensor, Tensor] = self.transformer(tokens, image, positions, absent)
+        count = outputs.shape[1]
+        absent = F.pad(prompts.absent, (count, 0), value=False)
+        out: tuple[Tensor, Tensor] = self.transformer(tokens, image, positions, absent, count)
         return out
 
     def predicted_iou(self, tokens: Tensor) -> Tensor:
@@ -114,8 +118,10 @@ class MaskDecoder(nn.Module):
         out: Tensor = self.iou_prediction_head(tokens[:, 0])
         return out
 
-    def masks(self, tokens: Tensor, image: Tensor) -> Tensor:
+    def masks(self, tokens: Tensor, image: Tensor, chosen: Tensor | None = None) -> Tensor:
         """Mask logits (P, M, 4h, 4w) from decoded tokens and image positions (P, L, C).
+
+        chosen: (P, M) bool, which masks are wanted; they come as (N, 4h, 4w).
 
         A 2×2 transposed convolution of stride 2 is one matrix product per position, whatever the
         neighbours. So positions stay where they are until only M numbers are left of each, and
@@ -126,7 +132,8 @@ class MaskDecoder(nn.Module):
         )
         length = self.band_positions or image.shape[1]
         bands = [hyper @ self._upscale(band).mT for band in torch.split(image, length, dim=1)]
-        return _picture(torch.cat(bands, dim=2))
+        logits = torch.cat(bands, dim=2)
+        return _picture(logits if chosen is None else logits[chosen])
 
     def _upscale(self, image: Tensor) -> Tensor:
         """Features of the 4×4 pixels of each position: (P, L, C) to (P, L·16, C/8)."""
@@ -136,7 +143,15 @@ class MaskDecoder(nn.Module):
         assert isinstance(second, nn.ConvTranspose2d)
         x = _transposed_2x2(image, first)  # P L 4 C/4
         x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
-        return F.gelu(_transposed_2x2(x, second)).flatten(1, 3)
+        last = linear_gelu if self.fused else _linear_then_gelu
+        return _transposed_2x2(x, second, last).flatten(1, 3)
+
+    def fuse_activations(self) -> None:
+        """Compute the last convolution and its GELU in one step, where this torch can.
+
+        Only for inference in float32 on a CPU (``layers.linear_gelu``).
+        """
+        self.fused = CAN_FUSE_LINEAR
 
 
 def _flat(features: Tensor) -> Tensor:
@@ -144,20 +159,29 @@ def _flat(features: Tensor) -> Tensor:
     return features.flatten(2).mT.contiguous()
 
 
-def _transposed_2x2(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
+def _transposed_2x2(
+    x: Tensor,
+    layer: nn.ConvTranspose2d,
+    linear: Callable[[Tensor, Tensor, Tensor], Tensor] = F.linear,
+) -> Tensor:
     """Apply a 2×2, stride-2 transposed convolution to (..., C) positions: (..., 4, C').
+
+    linear: the product, with whatever comes after it.
 
     The four are the new rows and columns (0, 0), (0, 1), (1, 0), (1, 1) of each position.
     """
     assert layer.bias is not None
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)  # 4·C' C
-    x = F.linear(x, weight, layer.bias.repeat(4))
-    return torch.unflatten(x, -1, (4, -1))
+    return torch.unflatten(linear(x, weight, layer.bias.repeat(4)), -1, (4, -1))
+
+
+def _linear_then_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return F.gelu(F.linear(x, weight, bias))
 
 
 def _picture(logits: Tensor) -> Tensor:
-    """(P, M, h·w·2·2·2·2) logits, position by position, to (P, M, 4h, 4w)."""
-    p, m, count = logits.shape
+    """(..., h·w·2·2·2·2) logits, position by position, to (..., 4h, 4w)."""
+    *rest, count = logits.shape
     side = math.isqrt(count // 16)
-    x = logits.view(p, m, side, side, 2, 2, 2, 2)
-    return x.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(p, m, 4 * side, 4 * side)
+    x = logits.reshape(-1, side, side, 2, 2, 2, 2)
+    return x.permute(0, 1, 3, 5, 2, 4, 6).reshape(*rest, 4 * side, 4 * side)

@@ -49,6 +49,11 @@ class PromptEmbedding:
     absent: Tensor
     dense: Tensor
 
+    def __getitem__(self, rows: slice) -> PromptEmbedding:
+        """Those of some of the prompts."""
+        dense = self.dense if len(self.dense) == 1 else self.dense[rows]
+        return PromptEmbedding(self.sparse[rows], self.absent[rows], dense)
+
 
 class PositionEmbeddingRandom(nn.Module):
     """Positions as sines and cosines of random frequencies (Tancik et al., arXiv 2006.10739)."""

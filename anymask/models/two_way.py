@@ -256,11 +256,14 @@ class TwoWayTransformer(nn.Module):
         image: Tensor | SharedImage,
         positions: ImagePositions,
         absent: Tensor,
+        outputs: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Let tokens and image inform each other.
 
         prompt: (P, T, C); image: (P, L, C), or one that all prompts share; absent: (P, T) bool,
-        tokens nobody may attend to. Gives both, changed: (P, T, C) and (P, L, C).
+        tokens nobody may attend to; outputs: how many of the first tokens somebody reads (None: all
+        of them); only these take the last look. Gives them, changed, and the image: (P, outputs, C)
+        and (P, L, C).
         """
         lowest = torch.finfo(prompt.dtype).min
         bias = torch.zeros_like(absent, dtype=prompt.dtype).masked_fill(absent, lowest)
@@ -269,6 +272,7 @@ class TwoWayTransformer(nn.Module):
         for layer, layer_positions in zip(self._blocks(), positions.layers):
             tokens, image = layer(tokens, image, prompt, layer_positions, bias)
         assert isinstance(image, Tensor)
+        tokens, prompt = tokens[:, :outputs], prompt[:, :outputs]
         seen = self.final_attn_token_to_image(tokens + prompt, image, positions.final)
         return self.norm_final_attn(tokens + seen), image
 

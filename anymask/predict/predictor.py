@@ -25,18 +25,19 @@ from anymask.core.image import RGB, ImageSource, read_image
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
 from anymask.errors import EmbeddingError, Error, PromptError
-from anymask.models.prompt_encoder import PromptBatch
+from anymask.models.prompt_encoder import PromptBatch, PromptEmbedding
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
 from anymask.models.two_way import SharedImage
 from anymask.predict.automatic import Candidate
+from anymask.predict.threads import each_in_its_thread
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 from anymask.weights.registry import DEFAULT
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Rows of the encoder's map that fit a processor's cache, found by trial (benchmarks/latency.py).
-TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 32, 4, 2048
+TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 32, 4, 512
 # Prompts decoded at once: what the caches hold on a processor, what keeps a device busy.
 CPU_BATCH, DEVICE_BATCH = 2, 64
 IMAGE_EMBED = "image_embed"
@@ -159,10 +160,16 @@ class Predictor:
         self._check(embedding, prompts)
         with torch.inference_mode():
             shared = self._shared(embedding)
-            step = CPU_BATCH if self.device.type == "cpu" else DEVICE_BATCH
-            for first in range(0, len(points), step):
-                batch = self._collate([embedding], [prompts[first : first + step]])
-                yield from self._passing(shared, batch, first, pred_iou_thresh)
+            asked = self.model.prompt_encoder(self._collate([embedding], [prompts]))
+
+        def decode(first: int) -> list[Candidate]:
+            return self._passing(shared, asked[first : first + step], first, pred_iou_thresh)
+
+        on_cpu = self.device.type == "cpu"
+        step = CPU_BATCH if on_cpu else DEVICE_BATCH
+        firsts = range(0, len(points), step)
+        for found in each_in_its_thread(decode, firsts) if on_cpu else map(decode, firsts):
+            yield from found
 
     def _shared(self, embedding: ImageEmbedding) -> SharedImage:
         """``share`` of an embedding, kept for the image asked about last: people click on."""
@@ -173,20 +180,25 @@ class Predictor:
         return shared
 
     def _passing(
-        self, shared: SharedImage, batch: PromptBatch, first: int, pred_iou_thresh: float
-    ) -> Iterator[Candidate]:
+        self, shared: SharedImage, asked: PromptEmbedding, first: int, pred_iou_thresh: float
+    ) -> list[Candidate]:
+        """The candidates of some prompts, the first of which is number ``first``."""
         decoder = self.model.mask_decoder
-        tokens, image = decoder.attend(shared, self.model.prompt_encoder(batch), self.positions)
-        iou = decoder.predicted_iou(tokens)[:, 1:].float()
-        passed = iou > pred_iou_thresh
-        rows = torch.nonzero(passed.any(dim=1))[:, 0]
-        if len(rows) == 0:
-            return
-        logits = decoder.masks(tokens[rows], image[rows])[:, 1:].float()[passed[rows]].cpu().numpy()
-        scores = iou[passed].cpu().tolist()
-        numbers = torch.nonzero(passed)[:, 0].cpu().tolist()
-        for number, mask, score in zip(numbers, logits, scores):
-            yield Candidate(first + number, mask, score)
+        with torch.inference_mode():
+            tokens, image = decoder.attend(shared, asked, self.positions)
+            iou = decoder.predicted_iou(tokens).float()
+            passed = iou > pred_iou_thresh
+            passed[:, 0] = False  # the token of clear prompts
+            rows = torch.nonzero(passed.any(dim=1))[:, 0]
+            if len(rows) == 0:
+                return []
+            masks = decoder.masks(tokens[rows], image[rows], passed[rows]).float().cpu().numpy()
+            numbers = torch.nonzero(passed)[:, 0].cpu().tolist()
+            scores = iou[passed].cpu().tolist()
+        return [
+            Candidate(first + number, mask, score)
+            for number, mask, score in zip(numbers, masks, scores)
+        ]
 
     def share(self, features: Tensor) -> SharedImage:
         """Prepare one image's embedding (1, C, h, w) for many prompts without masks."""
@@ -374,6 +386,8 @@ def _prepared(model: Sam, device: torch.device, dtype: torch.dtype) -> Sam:
     if device.type == "cpu":
         encoder.band_rows = TINY_VIT_BAND_ROWS if isinstance(encoder, TinyViT) else VIT_BAND_ROWS
         model.mask_decoder.band_positions = DECODER_BAND_POSITIONS
+        if dtype == torch.float32:
+            model.mask_decoder.fuse_activations()
     model.to(device, dtype)
     model.prompt_encoder.pe_layer.float()  # frequencies don't survive half precision
     return model

@@ -192,3 +192,17 @@ def test_upscaling_in_bands_gives_what_upscaling_at_once_gives(tiny_model: Sam) 
         for tiny_model.mask_decoder.band_positions in (1, 10, 64, 1000):
             banded = tiny_model.decode(features, prompts)[0]
             torch.testing.assert_close(banded, plain, atol=1e-5, rtol=1e-5)
+        tiny_model.mask_decoder.fuse_activations()
+        fused = tiny_model.decode(features, prompts)[0]
+        torch.testing.assert_close(fused, plain, atol=1e-5, rtol=1e-5)
+
+
+def test_chosen_masks_are_those_of_all(tiny_model: Sam) -> None:
+    decoder = tiny_model.mask_decoder
+    tokens, image = torch.randn(3, 5, 64), torch.randn(3, 64, 64)
+    chosen = torch.tensor([[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=torch.bool)
+    with torch.no_grad():
+        everything = decoder.masks(tokens, image)
+        some = decoder.masks(tokens, image, chosen)
+    assert some.shape == (3, 32, 32)
+    torch.testing.assert_close(some, everything[chosen])
