@@ -29,7 +29,8 @@ from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import ResizeMap
 from anymask.core.image import read_image
-from anymask.core.masks import upsample
+from anymask.core.masks import MASK_THRESHOLD, upsample
+from anymask.core.records import bbox_to_last_pixel
 from anymask.errors import EmbeddingError, Error, ImageError, PromptError
 from anymask.models.prompt_encoder import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, PromptBatch
 from anymask.models.two_way import SharedImage
@@ -38,7 +39,6 @@ from anymask.predict.predictor import IMAGE_EMBED, Predictor, load, resize
 
 Array = npt.NDArray[Any]
 
-MASK_THRESHOLD = 0.0
 OUTPUT_MODES = ("binary_mask", "coco_rle", "uncompressed_rle")
 
 
@@ -299,7 +299,7 @@ class SamAutomaticMaskGenerator:
             {
                 "segmentation": self._segmentation(one["segmentation"]),
                 "area": one["area"],
-                "bbox": _official_bbox(one["bbox"]),
+                "bbox": bbox_to_last_pixel(one["bbox"]),
                 "predicted_iou": one["predicted_iou"],
                 "point_coords": one["point_coords"],
                 "stability_score": one["stability_score"],
@@ -314,12 +314,6 @@ class SamAutomaticMaskGenerator:
         if self.output_mode == "uncompressed_rle":
             return {"size": encoded["size"], "counts": rle.runs(encoded)}
         return rle.decode(encoded)
-
-
-def _official_bbox(bbox: list[float]) -> list[float]:
-    """XYWH as the official generator counts it: from first to last pixel, one less than COCO."""
-    x, y, w, h = bbox
-    return [x, y, max(w - 1, 0.0), max(h - 1, 0.0)]
 
 
 def build_sam(checkpoint: str | Path | None = None, *, row: str = "sam-vit-h") -> Predictor:

@@ -23,6 +23,10 @@ class EmbeddingError(Error):
     """An image embedding that is damaged or came from another model."""
 
 
+class RecordError(Error):
+    """A file that is no SA-1B record, or a damaged one."""
+
+
 class WeightsError(Error):
     """Weights that can't be found, fetched, read or trusted."""
 

@@ -35,13 +35,11 @@ TINY = SamConfig(
 
 def random_model(config: SamConfig, seed: int = 0) -> Sam:
     """A model all of whose parameters are random, those that start as zeros and ones included."""
-    generator = torch.Generator().manual_seed(seed)
-    model = Sam(config).eval()
-    with torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = Sam(config).eval()
         for parameter in model.parameters():
-            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
-        matrix = model.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
-        matrix.copy_(torch.randn(matrix.shape, generator=generator))
+            parameter.add_(0.1 * torch.randn(parameter.shape))
     return model
 
 

@@ -32,7 +32,7 @@ STRANGERS = ("training", "evaluation", "engine")  # talk through files only
 DEEP_LEARNING = {"torch", "safetensors", "onnx", "onnxruntime", "transformers"}
 ONE_FILE_EACH = ("ray", "onnxruntime", "sqlalchemy", "transformers", "open_clip", "clip")
 NEVER = {"torchvision", "timm", "open_clip", "lightning", "pytorch_lightning"}
-CORE_MAY = {"numpy", "cv2", "PIL", "pycocotools"}
+CORE_MAY = {"numpy", "cv2", "PIL", "pycocotools", "filelock"}
 LINES_AT_MOST = 420
 VAGUE = {"utils", "helpers", "misc", "base", "common"}
 
@@ -93,6 +93,12 @@ def test_core_needs_no_deep_learning_library() -> None:
         assert foreign_imports(path) <= CORE_MAY, path
 
 
+def test_datasets_need_no_deep_learning_library() -> None:
+    for path in (PACKAGE / "datasets").glob("*.py"):
+        assert own_imports(path) <= {"datasets", "core", "errors"}, path
+        assert not foreign_imports(path) & DEEP_LEARNING, path
+
+
 def test_training_evaluation_and_engine_never_import_each_other() -> None:
     for path in FILES:
         if part(path) in STRANGERS:
@@ -124,7 +130,14 @@ def test_the_command_line_imports_deep_learning_only_inside_functions() -> None:
                 assert root not in DEEP_LEARNING, path
 
 
-@pytest.mark.parametrize("code", ["import anymask.cli.main", "import anymask; anymask.Prompts"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import anymask.cli.main",
+        "import anymask; anymask.Prompts",
+        "import anymask.predict.everywhere",
+    ],
+)
 def test_light_entry_points_load_no_torch(code: str) -> None:
     check = f"{code}; import sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import anymask
-from anymask.cli import segment, weights
+from anymask.cli import masks, segment, weights
 from anymask.errors import Error
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
@@ -23,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("segment")(segment.segment)
+app.command("masks")(masks.masks)
 app.add_typer(weights.app, name="weights")
 
 

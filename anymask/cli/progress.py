@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import (
@@ -14,6 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+
+LINE_EVERY_S = 30.0
 
 
 @contextmanager
@@ -38,3 +42,81 @@ def download_bar(what: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(task, completed=done, total=total, visible=True)
 
         yield update
+
+
+@dataclass
+class Pace:
+    """How far a job is, and how long the rest takes at the pace of what it did itself.
+
+    clock: seconds. What had been done before the job began says nothing of its pace.
+    """
+
+    total: int
+    clock: Callable[[], float] = time.monotonic
+    passed: int = 0
+    worked: int = 0
+    start_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start_s = self.clock()
+
+    def step(self, worked: bool) -> None:
+        """One more image is over, by work or because there was none to do."""
+        self.passed += 1
+        self.worked += worked
+
+    def __str__(self) -> str:
+        place = f"{self.passed}/{self.total} images"
+        if not self.worked:
+            return place
+        per_image_s = (self.clock() - self.start_s) / self.worked
+        rate = 60 / max(per_image_s, 1e-9)
+        pace = f"{place}, {rate:.{1 if rate < 100 else 0}f} a minute"
+        left = self.total - self.passed
+        return f"{pace}, {duration(per_image_s * left)} left" if left else pace
+
+
+def duration(seconds: float) -> str:
+    """A length of time as a person says it: ``45 s``, ``12 min``, ``3 h 20 min``, ``6 d 4 h``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+@contextmanager
+def image_bar(total: int) -> Iterator[Callable[[bool], None]]:
+    """A bar for images; the function it gives is told of each that is over, and if it was work.
+
+    Where stderr is no terminal: a line every half minute and at the end.
+    """
+    console = Console(stderr=True)
+    pace = Pace(total)
+    if not console.is_terminal:
+        yield from _lines(console, pace)
+        return
+    columns = (BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(str(pace), total=total)
+
+        def update(worked: bool) -> None:
+            pace.step(worked)
+            bar.update(task, completed=pace.passed, description=str(pace))
+
+        yield update
+
+
+def _lines(console: Console, pace: Pace) -> Iterator[Callable[[bool], None]]:
+    last_s = pace.start_s
+
+    def update(worked: bool) -> None:
+        nonlocal last_s
+        pace.step(worked)
+        if pace.clock() - last_s >= LINE_EVERY_S or pace.passed == pace.total:
+            last_s = pace.clock()
+            console.print(str(pace), soft_wrap=True, highlight=False)
+
+    yield update

@@ -5,6 +5,7 @@ Shape legend: H W pixels.
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Iterator
@@ -44,42 +45,52 @@ def read_image(source: ImageSource) -> RGB:
     )
 
 
+def decode_image(content: bytes, name: str) -> RGB:
+    """Read the bytes of an image file, as ``read_image`` does with a path.
+
+    name: what errors call it. Raises ``ImageError``.
+    """
+    with _opened(io.BytesIO(content), name) as image:
+        return _from_pil(image, name)
+
+
 def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.bool_]:
     """Read a picture of a mask as (H, W) bool: what is brighter than half of its brightest pixel.
 
     A picture with transparency is a mask of what is not transparent.
     """
-    with _opened(Path(path)) as image:
+    name = str(Path(path))
+    with _opened(Path(path), name) as image:
         if image.has_transparency_data:
             values = np.asarray(ImageOps.exif_transpose(image).convert("RGBA").getchannel("A"))
         else:
-            values = np.asarray(Image.fromarray(_from_pil(image, str(path))).convert("L"))
+            values = np.asarray(Image.fromarray(_from_pil(image, name)).convert("L"))
     return np.asarray(values > values.max() / 2)
 
 
 def _from_file(path: Path) -> RGB:
-    with _opened(path) as image:
+    with _opened(path, str(path)) as image:
         return _from_pil(image, str(path))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(source: Path | io.BytesIO, name: str) -> Iterator[Image.Image]:
     try:
-        if path.is_dir():
-            raise ImageError(f"{path} is a folder, not an image")
+        if isinstance(source, Path) and source.is_dir():
+            raise ImageError(f"{name} is a folder, not an image")
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; twice that it refuses, and so do we.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(source) as image:
                 yield image
     except ImageError:
         raise
     except FileNotFoundError:
-        raise ImageError(f"there is no file {path}") from None
+        raise ImageError(f"there is no file {name}") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{path} is not an image of a known format") from None
+        raise ImageError(f"{name} is not an image of a known format") from None
     except Exception as error:  # Pillow's readers raise many kinds for broken files
-        raise ImageError(f"{path} can't be read: {error}") from None
+        raise ImageError(f"{name} can't be read: {error}") from None
 
 
 def _from_pil(image: Image.Image, name: str) -> RGB:

@@ -16,6 +16,8 @@ from anymask.core import geometry, rle
 from anymask.core.geometry import Floats, ResizeMap
 from anymask.errors import Error
 
+MASK_THRESHOLD = 0.0  # of logits: above it is the object
+
 
 @dataclass(frozen=True, eq=False)
 class Masks:
@@ -32,7 +34,7 @@ class Masks:
     predicted_iou: Floats
     image_hw: tuple[int, int]
     input_px: int
-    threshold: float = 0.0
+    threshold: float = MASK_THRESHOLD
 
     def __post_init__(self) -> None:
         if self.logits.ndim != 4 or self.predicted_iou.shape != self.logits.shape[:2]:

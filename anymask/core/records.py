@@ -76,3 +76,9 @@ def _annotation(
 def _points(prompts: Prompts, number: int) -> list[list[float]]:
     clicks = np.isin(prompts.labels[number], (OBJECT, BACKGROUND))
     return [[float(x), float(y)] for x, y in prompts.points[number][clicks]]
+
+
+def bbox_to_last_pixel(bbox: list[float]) -> list[float]:
+    """A box XYWH as the official generator and its script count it: one less than COCO a side."""
+    x, y, w, h = bbox
+    return [x, y, max(w - 1, 0.0), max(h - 1, 0.0)]

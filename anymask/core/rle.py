@@ -32,6 +32,31 @@ def encode(mask: npt.NDArray[np.bool_]) -> RLE:
     return RLE(size=[int(side) for side in encoded["size"]], counts=encoded["counts"].decode())
 
 
+def encode_part(mask: npt.NDArray[np.bool_], left: int, top: int, hw: tuple[int, int]) -> RLE:
+    """Encode an (H, W) mask that is empty but for a rectangle (h', w') at ``left``, ``top``.
+
+    Costs what the rectangle costs. Raises ``Error`` for one that leaves the image.
+    """
+    height, width = hw
+    h, w = mask.shape
+    if left < 0 or top < 0 or left + w > width or top + h > height:
+        raise Error(f"a part of {w}×{h} pixels at {left}, {top} leaves an image {width}×{height}")
+    columns = np.zeros((w, h + 1), dtype=bool)  # with an empty pixel between two
+    columns[:, 1:] = mask.T
+    flat = np.append(columns.reshape(-1), False)
+    column, row = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), h + 1)
+    edges = (left + column) * height + top + row  # where a run begins, or the next
+    # A run to the last row of a column goes on in the next column's first: no edge between them.
+    goes_on = np.flatnonzero(edges[1:] == edges[:-1])
+    edges = np.delete(edges, np.concatenate([goes_on, goes_on + 1]))
+    counts = np.diff(np.concatenate([[0], edges, [height * width]]))
+    if len(edges) and edges[-1] == height * width:
+        counts = counts[:-1]
+    runs = {"size": [height, width], "counts": counts.tolist()}
+    encoded = coco_mask.frPyObjects(runs, height, width)
+    return RLE(size=[height, width], counts=encoded["counts"].decode())
+
+
 def decode(rle: RLE) -> npt.NDArray[np.bool_]:
     """The (H, W) mask of an encoding. Raises ``Error`` for one that does not fill its size."""
     return np.ascontiguousarray(coco_mask.decode(_as_bytes(rle)), dtype=bool)

@@ -40,9 +40,9 @@ class MaskDecoder(nn.Module):
     Token 0 is the mask for prompts that leave no doubt, tokens 1 to 3 are the whole, part and
     subpart of an ambiguous one.
 
-    ``band_positions`` is the one switch between upscaling all image positions at once (0) and some
-    at a time, which is much faster on a CPU and gives the same numbers. ``fused`` is another, set
-    by ``fuse_activations``.
+    ``band_positions`` is the one switch between upscaling all image positions at once (0) and so
+    many of all prompts together, which is much faster on a CPU and gives the same numbers.
+    ``fused`` is another, set by ``fuse_activations``.
     """
 
     def __init__(self, config: MaskDecoderConfig) -> None:
@@ -122,6 +122,13 @@ class MaskDecoder(nn.Module):
         """Mask logits (P, M, 4h, 4w) from decoded tokens and image positions (P, L, C).
 
         chosen: (P, M) bool, which masks are wanted; they come as (N, 4h, 4w).
+        """
+        return picture(self.position_logits(tokens, image, chosen))
+
+    def position_logits(
+        self, tokens: Tensor, image: Tensor, chosen: Tensor | None = None
+    ) -> Tensor:
+        """``masks`` before they are put in order: (P, M, L·16) or (N, L·16), for any positions.
 
         A 2×2 transposed convolution of stride 2 is one matrix product per position, whatever the
         neighbours. So positions stay where they are until only M numbers are left of each, and
@@ -130,10 +137,12 @@ class MaskDecoder(nn.Module):
         hyper = torch.stack(
             [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
-        length = self.band_positions or image.shape[1]
+        length = (
+            max(1, self.band_positions // len(image)) if self.band_positions else image.shape[1]
+        )
         bands = [hyper @ self._upscale(band).mT for band in torch.split(image, length, dim=1)]
         logits = torch.cat(bands, dim=2)
-        return _picture(logits if chosen is None else logits[chosen])
+        return logits if chosen is None else logits[chosen]
 
     def _upscale(self, image: Tensor) -> Tensor:
         """Features of the 4×4 pixels of each position: (P, L, C) to (P, L·16, C/8)."""
@@ -179,8 +188,8 @@ def _linear_then_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.gelu(F.linear(x, weight, bias))
 
 
-def _picture(logits: Tensor) -> Tensor:
-    """(..., h·w·2·2·2·2) logits, position by position, to (..., 4h, 4w)."""
+def picture(logits: Tensor) -> Tensor:
+    """``position_logits`` (..., h·w·2·2·2·2) of all positions to masks (..., 4h, 4w)."""
     *rest, count = logits.shape
     side = math.isqrt(count // 16)
     x = logits.reshape(-1, side, side, 2, 2, 2, 2)

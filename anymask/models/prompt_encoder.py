@@ -49,7 +49,7 @@ class PromptEmbedding:
     absent: Tensor
     dense: Tensor
 
-    def __getitem__(self, rows: slice) -> PromptEmbedding:
+    def __getitem__(self, rows: slice | Tensor) -> PromptEmbedding:
         """Those of some of the prompts."""
         dense = self.dense if len(self.dense) == 1 else self.dense[rows]
         return PromptEmbedding(self.sparse[rows], self.absent[rows], dense)

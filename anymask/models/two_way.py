@@ -78,11 +78,15 @@ class TokenToImageAttention(Projections):
         """What the positions (L, C) and the bias contribute to the keys: (H, D, L)."""
         return self.split_rows(self.k_proj(image_pe))
 
-    def forward(self, tokens: Tensor, image: Tensor, positions: Tensor) -> Tensor:
-        """tokens: (P, T, C); image: (P, L, C); gives (P, T, C)."""
+    def forward(
+        self, tokens: Tensor, image: Tensor, positions: Tensor, log_weight: Tensor | None = None
+    ) -> Tensor:
+        """tokens: (P, T, C); image: (P, L, C); log_weight: (L,) or None; gives (P, T, C)."""
         q = self.split_heads(self.q_proj(tokens)) * self.scale  # P H T D
         q_image = dot(q, self.head_weights(self.k_proj)).flatten(1, 2)  # P H·T C
         scores = torch.baddbmm(dot(q, positions).flatten(1, 2), q_image, image.mT)  # P H·T L
+        if log_weight is not None:
+            scores = scores + log_weight
         seen = scores.softmax(dim=-1) @ image  # P H·T C
         seen = torch.unflatten(seen, 1, (self.heads, -1))  # P H T C
         mixed = dot(seen, self.head_weights(self.v_proj).mT).transpose(1, 2).flatten(2)  # P T H·D
@@ -94,10 +98,15 @@ class TokenToImageAttention(Projections):
         keys = self.head_weights(self.k_proj) @ image.T + positions
         return keys, image @ self.head_weights(self.v_proj).mT
 
-    def forward_shared(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    def forward_shared(
+        self, tokens: Tensor, keys: Tensor, values: Tensor, log_weight: Tensor | None = None
+    ) -> Tensor:
         """``forward`` where all prompts see the image that ``share`` was given."""
         q = self.split_heads(self.q_proj(tokens)) * self.scale  # P H T D
-        mixed = dot(dot(q, keys).softmax(dim=-1), values).transpose(1, 2).flatten(2)  # P T H·D
+        scores = dot(q, keys)
+        if log_weight is not None:
+            scores = scores + log_weight
+        mixed = dot(scores.softmax(dim=-1), values).transpose(1, 2).flatten(2)  # P T H·D
         out: Tensor = self.out_proj(mixed + self.v_proj.bias)
         return out
 
@@ -148,10 +157,19 @@ class LayerPositions(NamedTuple):
 
 
 class ImagePositions(NamedTuple):
-    """The projected positions of the whole transformer: the same for every prompt."""
+    """The projected positions of the whole transformer: the same for every prompt.
+
+    log_weight: (L,), the logarithm of how many positions each stands for; None where all are there.
+    """
 
     layers: tuple[LayerPositions, ...]
     final: Tensor
+    log_weight: Tensor | None = None
+
+    def some(self, index: Tensor, log_weight: Tensor) -> ImagePositions:
+        """(L',) of the positions, each standing for others too."""
+        layers = tuple(LayerPositions(*(x[..., index] for x in layer)) for layer in self.layers)
+        return ImagePositions(layers, self.final[..., index], log_weight)
 
 
 class SharedImage(NamedTuple):
@@ -161,6 +179,15 @@ class SharedImage(NamedTuple):
     keys: Tensor
     values: Tensor
     queries: Tensor
+
+    def some(self, index: Tensor) -> SharedImage:
+        """(L',) of its positions."""
+        return SharedImage(
+            self.image[:, index],
+            self.keys[..., index],
+            self.values[:, index],
+            self.queries[..., index],
+        )
 
 
 class TwoWayAttentionBlock(nn.Module):
@@ -198,19 +225,20 @@ class TwoWayAttentionBlock(nn.Module):
         image: Tensor | SharedImage,
         prompt: Tensor,
         positions: LayerPositions,
+        log_weight: Tensor | None,
         bias: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """tokens, prompt: (P, T, C), what they are now and were at first; image: (P, L, C)."""
         to_image, to_token = self.cross_attn_token_to_image, self.cross_attn_image_to_token
         tokens = self._inform_each_other(tokens, prompt, bias)
         if isinstance(image, SharedImage):
-            seen = to_image.forward_shared(tokens + prompt, image.keys, image.values)
+            seen = to_image.forward_shared(tokens + prompt, image.keys, image.values, log_weight)
             tokens = self._digest(tokens, seen)
             told = to_token.forward_shared(
                 image.image, image.queries, tokens + prompt, tokens, bias
             )
         else:
-            seen = to_image(tokens + prompt, image, positions.token_to_image)
+            seen = to_image(tokens + prompt, image, positions.token_to_image, log_weight)
             tokens = self._digest(tokens, seen)
             told = to_token(image, tokens + prompt, tokens, positions.image_to_token, bias)
         return tokens, self.norm4(told)
@@ -270,10 +298,14 @@ class TwoWayTransformer(nn.Module):
         bias = bias[:, None, None, :]
         tokens = prompt
         for layer, layer_positions in zip(self._blocks(), positions.layers):
-            tokens, image = layer(tokens, image, prompt, layer_positions, bias)
+            tokens, image = layer(
+                tokens, image, prompt, layer_positions, positions.log_weight, bias
+            )
         assert isinstance(image, Tensor)
         tokens, prompt = tokens[:, :outputs], prompt[:, :outputs]
-        seen = self.final_attn_token_to_image(tokens + prompt, image, positions.final)
+        seen = self.final_attn_token_to_image(
+            tokens + prompt, image, positions.final, positions.log_weight
+        )
         return self.norm_final_attn(tokens + seen), image
 
     def _blocks(self) -> list[TwoWayAttentionBlock]:

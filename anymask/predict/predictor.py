@@ -29,7 +29,8 @@ from anymask.models.prompt_encoder import PromptBatch, PromptEmbedding
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
 from anymask.models.two_way import SharedImage
-from anymask.predict.automatic import Candidate
+from anymask.predict.automatic import AutomaticConfig, Candidate
+from anymask.predict.fovea import first_look
 from anymask.predict.threads import each_in_its_thread
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
@@ -37,7 +38,7 @@ from anymask.weights.registry import DEFAULT
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Rows of the encoder's map that fit a processor's cache, found by trial (benchmarks/latency.py).
-TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 32, 4, 512
+TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 32, 4, 1024
 # Prompts decoded at once: what the caches hold on a processor, what keeps a device busy.
 CPU_BATCH, DEVICE_BATCH = 2, 64
 IMAGE_EMBED = "image_embed"
@@ -93,9 +94,14 @@ class Predictor:
         return self.model.config.encoder.image_px
 
     @property
+    def grid(self) -> int:
+        """Side of the embedding, in cells."""
+        return self.model.config.encoder.grid
+
+    @property
     def mask_side(self) -> int:
         """Side of the mask logits, in answers and in prompts."""
-        return 4 * self.model.config.encoder.grid
+        return 4 * self.grid
 
     @overload
     def encode(self, image: ImageSource) -> ImageEmbedding: ...  # type: ignore[overload-overlap]
@@ -150,25 +156,38 @@ class Predictor:
         return self._predict(list(embedding), list(prompts), multimask_output)
 
     def candidates(
-        self, embedding: ImageEmbedding, points: Floats, pred_iou_thresh: float
+        self, embedding: ImageEmbedding, points: Floats, config: AutomaticConfig
     ) -> Iterator[Candidate]:
         """The masks of mask tokens 1 to 3 above a predicted IoU, for each of (N, 2) points alone.
 
-        Their scores are known before any mask is upscaled: the others cost no upscaling.
+        Their scores are known before any mask is upscaled: the others cost no upscaling. With
+        ``config.fast`` a first look (``predict.fovea``) chooses the points.
         """
         prompts = Prompts.of_points(np.asarray(points)[:, None])
         self._check(embedding, prompts)
+        each = each_in_its_thread if self.device.type == "cpu" else map
         with torch.inference_mode():
             shared = self._shared(embedding)
             asked = self.model.prompt_encoder(self._collate([embedding], [prompts]))
+        if config.fast:
+            seen = first_look(
+                self.model.mask_decoder,
+                shared,
+                asked,
+                self.positions,
+                points,
+                embedding.resize_map,
+                config,
+                each,
+            )
+            yield from seen.sure
+        rows = seen.again if config.fast else range(len(points))
+        step = CPU_BATCH if self.device.type == "cpu" else DEVICE_BATCH
 
-        def decode(first: int) -> list[Candidate]:
-            return self._passing(shared, asked[first : first + step], first, pred_iou_thresh)
+        def decode(batch: Sequence[int]) -> list[Candidate]:
+            return self._passing(shared, asked, batch, config.pred_iou_thresh)
 
-        on_cpu = self.device.type == "cpu"
-        step = CPU_BATCH if on_cpu else DEVICE_BATCH
-        firsts = range(0, len(points), step)
-        for found in each_in_its_thread(decode, firsts) if on_cpu else map(decode, firsts):
+        for found in each(decode, [rows[i : i + step] for i in range(0, len(rows), step)]):
             yield from found
 
     def _shared(self, embedding: ImageEmbedding) -> SharedImage:
@@ -180,12 +199,16 @@ class Predictor:
         return shared
 
     def _passing(
-        self, shared: SharedImage, asked: PromptEmbedding, first: int, pred_iou_thresh: float
+        self,
+        shared: SharedImage,
+        asked: PromptEmbedding,
+        points: Sequence[int],
+        pred_iou_thresh: float,
     ) -> list[Candidate]:
-        """The candidates of some prompts, the first of which is number ``first``."""
+        """The candidates of some of the points."""
         decoder = self.model.mask_decoder
         with torch.inference_mode():
-            tokens, image = decoder.attend(shared, asked, self.positions)
+            tokens, image = decoder.attend(shared, asked[torch.tensor(points)], self.positions)
             iou = decoder.predicted_iou(tokens).float()
             passed = iou > pred_iou_thresh
             passed[:, 0] = False  # the token of clear prompts
@@ -196,7 +219,7 @@ class Predictor:
             numbers = torch.nonzero(passed)[:, 0].cpu().tolist()
             scores = iou[passed].cpu().tolist()
         return [
-            Candidate(first + number, mask, score)
+            Candidate(points[number], mask, score)
             for number, mask, score in zip(numbers, masks, scores)
         ]
 
@@ -280,9 +303,8 @@ class Predictor:
             raise EmbeddingError(
                 f"the embedding was made by {embedding.model} and can't be read by {self.model_id}"
             )
-        grid = self.model.config.encoder.grid
         array = embedding.arrays.get(IMAGE_EMBED)
-        if array is None or array.shape != (self.model.config.decoder.width, grid, grid):
+        if array is None or array.shape != (self.model.config.decoder.width, self.grid, self.grid):
             raise EmbeddingError(f"the embedding holds no {IMAGE_EMBED} of the model's size")
         if prompts.texts is not None:
             raise PromptError(f"{self.name} takes points, boxes and masks, but no words")

@@ -94,6 +94,20 @@ def test_the_encoding_is_that_of_coco_and_fits_in_json() -> None:
 
 
 @PROPERTY
+@given(MASKS, st.tuples(*[st.integers(0, 4)] * 4))
+def test_a_part_is_encoded_as_the_whole(mask: Mask, around: tuple[int, int, int, int]) -> None:
+    top, bottom, left, right = around
+    whole = np.pad(mask, ((top, bottom), (left, right)))
+    assert rle.encode_part(mask, left, top, whole.shape) == rle.encode(whole)
+
+
+@pytest.mark.parametrize(("left", "top"), [(-1, 0), (0, -1), (3, 0), (0, 3)])
+def test_a_part_that_leaves_the_image_is_refused(left: int, top: int) -> None:
+    with pytest.raises(Error, match="leaves an image 5×5"):
+        rle.encode_part(np.ones((3, 3), bool), left, top, (5, 5))
+
+
+@PROPERTY
 @given(st.data(), SHAPES)
 def test_iou_of_all_pairs_is_that_of_counted_pixels(
     data: st.DataObject, shape: tuple[int, int]

@@ -1,0 +1,1 @@
+"""Readers and writers of photographs and annotations. No deep-learning library."""

@@ -1,0 +1,241 @@
+"""A first look at many points, sharp near each and coarse elsewhere: the fast mode of everything.
+
+Most points of a grid tell nothing new, but which ones is known only after decoding. So points are
+first decoded against an eighth of the image's positions: all those around them, and every fourth
+in each direction elsewhere, weighted in the attention by how many others it stands for. The
+predicted IoUs that come out agree well with the exact ones, and a mask that lies in the sharp part
+is nearly exact. Duplicates are found on these; what is left is taken as it is where it lies in the
+sharp part and is far enough from every threshold, and otherwise its point is decoded again.
+
+Shape legend: N points, K masks, L positions of a window, h w embedding grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from anymask.core.geometry import Floats, ResizeMap, nms
+from anymask.core.masks import MASK_THRESHOLD
+from anymask.core.patch import threshold
+from anymask.models.mask_decoder import MaskDecoder, picture
+from anymask.models.prompt_encoder import PromptEmbedding
+from anymask.models.two_way import ImagePositions, SharedImage
+from anymask.predict.automatic import AutomaticConfig, Candidate
+
+# In cells of the embedding: the side of the tiles whose points share a window, how far the sharp
+# part reaches beyond, and the step between positions of the coarse part.
+TILE, MARGIN, STEP = 8, 4, 4
+# How far below the thresholds a mask may be and still deserve an exact answer: predicted IoU and
+# stability, of masks in the sharp part and of others.
+SHARP_SLACK, COARSE_SLACK = (0.01, 0.01), (0.02, 0.05)
+# A mask's stability before it is at full size is too low by up to this, if the mask is small.
+SMALL_SLACK = 0.15
+
+Tile = tuple[int, int]
+Map = Callable[[Callable[[Tile], list["Glimpse"]], Iterable[Tile]], Iterator[list["Glimpse"]]]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which positions of an h × w embedding stand for all of it, seen from one tile.
+
+    index: (L,) the positions; sharp: (L,) which of them stand for themselves alone.
+    nearest: (h, w) which of the L stands for each position.
+    inside: XYXY of the sharp part in cells.
+    """
+
+    index: npt.NDArray[np.intp]
+    sharp: npt.NDArray[np.bool_]
+    nearest: npt.NDArray[np.intp]
+    inside: tuple[int, int, int, int]
+
+    def log_weight(self) -> npt.NDArray[np.float32]:
+        """(L,) logarithm of how many positions each stands for."""
+        return np.where(self.sharp, 0, 2 * np.log(STEP)).astype(np.float32)
+
+    def picture(self, logits: Tensor) -> Tensor:
+        """Logits of the L positions (K, L·16) as masks (K, 4h, 4w)."""
+        number = torch.arange(logits.shape[-1]).view(len(self.index), -1)
+        where = picture(number[torch.from_numpy(self.nearest.reshape(-1))].flatten())
+        return logits[:, where.flatten().to(logits.device)].view(-1, *where.shape)
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """A mask of a first look.
+
+    point: its number; logits: (L·16,) half precision, of a window.
+    box_xyxy: in pixels of the image, the far corner exclusive.
+    sharp: whether the mask lies where all positions were looked at.
+    """
+
+    point: int
+    predicted_iou: float
+    stability: float
+    box_xyxy: Floats
+    sharp: bool
+    logits: Tensor
+    window: Window
+
+    def candidate(self) -> Candidate:
+        """The mask, coarse positions standing for their like."""
+        mask = self.window.picture(self.logits[None].float())[0]
+        return Candidate(self.point, mask.cpu().numpy(), self.predicted_iou)
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """What a first look leaves: candidates that need no other, and points that do."""
+
+    sure: list[Candidate]
+    again: list[int]
+
+
+def first_look(
+    decoder: MaskDecoder,
+    shared: SharedImage,
+    asked: PromptEmbedding,
+    positions: ImagePositions,
+    points_xy: Floats,
+    resize_map: ResizeMap,
+    config: AutomaticConfig,
+    each: Map,
+) -> FirstLook:
+    """Look at N points of an image.
+
+    asked: the embedded points; points_xy: (N, 2) where they lie in the image; each: ``map``, or
+    what does its work in several threads.
+    """
+    grid = math.isqrt(shared.image.shape[1])
+    tiles = _tiles(resize_map.to_input(points_xy) * (grid / resize_map.input_px))
+
+    def look(tile: Tile) -> list[Glimpse]:
+        window = _window(tile, grid)
+        with torch.inference_mode():
+            rows, iou, logits = _decoded(
+                decoder, shared, asked, positions, tiles[tile], window, config
+            )
+            masks = window.picture(logits).cpu().numpy()
+        found = zip(rows, iou, logits, masks)
+        seen = (_glimpse(*one, window, resize_map, config) for one in found)
+        return [one for one in seen if one is not None]
+
+    return _sorted_out([one for found in each(look, sorted(tiles)) for one in found], config)
+
+
+def _tiles(cells_xy: Floats) -> dict[Tile, list[int]]:
+    """The points of each tile: (row, column) to numbers."""
+    tiles: dict[Tile, list[int]] = {}
+    for number, (x, y) in enumerate((cells_xy // TILE).astype(int).tolist()):
+        tiles.setdefault((y, x), []).append(number)
+    return tiles
+
+
+def _window(tile: tuple[int, int], grid: int) -> Window:
+    """Everything within ``MARGIN`` of a tile, and every ``STEP``-th position elsewhere.
+
+    All three sizes are multiples of ``STEP``: no coarse position stands for a sharp one.
+    """
+    (top, left), (bottom, right) = (
+        [min(max(side * TILE + more, 0), grid) for side in tile]
+        for more in (-MARGIN, TILE + MARGIN)
+    )
+    sharp = np.zeros((grid, grid), dtype=bool)
+    sharp[top:bottom, left:right] = True
+    # the middle of each square of STEP², or what there is of it at the end
+    middle: npt.NDArray[np.intp] = np.minimum(np.arange(grid) // STEP * STEP + STEP // 2, grid - 1)
+    coarse = np.zeros_like(sharp)
+    coarse[np.ix_(np.unique(middle), np.unique(middle))] = True
+    index = np.flatnonzero(sharp | coarse)
+    number = np.zeros((grid, grid), dtype=np.intp)
+    number.flat[index] = np.arange(len(index))
+    nearest = np.where(sharp, number, number[np.ix_(middle, middle)])
+    return Window(index, sharp.reshape(-1)[index], nearest, (left, top, right, bottom))
+
+
+def _decoded(
+    decoder: MaskDecoder,
+    shared: SharedImage,
+    asked: PromptEmbedding,
+    positions: ImagePositions,
+    points: list[int],
+    window: Window,
+    config: AutomaticConfig,
+) -> tuple[list[int], list[float], Tensor]:
+    """The masks that points of one tile get at first look, less the hopeless ones.
+
+    Gives for each its point, predicted IoU and (L·16) logits.
+    """
+    image = shared.image
+    index = torch.from_numpy(window.index).to(image.device)
+    weight = torch.from_numpy(window.log_weight()).to(image.device)
+    some = positions.some(index, weight.to(image.dtype))
+    numbers = torch.tensor(points, device=image.device)
+    tokens, image = decoder.attend(shared.some(index), asked[numbers], some)
+    iou = decoder.predicted_iou(tokens).float()
+    passed = iou > config.pred_iou_thresh - COARSE_SLACK[0]
+    passed[:, 0] = False  # the token of clear prompts
+    logits = decoder.position_logits(tokens, image, passed).float()
+    stability = _stability(logits, weight, config.stability_score_offset)
+    stable = stability >= config.stability_score_thresh - SMALL_SLACK
+    rows = numbers[torch.nonzero(passed)[:, 0]][stable].tolist()
+    return rows, iou[passed][stable].tolist(), logits[stable]
+
+
+def _stability(logits: Tensor, log_weight: Tensor, offset: float) -> Tensor:
+    """(K,) about the IoU of the masks at the threshold ± offset."""
+    weight = log_weight.exp().repeat_interleave(logits.shape[1] // len(log_weight))
+    smaller, larger = (
+        (logits > MASK_THRESHOLD + sign * offset).float() @ weight for sign in (1, -1)
+    )
+    return smaller / larger.clamp(min=1)
+
+
+def _glimpse(
+    point: int,
+    predicted_iou: float,
+    logits: Tensor,
+    mask: Floats,
+    window: Window,
+    resize_map: ResizeMap,
+    config: AutomaticConfig,
+) -> Glimpse | None:
+    """The mask at full size, if it may pass the filters."""
+    patch, stability = threshold(mask, resize_map, config.stability_score_offset)
+    box = patch.box_xyxy()
+    cells = resize_map.to_input(box.reshape(2, 2)) * (len(window.nearest) / resize_map.input_px)
+    (left, top), (right, bottom) = cells
+    x0, y0, x1, y1 = window.inside
+    sharp = bool(left >= x0 and top >= y0 and right <= x1 and bottom <= y1)
+    iou_slack, stability_slack = SHARP_SLACK if sharp else COARSE_SLACK
+    if (
+        predicted_iou <= config.pred_iou_thresh - iou_slack
+        or stability < config.stability_score_thresh - stability_slack
+    ):
+        return None
+    return Glimpse(point, predicted_iou, stability, box, sharp, logits.half(), window)
+
+
+def _sorted_out(seen: list[Glimpse], config: AutomaticConfig) -> FirstLook:
+    """Drop duplicates, those that might fail a filter first, and judge what is left.
+
+    Duplicates are boxes more alike than the exact search would need: a glimpse is not exact.
+    """
+    sure = [
+        one.predicted_iou > config.pred_iou_thresh
+        and one.stability >= config.stability_score_thresh
+        for one in seen
+    ]
+    boxes = np.array([one.box_xyxy for one in seen], np.float32).reshape(-1, 4)
+    rank = [one.predicted_iou - (not certain) for one, certain in zip(seen, sure)]
+    kept = nms(boxes, np.array(rank), (1 + config.box_nms_thresh) / 2)
+    taken = [k for k in kept if sure[k] and seen[k].sharp]
+    again = {seen[k].point for k in set(kept) - set(taken)}
+    return FirstLook([seen[k].candidate() for k in taken], sorted(again))

@@ -1,0 +1,73 @@
+"""Patches: the mask that upsampling everything would give, at the cost of its own rectangle."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anymask.core import rle
+from anymask.core.geometry import ResizeMap
+from anymask.core.masks import stability_score, upsample
+from anymask.core.patch import BAND_PX, Patch, threshold
+
+SIZES = [(480, 640), (640, 480), (1, 1), (3, 700), (1024, 1024), (1500, 1100), (255, 257)]
+
+
+def whole(patch: Patch) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """The mask at the size of the image."""
+    mask = np.zeros(patch.image_hw, dtype=bool)
+    height, width = patch.mask.shape
+    mask[patch.top : patch.top + height, patch.left : patch.left + width] = patch.mask
+    return mask
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    hw=st.sampled_from(SIZES),
+    corner=st.tuples(st.integers(0, 63), st.integers(0, 63)),
+    size=st.tuples(st.integers(0, 64), st.integers(0, 64)),
+    seed=st.integers(0, 99),
+)
+def test_a_patch_is_what_upsampling_everything_gives(
+    hw: tuple[int, int], corner: tuple[int, int], size: tuple[int, int], seed: int
+) -> None:
+    low = np.full((64, 64), -9.0, np.float32)
+    part = low[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
+    part[:] = np.random.default_rng(seed).normal(0, 4, part.shape)
+    resize_map = ResizeMap(hw, 256)
+    patch, stability = threshold(low, resize_map)
+    logits = upsample(low, resize_map)
+    clear = np.abs(logits) > 1e-4  # rounding may move what lies on the threshold
+    np.testing.assert_array_equal(whole(patch)[clear], (logits > 0)[clear])
+    assert stability == pytest.approx(stability_score(logits, 0, 1), abs=1e-3)
+
+
+def test_a_patch_is_as_small_as_its_mask() -> None:
+    low = np.full((256, 256), -9.0, np.float32)
+    low[100:110, 60:80] = 9
+    patch, stability = threshold(low, ResizeMap((9000, 12000), 1024))
+    height, width = patch.mask.shape
+    assert height * width < 4 * patch.area()
+    assert height * width > BAND_PX  # several bands
+    assert stability > 0.9
+    x0, y0, x1, y1 = patch.box_xyxy()
+    assert (x1 - x0) * (y1 - y0) == pytest.approx(patch.area(), rel=0.01)
+    assert x0 == pytest.approx(60 * 12000 / 256, abs=50)
+    assert y0 == pytest.approx(100 * 12000 / 256, abs=50)
+
+
+def test_nothing_is_an_empty_patch() -> None:
+    patch, stability = threshold(np.full((64, 64), -9.0, np.float32), ResizeMap((48, 64), 256))
+    assert (patch.area(), stability) == (0, 0.0)
+    assert patch.box_xyxy().tolist() == [0, 0, 0, 0]
+    assert rle.area(patch.to_rle()) == 0
+
+
+def test_a_patch_of_a_crop_moves_with_it() -> None:
+    patch = Patch(np.ones((2, 3), bool), left=1, top=4, image_hw=(10, 10)).within(20, 30, (99, 88))
+    assert patch.box_xyxy().tolist() == [21, 34, 24, 36]
+    assert patch.area() == 6
+    assert rle.decode(patch.to_rle()).sum() == 6
+    assert patch.to_rle()["size"] == [99, 88]
