@@ -1,6 +1,6 @@
 """The official package as a peer, without the torchvision that it imports.
 
-It needs five functions of torchvision; a click and an encode call two of them, to resize the image.
+It needs a few functions of torchvision: to resize an image, and for everything-mode's boxes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
+
+from anymask.core.geometry import nms
 
 
 def build_vit_b() -> Any:
@@ -37,6 +40,39 @@ def build_predictor(head: Mapping[str, Tensor], features: Tensor, image_hw: tupl
     return predictor
 
 
+def build_generator(sam: Any) -> Any:
+    """The official generator, default settings, with the weights of one of our predictors.
+
+    The official code knows no TinyViT: the image goes through our encoder, on both sides.
+    """
+    theirs = build_vit_b()
+    named = {k: v for k, v in sam.model.state_dict().items() if not k.startswith("image_encoder.")}
+    theirs.load_state_dict(named, strict=False)
+    theirs.image_encoder = _Encoder(sam.model.image_encoder, sam.input_px)
+    from segment_anything import SamAutomaticMaskGenerator
+
+    return SamAutomaticMaskGenerator(theirs, output_mode="coco_rle")
+
+
+class _Encoder(nn.Module):
+    def __init__(self, encoder: nn.Module, img_size: int) -> None:
+        super().__init__()
+        self.encoder, self.img_size = encoder, img_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.encoder(x)
+        return out
+
+
+def _batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float) -> Tensor:
+    assert not groups.any(), "the official generator puts all boxes in one group"
+    return torch.tensor(nms(boxes.numpy(), scores.numpy(), threshold), dtype=torch.long)
+
+
+def _box_area(boxes: Tensor) -> Tensor:
+    return (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
+
+
 def _stand_in_for_torchvision() -> None:
     if importlib.util.find_spec("torchvision") is not None:
         return
@@ -45,7 +81,7 @@ def _stand_in_for_torchvision() -> None:
     for name, module in modules.items():
         sys.modules[f"torchvision{name}"] = module
     boxes: Any = modules[".ops.boxes"]
-    boxes.batched_nms = boxes.box_area = None  # everything-mode's, not called here
+    boxes.batched_nms, boxes.box_area = _batched_nms, _box_area
     functional: Any = modules[".transforms.functional"]
     functional.to_pil_image = Image.fromarray
     functional.resize = lambda image, hw: image.resize(hw[::-1], Image.Resampling.BILINEAR)

@@ -1,0 +1,258 @@
+"""Everything in an image: ours against the official generator, the fast mode, and memory.
+
+    .venv/bin/python benchmarks/everything.py PHOTOGRAPH... [--paired 2] [--write]
+
+Each measurement is a process of its own that warms up with one encode; ours and the peer's take
+turns. Same weights, same settings, 1,024 points. ``--write`` keeps the tables in
+``benchmarks/results/``. The first ``--paired`` photographs are given to the official generator too,
+which takes minutes for each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from machine import describe
+
+HERE = Path(__file__).resolve().parent
+THREADS = 2
+MATCH_IOU, RECALL_IOUS = 0.97, (0.5, 0.75, 0.9)
+
+
+def run_side(side: str, photograph: str, out: Path) -> dict[str, float]:
+    """Segment everything in this process; the records go to ``out``, the costs are returned."""
+    import torch
+
+    import anymask
+
+    torch.set_num_threads(THREADS)
+    sam = anymask.load(device="cpu", offline=True)
+    image = _image(photograph)
+    sam.encode(image[:64, :64])
+    work: Callable[[], Any]
+    if side == "official":
+        from official import build_generator
+
+        generator = build_generator(sam)
+        work = lambda: generator.generate(image)  # noqa: E731
+    else:
+        config = anymask.AutomaticConfig(fast=side == "fast")
+        work = lambda: anymask.segment_everything(sam, image, config)  # noqa: E731
+    wall, cpu = time.perf_counter(), time.process_time()
+    records = work()
+    costs = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+    out.write_text(json.dumps([one["segmentation"] for one in records]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {**costs, "peak_mb": peak, "masks": len(records)}
+
+
+def _image(photograph: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The pixels of ``PATH``, or of ``PATH@WIDTHxHEIGHT`` resized."""
+    from PIL import Image
+
+    from anymask.core.image import read_image
+
+    path, _, size = photograph.partition("@")
+    pixels = read_image(path)
+    if not size:
+        return pixels
+    width, height = (int(side) for side in size.split("x"))
+    return np.array(Image.fromarray(pixels).resize((width, height)))
+
+
+def in_own_process(side: str, photograph: str) -> tuple[dict[str, float], list[Any]]:
+    """``run_side`` in a fresh process: costs and masks."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "masks.json"
+        command = [sys.executable, __file__, photograph, "--side", side, "--out", str(out)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=3000)
+        return json.loads(done.stdout.splitlines()[-1]), json.loads(out.read_text())
+
+
+def recall(truth: list[Any], found: list[Any], threshold: float) -> float:
+    """The share of masks that some found one overlaps by at least an IoU."""
+    from anymask.core import rle
+
+    overlap = rle.iou(truth, found)
+    return float((overlap.max(axis=1) >= threshold).mean()) if overlap.size else 0.0
+
+
+def against_official(photographs: list[str], rounds: int) -> list[str]:
+    """Point 2: a row for each photograph."""
+    rows = [
+        "| photograph | masks, official / ours | matched at IoU ≥ 0.97 | wall s, official / ours "
+        "| CPU s | CPU ratio (≥ 6) | peak MB | memory ratio (≥ 4) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    print("\n".join(rows), flush=True)
+    for photograph in photographs:
+        pairs = [
+            (in_own_process("official", photograph), in_own_process("exact", photograph))
+            for _ in range(rounds)
+        ]
+        (_, truth), (_, found) = pairs[-1]
+        costs = [(theirs[0], ours[0]) for theirs, ours in pairs]
+        cells = [
+            Path(photograph).name,
+            f"{len(truth)} / {len(found)}",
+            f"{recall(truth, found, MATCH_IOU):.1%}",
+            _medians(costs, "wall_s", ".1f"),
+            _medians(costs, "cpu_s", ".1f"),
+            _ratio(costs, "cpu_s"),
+            _medians(costs, "peak_mb", ".0f"),
+            _ratio(costs, "peak_mb"),
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+        print(rows[-1], flush=True)
+    return rows
+
+
+Pairs = list[tuple[dict[str, float], dict[str, float]]]
+
+
+def _medians(costs: Pairs, key: str, form: str) -> str:
+    sides = (statistics.median(pair[side][key] for pair in costs) for side in (0, 1))
+    return " / ".join(format(value, form) for value in sides)
+
+
+def _ratio(costs: Pairs, key: str) -> str:
+    return f"**{statistics.median(theirs[key] / ours[key] for theirs, ours in costs):.1f}**"
+
+
+def fast_against_exact(photographs: list[str]) -> list[str]:
+    """Point 3: what the fast mode loses, and what it saves."""
+    rows = [
+        "| photograph | masks, exact / fast | recall at IoU ≥ 0.5 | ≥ 0.75 | ≥ 0.9 "
+        "| CPU s, exact / fast | CPU share (≤ 0.25) | wall s | wall share |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    print("\n" + "\n".join(rows), flush=True)
+    counts, recalls, costs = [], [], []
+    for photograph in photographs:
+        (exact, truth), (fast, found) = (in_own_process(s, photograph) for s in ("exact", "fast"))
+        counts.append([len(truth), len(found)])
+        recalls.append([recall(truth, found, threshold) for threshold in RECALL_IOUS])
+        costs.append([side[key] for key in ("cpu_s", "wall_s") for side in (exact, fast)])
+        rows.append(_fast_row(Path(photograph).name, counts[-1], recalls[-1], costs[-1]))
+        print(rows[-1], flush=True)
+    weights = np.array(counts)[:, 0] / np.sum(counts, axis=0)[0]
+    pooled = (weights[:, None] * np.array(recalls)).sum(axis=0).tolist()
+    total = _fast_row(
+        "**all**", np.sum(counts, axis=0).tolist(), pooled, np.sum(costs, axis=0).tolist()
+    )
+    print(total, flush=True)
+    return [*rows, total]
+
+
+def _fast_row(name: str, counts: list[int], recalls: list[float], costs: list[float]) -> str:
+    cpu_exact, cpu_fast, wall_exact, wall_fast = costs
+    cells = [
+        name,
+        f"{counts[0]} / {counts[1]}",
+        *(f"{value:.1%}" for value in recalls),
+        f"{cpu_exact:.1f} / {cpu_fast:.1f}",
+        f"{cpu_fast / cpu_exact:.2f}",
+        f"{wall_exact:.1f} / {wall_fast:.1f}",
+        f"{wall_fast / wall_exact:.2f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def floor(photograph: str, cpu_s: float) -> str:
+    """How far the whole is from the matrix products it contains, at a core's measured rate."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    import anymask
+    from anymask.predict.automatic import point_grid
+
+    torch.set_num_threads(1)
+    sam = anymask.load(device="cpu", offline=True)
+    sam.model.mask_decoder.fused = False  # the counter knows no fused products
+    embedding = sam.encode(_image(photograph))
+    points = point_grid(32, embedding.image_hw)[::32]
+    with FlopCounterMode(display=False) as counter:
+        for _ in sam.candidates(embedding, points, anymask.AutomaticConfig()):
+            pass
+    flop = counter.get_total_flops() * 32
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    rates = []
+    for _ in range(20):
+        before = time.perf_counter()
+        a @ b
+        rates.append(2 * 1024**3 / (time.perf_counter() - before))
+    seconds = flop / statistics.median(rates)
+    return (
+        f"Decoding {Path(photograph).name} takes {flop / 2e9 / 1024:.2f} GMAC a prompt; at the "
+        f"{statistics.median(rates) / 1e9:.0f} GFLOP/s that one core reaches in a large matrix "
+        f"product, 1,024 prompts are {seconds:.1f} s: {seconds / cpu_s:.0%} of the {cpu_s:.1f} "
+        "CPU seconds of the whole (encoding, filters and run lengths included)."
+    )
+
+
+def large(photograph: str) -> str:
+    """Point 4: peak memory of a very large photograph."""
+    costs, masks = in_own_process("exact", photograph)
+    return (
+        f"{Path(photograph).name}: {len(masks)} masks, {costs['wall_s']:.0f} s, "
+        f"{costs['cpu_s']:.0f} CPU s, peak **{costs['peak_mb'] / 1024:.2f} GiB** (< 4), "
+        "the image itself included."
+    )
+
+
+def main() -> None:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photographs", nargs="+")
+    parser.add_argument("--paired", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--large", default="12000x9000")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.side:
+        print(json.dumps(run_side(arguments.side, arguments.photographs[0], arguments.out)))
+        return
+    os.environ["OMP_NUM_THREADS"] = str(THREADS)
+    print(f"{describe(THREADS)}\n", flush=True)
+    photographs = arguments.photographs
+    paired = against_official(photographs[: arguments.paired], arguments.rounds)
+    fast = fast_against_exact(photographs)
+    distance = floor(photographs[0], in_own_process("exact", photographs[0])[0]["cpu_s"])
+    print(f"\n{distance}", flush=True)
+    memory = large(f"{photographs[0]}@{arguments.large}")
+    print(f"\n{memory}", flush=True)
+    if arguments.write:
+        day = time.strftime("%Y-%m-%d")
+        command = f"benchmarks/everything.py {' '.join(Path(p).name for p in photographs)}"
+        options = f"--paired {arguments.paired} --rounds {arguments.rounds} --write"
+        parts = [
+            f"# Everything, {day}",
+            f"`{command} {options}`",
+            describe(THREADS),
+            "## Against the official generator\n\nBoth sides use our image encoder.",
+            "\n".join(paired),
+            "## The fast mode",
+            "\n".join(fast),
+            f"## Distance from the floor\n\n{distance}",
+            f"## Memory\n\n{memory}",
+        ]
+        (HERE / "results" / f"{day}-everything.md").write_text("\n\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    main()
