@@ -108,9 +108,9 @@ def prepare_vit_b_ours() -> Callable[[], Any]:
 def prepare_vit_b_official() -> Callable[[], Any]:
     import torch
 
-    from official import build_vit_b
+    from official import build
 
-    sam = build_vit_b()
+    sam = build("vit_b")
     pixels = torch.zeros(1, 3, 683, 1024)
 
     def encode() -> Any:

@@ -18,17 +18,17 @@ from torch import Tensor, nn
 from anymask.core.geometry import nms
 
 
-def build_vit_b() -> Any:
-    """The official ViT-B with random weights."""
+def build(name: str) -> Any:
+    """The official ``vit_b``, ``vit_l`` or ``vit_h`` with random weights."""
     _stand_in_for_torchvision()
     from segment_anything import sam_model_registry
 
-    return sam_model_registry["vit_b"]().eval()
+    return sam_model_registry[name]().eval()
 
 
 def build_predictor(head: Mapping[str, Tensor], features: Tensor, image_hw: tuple[int, int]) -> Any:
     """The official predictor over an image that is embedded already, with our head's weights."""
-    sam = build_vit_b()
+    sam = build("vit_b")
     named = {k: v for k, v in head.items() if not k.startswith("image_encoder.")}
     sam.load_state_dict(named, strict=False)
     from segment_anything import SamPredictor
@@ -45,7 +45,7 @@ def build_generator(sam: Any) -> Any:
 
     The official code knows no TinyViT: the image goes through our encoder, on both sides.
     """
-    theirs = build_vit_b()
+    theirs = build("vit_b")
     named = {k: v for k, v in sam.model.state_dict().items() if not k.startswith("image_encoder.")}
     theirs.load_state_dict(named, strict=False)
     theirs.image_encoder = _Encoder(sam.model.image_encoder, sam.input_px)
@@ -64,9 +64,9 @@ class _Encoder(nn.Module):
         return out
 
 
-def _batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float) -> Tensor:
-    assert not groups.any(), "the official generator puts all boxes in one group"
-    return torch.tensor(nms(boxes.numpy(), scores.numpy(), threshold), dtype=torch.long)
+def _batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
+    assert not idxs.any(), "the official generator puts all boxes in one group"
+    return torch.tensor(nms(boxes.numpy(), scores.numpy(), iou_threshold), dtype=torch.long)
 
 
 def _box_area(boxes: Tensor) -> Tensor:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +28,9 @@ from anymask.predict.everywhere import (
     segment_all,
 )
 
+if TYPE_CHECKING:
+    from anymask.predict.predictor import Predictor
+
 EXIT_BROKEN, EXIT_INTERRUPTED = 1, 130
 
 
@@ -34,6 +39,13 @@ class Preset(StrEnum):
 
     official = "official"
     paper = "paper"
+
+
+class Engine(StrEnum):
+    """Where the work is done."""
+
+    process = "process"
+    ray = "ray"
 
 
 PRESETS = {Preset.official: OFFICIAL, Preset.paper: PAPER}
@@ -114,6 +126,23 @@ def masks(
     min_mask_region_area: Annotated[
         int | None, _flag("Remove islands and fill holes of fewer pixels.")
     ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="process: here; ray: on the Ray cluster of $RAY_ADDRESS, or on all of this "
+            "machine, every actor with a model of its own."
+        ),
+    ] = Engine.process,
+    actors: Annotated[
+        int | None,
+        typer.Option(
+            help="With --engine ray: how many hold a model; otherwise one for each card or for "
+            "every four processors.",
+            min=1,
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "float32",
     offline: OfflineOption = False,
@@ -141,9 +170,13 @@ def masks(
         crop_n_points_downscale_factor=crop_n_points_downscale_factor,
         min_mask_region_area=min_mask_region_area,
     )
+    if actors is not None and engine != Engine.ray:
+        raise typer.BadParameter("--actors goes with --engine ray")
+    model = Model(weights, device, dtype, offline)
     try:
         found = _found(paths, out, format_)
-        outcomes = _run(found.photographs, out, format_, config, weights, device, dtype, offline)
+        work = partial(_on_cluster, actors=actors) if engine == Engine.ray else _here
+        outcomes = _run(work, model, found.photographs, out, config, format_)
     except KeyboardInterrupt:
         typer.echo("anymask: stopped; run the same command again to go on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -171,27 +204,64 @@ def _found(paths: list[str], out: Path, form: Format) -> Findings:
     return found
 
 
+@dataclass(frozen=True)
+class Model:
+    """What ``anymask.load`` is asked for."""
+
+    weights: str
+    device: str
+    dtype: str
+    offline: bool
+
+
+Work = Callable[[Model, "Predictor", list[Photograph], Path, Settings], Iterator[Outcome]]
+
+
 def _run(
+    work: Work,
+    model: Model,
     photographs: list[Photograph],
     out: Path,
-    form: Format,
     config: AutomaticConfig,
-    weights: str,
-    device: str,
-    dtype: str,
-    offline: bool,
+    form: Format,
 ) -> list[Outcome]:
     from anymask.predict.predictor import load
 
-    with download_bar(f"fetching {weights}") as bar:
-        sam = load(weights, device=device, dtype=dtype, offline=offline or None, on_progress=bar)
-    settings = Settings(sam.model_id, dtype, config, form)
+    with download_bar(f"fetching {model.weights}") as bar:
+        sam = load(
+            model.weights,
+            device=model.device,
+            dtype=model.dtype,
+            offline=model.offline or None,
+            on_progress=bar,
+        )
+    settings = Settings(sam.model_id, model.dtype, config, form)
     outcomes = []
     with image_bar(len(photographs)) as step:
-        for outcome in segment_all(sam, photographs, out, settings):
+        for outcome in work(model, sam, photographs, out, settings):
             outcomes.append(outcome)
             step(outcome.state == State.done)
     return outcomes
+
+
+def _here(
+    model: Model, sam: Predictor, photographs: list[Photograph], out: Path, settings: Settings
+) -> Iterator[Outcome]:
+    return segment_all(sam, photographs, out, settings)
+
+
+def _on_cluster(
+    model: Model,
+    sam: Predictor,
+    photographs: list[Photograph],
+    out: Path,
+    settings: Settings,
+    actors: int | None,
+) -> Iterator[Outcome]:
+    from anymask.engine.fleet import Weights, segment_fleet
+
+    asked = Weights(model.weights, model.device, model.dtype, model.offline or None, settings.model)
+    return segment_fleet(asked, photographs, out, settings, actors)
 
 
 def _summary(outcomes: list[Outcome], unread: list[Unread], out: Path) -> dict[str, Any]:

@@ -170,12 +170,13 @@ def segment_all(
             else:
                 yield outcome
         for photograph in elsewhere:
-            yield _awaited(sam, photograph, out, settings)
+            yield awaited(sam, photograph, out, settings)
     finally:
         sweep(out / PARTS_FOLDER)
 
 
-def _awaited(sam: Segmenter, photograph: Photograph, out: Path, settings: Settings) -> Outcome:
+def awaited(sam: Segmenter, photograph: Photograph, out: Path, settings: Settings) -> Outcome:
+    """``masks_of``, but what another process has in hand is waited for, or done if it dies."""
     deadline = time.monotonic() + IMAGE_TIMEOUT_S
     while True:
         outcome = masks_of(sam, photograph, out, settings)

@@ -1,0 +1,1 @@
+"""The data engine: what turns a folder of photographs into a dataset."""

@@ -1,0 +1,166 @@
+"""Many machines: the job of ``predict.everywhere`` on a Ray cluster. The only file to import ray.
+
+Ray Data hands photographs to a pool of actors. Each has loaded the model once and does for a
+photograph exactly what a single process does, with the same guarantees: what was killed with its
+machine is done by another actor, and what is done is passed over. The folder of results and the
+photographs must be reachable under the same path or URL from every machine.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anymask.core.output import sweep
+from anymask.datasets.photographs import Photograph
+from anymask.errors import Error, MissingExtraError
+from anymask.predict.everywhere import (
+    PARTS_FOLDER,
+    Outcome,
+    Settings,
+    State,
+    awaited,
+    begin,
+    target_of,
+)
+from anymask.predict.predictor import load
+
+try:
+    import ray
+    import ray.data
+except ImportError as missing:
+    raise MissingExtraError("ray", "ray") from missing
+
+THREADS_PER_ACTOR = 4
+# Actors reserve this share of the processors, or of the card, that they use: when a machine is
+# lost, its actors find room on the others and their photographs are not left waiting.
+RESERVED = 0.5
+IMAGES_PER_TASK, MOST_TASKS = 4, 20_000
+ATTEMPTS, PAUSE_S = 3, 1.0
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How an actor loads the model (``anymask.load``); ``model`` is what it must turn out to be."""
+
+    weights: str
+    device: str
+    dtype: str
+    offline: bool | None
+    model: str
+
+
+def segment_fleet(
+    weights: Weights,
+    photographs: Sequence[Photograph],
+    out: Path,
+    settings: Settings,
+    actors: int | None = None,
+) -> Iterator[Outcome]:
+    """``everywhere.segment_all`` on the cluster of ``$RAY_ADDRESS``, or on one of this machine.
+
+    actors: how many hold a model; None: one for each card, or for each four processors.
+    Outcomes come in the order in which they are known. Raises ``Error`` and ``OutputError``.
+    """
+    out = out.resolve()
+    _join_cluster()
+    begin(out, settings, (target_of(one, out, settings.format) for one in photographs))
+    on_card = _on_card(weights.device)
+    threads = min(THREADS_PER_ACTOR, _smallest_node())
+    pool = actors or _room(on_card, threads)
+    tasks = min(math.ceil(len(photographs) / IMAGES_PER_TASK), MOST_TASKS)
+    outcomes = ray.data.from_items(
+        [_row(photograph) for photograph in photographs], override_num_blocks=max(tasks, 1)
+    ).map(
+        Worker,
+        fn_constructor_args=(weights, str(out), settings, threads),
+        concurrency=min(pool, max(tasks, 1)),
+        num_cpus=RESERVED * threads,
+        num_gpus=RESERVED if on_card else None,
+    )
+    try:
+        for row in outcomes.iter_rows():
+            yield Outcome(row["name"], State(row["state"]), row["masks"], row["reason"])
+    except ray.exceptions.RayError as error:
+        raise Error(f"the cluster gave up: {_cause(error)}; run it again to go on") from None
+    finally:
+        sweep(out / PARTS_FOLDER)
+
+
+class Worker:
+    """An actor: a model, and where its results go."""
+
+    def __init__(self, weights: Weights, out: str, settings: Settings, threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        self.sam = load(
+            weights.weights, device=weights.device, dtype=weights.dtype, offline=weights.offline
+        )
+        if self.sam.model_id != weights.model:
+            raise Error(f"{weights.weights} is another model on this machine: {self.sam.model_id}")
+        self.out, self.settings = Path(out), settings
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The outcome of one photograph. What can't be read may be so for a moment only."""
+        member = (row["offset"], row["size"]) if row["offset"] >= 0 else None
+        photograph = Photograph(row["url"], row["name"], member)
+        for attempt in range(ATTEMPTS):
+            outcome = awaited(self.sam, photograph, self.out, self.settings)
+            if outcome.state != State.broken:
+                break
+            time.sleep(PAUSE_S if attempt + 1 < ATTEMPTS else 0)
+        return {
+            "name": outcome.name,
+            "state": str(outcome.state),
+            "masks": outcome.masks,
+            "reason": outcome.reason,
+        }
+
+
+def _join_cluster() -> None:
+    """The cluster of ``$RAY_ADDRESS``, or one of this machine that ends with this process."""
+    if ray.is_initialized():
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if "RAY_ADDRESS" in os.environ:
+        ray.init(log_to_driver=False)
+    else:
+        ray.init("local", log_to_driver=False, include_dashboard=False)
+
+
+def _row(photograph: Photograph) -> dict[str, Any]:
+    offset, size = photograph.member or (-1, -1)
+    return {"url": photograph.url, "name": photograph.name, "offset": offset, "size": size}
+
+
+def _on_card(device: str) -> bool:
+    """``auto`` takes cards if the cluster has any."""
+    cards = ray.cluster_resources().get("GPU", 0)
+    if device.startswith("cuda") and not cards:
+        raise Error("the cluster has no cards; take --device cpu")
+    return device.startswith("cuda") or (device == "auto" and cards > 0)
+
+
+def _smallest_node() -> int:
+    """Processors of the machine that has fewest, of those that have any."""
+    counts = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
+    return int(min((count for count in counts if count), default=1))
+
+
+def _room(on_card: bool, threads: int) -> int:
+    """How many actors the cluster has room for."""
+    resources = ray.cluster_resources()
+    count = resources["GPU"] if on_card else resources.get("CPU", 1) // threads
+    return max(int(count), 1)
+
+
+def _cause(error: BaseException) -> str:
+    """The last line of what went wrong: Ray wraps it in pages of its own."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,79 @@
+"""Encode on a card: images a second and share of the card's arithmetic, ours and the peers'.
+
+    python benchmarks/gpu/encode.py [--write]
+
+Random weights, bf16, batches of 1, 8 and 32.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H, SAM_VIT_L, Sam, SamConfig
+
+from card import PEAK_TFLOPS, arguments, median_s, report
+
+MODELS = {"ViT-H": SAM_VIT_H, "ViT-L": SAM_VIT_L, "ViT-B": SAM_VIT_B, "TinyViT": MOBILE_SAM}
+
+
+def encoders(name: str, config: SamConfig) -> Iterator[tuple[str, nn.Module | Callable[..., Any]]]:
+    """Our encoder and, where they are installed and have one of the kind, those of others."""
+    yield "anymask", Sam(config).image_encoder
+    if name.startswith("ViT") and importlib.util.find_spec("segment_anything"):
+        from official import build
+
+        theirs = build(name.lower().replace("-", "_")).image_encoder
+        yield "segment-anything", theirs
+        yield "segment-anything, compiled", torch.compile(theirs)
+    if name == "ViT-B" and importlib.util.find_spec("transformers"):
+        from transformers import SamVisionConfig, SamVisionModel
+
+        yield "Hugging Face", SamVisionModel(SamVisionConfig())
+
+
+def row(
+    model: str, whose: str, encoder: Any, batch: int, asked: argparse.Namespace, flop: float
+) -> str:
+    """Time one encoder on one batch."""
+    dtype = torch.bfloat16 if asked.device.startswith("cuda") else torch.float32
+    encoder = encoder.to(asked.device, dtype).eval()
+    images: Tensor = torch.randn(batch, 3, 1024, 1024, device=asked.device, dtype=dtype)
+    with torch.inference_mode():
+        seconds = median_s(lambda: encoder(images), asked.device, 1 if asked.quick else 10)
+    tflops = flop * batch / seconds / 1e12
+    cells = [model, whose, str(batch), f"{batch / seconds:.1f}", f"{tflops:.1f}"]
+    return "| " + " | ".join([*cells, f"{tflops / PEAK_TFLOPS:.0%}"]) + " |"
+
+
+def flop_of(config: SamConfig) -> float:
+    """Arithmetic of one image, counted without doing it."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
+        Sam(config).image_encoder(torch.empty(1, 3, 1024, 1024))
+    return float(counter.get_total_flops())
+
+
+def main() -> None:
+    """Every model, every batch, every implementation."""
+    asked = arguments(__doc__ or "")
+    rows = [
+        "| model | whose | batch | images/s | TFLOP/s | of the ceiling |",
+        "|---|---|---|---|---|---|",
+    ]
+    models = {"TinyViT": MOBILE_SAM} if asked.quick else MODELS
+    for model, config in models.items():
+        flop = flop_of(config)
+        for whose, encoder in encoders(model, config):
+            for batch in (1,) if asked.quick else (1, 8, 32):
+                rows.append(row(model, whose, encoder, batch, asked, flop))
+    report("Encode", rows, asked)
+
+
+if __name__ == "__main__":
+    main()
