@@ -1,6 +1,6 @@
-"""A full-size mask as the rectangle it lies in, so that its cost is its own size, not the image's.
+"""Full-size masks as the runs they consist of: their cost is their own size, not the image's.
 
-Shape legend: h w low-resolution grid, H W pixels of the image, h' w' pixels of the patch.
+Shape legend: h w low-resolution grid, H W pixels of the image, R runs.
 """
 
 from __future__ import annotations
@@ -13,41 +13,51 @@ import numpy as np
 import numpy.typing as npt
 
 from anymask.core import rle
-from anymask.core.geometry import Floats, ResizeMap, mask_boxes
+from anymask.core.geometry import Floats, ResizeMap
 from anymask.core.masks import MASK_THRESHOLD
 
 BAND_PX = 1 << 16  # of full-size logits that are there at once: they stay in the cache
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A mask of an (H, W) image that is empty outside a rectangle.
+    """A mask of an (H, W) image as runs of pixels, none of which leaves its column.
 
-    mask: (h', w') bool, the rectangle; left, top: its corner in the image.
+    columns: (R,) rising; tops, bottoms: (R,) first row of each and the one after its last, rising
+    within a column.
     """
 
-    mask: npt.NDArray[np.bool_]
-    left: int
-    top: int
+    columns: Numbers
+    tops: Numbers
+    bottoms: Numbers
     image_hw: tuple[int, int]
 
     def area(self) -> int:
         """Pixels of the mask."""
-        return int(np.count_nonzero(self.mask))
+        return int((self.bottoms - self.tops).sum())
 
     def box_xyxy(self) -> Floats:
         """(4,) the tight box, its far corner exclusive; zeros if the mask is empty."""
-        if not self.mask.any():
+        if len(self.columns) == 0:
             return np.zeros(4, np.float32)
-        return mask_boxes(self.mask) + np.array([self.left, self.top] * 2, np.float32)
+        box = self.columns[0], self.tops.min(), self.columns[-1] + 1, self.bottoms.max()
+        return np.array(box, np.float32)
 
     def within(self, left: int, top: int, image_hw: tuple[int, int]) -> Patch:
         """The same mask in a larger image, of which this one was cut at a corner."""
-        return replace(self, left=self.left + left, top=self.top + top, image_hw=image_hw)
+        return replace(
+            self,
+            columns=self.columns + left,
+            tops=self.tops + top,
+            bottoms=self.bottoms + top,
+            image_hw=image_hw,
+        )
 
     def to_rle(self) -> rle.RLE:
         """COCO run lengths of the whole image."""
-        return rle.encode_part(self.mask, self.left, self.top, self.image_hw)
+        start = self.columns * self.image_hw[0]
+        return rle.encode_runs(start + self.tops, start + self.bottoms, self.image_hw)
 
 
 def threshold(
@@ -57,31 +67,77 @@ def threshold(
 
     Stability is the IoU of the masks at the threshold plus and minus ``offset`` (§B); 0 where even
     the larger of them is empty. What ``core.masks.upsample`` would make is compared and counted
-    band by band: the float logits of the whole image are never there.
+    band by band: the logits of the whole image are never there, nor is its mask.
     """
     height, width = resize_map.image_hw
     content_h, content_w = resize_map.content_hw
     seen = low_resolution > MASK_THRESHOLD - offset
     px = resize_map.input_px // len(seen)
-    top, rows = _reach(np.any(seen, axis=1), px, height / content_h, height)
-    _, columns = _reach(np.any(seen, axis=0), px, width / content_w, width)
-    square = _square(low_resolution, top, px)[:, :content_w]
-    # OpenCV resizes one axis exactly as it would both; the other axis has to wait for its bands.
-    wide = _resized(square, width, len(square))
-    wide = np.ascontiguousarray(wide[:, columns.start : columns.stop])
-    low, high, share = _neighbours(rows, height, content_h)
-    low, high = low - top.start * px, high - top.start * px
-    mask = np.empty((len(rows), len(columns)), dtype=bool)
-    smaller = larger = 0
-    step = max(1, BAND_PX // max(1, len(columns)))
-    for first in range(0, len(rows), step):
-        band = slice(first, first + step)
-        logits = _between(wide[low[band]], wide[high[band]], share[band, None])
-        np.greater(logits, MASK_THRESHOLD, out=mask[band])
-        smaller += int(np.count_nonzero(logits > MASK_THRESHOLD + offset))
-        larger += int(np.count_nonzero(logits > MASK_THRESHOLD - offset))
-    patch = Patch(mask, columns.start, rows.start, resize_map.image_hw)
-    return patch, smaller / larger if larger else 0.0
+    _, rows = _reach(np.any(seen, axis=1), px, height / content_h, height)
+    left, columns = _reach(np.any(seen, axis=0), px, width / content_w, width)
+    if not rows or not columns:  # nothing, or only beyond the image's share of the square
+        none = np.zeros(0, np.int64)
+        return Patch(none, none, none, resize_map.image_hw), 0.0
+    # Columns first, as run lengths have them. OpenCV resizes one axis exactly as it would both; the
+    # other axis has to wait for its bands.
+    part = np.ascontiguousarray(low_resolution.T[left.start : left.stop])
+    first = left.start * px
+    square = _resized(part, resize_map.input_px, len(left) * px)[: content_w - first, :content_h]
+    tall = np.ascontiguousarray(_resized(square, height, len(square))[:, rows.start : rows.stop])
+    bands = _Bands(tall, columns, first, content_w / width)
+    return bands.counted(rows.start, offset, resize_map.image_hw)
+
+
+@dataclass(frozen=True)
+class _Bands:
+    """Logits of some columns of the image, between those of ``tall``.
+
+    tall: (w', h') logits, of columns of the model's input from number ``first`` on; scale: columns
+    of the input to one of the image.
+    """
+
+    tall: Floats
+    columns: range
+    first: int
+    scale: float
+
+    def counted(self, top: int, offset: float, image_hw: tuple[int, int]) -> tuple[Patch, float]:
+        """The runs, the first row being number ``top`` of the image, and the stability."""
+        found, smaller, larger = list[tuple[Numbers, Numbers, Numbers]](), 0, 0
+        step = max(1, BAND_PX // max(1, self.tall.shape[1]))
+        for first in range(self.columns.start, self.columns.stop, step):
+            logits = self._logits(range(first, min(first + step, self.columns.stop)))
+            columns, tops, bottoms = _runs(logits > MASK_THRESHOLD)
+            found.append((columns + first, tops + top, bottoms + top))
+            smaller += int(np.count_nonzero(logits > MASK_THRESHOLD + offset))
+            larger += int(np.count_nonzero(logits > MASK_THRESHOLD - offset))
+        columns, tops, bottoms = (np.concatenate(arrays) for arrays in zip(*found))
+        return Patch(columns, tops, bottoms, image_hw), smaller / larger if larger else 0.0
+
+    def _logits(self, columns: range) -> Floats:
+        """(columns, h') between the two columns of ``tall`` where each lies.
+
+        Pixel centres at halves, as OpenCV and PyTorch (``align_corners=False``) resize.
+        """
+        middles = np.arange(columns.start, columns.stop) + 0.5
+        at = np.maximum((middles * self.scale - 0.5).astype(np.float32), 0)
+        low = np.minimum(np.floor(at).astype(np.intp), self.first + len(self.tall) - 1)
+        high = np.minimum(low + 1, self.first + len(self.tall) - 1)
+        return _between(
+            self.tall[low - self.first],
+            self.tall[high - self.first],
+            (at - low.astype(np.float32))[:, None],
+        )
+
+
+def _runs(mask: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers, Numbers]:
+    """Column, first row and last row + 1 of each run of a mask given column by column."""
+    count, height = mask.shape
+    flat = np.zeros(count * (height + 1) + 1, dtype=bool)  # an empty pixel between two columns
+    flat[:-1].reshape(count, height + 1)[:, 1:] = mask
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    columns, tops = np.divmod(edges[::2], height + 1)
+    return columns, tops, tops + edges[1::2] - edges[::2]
 
 
 def _reach(seen: npt.NDArray[np.bool_], px: int, scale: float, full: int) -> tuple[range, range]:
@@ -95,17 +151,9 @@ def _reach(seen: npt.NDArray[np.bool_], px: int, scale: float, full: int) -> tup
     if len(there) == 0:
         return range(1), range(0)
     first, last = int(there[0]), int(there[-1]) + 1
-    start = math.ceil(((first - 1) * px - 0.5) * scale - 0.5)
-    stop = math.floor(((last + 1) * px + 0.5) * scale - 0.5) + 1
-    return range(max(0, first - 3), min(len(seen), last + 3)), range(
-        max(0, start), max(0, min(full, stop))
-    )
-
-
-def _square(low_resolution: Floats, rows: range, px: int) -> Floats:
-    """Some rows of the logits over the model's square, as if all of them had been resized."""
-    part = low_resolution[rows.start : rows.stop]
-    return _resized(part, part.shape[1] * px, len(rows) * px)
+    start = max(0, math.ceil(((first - 1) * px - 0.5) * scale - 0.5))
+    stop = min(full, math.floor(((last + 1) * px + 0.5) * scale - 0.5) + 1)
+    return range(max(0, first - 3), min(len(seen), last + 3)), range(start, max(start, stop))
 
 
 def _resized(x: Floats, width: int, height: int) -> Floats:
@@ -120,16 +168,3 @@ def _between(low: Floats, high: Floats, share: Floats) -> Floats:
     high *= share
     low += high
     return low
-
-
-def _neighbours(
-    wanted: range, out: int, source: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
-    """For pixels of an axis of ``out``: the two of ``source`` between which each lies, and where.
-
-    Pixel centres at halves, as OpenCV and PyTorch (``align_corners=False``) resize.
-    """
-    at = ((np.arange(wanted.start, wanted.stop) + 0.5) * (source / out) - 0.5).astype(np.float32)
-    at = np.clip(at, 0, source - 1)
-    low = np.floor(at).astype(np.intp)
-    return low, np.minimum(low + 1, source - 1), at - low.astype(np.float32)

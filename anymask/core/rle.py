@@ -32,28 +32,26 @@ def encode(mask: npt.NDArray[np.bool_]) -> RLE:
     return RLE(size=[int(side) for side in encoded["size"]], counts=encoded["counts"].decode())
 
 
-def encode_part(mask: npt.NDArray[np.bool_], left: int, top: int, hw: tuple[int, int]) -> RLE:
-    """Encode an (H, W) mask that is empty but for a rectangle (h', w') at ``left``, ``top``.
+def encode_runs(
+    starts: npt.NDArray[np.int64], stops: npt.NDArray[np.int64], hw: tuple[int, int]
+) -> RLE:
+    """Encode an (H, W) mask of (R,) runs: rising places, column by column, the last one exclusive.
 
-    Costs what the rectangle costs. Raises ``Error`` for one that leaves the image.
+    A run may begin where the one before stops. Raises ``Error`` for runs that leave the image.
     """
     height, width = hw
-    h, w = mask.shape
-    if left < 0 or top < 0 or left + w > width or top + h > height:
-        raise Error(f"a part of {w}×{h} pixels at {left}, {top} leaves an image {width}×{height}")
-    columns = np.zeros((w, h + 1), dtype=bool)  # with an empty pixel between two
-    columns[:, 1:] = mask.T
-    flat = np.append(columns.reshape(-1), False)
-    column, row = np.divmod(np.flatnonzero(flat[1:] != flat[:-1]), h + 1)
-    edges = (left + column) * height + top + row  # where a run begins, or the next
-    # A run to the last row of a column goes on in the next column's first: no edge between them.
-    goes_on = np.flatnonzero(edges[1:] == edges[:-1])
-    edges = np.delete(edges, np.concatenate([goes_on, goes_on + 1]))
+    if len(starts) and (starts[0] < 0 or stops[-1] > height * width):
+        raise Error(f"runs from {starts[0]} to {stops[-1]} leave an image {width}×{height}")
+    goes_on = starts[1:] == stops[:-1]
+    starts, stops = (
+        starts[np.append(True, ~goes_on)[: len(starts)]],
+        stops[np.append(~goes_on, True)[: len(stops)]],
+    )
+    edges = np.stack([starts, stops], axis=1).reshape(-1)
     counts = np.diff(np.concatenate([[0], edges, [height * width]]))
     if len(edges) and edges[-1] == height * width:
         counts = counts[:-1]
-    runs = {"size": [height, width], "counts": counts.tolist()}
-    encoded = coco_mask.frPyObjects(runs, height, width)
+    encoded = coco_mask.frPyObjects({"size": [height, width], "counts": counts.tolist()}, *hw)
     return RLE(size=[height, width], counts=encoded["counts"].decode())
 
 

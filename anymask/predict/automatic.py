@@ -20,9 +20,9 @@ import numpy.typing as npt
 
 from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.geometry import Floats, ResizeMap, mask_boxes, nms
+from anymask.core.geometry import Floats, mask_boxes, nms
 from anymask.core.image import RGB, ImageSource, read_image
-from anymask.core.patch import threshold
+from anymask.core.patch import Patch, threshold
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.core.records import Annotation
@@ -95,11 +95,12 @@ PAPER = AutomaticConfig(
 
 @dataclass(frozen=True)
 class Candidate:
-    """One mask that a point got: which point, low-resolution logits (h, w), predicted IoU."""
+    """A mask that a point got, sure and stable enough: which point, and the mask at full size."""
 
     point: int
-    logits: Floats
     predicted_iou: float
+    stability_score: float
+    patch: Patch
 
 
 @runtime_checkable
@@ -109,7 +110,7 @@ class CandidateSource(Protocol):
     def candidates(
         self, embedding: ImageEmbedding, points: Floats, config: AutomaticConfig
     ) -> Iterator[Candidate]:
-        """The masks that (N, 2) points of the image get and ``config.pred_iou_thresh`` lets pass.
+        """The masks that (N, 2) points get, of enough predicted IoU and stability by ``config``.
 
         Point by point; with ``config.fast`` near duplicates may be missing.
         """
@@ -200,7 +201,7 @@ def _in_crop(sam: Segmenter, pixels: RGB, crop: Crop, config: AutomaticConfig) -
     for candidate in _candidates(sam, embedding, points, config):
         x, y = points[candidate.point].tolist()
         point = (x + x0, y + y0)
-        one = _examined(candidate, point, embedding.resize_map, crop, image_hw, config)
+        one = _examined(candidate, point, crop, image_hw, config)
         if one is not None:
             yield one
 
@@ -217,33 +218,32 @@ def _candidates(
         batch = points[first : first + config.points_per_batch]
         masks = sam.predict(embedding, Prompts.of_points(batch[:, None]), multimask_output=True)
         for row, column in np.argwhere(masks.predicted_iou > config.pred_iou_thresh):
-            yield Candidate(
-                first + int(row),
-                masks.logits[row, column],
-                float(masks.predicted_iou[row, column]),
+            patch, stability = threshold(
+                masks.logits[row, column], embedding.resize_map, config.stability_score_offset
             )
+            if stability >= config.stability_score_thresh:
+                predicted_iou = float(masks.predicted_iou[row, column])
+                yield Candidate(first + int(row), predicted_iou, stability, patch)
 
 
 def _examined(
     candidate: Candidate,
     point: tuple[float, float],
-    resize_map: ResizeMap,
     crop: Crop,
     image_hw: tuple[int, int],
     config: AutomaticConfig,
 ) -> Found | None:
-    """The candidate at full size if it is stable, no cut-off part, and not nearly everything."""
-    patch, stability = threshold(candidate.logits, resize_map, config.stability_score_offset)
-    if stability < config.stability_score_thresh:
-        return None
+    """The candidate in the whole image, if it is no cut-off part and not nearly everything."""
     height, width = image_hw
+    patch = candidate.patch.within(*crop.box[:2], image_hw)
     if patch.area() > config.max_mask_fraction * height * width:
         return None
-    patch = patch.within(*crop.box[:2], image_hw)
     box = _inclusive(patch.box_xyxy(), crop)
     if _cut_off(np.array(box), crop, image_hw):
         return None
-    return Found(patch.to_rle(), box, candidate.predicted_iou, stability, point, crop)
+    return Found(
+        patch.to_rle(), box, candidate.predicted_iou, candidate.stability_score, point, crop
+    )
 
 
 def _inclusive(box_xyxy: Floats, crop: Crop) -> Box:

@@ -23,11 +23,11 @@ from torch import Tensor
 
 from anymask.core.geometry import Floats, ResizeMap, nms
 from anymask.core.masks import MASK_THRESHOLD
-from anymask.core.patch import threshold
 from anymask.models.mask_decoder import MaskDecoder, picture
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions, SharedImage
 from anymask.predict.automatic import AutomaticConfig, Candidate
+from anymask.predict.thresholds import thresholds
 
 # In cells of the embedding: the side of the tiles whose points share a window, how far the sharp
 # part reaches beyond, and the step between positions of the coarse part.
@@ -69,25 +69,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Glimpse:
-    """A mask of a first look.
+    """A mask of a first look; ``sharp``: it lies where all positions were looked at."""
 
-    point: its number; logits: (L·16,) half precision, of a window.
-    box_xyxy: in pixels of the image, the far corner exclusive.
-    sharp: whether the mask lies where all positions were looked at.
-    """
-
-    point: int
-    predicted_iou: float
-    stability: float
-    box_xyxy: Floats
+    candidate: Candidate
     sharp: bool
-    logits: Tensor
-    window: Window
-
-    def candidate(self) -> Candidate:
-        """The mask, coarse positions standing for their like."""
-        mask = self.window.picture(self.logits[None].float())[0]
-        return Candidate(self.point, mask.cpu().numpy(), self.predicted_iou)
 
 
 @dataclass(frozen=True)
@@ -122,10 +107,13 @@ def first_look(
             rows, iou, logits = _decoded(
                 decoder, shared, asked, positions, tiles[tile], window, config
             )
-            masks = window.picture(logits).cpu().numpy()
-        found = zip(rows, iou, logits, masks)
-        seen = (_glimpse(*one, window, resize_map, config) for one in found)
-        return [one for one in seen if one is not None]
+            masks = window.picture(logits)
+            seen = thresholds(masks, resize_map, config.stability_score_offset)
+        glimpses = (
+            _glimpse(Candidate(point, score, stability, patch), window, resize_map, config)
+            for point, score, (patch, stability) in zip(rows, iou, seen)
+        )
+        return [one for one in glimpses if one is not None]
 
     return _sorted_out([one for found in each(look, sorted(tiles)) for one in found], config)
 
@@ -199,28 +187,20 @@ def _stability(logits: Tensor, log_weight: Tensor, offset: float) -> Tensor:
 
 
 def _glimpse(
-    point: int,
-    predicted_iou: float,
-    logits: Tensor,
-    mask: Floats,
-    window: Window,
-    resize_map: ResizeMap,
-    config: AutomaticConfig,
+    candidate: Candidate, window: Window, resize_map: ResizeMap, config: AutomaticConfig
 ) -> Glimpse | None:
-    """The mask at full size, if it may pass the filters."""
-    patch, stability = threshold(mask, resize_map, config.stability_score_offset)
-    box = patch.box_xyxy()
-    cells = resize_map.to_input(box.reshape(2, 2)) * (len(window.nearest) / resize_map.input_px)
-    (left, top), (right, bottom) = cells
+    """A mask that may pass the filters."""
+    corners = resize_map.to_input(candidate.patch.box_xyxy().reshape(2, 2))
+    (left, top), (right, bottom) = corners * (len(window.nearest) / resize_map.input_px)
     x0, y0, x1, y1 = window.inside
     sharp = bool(left >= x0 and top >= y0 and right <= x1 and bottom <= y1)
     iou_slack, stability_slack = SHARP_SLACK if sharp else COARSE_SLACK
     if (
-        predicted_iou <= config.pred_iou_thresh - iou_slack
-        or stability < config.stability_score_thresh - stability_slack
+        candidate.predicted_iou <= config.pred_iou_thresh - iou_slack
+        or candidate.stability_score < config.stability_score_thresh - stability_slack
     ):
         return None
-    return Glimpse(point, predicted_iou, stability, box, sharp, logits.half(), window)
+    return Glimpse(candidate, sharp)
 
 
 def _sorted_out(seen: list[Glimpse], config: AutomaticConfig) -> FirstLook:
@@ -228,14 +208,15 @@ def _sorted_out(seen: list[Glimpse], config: AutomaticConfig) -> FirstLook:
 
     Duplicates are boxes more alike than the exact search would need: a glimpse is not exact.
     """
+    masks = [one.candidate for one in seen]
     sure = [
         one.predicted_iou > config.pred_iou_thresh
-        and one.stability >= config.stability_score_thresh
-        for one in seen
+        and one.stability_score >= config.stability_score_thresh
+        for one in masks
     ]
-    boxes = np.array([one.box_xyxy for one in seen], np.float32).reshape(-1, 4)
-    rank = [one.predicted_iou - (not certain) for one, certain in zip(seen, sure)]
+    boxes = np.array([one.patch.box_xyxy() for one in masks], np.float32).reshape(-1, 4)
+    rank = [one.predicted_iou - (not certain) for one, certain in zip(masks, sure)]
     kept = nms(boxes, np.array(rank), (1 + config.box_nms_thresh) / 2)
     taken = [k for k in kept if sure[k] and seen[k].sharp]
-    again = {seen[k].point for k in set(kept) - set(taken)}
-    return FirstLook([seen[k].candidate() for k in taken], sorted(again))
+    again = {masks[k].point for k in set(kept) - set(taken)}
+    return FirstLook([masks[k] for k in taken], sorted(again))

@@ -32,6 +32,7 @@ from anymask.models.two_way import SharedImage
 from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.fovea import first_look
 from anymask.predict.threads import each_in_its_thread
+from anymask.predict.thresholds import thresholds
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 from anymask.weights.registry import DEFAULT
@@ -185,7 +186,7 @@ class Predictor:
         step = CPU_BATCH if self.device.type == "cpu" else DEVICE_BATCH
 
         def decode(batch: Sequence[int]) -> list[Candidate]:
-            return self._passing(shared, asked, batch, config.pred_iou_thresh)
+            return self._passing(shared, asked, batch, embedding.resize_map, config)
 
         for found in each(decode, [rows[i : i + step] for i in range(0, len(rows), step)]):
             yield from found
@@ -203,24 +204,28 @@ class Predictor:
         shared: SharedImage,
         asked: PromptEmbedding,
         points: Sequence[int],
-        pred_iou_thresh: float,
+        resize_map: ResizeMap,
+        config: AutomaticConfig,
     ) -> list[Candidate]:
         """The candidates of some of the points."""
         decoder = self.model.mask_decoder
         with torch.inference_mode():
-            tokens, image = decoder.attend(shared, asked[torch.tensor(points)], self.positions)
+            numbers = torch.tensor(points, device=self.device)
+            tokens, image = decoder.attend(shared, asked[numbers], self.positions)
             iou = decoder.predicted_iou(tokens).float()
-            passed = iou > pred_iou_thresh
+            passed = iou > config.pred_iou_thresh
             passed[:, 0] = False  # the token of clear prompts
             rows = torch.nonzero(passed.any(dim=1))[:, 0]
             if len(rows) == 0:
                 return []
-            masks = decoder.masks(tokens[rows], image[rows], passed[rows]).float().cpu().numpy()
-            numbers = torch.nonzero(passed)[:, 0].cpu().tolist()
-            scores = iou[passed].cpu().tolist()
+            masks = decoder.masks(tokens[rows], image[rows], passed[rows]).float()
+            seen = thresholds(masks, resize_map, config.stability_score_offset)
+            asked_by = numbers[torch.nonzero(passed)[:, 0]].tolist()
+            scores = iou[passed].tolist()
         return [
-            Candidate(points[number], mask, score)
-            for number, mask, score in zip(numbers, masks, scores)
+            Candidate(point, score, stability, patch)
+            for point, score, (patch, stability) in zip(asked_by, scores, seen)
+            if stability >= config.stability_score_thresh
         ]
 
     def share(self, features: Tensor) -> SharedImage:

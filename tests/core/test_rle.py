@@ -94,17 +94,17 @@ def test_the_encoding_is_that_of_coco_and_fits_in_json() -> None:
 
 
 @PROPERTY
-@given(MASKS, st.tuples(*[st.integers(0, 4)] * 4))
-def test_a_part_is_encoded_as_the_whole(mask: Mask, around: tuple[int, int, int, int]) -> None:
-    top, bottom, left, right = around
-    whole = np.pad(mask, ((top, bottom), (left, right)))
-    assert rle.encode_part(mask, left, top, whole.shape) == rle.encode(whole)
+@given(MASKS)
+def test_runs_are_encoded_as_the_mask_they_make(mask: Mask) -> None:
+    columns, rows = np.nonzero(mask.T)
+    places = columns * mask.shape[0] + rows  # runs of one pixel, many of which go on in the next
+    assert rle.encode_runs(places, places + 1, mask.shape) == rle.encode(mask)
 
 
-@pytest.mark.parametrize(("left", "top"), [(-1, 0), (0, -1), (3, 0), (0, 3)])
-def test_a_part_that_leaves_the_image_is_refused(left: int, top: int) -> None:
-    with pytest.raises(Error, match="leaves an image 5×5"):
-        rle.encode_part(np.ones((3, 3), bool), left, top, (5, 5))
+@pytest.mark.parametrize(("start", "stop"), [(-1, 4), (20, 26)])
+def test_runs_that_leave_the_image_are_refused(start: int, stop: int) -> None:
+    with pytest.raises(Error, match="leave an image 5×5"):
+        rle.encode_runs(np.array([start]), np.array([stop]), (5, 5))
 
 
 @PROPERTY

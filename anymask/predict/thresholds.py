@@ -1,0 +1,68 @@
+"""Low-resolution logits to full-size masks, wherever the logits are.
+
+Shape legend: N masks, h w low-resolution grid, H W pixels of the image, S side of the input.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anymask.core.geometry import ResizeMap
+from anymask.core.masks import MASK_THRESHOLD
+from anymask.core.patch import Patch, threshold
+
+CHUNK_PX = 1 << 26  # full-size logits that are on a device at once
+
+
+def thresholds(
+    logits: Tensor, resize_map: ResizeMap, offset: float = 1.0
+) -> list[tuple[Patch, float]]:
+    """``core.patch.threshold`` of each of (N, h, w) logits, computed where they are."""
+    if logits.device.type == "cpu":
+        return [threshold(one, resize_map, offset) for one in logits.numpy()]
+    return device_thresholds(logits, resize_map, offset)
+
+
+def device_thresholds(
+    logits: Tensor, resize_map: ResizeMap, offset: float
+) -> list[tuple[Patch, float]]:
+    """``thresholds`` by torch alone: only the ends of runs leave the device."""
+    height, width = resize_map.image_hw
+    step = max(1, CHUNK_PX // (height * width))
+    return [
+        one
+        for chunk in torch.split(logits, step)
+        for one in _thresholds(_upsampled(chunk, resize_map), resize_map.image_hw, offset)
+    ]
+
+
+def _upsampled(logits: Tensor, resize_map: ResizeMap) -> Tensor:
+    """(N, h, w) logits to (N, W, H), column by column as run lengths have them."""
+    side, (content_h, content_w) = resize_map.input_px, resize_map.content_hw
+    square = _resized(logits.mT[:, None].contiguous(), (side, side))
+    height, width = resize_map.image_hw
+    return _resized(square[..., :content_w, :content_h], (width, height))[:, 0]
+
+
+def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(x, size, mode="bilinear", align_corners=False)
+
+
+def _thresholds(
+    columns: Tensor, image_hw: tuple[int, int], offset: float
+) -> list[tuple[Patch, float]]:
+    smaller, larger = (
+        (columns > MASK_THRESHOLD + sign * offset).sum(dim=(1, 2)) for sign in (1, -1)
+    )
+    stability = (smaller / larger.clamp(min=1)).tolist()
+    mask = F.pad(columns > MASK_THRESHOLD, (1, 1), value=False)
+    ends = torch.nonzero(mask[..., 1:] != mask[..., :-1])  # mask, column, row; starts, then stops
+    counts = torch.bincount(ends[:, 0], minlength=len(columns)).tolist()
+    parts = torch.split(ends[:, 1:].cpu(), counts)
+    patches = (
+        Patch(part[::2, 0].numpy(), part[::2, 1].numpy(), part[1::2, 1].numpy(), image_hw)
+        for part in parts
+    )
+    return list(zip(patches, stability))
