@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +220,7 @@ def main() -> None:
     parser.add_argument("--paired", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--large", default="12000x9000")
+    parser.add_argument("--only", choices=["official", "fast", "floor", "memory"])
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
@@ -229,29 +230,37 @@ def main() -> None:
         return
     os.environ["OMP_NUM_THREADS"] = str(THREADS)
     print(f"{describe(THREADS)}\n", flush=True)
-    photographs = arguments.photographs
-    paired = against_official(photographs[: arguments.paired], arguments.rounds)
-    fast = fast_against_exact(photographs)
-    distance = floor(photographs[0], in_own_process("exact", photographs[0])[0]["cpu_s"])
-    print(f"\n{distance}", flush=True)
-    memory = large(f"{photographs[0]}@{arguments.large}")
-    print(f"\n{memory}", flush=True)
+    parts = list(measured(arguments))
     if arguments.write:
         day = time.strftime("%Y-%m-%d")
-        command = f"benchmarks/everything.py {' '.join(Path(p).name for p in photographs)}"
-        options = f"--paired {arguments.paired} --rounds {arguments.rounds} --write"
-        parts = [
-            f"# Everything, {day}",
-            f"`{command} {options}`",
-            describe(THREADS),
-            "## Against the official generator\n\nBoth sides use our image encoder.",
-            "\n".join(paired),
-            "## The fast mode",
-            "\n".join(fast),
-            f"## Distance from the floor\n\n{distance}",
-            f"## Memory\n\n{memory}",
-        ]
-        (HERE / "results" / f"{day}-everything.md").write_text("\n\n".join(parts) + "\n")
+        names = " ".join(Path(photograph).name for photograph in arguments.photographs)
+        only = f" --only {arguments.only}" if arguments.only else ""
+        options = f"--paired {arguments.paired} --rounds {arguments.rounds}{only} --write"
+        head = [f"# Everything, {day}", f"`benchmarks/everything.py {names} {options}`"]
+        text = "\n\n".join([*head, describe(THREADS), *parts])
+        suffix = f"-{arguments.only}" if arguments.only else ""
+        (HERE / "results" / f"{day}-everything{suffix}.md").write_text(text + "\n")
+
+
+def measured(arguments: argparse.Namespace) -> Iterator[str]:
+    """The parts of the result, each a heading and what it is about."""
+    photographs, only = arguments.photographs, arguments.only
+    if only in (None, "official"):
+        rows = against_official(photographs[: arguments.paired], arguments.rounds)
+        yield "## Against the official generator\n\nBoth sides use our image encoder."
+        yield "\n".join(rows)
+    if only in (None, "fast"):
+        yield "## The fast mode\n\n" + "\n".join(fast_against_exact(photographs))
+    if only in (None, "floor"):
+        cpu_s = in_own_process("exact", photographs[0])[0]["cpu_s"]
+        yield "## Distance from the floor\n\n" + _said(floor(photographs[0], cpu_s))
+    if only in (None, "memory"):
+        yield "## Memory\n\n" + _said(large(f"{photographs[0]}@{arguments.large}"))
+
+
+def _said(text: str) -> str:
+    print(f"\n{text}", flush=True)
+    return text
 
 
 if __name__ == "__main__":

@@ -30,13 +30,15 @@ from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.thresholds import thresholds
 
 # In cells of the embedding: the side of the tiles whose points share a window, how far the sharp
-# part reaches beyond, and the step between positions of the coarse part.
-TILE, MARGIN, STEP = 8, 4, 4
+# part reaches beyond, and the step between positions of the coarse part, and beyond the image.
+TILE, MARGIN, STEP, EMPTY_STEP = 8, 4, 4, 8
 # How far below the thresholds a mask may be and still deserve an exact answer: predicted IoU and
 # stability, of masks in the sharp part and of others.
 SHARP_SLACK, COARSE_SLACK = (0.01, 0.01), (0.02, 0.05)
 # A mask's stability before it is at full size is too low by up to this, if the mask is small.
-SMALL_SLACK = 0.15
+SMALL_SLACK = 0.1
+# How much more alike the boxes of duplicates must be than of exact masks: a glimpse is not exact.
+NMS_SLACK = 0.1
 
 Tile = tuple[int, int]
 Map = Callable[[Callable[[Tile], list["Glimpse"]], Iterable[Tile]], Iterator[list["Glimpse"]]]
@@ -46,19 +48,19 @@ Map = Callable[[Callable[[Tile], list["Glimpse"]], Iterable[Tile]], Iterator[lis
 class Window:
     """Which positions of an h × w embedding stand for all of it, seen from one tile.
 
-    index: (L,) the positions; sharp: (L,) which of them stand for themselves alone.
+    index: (L,) the positions.
     nearest: (h, w) which of the L stands for each position.
-    inside: XYXY of the sharp part in cells.
+    inside: XYXY of the sharp part, where each stands for itself, in cells.
     """
 
     index: npt.NDArray[np.intp]
-    sharp: npt.NDArray[np.bool_]
     nearest: npt.NDArray[np.intp]
     inside: tuple[int, int, int, int]
 
     def log_weight(self) -> npt.NDArray[np.float32]:
         """(L,) logarithm of how many positions each stands for."""
-        return np.where(self.sharp, 0, 2 * np.log(STEP)).astype(np.float32)
+        counts = np.bincount(self.nearest.reshape(-1), minlength=len(self.index))
+        return np.log(counts).astype(np.float32)
 
     def picture(self, logits: Tensor) -> Tensor:
         """Logits of the L positions (K, L·16) as masks (K, 4h, 4w)."""
@@ -99,10 +101,12 @@ def first_look(
     what does its work in several threads.
     """
     grid = math.isqrt(shared.image.shape[1])
-    tiles = _tiles(resize_map.to_input(points_xy) * (grid / resize_map.input_px))
+    cells_to_px = resize_map.input_px / grid
+    tiles = _tiles(resize_map.to_input(points_xy) / cells_to_px)
+    height, width = (math.ceil(side / cells_to_px) for side in resize_map.content_hw)
 
     def look(tile: Tile) -> list[Glimpse]:
-        window = _window(tile, grid)
+        window = _window(tile, grid, (height, width))
         with torch.inference_mode():
             rows, iou, logits = _decoded(
                 decoder, shared, asked, positions, tiles[tile], window, config
@@ -126,10 +130,10 @@ def _tiles(cells_xy: Floats) -> dict[Tile, list[int]]:
     return tiles
 
 
-def _window(tile: tuple[int, int], grid: int) -> Window:
+def _window(tile: tuple[int, int], grid: int, content_hw: tuple[int, int]) -> Window:
     """Everything within ``MARGIN`` of a tile, and every ``STEP``-th position elsewhere.
 
-    All three sizes are multiples of ``STEP``: no coarse position stands for a sharp one.
+    content_hw: of the grid's rows and columns, those with something of the image in them.
     """
     (top, left), (bottom, right) = (
         [min(max(side * TILE + more, 0), grid) for side in tile]
@@ -137,15 +141,19 @@ def _window(tile: tuple[int, int], grid: int) -> Window:
     )
     sharp = np.zeros((grid, grid), dtype=bool)
     sharp[top:bottom, left:right] = True
-    # the middle of each square of STEP², or what there is of it at the end
-    middle: npt.NDArray[np.intp] = np.minimum(np.arange(grid) // STEP * STEP + STEP // 2, grid - 1)
-    coarse = np.zeros_like(sharp)
-    coarse[np.ix_(np.unique(middle), np.unique(middle))] = True
-    index = np.flatnonzero(sharp | coarse)
-    number = np.zeros((grid, grid), dtype=np.intp)
-    number.flat[index] = np.arange(len(index))
-    nearest = np.where(sharp, number, number[np.ix_(middle, middle)])
-    return Window(index, sharp.reshape(-1)[index], nearest, (left, top, right, bottom))
+    rows, columns = (_middles(grid, content) for content in content_hw)
+    itself = np.arange(grid * grid).reshape(grid, grid)
+    index, nearest = np.unique(
+        np.where(sharp, itself, itself[np.ix_(rows, columns)]), return_inverse=True
+    )
+    return Window(index, nearest.reshape(grid, grid), (left, top, right, bottom))
+
+
+def _middles(grid: int, content: int) -> npt.NDArray[np.intp]:
+    """For each row of a grid, the one in the middle of its step, longer where there is no image."""
+    row = np.arange(grid)
+    step = np.where(row < -(-content // EMPTY_STEP) * EMPTY_STEP, STEP, EMPTY_STEP)
+    return np.minimum(row // step * step + step // 2, grid - 1)
 
 
 def _decoded(
@@ -204,10 +212,7 @@ def _glimpse(
 
 
 def _sorted_out(seen: list[Glimpse], config: AutomaticConfig) -> FirstLook:
-    """Drop duplicates, those that might fail a filter first, and judge what is left.
-
-    Duplicates are boxes more alike than the exact search would need: a glimpse is not exact.
-    """
+    """Drop duplicates, those that might fail a filter first, and judge what is left."""
     masks = [one.candidate for one in seen]
     sure = [
         one.predicted_iou > config.pred_iou_thresh
@@ -216,7 +221,7 @@ def _sorted_out(seen: list[Glimpse], config: AutomaticConfig) -> FirstLook:
     ]
     boxes = np.array([one.patch.box_xyxy() for one in masks], np.float32).reshape(-1, 4)
     rank = [one.predicted_iou - (not certain) for one, certain in zip(masks, sure)]
-    kept = nms(boxes, np.array(rank), (1 + config.box_nms_thresh) / 2)
+    kept = nms(boxes, np.array(rank), config.box_nms_thresh + NMS_SLACK)
     taken = [k for k in kept if sure[k] and seen[k].sharp]
     again = {masks[k].point for k in set(kept) - set(taken)}
     return FirstLook([masks[k] for k in taken], sorted(again))
