@@ -4,6 +4,7 @@
 
 Each way of asking is a run of the command in a process of its own, on one core, start included;
 its processor time is what one image takes of a core when all cores of a machine have such work.
+``--write`` keeps the table in ``benchmarks/results/`` and puts it into ``docs/many-images.md``.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ WAYS = {
     "paper's preset, fast": ["--preset", "paper", "--fast"],
     "paper's preset": ["--preset", "paper"],
 }
+START, END = "<!-- many:start -->", "<!-- many:end -->"
 IMAGES, CORES, MACHINES = 11_000_000, 64, 100
 HEADER = (
     "| way | CPU s an image | masks an image | KB an image | peak MB "
@@ -81,6 +83,14 @@ def main() -> None:
         command = f"`benchmarks/many_images.py {names} --write`"
         text = "\n\n".join([f"# Many images, {day}", command, describe(1), "\n".join(rows)])
         (HERE / "results" / f"{day}-many-images.md").write_text(text + "\n")
+        _show("\n".join(rows))
+
+
+def _show(table: str) -> None:
+    """Put the table into the page that argues from it."""
+    page = HERE.parent / "docs" / "many-images.md"
+    before, rest = page.read_text().split(START)
+    page.write_text(f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}")
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.thresholds import thresholds
 
 # In cells of the embedding: the side of the tiles whose points share a window, how far the sharp
-# part reaches beyond, and the step between positions of the coarse part, and beyond the image.
-TILE, MARGIN, STEP, EMPTY_STEP = 8, 4, 4, 8
+# part reaches beyond, and the step between positions of the coarse part.
+TILE, MARGIN, STEP = 8, 4, 4
 # How far below the thresholds a mask may be and still deserve an exact answer: predicted IoU and
 # stability, of masks in the sharp part and of others.
 SHARP_SLACK, COARSE_SLACK = (0.01, 0.01), (0.02, 0.05)
@@ -101,12 +101,10 @@ def first_look(
     what does its work in several threads.
     """
     grid = math.isqrt(shared.image.shape[1])
-    cells_to_px = resize_map.input_px / grid
-    tiles = _tiles(resize_map.to_input(points_xy) / cells_to_px)
-    height, width = (math.ceil(side / cells_to_px) for side in resize_map.content_hw)
+    tiles = _tiles(resize_map.to_input(points_xy) * (grid / resize_map.input_px))
 
     def look(tile: Tile) -> list[Glimpse]:
-        window = _window(tile, grid, (height, width))
+        window = _window(tile, grid)
         with torch.inference_mode():
             rows, iou, logits = _decoded(
                 decoder, shared, asked, positions, tiles[tile], window, config
@@ -130,30 +128,20 @@ def _tiles(cells_xy: Floats) -> dict[Tile, list[int]]:
     return tiles
 
 
-def _window(tile: tuple[int, int], grid: int, content_hw: tuple[int, int]) -> Window:
-    """Everything within ``MARGIN`` of a tile, and every ``STEP``-th position elsewhere.
-
-    content_hw: of the grid's rows and columns, those with something of the image in them.
-    """
+def _window(tile: Tile, grid: int) -> Window:
+    """Everything within ``MARGIN`` of a tile, and every ``STEP``-th position elsewhere."""
     (top, left), (bottom, right) = (
         [min(max(side * TILE + more, 0), grid) for side in tile]
         for more in (-MARGIN, TILE + MARGIN)
     )
     sharp = np.zeros((grid, grid), dtype=bool)
     sharp[top:bottom, left:right] = True
-    rows, columns = (_middles(grid, content) for content in content_hw)
     itself = np.arange(grid * grid).reshape(grid, grid)
+    middles = np.minimum(np.arange(grid) // STEP * STEP + STEP // 2, grid - 1)
     index, nearest = np.unique(
-        np.where(sharp, itself, itself[np.ix_(rows, columns)]), return_inverse=True
+        np.where(sharp, itself, itself[np.ix_(middles, middles)]), return_inverse=True
     )
     return Window(index, nearest.reshape(grid, grid), (left, top, right, bottom))
-
-
-def _middles(grid: int, content: int) -> npt.NDArray[np.intp]:
-    """For each row of a grid, the one in the middle of its step, longer where there is no image."""
-    row = np.arange(grid)
-    step = np.where(row < -(-content // EMPTY_STEP) * EMPTY_STEP, STEP, EMPTY_STEP)
-    return np.minimum(row // step * step + step // 2, grid - 1)
 
 
 def _decoded(
