@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -175,7 +174,7 @@ def masks(
     model = Model(weights, device, dtype, offline)
     try:
         found = _found(paths, out, format_)
-        work = partial(_on_cluster, actors=actors) if engine == Engine.ray else _here
+        work = _on_cluster(actors) if engine == Engine.ray else _here
         outcomes = _run(work, model, found.photographs, out, config, format_)
     except KeyboardInterrupt:
         typer.echo("anymask: stopped; run the same command again to go on", err=True)
@@ -250,18 +249,18 @@ def _here(
     return segment_all(sam, photographs, out, settings)
 
 
-def _on_cluster(
-    model: Model,
-    sam: Predictor,
-    photographs: list[Photograph],
-    out: Path,
-    settings: Settings,
-    actors: int | None,
-) -> Iterator[Outcome]:
+def _on_cluster(actors: int | None) -> Work:
+    """Imports ray at once: that it is missing is said before anything is loaded."""
     from anymask.engine.fleet import Weights, segment_fleet
 
-    asked = Weights(model.weights, model.device, model.dtype, model.offline or None, settings.model)
-    return segment_fleet(asked, photographs, out, settings, actors)
+    def work(
+        model: Model, sam: Predictor, photographs: list[Photograph], out: Path, settings: Settings
+    ) -> Iterator[Outcome]:
+        offline = model.offline or None
+        asked = Weights(model.weights, model.device, model.dtype, offline, settings.model)
+        return segment_fleet(asked, photographs, out, settings, actors)
+
+    return work
 
 
 def _summary(outcomes: list[Outcome], unread: list[Unread], out: Path) -> dict[str, Any]:
