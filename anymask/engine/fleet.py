@@ -8,6 +8,7 @@ photographs must be reachable under the same path or URL from every machine.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -69,6 +70,8 @@ def segment_fleet(
     """
     out = out.resolve()
     _join_cluster()
+    ray.data.DataContext.get_current().enable_progress_bars = False  # the caller has one
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     begin(out, settings, (target_of(one, out, settings.format) for one in photographs))
     on_card = _on_card(weights.device)
     threads = min(THREADS_PER_ACTOR, _smallest_node())
@@ -79,7 +82,7 @@ def segment_fleet(
     ).map(
         Worker,
         fn_constructor_args=(weights, str(out), settings, threads),
-        concurrency=min(pool, max(tasks, 1)),
+        compute=ray.data.ActorPoolStrategy(size=min(pool, max(tasks, 1))),
         num_cpus=RESERVED * threads,
         num_gpus=RESERVED if on_card else None,
     )
@@ -128,10 +131,11 @@ def _join_cluster() -> None:
     if ray.is_initialized():
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.WARNING}
     if "RAY_ADDRESS" in os.environ:
-        ray.init(log_to_driver=False)
+        ray.init(**quiet)
     else:
-        ray.init("local", log_to_driver=False, include_dashboard=False)
+        ray.init("local", include_dashboard=False, **quiet)
 
 
 def _row(photograph: Photograph) -> dict[str, Any]:
