@@ -28,9 +28,7 @@ def build(name: str) -> Any:
 
 def build_predictor(head: Mapping[str, Tensor], features: Tensor, image_hw: tuple[int, int]) -> Any:
     """The official predictor over an image that is embedded already, with our head's weights."""
-    sam = build("vit_b")
-    named = {k: v for k, v in head.items() if not k.startswith("image_encoder.")}
-    sam.load_state_dict(named, strict=False)
+    sam = _with_head(head)
     from segment_anything import SamPredictor
 
     predictor = SamPredictor(sam)
@@ -45,13 +43,19 @@ def build_generator(sam: Any) -> Any:
 
     The official code knows no TinyViT: the image goes through our encoder, on both sides.
     """
-    theirs = build("vit_b")
-    named = {k: v for k, v in sam.model.state_dict().items() if not k.startswith("image_encoder.")}
-    theirs.load_state_dict(named, strict=False)
+    theirs = _with_head(sam.model.state_dict())
     theirs.image_encoder = _Encoder(sam.model.image_encoder, sam.input_px)
     from segment_anything import SamAutomaticMaskGenerator
 
     return SamAutomaticMaskGenerator(theirs, output_mode="coco_rle")
+
+
+def _with_head(head: Mapping[str, Tensor]) -> Any:
+    """The official ViT-B with the weights of a prompt encoder and a mask decoder."""
+    sam = build("vit_b")
+    named = {k: v for k, v in head.items() if not k.startswith("image_encoder.")}
+    sam.load_state_dict(named, strict=False)
+    return sam
 
 
 class _Encoder(nn.Module):

@@ -63,6 +63,7 @@ def main() -> None:
     """Every size, both masks, both ways."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
     cv2.setNumThreads(1)
     rows = ["| image | mask | runs, ms | full size, ms |", "|---|---|---|---|"]
     for height, width in SIZES_HW:
@@ -76,7 +77,7 @@ def main() -> None:
     day = time.strftime("%Y-%m-%d")
     text = f"# Patches, {day}\n\n{describe(1)}\n\n" + "\n".join(rows) + "\n"
     print(text)
-    if parser.parse_args().write:
+    if arguments.write:
         (HERE / "results" / f"{day}-patches.md").write_text(text)
 
 

@@ -23,11 +23,9 @@ from torch import Tensor
 
 from anymask.core.geometry import Floats, ResizeMap, nms
 from anymask.core.masks import MASK_THRESHOLD
-from anymask.models.mask_decoder import MaskDecoder, picture
-from anymask.models.prompt_encoder import PromptEmbedding
-from anymask.models.two_way import ImagePositions, SharedImage
+from anymask.models.mask_decoder import picture
+from anymask.predict.asked import Asked
 from anymask.predict.automatic import AutomaticConfig, Candidate
-from anymask.predict.thresholds import thresholds
 
 # In cells of the embedding: the side of the tiles whose points share a window, how far the sharp
 # part reaches beyond, and the step between positions of the coarse part.
@@ -85,36 +83,17 @@ class FirstLook:
     again: list[int]
 
 
-def first_look(
-    decoder: MaskDecoder,
-    shared: SharedImage,
-    asked: PromptEmbedding,
-    positions: ImagePositions,
-    points_xy: Floats,
-    resize_map: ResizeMap,
-    config: AutomaticConfig,
-    each: Map,
-) -> FirstLook:
-    """Look at N points of an image.
-
-    asked: the embedded points; points_xy: (N, 2) where they lie in the image; each: ``map``, or
-    what does its work in several threads.
-    """
-    grid = math.isqrt(shared.image.shape[1])
-    tiles = _tiles(resize_map.to_input(points_xy) * (grid / resize_map.input_px))
+def first_look(asked: Asked, config: AutomaticConfig, each: Map) -> FirstLook:
+    """Look at all points asked about; ``each``: ``map``, or what does its work in threads."""
+    resize_map = asked.resize_map
+    grid = math.isqrt(asked.shared.image.shape[1])
+    tiles = _tiles(resize_map.to_input(asked.points_xy) * (grid / resize_map.input_px))
 
     def look(tile: Tile) -> list[Glimpse]:
         window = _window(tile, grid)
         with torch.inference_mode():
-            rows, iou, logits = _decoded(
-                decoder, shared, asked, positions, tiles[tile], window, config
-            )
-            masks = window.picture(logits)
-            seen = thresholds(masks, resize_map, config.stability_score_offset)
-        glimpses = (
-            _glimpse(Candidate(point, score, stability, patch), window, resize_map, config)
-            for point, score, (patch, stability) in zip(rows, iou, seen)
-        )
+            seen = _seen(asked, tiles[tile], window, config)
+        glimpses = (_glimpse(one, window, resize_map, config) for one in seen)
         return [one for one in glimpses if one is not None]
 
     return _sorted_out([one for found in each(look, sorted(tiles)) for one in found], config)
@@ -144,33 +123,20 @@ def _window(tile: Tile, grid: int) -> Window:
     return Window(index, nearest.reshape(grid, grid), (left, top, right, bottom))
 
 
-def _decoded(
-    decoder: MaskDecoder,
-    shared: SharedImage,
-    asked: PromptEmbedding,
-    positions: ImagePositions,
-    points: list[int],
-    window: Window,
-    config: AutomaticConfig,
-) -> tuple[list[int], list[float], Tensor]:
-    """The masks that points of one tile get at first look, less the hopeless ones.
-
-    Gives for each its point, predicted IoU and (L·16) logits.
-    """
-    image = shared.image
-    index = torch.from_numpy(window.index).to(image.device)
-    weight = torch.from_numpy(window.log_weight()).to(image.device)
-    some = positions.some(index, weight.to(image.dtype))
-    numbers = torch.tensor(points, device=image.device)
-    tokens, image = decoder.attend(shared.some(index), asked[numbers], some)
-    iou = decoder.predicted_iou(tokens).float()
-    passed = iou > config.pred_iou_thresh - COARSE_SLACK[0]
-    passed[:, 0] = False  # the token of clear prompts
-    logits = decoder.position_logits(tokens, image, passed).float()
+def _seen(
+    asked: Asked, points: list[int], window: Window, config: AutomaticConfig
+) -> list[Candidate]:
+    """The masks that points of one tile get at first look, less the hopeless ones."""
+    device, dtype = asked.shared.image.device, asked.shared.image.dtype
+    index = torch.from_numpy(window.index).to(device)
+    weight = torch.from_numpy(window.log_weight()).to(device)
+    some = asked.shared.some(index), asked.positions.some(index, weight.to(dtype))
+    answers = asked.attend(points, config.pred_iou_thresh - COARSE_SLACK[0], some)
+    logits = asked.decoder.position_logits(answers.tokens, answers.image, answers.passed).float()
     stability = _stability(logits, weight, config.stability_score_offset)
     stable = stability >= config.stability_score_thresh - SMALL_SLACK
-    rows = numbers[torch.nonzero(passed)[:, 0]][stable].tolist()
-    return rows, iou[passed][stable].tolist(), logits[stable]
+    masks = window.picture(logits[stable])
+    return asked.candidates(answers.points[stable], answers.predicted_iou[stable], masks, config)
 
 
 def _stability(logits: Tensor, log_weight: Tensor, offset: float) -> Tensor:

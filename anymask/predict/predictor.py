@@ -25,14 +25,14 @@ from anymask.core.image import RGB, ImageSource, read_image
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
 from anymask.errors import EmbeddingError, Error, PromptError
-from anymask.models.prompt_encoder import PromptBatch, PromptEmbedding
+from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
 from anymask.models.two_way import SharedImage
+from anymask.predict.asked import Asked
 from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.fovea import first_look
 from anymask.predict.threads import each_in_its_thread
-from anymask.predict.thresholds import thresholds
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 from anymask.weights.registry import DEFAULT
@@ -166,29 +166,25 @@ class Predictor:
         """
         prompts = Prompts.of_points(np.asarray(points)[:, None])
         self._check(embedding, prompts)
-        each = each_in_its_thread if self.device.type == "cpu" else map
         with torch.inference_mode():
-            shared = self._shared(embedding)
-            asked = self.model.prompt_encoder(self._collate([embedding], [prompts]))
-        if config.fast:
-            seen = first_look(
+            asked = Asked(
                 self.model.mask_decoder,
-                shared,
-                asked,
+                self._shared(embedding),
                 self.positions,
+                self.model.prompt_encoder(self._collate([embedding], [prompts])),
                 points,
                 embedding.resize_map,
-                config,
-                each,
             )
+        on_cpu = self.device.type == "cpu"
+        each = each_in_its_thread if on_cpu else map
+        rows: Sequence[int] = range(len(points))
+        if config.fast:
+            seen = first_look(asked, config, each)
             yield from seen.sure
-        rows = seen.again if config.fast else range(len(points))
-        step = CPU_BATCH if self.device.type == "cpu" else DEVICE_BATCH
-
-        def decode(batch: Sequence[int]) -> list[Candidate]:
-            return self._passing(shared, asked, batch, embedding.resize_map, config)
-
-        for found in each(decode, [rows[i : i + step] for i in range(0, len(rows), step)]):
+            rows = seen.again
+        step = CPU_BATCH if on_cpu else DEVICE_BATCH
+        batches = [rows[i : i + step] for i in range(0, len(rows), step)]
+        for found in each(lambda batch: asked.exact(batch, config), batches):
             yield from found
 
     def _shared(self, embedding: ImageEmbedding) -> SharedImage:
@@ -198,35 +194,6 @@ class Predictor:
             shared = self.share(torch.from_numpy(embedding.arrays[IMAGE_EMBED])[None])
             self._last_shared = weakref.ref(embedding), shared
         return shared
-
-    def _passing(
-        self,
-        shared: SharedImage,
-        asked: PromptEmbedding,
-        points: Sequence[int],
-        resize_map: ResizeMap,
-        config: AutomaticConfig,
-    ) -> list[Candidate]:
-        """The candidates of some of the points."""
-        decoder = self.model.mask_decoder
-        with torch.inference_mode():
-            numbers = torch.tensor(points, device=self.device)
-            tokens, image = decoder.attend(shared, asked[numbers], self.positions)
-            iou = decoder.predicted_iou(tokens).float()
-            passed = iou > config.pred_iou_thresh
-            passed[:, 0] = False  # the token of clear prompts
-            rows = torch.nonzero(passed.any(dim=1))[:, 0]
-            if len(rows) == 0:
-                return []
-            masks = decoder.masks(tokens[rows], image[rows], passed[rows]).float()
-            seen = thresholds(masks, resize_map, config.stability_score_offset)
-            asked_by = numbers[torch.nonzero(passed)[:, 0]].tolist()
-            scores = iou[passed].tolist()
-        return [
-            Candidate(point, score, stability, patch)
-            for point, score, (patch, stability) in zip(asked_by, scores, seen)
-            if stability >= config.stability_score_thresh
-        ]
 
     def share(self, features: Tensor) -> SharedImage:
         """Prepare one image's embedding (1, C, h, w) for many prompts without masks."""

@@ -1,0 +1,94 @@
+"""Points of one image that are asked about, each alone: embedded once, decoded some at a time.
+
+Shape legend: P points, N masks, T tokens, M mask tokens, L image positions, C channels, h w
+low-resolution grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anymask.core.geometry import Floats, ResizeMap
+from anymask.models.mask_decoder import MaskDecoder
+from anymask.models.prompt_encoder import PromptEmbedding
+from anymask.models.two_way import ImagePositions, SharedImage
+from anymask.predict.automatic import AutomaticConfig, Candidate
+from anymask.predict.thresholds import thresholds
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the transformer says about P points, before any mask is made.
+
+    tokens: (P, 1 + M, C); image: (P, L, C); passed: (P, M), the masks of enough predicted IoU;
+    points, predicted_iou: (N,) of these masks, in their order.
+    """
+
+    tokens: Tensor
+    image: Tensor
+    passed: Tensor
+    points: Tensor
+    predicted_iou: Tensor
+
+
+@dataclass(frozen=True)
+class Asked:
+    """All points asked about one image, and the part of the model that answers.
+
+    points_xy: (P, 2) in pixels of the image; prompts: the same, embedded.
+    """
+
+    decoder: MaskDecoder
+    shared: SharedImage
+    positions: ImagePositions
+    prompts: PromptEmbedding
+    points_xy: Floats
+    resize_map: ResizeMap
+
+    def attend(
+        self,
+        points: Sequence[int],
+        pred_iou_thresh: float,
+        some: tuple[SharedImage, ImagePositions] | None = None,
+    ) -> Answers:
+        """Decode some of the points, up to their predicted IoUs.
+
+        some: against only these positions of the image, instead of all.
+        """
+        shared, positions = some or (self.shared, self.positions)
+        numbers = torch.tensor(points, device=shared.image.device)
+        tokens, image = self.decoder.attend(shared, self.prompts[numbers], positions)
+        iou = self.decoder.predicted_iou(tokens).float()
+        passed = iou > pred_iou_thresh
+        passed[:, 0] = False  # the token of clear prompts
+        asked_by = numbers[torch.nonzero(passed)[:, 0]]
+        return Answers(tokens, image, passed, asked_by, iou[passed])
+
+    def exact(self, points: Sequence[int], config: AutomaticConfig) -> list[Candidate]:
+        """The masks of some of the points that pass the thresholds."""
+        with torch.inference_mode():
+            answers = self.attend(points, config.pred_iou_thresh)
+            rows = torch.nonzero(answers.passed.any(dim=1))[:, 0]
+            if len(rows) == 0:
+                return []
+            masks = self.decoder.masks(
+                answers.tokens[rows], answers.image[rows], answers.passed[rows]
+            )
+            found = self.candidates(answers.points, answers.predicted_iou, masks.float(), config)
+        return [one for one in found if one.stability_score >= config.stability_score_thresh]
+
+    def candidates(
+        self, points: Tensor, predicted_iou: Tensor, masks: Tensor, config: AutomaticConfig
+    ) -> list[Candidate]:
+        """(N, h, w) logits at full size: of (N,) points, with (N,) predicted IoUs."""
+        seen = thresholds(masks, self.resize_map, config.stability_score_offset)
+        return [
+            Candidate(point, score, stability, patch)
+            for point, score, (patch, stability) in zip(
+                points.tolist(), predicted_iou.tolist(), seen
+            )
+        ]
