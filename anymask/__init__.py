@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from anymask.errors import Error as Error
     from anymask.predict.automatic import AutomaticConfig as AutomaticConfig
     from anymask.predict.automatic import segment_everything as segment_everything
+    from anymask.predict.load import load as load
     from anymask.predict.predictor import Predictor as Predictor
-    from anymask.predict.predictor import load as load
     from anymask.weights.checkpoint import Checkpoint as Checkpoint
 
 __version__ = "0.1.0"
@@ -35,7 +35,7 @@ _HOMES = {
     "Masks": "anymask.core.masks",
     "Predictor": "anymask.predict.predictor",
     "Prompts": "anymask.core.prompts",
-    "load": "anymask.predict.predictor",
+    "load": "anymask.predict.load",
     "read_image": "anymask.core.image",
     "segment_everything": "anymask.predict.automatic",
 }
@@ -48,11 +48,9 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
-        from anymask.errors import MissingExtraError
+        from anymask.errors import explained
 
-        if error.name in ("torch", "safetensors"):
-            raise MissingExtraError(error.name, "torch") from None
-        raise
+        raise explained(error) from None
 
 
 def __dir__() -> list[str]:

@@ -28,14 +28,14 @@ from torch import Tensor
 from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import ResizeMap
-from anymask.core.image import read_image
+from anymask.core.image import read_image, resize
 from anymask.core.masks import MASK_THRESHOLD, upsample
 from anymask.core.records import bbox_to_last_pixel
 from anymask.errors import EmbeddingError, Error, ImageError, PromptError
 from anymask.models.prompt_encoder import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, PromptBatch
 from anymask.models.two_way import SharedImage
 from anymask.predict.automatic import AutomaticConfig, segment_everything
-from anymask.predict.predictor import IMAGE_EMBED, Predictor, load, resize
+from anymask.predict.predictor import IMAGE_EMBED, Predictor, load
 
 Array = npt.NDArray[Any]
 
@@ -50,7 +50,8 @@ class ResizeLongestSide:
 
     def apply_image(self, image: Array) -> Array:
         """Resize an (H, W, 3) uint8 image."""
-        return resize(read_image(image), self.target_length)
+        rgb = read_image(image)
+        return resize(rgb, ResizeMap((rgb.shape[0], rgb.shape[1]), self.target_length))
 
     def apply_coords(self, coords: Array, original_size: tuple[int, int]) -> Array:
         """Map (..., 2) XY pixels of an image of ``original_size`` (H, W)."""

@@ -59,6 +59,10 @@ class LayoutError(WeightsError):
     """Weights whose names or shapes belong to no model that anymask knows."""
 
 
+class ExportError(Error):
+    """A model that can't be exported, or whose export does not answer as it does."""
+
+
 class MissingExtraError(Error):
     """A part of anymask needs a package that is not installed."""
 
@@ -67,6 +71,23 @@ class MissingExtraError(Error):
             f"this needs the package {package}, which is not installed; "
             f"install it with: pip install 'anymask[{extra}]'"
         )
+
+
+# The extra that brings each package which some part of anymask needs and not every user has.
+EXTRAS = {
+    "torch": "torch",
+    "safetensors": "torch",
+    "onnx": "torch",
+    "onnxruntime": "onnx",
+    "onnxscript": "export",
+    "ray": "ray",
+}
+
+
+def explained(error: ModuleNotFoundError) -> Exception:
+    """The ``MissingExtraError`` that names the extra, or the error itself where none would help."""
+    package = (error.name or "").split(".")[0]
+    return MissingExtraError(package, EXTRAS[package]) if package in EXTRAS else error
 
 
 class OutputError(Error):

@@ -176,16 +176,16 @@ def floor(photograph: str, cpu_s: float) -> str:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    import anymask
-    from anymask.predict.automatic import point_grid
+    from anymask.predict.automatic import AutomaticConfig, point_grid
+    from anymask.predict.predictor import load
 
     torch.set_num_threads(1)
-    sam = anymask.load(device="cpu", offline=True)
+    sam = load(device="cpu", offline=True)
     sam.model.mask_decoder.fused = False  # the counter knows no fused products
     embedding = sam.encode(_image(photograph))
     points = point_grid(32, embedding.image_hw)[::32]
     with FlopCounterMode(display=False) as counter:
-        for _ in sam.candidates(embedding, points, anymask.AutomaticConfig()):
+        for _ in sam.candidates(embedding, points, AutomaticConfig()):
             pass
     flop = counter.get_total_flops() * 32
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)

@@ -72,9 +72,9 @@ def prepare(name: str) -> Callable[[], Any]:
 def prepare_encode_ours() -> Callable[[], Any]:
     import torch
 
-    import anymask
+    from anymask.predict.predictor import load
 
-    sam = anymask.load(device="cpu", offline=True)
+    sam = load(device="cpu", offline=True)
     pixels = torch.zeros(1, 3, 683, 1024)
     return lambda: sam.embed_pixels(pixels)
 
@@ -129,10 +129,10 @@ def prepare_click_ours() -> Callable[[], Any]:
 
 
 def prepare_click_compat() -> Callable[[], Any]:
-    import anymask
     from anymask.compat import SamPredictor
+    from anymask.predict.predictor import load
 
-    predictor = SamPredictor(anymask.load(device="cpu", offline=True))
+    predictor = SamPredictor(load(device="cpu", offline=True))
     predictor.set_image(_image())
     return lambda: predictor.predict(np.array([CLICK_XY]), np.array([1]))
 
@@ -140,11 +140,11 @@ def prepare_click_compat() -> Callable[[], Any]:
 def prepare_click_official() -> Callable[[], Any]:
     import torch
 
-    import anymask
+    from anymask.predict.predictor import load
 
     from official import build_predictor
 
-    sam = anymask.load(device="cpu", offline=True)
+    sam = load(device="cpu", offline=True)
     embedding = sam.encode(_image())
     features = torch.from_numpy(embedding.arrays["image_embed"])[None]
     predictor = build_predictor(sam.model.state_dict(), features, IMAGE_HW)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,9 @@ from anymask.models.sam import Sam, SamConfig
 from anymask.models.vit import ViTConfig
 from anymask.predict.predictor import Predictor, load
 from anymask.weights.checkpoint import Checkpoint
+from anymask.weights.load import load_checkpoint
 
+Exporter = Callable[[str, str], Path]
 ROOT = Path(__file__).resolve().parents[1]
 TINY = SamConfig(
     ViTConfig(
@@ -30,6 +35,22 @@ TINY = SamConfig(
         out_channels=64,
     ),
     MaskDecoderConfig(width=64, mlp_hidden=64, iou_head_hidden=64),
+)
+
+# Wide enough for products that int8 is worth while for.
+WIDE = replace(
+    TINY,
+    encoder=ViTConfig(
+        width=128,
+        depth=2,
+        heads=2,
+        global_blocks=(1,),
+        image_px=128,
+        patch_px=16,
+        window=3,
+        out_channels=256,
+    ),
+    decoder=MaskDecoderConfig(mlp_hidden=256, iou_head_hidden=64),
 )
 
 
@@ -83,3 +104,30 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("real images are not here: set ANYMASK_DATA")
     return folder
+
+
+def checkpoint_of(model: str) -> Checkpoint:
+    """``tiny``, a random ViT, or the default weights."""
+    if model != "tiny":
+        return load_checkpoint(model, offline=True)
+    state = random_model(WIDE).state_dict()
+    return Checkpoint("tiny", WIDE, state, "0" * 64, {"source": "a test"})
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exporter:
+    """The folder of an export of a model with a dtype, made once."""
+    from anymask.export.onnx import export_onnx  # takes seconds to import
+
+    @cache
+    def make(model: str, dtype: str) -> Path:
+        folder: Path = tmp_path_factory.mktemp("exports") / f"{model}-{dtype}"
+        return export_onnx(checkpoint_of(model), folder, dtype=dtype).folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reference() -> Callable[[str], Predictor]:
+    """The same models in PyTorch."""
+    return cache(lambda model: Predictor(checkpoint_of(model)))

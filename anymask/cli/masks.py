@@ -28,7 +28,7 @@ from anymask.predict.everywhere import (
 )
 
 if TYPE_CHECKING:
-    from anymask.predict.predictor import Predictor
+    from anymask.predict.prompted import Prompted
 
 EXIT_BROKEN, EXIT_INTERRUPTED = 1, 130
 
@@ -213,7 +213,7 @@ class Model:
     offline: bool
 
 
-Work = Callable[[Model, "Predictor", list[Photograph], Path, Settings], Iterator[Outcome]]
+Work = Callable[[Model, "Prompted", list[Photograph], Path, Settings], Iterator[Outcome]]
 
 
 def _run(
@@ -224,7 +224,7 @@ def _run(
     config: AutomaticConfig,
     form: Format,
 ) -> list[Outcome]:
-    from anymask.predict.predictor import load
+    from anymask.predict.load import load
 
     with download_bar(f"fetching {model.weights}") as bar:
         sam = load(
@@ -234,7 +234,7 @@ def _run(
             offline=model.offline or None,
             on_progress=bar,
         )
-    settings = Settings(sam.model_id, model.dtype, config, form)
+    settings = Settings(sam.model_id, sam.dtype_name, config, form)
     outcomes = []
     with image_bar(len(photographs)) as step:
         for outcome in work(model, sam, photographs, out, settings):
@@ -244,7 +244,7 @@ def _run(
 
 
 def _here(
-    model: Model, sam: Predictor, photographs: list[Photograph], out: Path, settings: Settings
+    model: Model, sam: Prompted, photographs: list[Photograph], out: Path, settings: Settings
 ) -> Iterator[Outcome]:
     return segment_all(sam, photographs, out, settings)
 
@@ -254,7 +254,7 @@ def _on_cluster(actors: int | None) -> Work:
     from anymask.engine.fleet import Weights, segment_fleet
 
     def work(
-        model: Model, sam: Predictor, photographs: list[Photograph], out: Path, settings: Settings
+        model: Model, sam: Prompted, photographs: list[Photograph], out: Path, settings: Settings
     ) -> Iterator[Outcome]:
         offline = model.offline or None
         asked = Weights(model.weights, model.device, model.dtype, offline, settings.model)

@@ -7,10 +7,19 @@ from typing import Annotated
 import typer
 
 WeightsOption = Annotated[
-    str, typer.Option(help="A name of `anymask weights list`, a folder or a file.", metavar="W")
+    str,
+    typer.Option(
+        help="A name of `anymask weights list`, a checkpoint, or a folder of `anymask export`.",
+        metavar="W",
+    ),
 ]
 DeviceOption = Annotated[
-    str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1 or mps.", metavar="D")
+    str,
+    typer.Option(
+        help="Where to compute: auto, cpu, cuda, cuda:1 or mps; for exports also an execution "
+        "provider of onnxruntime, such as openvino.",
+        metavar="D",
+    ),
 ]
 DtypeOption = Annotated[
     str, typer.Option(help="Numbers to compute with: float32, bfloat16 or float16.", metavar="T")

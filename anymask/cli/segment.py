@@ -101,11 +101,11 @@ def segment(
         given.check_inside(size)  # before anything that takes time
     rough = np.stack([_rough_mask(path, size) for path in mask]) if mask else None
 
-    from anymask.predict.predictor import load
+    from anymask.predict.load import load
 
     with download_bar(f"fetching {weights}") as bar:
         sam = load(weights, device=device, dtype=dtype, offline=offline or None, on_progress=bar)
-    prompts = given if rough is None else rough_prompts(rough, given, sam.mask_side)
+    prompts = given if rough is None else rough_prompts(rough, given, sam.mask_side, sam.stretch)
     assert prompts is not None
     answers = sam.predict(sam.encode(pixels), prompts, True if all_masks else None)
     wanted = answers if all_masks else answers.best()

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from anymask.cli.options import OfflineOption
 from anymask.cli.progress import download_bar
+from anymask.errors import explained
 from anymask.weights import registry
 from anymask.weights.fetch import cache_path, fetch_row
 
@@ -69,8 +70,11 @@ def convert(
     offline: OfflineOption = False,
 ) -> None:
     """Convert weights between anymask's folder, the official .pth and Hugging Face's folder."""
-    from anymask.weights.convert import write_hugging_face, write_official
-    from anymask.weights.load import load_checkpoint
+    try:
+        from anymask.weights.convert import write_hugging_face, write_official
+        from anymask.weights.load import load_checkpoint
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
 
     with download_bar(f"fetching {source}") as bar:
         checkpoint = load_checkpoint(source, offline=offline or None, on_progress=bar)

@@ -29,21 +29,23 @@ LARGEST_SIDE = 1 << 31
 class ImageEmbedding:
     """The encoder's answer for one image; prompts about the image need nothing else of it.
 
-    arrays: named float32 arrays; SAM has one, ``image_embed`` (C, h, w).
+    arrays: named float32 arrays; SAM has one, ``image_embed`` (C, h, w), SAM 2 two larger ones too.
     image_hw: size of the original image, which prompts and masks refer to.
     input_px: side of the model's square input.
     model: name and hash of the weights that made it; no other weights can read it.
+    stretch: the image was stretched to the square instead of padded (``ResizeMap``).
     """
 
     arrays: Mapping[str, npt.NDArray[np.float32]]
     image_hw: tuple[int, int]
     input_px: int
     model: str
+    stretch: bool = False
 
     @property
     def resize_map(self) -> ResizeMap:
         """From the image's pixels to the model's."""
-        return ResizeMap(self.image_hw, self.input_px)
+        return ResizeMap(self.image_hw, self.input_px, self.stretch)
 
     def to_bytes(self) -> bytes:
         """Pack as float16 numbers behind a small header (``docs/formats.md``)."""
@@ -52,6 +54,7 @@ class ImageEmbedding:
             "model": self.model,
             "image_hw": list(self.image_hw),
             "input_px": self.input_px,
+            "stretch": self.stretch,
             "arrays": [{"name": name, "shape": a.shape} for name, a in arrays.items()],
         }
         text = json.dumps(header).encode()
@@ -73,11 +76,14 @@ class ImageEmbedding:
             height, width = (_positive(side) for side in header["image_hw"])
             arrays = _arrays(header["arrays"], rest[length:])
             input_px, model = _positive(header["input_px"]), header["model"]
+            stretch = header.get("stretch", False)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise EmbeddingError(f"the image embedding is damaged: {error!r}") from None
         if not isinstance(model, str):
             raise EmbeddingError(f"the image embedding is damaged: its model is {model!r}")
-        return cls(arrays, (height, width), input_px, model)
+        if not isinstance(stretch, bool):
+            raise EmbeddingError(f"the image embedding is damaged: its stretch is {stretch!r}")
+        return cls(arrays, (height, width), input_px, model, stretch)
 
 
 def _positive(value: Any) -> int:

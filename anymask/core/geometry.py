@@ -23,10 +23,12 @@ class ResizeMap:
     """How an image gets into the model's square: longest side to ``input_px``, padded below right.
 
     The rounding is that of the official ``ResizeLongestSide``; a side never rounds to nothing.
+    stretch: both sides to ``input_px`` instead, as SAM 2 wants it.
     """
 
     image_hw: tuple[int, int]
     input_px: int
+    stretch: bool = False
 
     def __post_init__(self) -> None:
         if min(self.image_hw) < 1 or self.input_px < 1:
@@ -35,6 +37,8 @@ class ResizeMap:
     @property
     def content_hw(self) -> tuple[int, int]:
         """Size of the resized image inside the square."""
+        if self.stretch:
+            return self.input_px, self.input_px
         scale = self.input_px / max(self.image_hw)
         h, w = (max(int(side * scale + 0.5), 1) for side in self.image_hw)
         return h, w

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from anymask.core.geometry import ResizeMap
 from anymask.errors import ImageError
 
 ImageSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
@@ -52,6 +53,13 @@ def decode_image(content: bytes, name: str) -> RGB:
     """
     with _opened(io.BytesIO(content), name) as image:
         return _from_pil(image, name)
+
+
+def resize(rgb: RGB, resize_map: ResizeMap) -> RGB:
+    """(H, W, 3) pixels at the size of the map's content, filtered as officially."""
+    height, width = resize_map.content_hw
+    small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
+    return np.array(small)
 
 
 def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.bool_]:

@@ -28,6 +28,7 @@ class Masks:
     image_hw: size of the image that the masks belong to.
     input_px: side of the model's square input.
     threshold: logits above it are the object.
+    stretch: the model saw the image stretched to its square instead of padded (``ResizeMap``).
     """
 
     logits: Floats
@@ -35,6 +36,7 @@ class Masks:
     image_hw: tuple[int, int]
     input_px: int
     threshold: float = MASK_THRESHOLD
+    stretch: bool = False
 
     def __post_init__(self) -> None:
         if self.logits.ndim != 4 or self.predicted_iou.shape != self.logits.shape[:2]:
@@ -61,8 +63,9 @@ class Masks:
         Bilinear to the model's input, cut to the image's share of it, bilinear to the image: the
         two steps of the official ``postprocess_masks``, so that borders fall on the same pixels.
         """
+        resize_map = ResizeMap(self.image_hw, self.input_px, self.stretch)
         for low_resolution in self.logits.reshape(-1, *self.logits.shape[2:]):
-            yield upsample(low_resolution, ResizeMap(self.image_hw, self.input_px))
+            yield upsample(low_resolution, resize_map)
 
     def to_bool(self) -> npt.NDArray[np.bool_]:
         """All masks at the size of the image: (P, M, H, W) bool."""

@@ -24,12 +24,15 @@ BORDER_CELLS = 2.0  # standard deviation of the border's softness, in low-resolu
 
 
 def rough_prompts(
-    masks: npt.NDArray[np.bool_], given: Prompts | None = None, mask_side: int = MASK_SIDE
+    masks: npt.NDArray[np.bool_],
+    given: Prompts | None = None,
+    mask_side: int = MASK_SIDE,
+    stretch: bool = False,
 ) -> Prompts:
     """P prompts from rough (P, H, W) masks of the image: logits, box and deepest point of each.
 
     given: points or boxes that somebody chose for these P prompts; they replace box and point.
-    mask_side: of the model's mask logits.
+    mask_side: of the model's mask logits; stretch: how images get into its square (``ResizeMap``).
     Raises ``PromptError`` for an empty mask.
     """
     if masks.ndim != 3 or len(masks) == 0:
@@ -40,13 +43,15 @@ def rough_prompts(
     if given is None:
         points = [[deepest_point(mask)] for mask in masks]
         given = Prompts.of_boxes(mask_boxes(masks)).with_points(points)
-    return given.with_masks(np.stack([mask_logits(mask, mask_side) for mask in masks]))
+    return given.with_masks(np.stack([mask_logits(mask, mask_side, stretch) for mask in masks]))
 
 
-def mask_logits(mask: npt.NDArray[np.bool_], mask_side: int = MASK_SIDE) -> Floats:
+def mask_logits(
+    mask: npt.NDArray[np.bool_], mask_side: int = MASK_SIDE, stretch: bool = False
+) -> Floats:
     """A binary (H, W) mask as low-resolution logits (h, w) over the model's square input."""
     input_px = CELL_PX * mask_side
-    height, width = ResizeMap((mask.shape[0], mask.shape[1]), input_px).content_hw
+    height, width = ResizeMap((mask.shape[0], mask.shape[1]), input_px, stretch).content_hw
     content = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
     square = np.zeros((input_px, input_px), np.float32)
     square[:height, :width] = content

@@ -29,7 +29,7 @@ from anymask.predict.everywhere import (
     begin,
     target_of,
 )
-from anymask.predict.predictor import load
+from anymask.predict.load import load
 
 try:
     import ray

@@ -118,7 +118,7 @@ class PromptEncoder(nn.Module):
         return PromptEmbedding(
             sparse=torch.cat([self._points(prompts.point_coords, labels), extra], dim=1),
             absent=torch.cat([labels < 0, no_extra[:, None]], dim=1),
-            dense=self._masks(prompts.mask_inputs, prompts.has_mask),
+            dense=self.embed_masks(prompts.mask_inputs, prompts.has_mask),
         )
 
     def _points(self, coords: Tensor, labels: Tensor) -> Tensor:
@@ -128,7 +128,8 @@ class PromptEncoder(nn.Module):
         where: Tensor = self.pe_layer((coords + 0.5) / self.input_px)
         return where.to(kinds.dtype) + kinds[labels.clamp(min=0)]
 
-    def _masks(self, mask_inputs: Tensor | None, has_mask: Tensor | None) -> Tensor:
+    def embed_masks(self, mask_inputs: Tensor | None, has_mask: Tensor | None) -> Tensor:
+        """What masks add to the image: (P, C, h, w), or (1, C, 1, 1) where there are none."""
         no_mask = self.no_mask_embed.weight[:, :, None, None]
         if mask_inputs is None:
             return no_mask

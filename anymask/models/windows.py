@@ -5,6 +5,7 @@ Shape legend: B images, C channels, h w grid, s window side, n windows of one im
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -17,12 +18,11 @@ def split_windows(x: Tensor, side: int, fill: Tensor) -> Tensor:
     """
     b, h, w, c = x.shape
     rows, columns = -(-h // side), -(-w // side)
-    if rows * side != h or columns * side != w:
-        padded = x.new_empty(b, rows * side, columns * side, c)
-        padded[:, :h, :w] = x
-        padded[:, h:] = fill
-        padded[:, :h, w:] = fill
-        x = padded
+    # Joined, not written into an empty tensor: exported graphs have no cheap way to do the latter.
+    if columns * side != w:
+        x = torch.cat([x, fill.expand(b, h, columns * side - w, c)], dim=2)
+    if rows * side != h:
+        x = torch.cat([x, fill.expand(b, rows * side - h, columns * side, c)], dim=1)
     x = x.view(b, rows, side, columns, side, c).transpose(2, 3)
     return x.reshape(b * rows * columns, side * side, c)
 

@@ -6,6 +6,7 @@ Shape legend: P prompts, M masks of a prompt, H W pixels.
 from __future__ import annotations
 
 import colorsys
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -108,13 +109,7 @@ def _panel(image: RGB, masks: Masks, prompts: Prompts, column: int) -> Image.Ima
 
 def _column(masks: Masks, column: int) -> Masks:
     here = slice(column, column + 1)
-    return Masks(
-        masks.logits[:, here],
-        masks.predicted_iou[:, here],
-        masks.image_hw,
-        masks.input_px,
-        masks.threshold,
-    )
+    return replace(masks, logits=masks.logits[:, here], predicted_iou=masks.predicted_iou[:, here])
 
 
 def _side_by_side(panels: list[Image.Image]) -> Image.Image:

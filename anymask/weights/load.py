@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,11 +16,10 @@ from anymask.weights.checkpoint import (
 )
 from anymask.weights.convert import to_checkpoint
 from anymask.weights.fetch import fetch_row, sha256_of
+from anymask.weights.graph_pair import OFFICIAL_FILES, is_export, pair_hash
 from anymask.weights.onnx_pair import read_onnx_pair
-from anymask.weights.registry import Row
+from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
 from anymask.weights.state_file import read_state
-
-ONNX_PAIR = ("encoder.onnx", "sam.onnx")
 
 Progress = Callable[[int, int], None]
 
@@ -48,18 +46,26 @@ def load_checkpoint(
 
 
 def _from_registry(row: Row, offline: bool | None, on_progress: Progress | None) -> Checkpoint:
+    if row.layout == SAM2_PAIR:
+        raise LayoutError(f"{row.name} is a pair of ONNX graphs to run; no checkpoint is in it")
     paths = list(fetch_row(row, offline=offline, on_progress=on_progress).values())
-    if row.layout == "onnx-pair":
+    if row.layout == OFFICIAL_PAIR:
         return _from_onnx_pair(paths[0], paths[1], row.name)
     return to_checkpoint(read_state(paths[0]), row.name, row.files[0].sha256, row.name)
 
 
 def _from_folder(folder: Path) -> Checkpoint:
-    if all((folder / name).is_file() for name in ONNX_PAIR):
-        return _from_onnx_pair(folder / ONNX_PAIR[0], folder / ONNX_PAIR[1], folder.name)
+    encoder, head = (folder / name for name in OFFICIAL_FILES)
+    if encoder.is_file() and head.is_file():
+        return _from_onnx_pair(encoder, head, folder.name)
+    if is_export(folder):
+        raise LayoutError(
+            f"{folder} is an export: graphs to run, not a checkpoint; name what it was made from"
+        )
     if not (folder / CONFIG_FILE).is_file():
         raise LayoutError(
-            f"{folder} holds no checkpoint: neither a {CONFIG_FILE} nor {' and '.join(ONNX_PAIR)}"
+            f"{folder} holds no checkpoint: neither a {CONFIG_FILE} "
+            f"nor {' and '.join(OFFICIAL_FILES)}"
         )
     if is_checkpoint(folder):
         return read_checkpoint(folder)
@@ -70,5 +76,4 @@ def _from_folder(folder: Path) -> Checkpoint:
 
 
 def _from_onnx_pair(encoder: Path, head: Path, name: str) -> Checkpoint:
-    both = hashlib.sha256((sha256_of(encoder) + sha256_of(head)).encode()).hexdigest()
-    return to_checkpoint(read_onnx_pair(encoder, head), name, both, name)
+    return to_checkpoint(read_onnx_pair(encoder, head), name, pair_hash(encoder, head), name)

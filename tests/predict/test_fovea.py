@@ -33,7 +33,7 @@ EVERY_MASK = AutomaticConfig(
 def test_where_the_window_is_everything_the_fast_mode_is_the_exact_one(
     tiny_predictor: Predictor, picture: npt.NDArray[np.uint8]
 ) -> None:
-    assert tiny_predictor.grid == fovea.TILE
+    assert tiny_predictor.model.config.encoder.grid == fovea.TILE
     embedding, points = tiny_predictor.encode(picture), point_grid(4, (60, 90))
     exact, fast = (
         sorted(tiny_predictor.candidates(embedding, points, config), key=by_point)

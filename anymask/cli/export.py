@@ -1,0 +1,120 @@
+"""``anymask export``: models for other runtimes."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from anymask.cli.options import OfflineOption, WeightsOption
+from anymask.cli.progress import download_bar
+from anymask.core.image import read_image
+from anymask.core.output import check_writable
+from anymask.errors import Error, MissingExtraError
+
+if TYPE_CHECKING:
+    from anymask.export.onnx import Export
+
+app = typer.Typer(help="Models for other runtimes: the browser, onnxruntime.", no_args_is_help=True)
+
+
+class Numbers(StrEnum):
+    """What an export keeps its weights in."""
+
+    float32 = "float32"
+    float16 = "float16"
+    int8 = "int8"
+
+
+@app.callback()
+def options() -> None:
+    """Models for other runtimes: the browser, onnxruntime."""
+
+
+@app.command()
+def onnx(
+    out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
+    weights: WeightsOption = "mobile-sam",
+    dtype: Annotated[
+        Numbers,
+        typer.Option(
+            help="float32; float16: half the size, the same arithmetic; int8: a third, and coarser."
+        ),
+    ] = Numbers.float32,
+    single_mask: Annotated[
+        bool,
+        typer.Option("--single-mask", help="Decoders that give one mask a prompt, not four."),
+    ] = False,
+    photo: Annotated[
+        Path | None,
+        typer.Option(
+            help="Photograph to compare with PyTorch on, instead of a drawn scene.",
+            show_default=False,
+        ),
+    ] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print the table as JSON on standard output.")
+    ] = False,
+    offline: OfflineOption = False,
+) -> None:
+    """Write encoder and decoder as ONNX graphs that answer as PyTorch does, or nothing.
+
+    The folder then goes wherever weights go: `--weights DIR`, on a machine without torch, too.
+    """
+    if out.exists() and not out.is_dir():
+        raise Error(f"{out} is no folder")
+    check_writable(out)
+    pixels = None if photo is None else read_image(photo)
+
+    try:
+        from anymask.export.onnx import export_onnx
+        from anymask.weights.load import load_checkpoint
+    except ModuleNotFoundError as missing:
+        raise MissingExtraError(missing.name or "torch", "export") from None
+
+    with download_bar(f"fetching {weights}") as bar:
+        checkpoint = load_checkpoint(weights, offline=offline or None, on_progress=bar)
+    with Console(stderr=True).status("exporting") as status:
+        export = export_onnx(
+            checkpoint,
+            out,
+            dtype=str(dtype),
+            single_mask=single_mask,
+            photo=pixels,
+            on_step=status.update,
+        )
+    if json_:
+        typer.echo(json.dumps({"files": export.files, "parity": _rows(export)}, indent=2))
+        return
+    Console().print(_table(export))
+    for name, size in export.files.items():
+        typer.echo(f"{out / name}  {size / 1e6:.1f} MB")
+
+
+def _rows(export: Export) -> list[dict[str, object]]:
+    return [row.to_json() for row in export.parity]
+
+
+def _table(export: Export) -> Table:
+    """How far each case is from PyTorch."""
+    table = Table("graphs", "prompts", box=None, title="against PyTorch", title_justify="left")
+    for column in table.columns:
+        column.no_wrap = True
+    for title in ("logits", "in std", "mask IoU", "least", "scores"):
+        table.add_column(title, justify="right")
+    for row in export.parity:
+        table.add_row(
+            row.graphs,
+            row.prompts,
+            f"{row.max_logit:.1e}",
+            f"{row.logit:.1e}",
+            f"{row.mask_iou:.4f}",
+            f"{row.least_mask_iou:.4f}",
+            f"{row.score:.1e}",
+        )
+    return table

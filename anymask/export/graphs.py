@@ -1,0 +1,129 @@
+"""A SAM as graphs with tensors in and out: wrappers around ``models``, nothing of their own.
+
+Shape legend: P prompts, N points, T mask tokens, C channels, h w embedding grid, H W pixels of the
+image, S side of the model's input.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anymask.models.prompt_encoder import POSITIVE_POINT, PromptBatch
+from anymask.models.sam import Sam
+
+
+class EncoderGraph(nn.Module):
+    """An image, resized, normalised and padded, to its embedding: (1, 3, S, S) to (1, C, h, w)."""
+
+    def __init__(self, sam: Sam) -> None:
+        super().__init__()
+        self.image_encoder = sam.image_encoder
+
+    def forward(self, image: Tensor) -> Tensor:
+        features: Tensor = self.image_encoder(image)
+        return features
+
+
+class LowResDecoderGraph(nn.Module):
+    """Prompts about one image to predicted IoUs (P, T) and mask logits (P, T, 4h, 4w).
+
+    Inputs are float32 under the names of the official export: image_embeddings (1, C, h, w),
+    point_coords (P, N, 2) in pixels of the model's input, point_labels (P, N), mask_input
+    (P, 1, 4h, 4w), has_mask_input (P,), 1 where the mask counts. A prompt needs no padding point;
+    one that has it gets the same answer.
+
+    single_mask: one mask a prompt (T = 1), the best of three for a lone click, for other prompts
+    the one made for clear prompts; else all mask tokens.
+    """
+
+    def __init__(self, sam: Sam, single_mask: bool = False) -> None:
+        super().__init__()
+        self.sam = sam
+        self.single_mask = single_mask
+
+    def forward(
+        self,
+        image_embeddings: Tensor,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        labels, has_mask = point_labels.to(torch.int64), has_mask_input > 0
+        about = torch.zeros_like(labels[:, 0])
+        prompts = self.sam.prompt_encoder(PromptBatch(point_coords, labels, about))
+        # Few prompts have masks: without the branch every click would pay for embedding zeros.
+        image = torch.cond(
+            has_mask.any(),
+            self._with_masks,
+            self._without_masks,
+            (image_embeddings, mask_input, has_mask),
+        )
+        decoder = self.sam.mask_decoder
+        tokens, image = decoder.attend(image.flatten(2).mT, prompts, self.sam.positions())
+        iou, masks = decoder.predicted_iou(tokens), decoder.masks(tokens, image)
+        return self._best(iou, masks, labels, has_mask) if self.single_mask else (iou, masks)
+
+    def _with_masks(self, image: Tensor, masks: Tensor, has_mask: Tensor) -> Tensor:
+        return image + self.sam.prompt_encoder.embed_masks(masks, has_mask)
+
+    def _without_masks(self, image: Tensor, masks: Tensor, has_mask: Tensor) -> Tensor:
+        plain = image + self.sam.prompt_encoder.embed_masks(None, None)
+        return plain.expand(len(masks), -1, -1, -1).clone()
+
+    @staticmethod
+    def _best(
+        iou: Tensor, masks: Tensor, labels: Tensor, has_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The mask token that ``core.prompts.Prompts.ambiguous`` asks for: (P, 1) and its mask."""
+        one_click = ((labels == POSITIVE_POINT).sum(1) == 1) & ((labels >= 0).sum(1) == 1)
+        token = torch.where(one_click & ~has_mask, 1 + iou[:, 1:].argmax(dim=1), 0)[:, None]
+        index = token[..., None, None].expand(-1, -1, *masks.shape[2:])
+        return iou.gather(1, token), masks.gather(1, index)
+
+
+class DecoderGraph(nn.Module):
+    """``LowResDecoderGraph`` that upsamples, too: ``masks`` (P, T, H, W) come first.
+
+    orig_im_size: (2,) the H and W. Upsampled as the official ``postprocess_masks`` does.
+    """
+
+    def __init__(self, sam: Sam, single_mask: bool = False) -> None:
+        super().__init__()
+        self.low_res = LowResDecoderGraph(sam, single_mask)
+        self.input_px = sam.config.encoder.image_px
+
+    def forward(
+        self,
+        image_embeddings: Tensor,
+        point_coords: Tensor,
+        point_labels: Tensor,
+        mask_input: Tensor,
+        has_mask_input: Tensor,
+        orig_im_size: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        iou, low_res = self.low_res(
+            image_embeddings, point_coords, point_labels, mask_input, has_mask_input
+        )
+        return self._upsampled(low_res, orig_im_size), iou, low_res
+
+    def _upsampled(self, low_res: Tensor, image_hw: Tensor) -> Tensor:
+        side = self.input_px
+        square = F.interpolate(low_res, (side, side), mode="bilinear", align_corners=False)
+        content = (image_hw * (side / image_hw.max()) + 0.5).floor().clamp(min=1)
+        content_h, content_w = _sizes(content, side)
+        height, width = _sizes(image_hw)
+        square = square[..., :content_h, :content_w]
+        return F.interpolate(square, (height, width), mode="bilinear", align_corners=False)
+
+
+def _sizes(hw: Tensor, most: int | None = None) -> tuple[int, int]:
+    """Two sizes that a tensor holds, as the exporter needs to hear of them: positive, bounded."""
+    h, w = hw.to(torch.int64).tolist()
+    for size in (h, w):
+        torch._check(size >= 1)  # type: ignore[no-untyped-call]
+        if most is not None:
+            torch._check(size <= most)  # type: ignore[no-untyped-call]
+    return h, w

@@ -1,0 +1,60 @@
+"""From what a person names to something that answers prompts: in PyTorch, or in onnxruntime.
+
+Neither is imported before it is known which one it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from anymask.errors import Error, explained
+from anymask.predict.prompted import Prompted
+from anymask.weights.graph_pair import GraphPair, find_graph_pair, is_runnable_only
+from anymask.weights.registry import DEFAULT
+
+Progress = Callable[[int, int], None]
+
+
+def load(
+    weights: str | Path = DEFAULT,
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    offline: bool | None = None,
+    on_progress: Progress | None = None,
+) -> Prompted:
+    """Load weights, fetching them first if need be.
+
+    weights: a registry row's name, a folder or a file. Exports (``anymask export onnx``) and
+        ``sam2-hiera-tiny`` run on onnxruntime, everything else in PyTorch; where PyTorch is not
+        installed, so do pairs of official graphs, the default weights among them (they give one
+        mask a prompt).
+    device: ``auto`` takes the first of cuda, mps and cpu that is there; onnxruntime also takes its
+        own execution providers by name.
+    dtype: ``float32``, ``bfloat16`` or ``float16``; an export has the numbers it was made with.
+    offline: forbid the network; None asks ``$ANYMASK_OFFLINE``.
+    on_progress: called with the bytes fetched and the bytes in all, file by file.
+
+    Raises ``WeightsError``, ``MissingExtraError`` or ``Error``.
+    """
+    if is_runnable_only(weights) or find_spec("torch") is None:
+        pair = find_graph_pair(weights, offline=offline, on_progress=on_progress)
+        if pair is not None:
+            return _on_onnxruntime(pair, device, dtype)
+    try:
+        from anymask.predict.predictor import load as load_predictor
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
+    return load_predictor(
+        weights, device=device, dtype=dtype, offline=offline, on_progress=on_progress
+    )
+
+
+def _on_onnxruntime(pair: GraphPair, device: str, dtype: str) -> Prompted:
+    from anymask.predict.onnx_runtime import OnnxSegmenter, find_providers
+
+    if dtype not in ("float32", pair.dtype_name):
+        raise Error(f"{pair.name} was exported as {pair.dtype_name}; it can't run in {dtype}")
+    return OnnxSegmenter(pair, find_providers(device))

@@ -1,0 +1,240 @@
+"""The same answers without torch: a pair of ONNX graphs on onnxruntime.
+
+The only file that imports onnxruntime to run graphs.
+
+Shape legend: P prompts, N points, T mask tokens, C channels, h w low-resolution grid, H W pixels of
+the resized image, S side of the model's input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from anymask.core.embedding import ImageEmbedding
+from anymask.core.geometry import Floats
+from anymask.core.image import RGB
+from anymask.core.prompts import BOX_TOP_LEFT, PADDING
+from anymask.errors import CorruptFileError, Error, LayoutError, MissingExtraError
+from anymask.predict.prompted import PromptArrays, Prompted
+from anymask.weights.graph_pair import GraphPair, Together
+
+try:
+    import onnxruntime
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, NotImplemented
+except ImportError:
+    raise MissingExtraError("onnxruntime", "onnx") from None
+
+Provider = str | tuple[str, dict[str, Any]]
+Feeds = dict[str, npt.NDArray[Any]]
+Rows = npt.NDArray[np.intp]
+
+PROMPTS_AT_ONCE = 16  # of one run: more need memory and gain nothing
+# What --device says, in onnxruntime's words; others go by their own name.
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "mps": "CoreMLExecutionProvider",
+}
+ENDING = "ExecutionProvider"
+UNKNOWN = (Fail, InvalidGraph, NotImplemented)
+ERRORS_ONLY = 3  # onnxruntime's log level; it warns of every operator that a device leaves out
+
+
+class OnnxSegmenter(Prompted):
+    """A pair of graphs that answers prompts: a ``core.protocol.Segmenter``.
+
+    providers: onnxruntime's execution providers, the first that can do an operator does it; the
+    processor always comes last. threads: on a processor; None: one for each core.
+
+    A graph is read when it is first needed: prompts about embeddings need no encoder.
+    """
+
+    def __init__(
+        self,
+        pair: GraphPair,
+        providers: Sequence[Provider] = ("CPUExecutionProvider",),
+        threads: int | None = None,
+    ) -> None:
+        self.pair = pair
+        self.name, self.model_id, self.dtype_name = pair.name, pair.model_id, pair.dtype_name
+        self.input_px, self.mask_side, self.stretch = pair.input_px, pair.mask_side, pair.stretch
+        self.shapes = pair.shapes
+        last = () if PROVIDERS["cpu"] in providers else (PROVIDERS["cpu"],)
+        self.providers = [*providers, *last]
+        self.threads = threads
+
+    def embed(self, pixels: RGB) -> dict[str, Floats]:
+        """Every array that the encoder gives."""
+        (image,) = (given.name for given in self.encoder.get_inputs())
+        outputs = _run(self.encoder, self._encoder_outputs(), {image: self.preprocess(pixels)})
+        return {name: array[0] for name, array in zip(self.pair.arrays, outputs)}
+
+    def preprocess(self, pixels: RGB) -> Floats:
+        """(H, W, 3) RGB of 0-255 to normalised (1, 3, S, S), zeros below and to the right."""
+        mean, std = (np.array(x, np.float32) for x in (self.pair.pixel_mean, self.pair.pixel_std))
+        height, width = pixels.shape[:2]
+        square = np.zeros((1, 3, self.input_px, self.input_px), np.float32)
+        square[0, :, :height, :width] = ((pixels - mean) / std).transpose(2, 0, 1)
+        return square
+
+    def answer(
+        self, embeddings: Sequence[ImageEmbedding], prompts: PromptArrays
+    ) -> tuple[Floats, Floats]:
+        """All mask tokens that the decoder gives, in as few runs as it allows."""
+        groups = list(_groups(prompts, self.pair.together))
+        wanted = [self.pair.logits, self.pair.predicted_iou]
+        outputs = [
+            self.decode(embeddings[prompts.image_index[group[0]]], prompts, group, wanted)
+            for group in groups
+        ]
+        order = np.argsort(np.concatenate(groups))
+        logits, iou = (np.concatenate(parts)[order] for parts in zip(*outputs))
+        return logits, iou
+
+    def decode(
+        self, embedding: ImageEmbedding, prompts: PromptArrays, rows: Rows, outputs: list[str]
+    ) -> tuple[Floats, ...]:
+        """Some outputs of the decoder for some of the prompts, all about one image, in one run."""
+        return _run(self.decoder, outputs, self._feeds(embedding, prompts, rows))
+
+    @cached_property
+    def encoder(self) -> onnxruntime.InferenceSession:
+        """The session of the image encoder."""
+        return self._session(self.pair.encoder)
+
+    @cached_property
+    def decoder(self) -> onnxruntime.InferenceSession:
+        """The session of the decoder."""
+        session = self._session(self.pair.decoder)
+        there = {output.name for output in session.get_outputs()}
+        there |= {given.name for given in session.get_inputs()}
+        wanted = {self.pair.logits, self.pair.predicted_iou, *self.pair.arrays.values()}
+        if not wanted <= there:
+            missing = ", ".join(sorted(wanted - there))
+            raise LayoutError(f"{self.pair.decoder} is no decoder of {self.name}: no {missing}")
+        return session
+
+    def _session(self, path: Path) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = ERRORS_ONLY
+        options.intra_op_num_threads = self.threads or 0
+        # Threads that go on spinning after a run slow down whatever comes next, often ourselves.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        try:
+            return onnxruntime.InferenceSession(path, options, providers=self.providers)
+        except UNKNOWN as error:
+            raise LayoutError(
+                f"{path} holds a layer that onnxruntime {onnxruntime.__version__} does not know: "
+                f"{_gist(error)}"
+            ) from None
+        except Exception as error:  # a broken file may be anything to its parsers
+            raise CorruptFileError(f"{path} is no ONNX graph that runs: {_gist(error)}") from None
+
+    def _encoder_outputs(self) -> list[str]:
+        """The outputs that are the arrays; a lone one has many names among exporters."""
+        names = [output.name for output in self.encoder.get_outputs()]
+        if len(self.pair.arrays) == 1:
+            return names[:1]
+        if not set(self.pair.arrays) <= set(names):
+            missing = ", ".join(sorted(set(self.pair.arrays) - set(names)))
+            raise LayoutError(f"{self.pair.encoder} is no encoder of {self.name}: no {missing}")
+        return list(self.pair.arrays)
+
+    def _feeds(self, embedding: ImageEmbedding, prompts: PromptArrays, rows: Rows) -> Feeds:
+        """What the decoder takes for some of the prompts, all about one image."""
+        coords, labels = _points(prompts, rows, self.pair.together)
+        side = self.mask_side
+        masks = np.zeros((len(rows), 1, side, side), np.float32)
+        has_mask = np.zeros(len(rows), np.float32)
+        if prompts.mask_inputs is not None and prompts.has_mask is not None:
+            masks, has_mask = prompts.mask_inputs[rows], prompts.has_mask[rows].astype(np.float32)
+        feeds = {wire: embedding.arrays[name][None] for name, wire in self.pair.arrays.items()}
+        feeds |= {"point_coords": coords, "point_labels": labels, "mask_input": masks}
+        feeds["has_mask_input"] = has_mask if self.pair.together == Together.any else has_mask[:1]
+        feeds["orig_im_size"] = np.array(embedding.image_hw, np.float32)
+        return feeds
+
+
+def find_providers(device: str) -> list[Provider]:
+    """Execution providers for ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or one by name.
+
+    A name is onnxruntime's own with or without its ending: ``TensorrtExecutionProvider``,
+    ``openvino``. ``auto`` takes a card if this onnxruntime can use one. Raises ``Error`` for a
+    provider that it was not built with.
+    """
+    there = onnxruntime.get_available_providers()
+    if device == "auto":
+        return [name for name in (PROVIDERS["cuda"], PROVIDERS["cpu"]) if name in there]
+    kind, _, number = device.partition(":")
+    wanted = PROVIDERS.get(kind, kind).lower().removesuffix(ENDING.lower())
+    name = next((one for one in there if one.lower().removesuffix(ENDING.lower()) == wanted), None)
+    if name is None:
+        known = ", ".join(one.removesuffix(ENDING).lower() for one in there)
+        raise Error(f"this onnxruntime has no execution provider for {device}; it has {known}")
+    if not number:
+        return [name]
+    if kind != "cuda" or not number.isdigit():
+        raise Error(f"there is no device {device!r}")
+    return [(name, {"device_id": int(number)})]
+
+
+def _run(
+    session: onnxruntime.InferenceSession, outputs: list[str], feeds: Feeds
+) -> tuple[Floats, ...]:
+    """Run a graph on those of the feeds that it has inputs for, float16 if that is their type."""
+    kinds = {given.name: given.type for given in session.get_inputs()}
+    fed = {
+        name: array.astype(np.float16) if kinds[name] == "tensor(float16)" else array
+        for name, array in feeds.items()
+        if name in kinds
+    }
+    try:
+        found = session.run(outputs, fed)
+    except Exception as error:  # onnxruntime raises kinds of its own, bad_alloc among them
+        raise Error(f"onnxruntime could not run the model: {_gist(error)}") from None
+    return tuple(np.asarray(array, np.float32) for array in found)
+
+
+def _groups(prompts: PromptArrays, together: Together) -> Iterator[Rows]:
+    """Rows of prompts that may share a run: about one image, and alike as the decoder wants."""
+    keys: list[npt.NDArray[Any]] = [prompts.image_index]
+    if together == Together.alike:
+        keys.append((prompts.point_labels != PADDING).sum(axis=1))
+        if prompts.has_mask is not None:
+            keys.append(prompts.has_mask)
+    if together == Together.one:
+        keys.append(np.arange(len(prompts)))
+    kinds, kind = np.unique(np.stack(keys, axis=1), axis=0, return_inverse=True)
+    for number in range(len(kinds)):
+        rows = np.flatnonzero(kind == number)
+        yield from (rows[i : i + PROMPTS_AT_ONCE] for i in range(0, len(rows), PROMPTS_AT_ONCE))
+
+
+def _points(prompts: PromptArrays, rows: Rows, together: Together) -> tuple[Floats, Floats]:
+    """Coordinates (P, N, 2) and labels (P, N) of some prompts, at least one point each.
+
+    Decoders other than ours heed padding as "not a point": it is left out but for the one that they
+    expect of a prompt without a box (SAM 2's appends its own), or that stands for no point.
+    """
+    coords, labels = prompts.point_coords[rows], prompts.point_labels[rows]
+    if together != Together.any:
+        count = int(np.count_nonzero(labels[0] != PADDING))
+        coords = coords[labels != PADDING].reshape(len(rows), count, 2)
+        labels = labels[labels != PADDING].reshape(len(rows), count)
+    alone = together == Together.one and not (labels == BOX_TOP_LEFT).any()
+    if alone or labels.shape[1] == 0:
+        coords = np.pad(coords, ((0, 0), (0, 1), (0, 0)))
+        labels = np.pad(labels, ((0, 0), (0, 1)), constant_values=PADDING)
+    return coords, labels.astype(np.float32)
+
+
+def _gist(error: Exception) -> str:
+    """The first line of what onnxruntime says, without its codes."""
+    text = str(error).strip().splitlines()
+    return text[0].split(" : ")[-1][:300] if text else type(error).__name__

@@ -1,0 +1,228 @@
+"""What all segmenters of ours do alike, whatever computes: read images, check and batch prompts,
+choose among the answers. No deep-learning library is imported here.
+
+Shape legend: B images, P prompts, N points, M masks, T mask tokens, h w low-resolution grid.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from anymask.core.embedding import ImageEmbedding
+from anymask.core.geometry import Floats, ResizeMap
+from anymask.core.image import RGB, ImageSource, read_image, resize
+from anymask.core.masks import Masks
+from anymask.core.prompts import Prompts
+from anymask.errors import EmbeddingError, PromptError
+
+
+@dataclass(frozen=True)
+class PromptArrays:
+    """P prompts over B images as a model takes them, padded to one length.
+
+    point_coords: (P, N, 2) XY in pixels of the model's input; point_labels: (P, N) int64.
+    image_index: (P,) the image that each prompt is about.
+    mask_inputs: (P, 1, h, w) logits, zeros where a prompt has none; None where no prompt has.
+    has_mask: (P,) which rows of ``mask_inputs`` count; None where no prompt has a mask.
+    """
+
+    point_coords: Floats
+    point_labels: npt.NDArray[np.int64]
+    image_index: npt.NDArray[np.int64]
+    mask_inputs: Floats | None
+    has_mask: npt.NDArray[np.bool_] | None
+
+    def __len__(self) -> int:
+        return len(self.point_labels)
+
+
+class Prompted(ABC):
+    """A ``core.protocol.Segmenter`` over some model; ``embed`` and ``answer`` are the model.
+
+    name: for messages. model_id: whose embeddings it reads. dtype_name: what it computes with.
+    input_px: side of the model's square input, into which images are padded, or stretched
+    (``stretch``). mask_side: side of mask logits, in answers and prompts. shapes: of the arrays
+    of an embedding.
+    """
+
+    name: str
+    model_id: str
+    dtype_name: str
+    input_px: int
+    mask_side: int
+    shapes: Mapping[str, tuple[int, ...]]
+    stretch: bool = False
+
+    @abstractmethod
+    def embed(self, pixels: RGB) -> Mapping[str, Floats]:
+        """The arrays of an embedding, of an image that ``resize`` has made to fit the input."""
+
+    @abstractmethod
+    def answer(
+        self, embeddings: Sequence[ImageEmbedding], prompts: PromptArrays
+    ) -> tuple[Floats, Floats]:
+        """The logits (P, T, h, w) and predicted IoUs (P, T) of all mask tokens (see ``rank``)."""
+
+    @overload
+    def encode(self, image: ImageSource) -> ImageEmbedding: ...  # type: ignore[overload-overlap]
+    @overload
+    def encode(self, image: Sequence[ImageSource]) -> list[ImageEmbedding]: ...
+    def encode(
+        self, image: ImageSource | Sequence[ImageSource]
+    ) -> ImageEmbedding | list[ImageEmbedding]:
+        """Embed one image, or several: a path, a PIL image or an RGB array each.
+
+        Raises ``ImageError`` (``core.image.read_image`` says what can be read).
+        """
+        if isinstance(image, (list, tuple)):
+            return [self._encode(rgb) for rgb in [read_image(one) for one in image]]
+        return self._encode(read_image(image))  # type: ignore[arg-type]
+
+    @overload
+    def predict(
+        self, embedding: ImageEmbedding, prompts: Prompts, multimask_output: bool | None = None
+    ) -> Masks: ...
+    @overload
+    def predict(
+        self,
+        embedding: Sequence[ImageEmbedding],
+        prompts: Sequence[Prompts],
+        multimask_output: bool | None = None,
+    ) -> list[Masks]: ...
+    def predict(
+        self,
+        embedding: ImageEmbedding | Sequence[ImageEmbedding],
+        prompts: Prompts | Sequence[Prompts],
+        multimask_output: bool | None = None,
+    ) -> Masks | list[Masks]:
+        """Answer the prompts about one image, or about several in one pass.
+
+        multimask_output: three masks a prompt, best first by predicted IoU (True); one (False);
+            or, as trained (None): three for a prompt of a single point, which may mean several
+            things, and for others the mask that is made for clear prompts. Where both kinds stand
+            together all get three, and a clear prompt's own mask comes first.
+
+        Raises ``PromptError`` for prompts that don't fit the image or the model and
+        ``EmbeddingError`` for an embedding that other weights made.
+        """
+        if isinstance(embedding, ImageEmbedding):
+            if not isinstance(prompts, Prompts):
+                raise PromptError("one image takes one Prompts; join several with Prompts.join")
+            return self._predict([embedding], [prompts], multimask_output)[0]
+        if not isinstance(prompts, (list, tuple)) or len(prompts) != len(embedding):
+            raise PromptError(f"{len(embedding)} images need as many Prompts, in a list")
+        if not all(isinstance(asked, Prompts) for asked in prompts):
+            raise PromptError("prompts must be Prompts, one for each image")
+        return self._predict(list(embedding), list(prompts), multimask_output)
+
+    def check(self, embedding: ImageEmbedding, prompts: Prompts) -> None:
+        """Raise ``EmbeddingError`` or ``PromptError`` unless the model can read both."""
+        if embedding.model != self.model_id:
+            raise EmbeddingError(
+                f"the embedding was made by {embedding.model} and can't be read by {self.model_id}"
+            )
+        for name, shape in self.shapes.items():
+            if name not in embedding.arrays or embedding.arrays[name].shape != shape:
+                raise EmbeddingError(f"the embedding holds no {name} of the model's size {shape}")
+        if prompts.texts is not None:
+            raise PromptError(f"{self.name} takes points, boxes and masks, but no words")
+        side = self.mask_side
+        if prompts.masks is not None and prompts.masks.shape[1:] != (side, side):
+            raise PromptError(
+                f"masks must be low-resolution logits ({len(prompts)}, {side}, {side}), as an "
+                f"earlier answer has them, not {prompts.masks.shape}"
+            )
+        prompts.check_inside(embedding.image_hw)
+
+    def collate(
+        self, embeddings: Sequence[ImageEmbedding], prompts: Sequence[Prompts]
+    ) -> PromptArrays:
+        """The prompts about each of B images, padded to one length."""
+        longest = max(asked.labels.shape[1] for asked in prompts)
+        coords = [
+            embedding.resize_map.to_input(asked.padded(longest).points)
+            for embedding, asked in zip(embeddings, prompts)
+        ]
+        masks, has_mask = _mask_inputs(prompts, self.mask_side)
+        return PromptArrays(
+            point_coords=np.concatenate(coords),
+            point_labels=np.concatenate([asked.padded(longest).labels for asked in prompts]),
+            image_index=np.repeat(np.arange(len(prompts)), [len(asked) for asked in prompts]),
+            mask_inputs=masks,
+            has_mask=has_mask,
+        )
+
+    def _encode(self, rgb: RGB) -> ImageEmbedding:
+        image_hw = (rgb.shape[0], rgb.shape[1])
+        arrays = self.embed(resize(rgb, ResizeMap(image_hw, self.input_px, self.stretch)))
+        return ImageEmbedding(arrays, image_hw, self.input_px, self.model_id, self.stretch)
+
+    def _predict(
+        self,
+        embeddings: list[ImageEmbedding],
+        prompts: list[Prompts],
+        multimask_output: bool | None,
+    ) -> list[Masks]:
+        if not embeddings:
+            return []
+        for embedding, asked in zip(embeddings, prompts):
+            self.check(embedding, asked)
+        logits, iou = self.answer(embeddings, self.collate(embeddings, prompts))
+        answers, first = [], 0
+        for embedding, asked in zip(embeddings, prompts):
+            rows = slice(first, first := first + len(asked))
+            order = rank(iou[rows], asked.ambiguous(), multimask_output)
+            each = np.arange(len(asked))[:, None]
+            answers.append(
+                Masks(
+                    logits[rows][each, order],
+                    iou[rows][each, order],
+                    embedding.image_hw,
+                    embedding.input_px,
+                    stretch=embedding.stretch,
+                )
+            )
+        return answers
+
+
+def rank(
+    predicted_iou: Floats, ambiguous: npt.NDArray[np.bool_], multimask_output: bool | None
+) -> npt.NDArray[np.intp]:
+    """Which mask tokens to answer with, best first: (P, T) IoUs to (P, 1) or (P, 3) tokens.
+
+    Of four tokens number 0 belongs to clear prompts, the others to ambiguous ones. A model of three
+    has none for clear prompts: the best of the three stands in. Equal IoUs keep their order.
+    Raises ``PromptError`` if three masks are wanted of a model that gives one.
+    """
+    tokens = predicted_iou.shape[1]
+    first = 0 if tokens == 3 else 1
+    if tokens == 1:
+        if multimask_output:
+            raise PromptError("this model was exported to give one mask a prompt, not three")
+        return np.zeros(predicted_iou.shape, np.intp)
+    by_iou = first + np.argsort(-predicted_iou[:, first:], axis=1, kind="stable")
+    single = np.zeros((len(by_iou), 1), np.intp) if first else by_iou[:, :1]
+    if multimask_output is None and ambiguous.any():
+        clear = np.concatenate([single, by_iou[:, :-1]], axis=1) if first else by_iou
+        return np.where(ambiguous[:, None], by_iou, clear)
+    return by_iou if multimask_output else single
+
+
+def _mask_inputs(
+    prompts: Sequence[Prompts], side: int
+) -> tuple[Floats | None, npt.NDArray[np.bool_] | None]:
+    """(P, 1, h, w) masks, zeros where a prompt has none, and which prompts have one."""
+    if all(asked.masks is None for asked in prompts):
+        return None, None
+    rows = [
+        np.zeros((len(asked), side, side), np.float32) if asked.masks is None else asked.masks
+        for asked in prompts
+    ]
+    has = [np.full(len(asked), asked.masks is not None) for asked in prompts]
+    return np.concatenate(rows)[:, None], np.concatenate(has)

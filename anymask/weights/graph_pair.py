@@ -1,0 +1,205 @@
+"""Pairs of ONNX graphs, an image encoder and a decoder of prompts, and how to use each kind.
+
+Three kinds are known: what ``anymask export onnx`` writes, the pair that the official export script
+and MobileSAM's make (one prompt a run), and SAM 2's image model. No deep-learning library is
+imported here: ``predict.onnx_runtime`` runs the graphs, and a machine without torch can.
+
+Shape legend: P prompts, N points, C channels, h w grid, S side of the model's input.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from anymask.errors import CorruptFileError, LayoutError
+from anymask.weights import registry
+from anymask.weights.fetch import fetch_row, sha256_of
+from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
+
+EXPORT_FILE, FORMAT = "export.json", 1
+ENCODER_FILE, DECODER_FILE, LOW_RES_FILE = "encoder.onnx", "decoder.onnx", "decoder_low_res.onnx"
+OFFICIAL_FILES = ("encoder.onnx", "sam.onnx")
+SAM_MEAN, SAM_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+Progress = Callable[[int, int], None]
+
+
+class Together(Enum):
+    """Which prompts a decoder takes in one run: any, those of equal length, or one."""
+
+    any = "any"
+    alike = "alike"
+    one = "one"
+
+
+@dataclass(frozen=True)
+class GraphPair:
+    """Two graphs and all that is needed to use them.
+
+    name, model_id, dtype_name: as ``predict.prompted.Prompted`` has them.
+    arrays: for each array of an embedding the encoder's output, which is the decoder's input too.
+    shapes: of the arrays, (C, h, w). stretch: how images get into the (S, S) input.
+    pixel_mean, pixel_std: of red, green and blue, 0 to 255.
+    logits, predicted_iou: outputs of the decoder, (P, T, 4h, 4w) and (P, T).
+    single_mask: T is 1. together: which prompts may share a run.
+    """
+
+    name: str
+    model_id: str
+    dtype_name: str
+    encoder: Path
+    decoder: Path
+    input_px: int
+    mask_side: int
+    arrays: Mapping[str, str]
+    shapes: Mapping[str, tuple[int, ...]]
+    stretch: bool = False
+    single_mask: bool = False
+    pixel_mean: tuple[float, ...] = SAM_MEAN
+    pixel_std: tuple[float, ...] = SAM_STD
+    logits: str = "low_res_masks"
+    predicted_iou: str = "iou_predictions"
+    together: Together = Together.any
+
+
+def find_graph_pair(
+    weights: str | Path, *, offline: bool | None = None, on_progress: Progress | None = None
+) -> GraphPair | None:
+    """The pair that weights are, fetched if need be; None if they are none or unknown.
+
+    weights: the folder of an export or of an official pair, or the name of a registry row that
+    consists of graphs. Raises ``WeightsError``.
+    """
+    path = Path(weights)
+    if path.is_dir():
+        return _in_folder(path)
+    row = next((row for row in registry.ROWS if row.name == str(weights)), None)
+    if row is None or path.is_file() or row.layout not in (OFFICIAL_PAIR, SAM2_PAIR):
+        return None
+    encoder, decoder = fetch_row(row, offline=offline, on_progress=on_progress).values()
+    if row.layout == SAM2_PAIR:
+        return _sam2(row, encoder, decoder)
+    return _official(row.name, encoder, decoder)
+
+
+def is_runnable_only(weights: str | Path) -> bool:
+    """Whether weights are graphs to run from which no checkpoint can be read."""
+    if Path(weights).is_dir():
+        return is_export(Path(weights))
+    rows = {row.name for row in registry.ROWS if row.layout == SAM2_PAIR}
+    return str(weights) in rows and not Path(weights).is_file()
+
+
+def is_export(folder: Path) -> bool:
+    """Whether ``anymask export onnx`` wrote the folder."""
+    return (folder / EXPORT_FILE).is_file()
+
+
+def pair_hash(encoder: Path, decoder: Path) -> str:
+    """The sha256 that stands for both files together."""
+    return hashlib.sha256((sha256_of(encoder) + sha256_of(decoder)).encode()).hexdigest()
+
+
+def _in_folder(folder: Path) -> GraphPair | None:
+    if is_export(folder):
+        return read_export(folder)
+    encoder, decoder = (folder / name for name in OFFICIAL_FILES)
+    if encoder.is_file() and decoder.is_file():
+        return _official(folder.name, encoder, decoder)
+    return None
+
+
+def read_export(folder: Path) -> GraphPair:
+    """The pair in a folder that ``anymask export onnx`` wrote; its files are proved.
+
+    Raises ``CorruptFileError`` for a file that is missing or other than it was written, and
+    ``LayoutError`` for a folder of a newer version.
+    """
+    path = folder / EXPORT_FILE
+    try:
+        header = json.loads(path.read_text())
+        if header["anymask_export"] > FORMAT:
+            raise LayoutError(f"{folder} was exported by a newer anymask; please update")
+        pair = pair_of_export(header, folder)
+        sums = {name: str(header["files"][name]["sha256"]) for name in (ENCODER_FILE, LOW_RES_FILE)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptFileError(f"{path} is damaged: {error!r}") from None
+    for name, sha256 in sums.items():
+        if not (folder / name).is_file():
+            raise CorruptFileError(f"{folder} has an {EXPORT_FILE} but no {name}")
+        if sha256_of(folder / name) != sha256:
+            raise CorruptFileError(f"{folder / name} is damaged: its sha256 is not {sha256}")
+    return pair
+
+
+def pair_of_export(header: dict[str, Any], folder: Path) -> GraphPair:
+    """The pair in a folder, from what its ``export.json`` says. Raises for other content."""
+    shape = tuple(int(side) for side in header["embedding_shape"])
+    if header["resize"] not in ("longest_side", "stretch") or len(shape) != 3:
+        raise ValueError(f"resize {header['resize']!r}, embedding_shape {shape}")
+    return GraphPair(
+        name=str(header["name"]),
+        model_id=str(header["model"]),
+        dtype_name=str(header["dtype"]),
+        encoder=folder / ENCODER_FILE,
+        decoder=folder / LOW_RES_FILE,
+        input_px=int(header["input_px"]),
+        mask_side=int(header["mask_side"]),
+        arrays={"image_embed": "image_embeddings"},
+        shapes={"image_embed": shape},
+        stretch=header["resize"] == "stretch",
+        single_mask=bool(header["single_mask"]),
+        pixel_mean=tuple(float(x) for x in header["pixel_mean"]),
+        pixel_std=tuple(float(x) for x in header["pixel_std"]),
+    )
+
+
+def _official(name: str, encoder: Path, decoder: Path) -> GraphPair:
+    """An official pair. Its embeddings are those of the weights inside, and so is its id."""
+    return GraphPair(
+        name=name,
+        model_id=_model_id(name, pair_hash(encoder, decoder)),
+        dtype_name="float32",
+        encoder=encoder,
+        decoder=decoder,
+        input_px=1024,
+        mask_side=256,
+        arrays={"image_embed": "image_embeddings"},
+        shapes={"image_embed": (256, 64, 64)},
+        together=Together.one,
+    )
+
+
+def _sam2(row: Row, encoder: Path, decoder: Path) -> GraphPair:
+    """SAM 2's image model: three levels of features; ImageNet's mean and deviation."""
+    shapes = {
+        "image_embed": (256, 64, 64),
+        "high_res_feats_0": (32, 256, 256),
+        "high_res_feats_1": (64, 128, 128),
+    }
+    return GraphPair(
+        name=row.name,
+        model_id=_model_id(row.name, "".join(file.sha256[:8] for file in row.files)),
+        dtype_name="float32",
+        encoder=encoder,
+        decoder=decoder,
+        input_px=1024,
+        mask_side=256,
+        arrays={name: name for name in shapes},
+        shapes=shapes,
+        stretch=True,
+        pixel_mean=tuple(255 * x for x in (0.485, 0.456, 0.406)),
+        pixel_std=tuple(255 * x for x in (0.229, 0.224, 0.225)),
+        logits="masks",
+        together=Together.alike,
+    )
+
+
+def _model_id(name: str, sha256: str) -> str:
+    return f"{name}@{sha256[:16]}"
