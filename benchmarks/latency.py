@@ -13,10 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from machine import describe
+from timing import in_own_process, measure
 
 HERE = Path(__file__).resolve().parent
 THREADS = 2
@@ -155,33 +153,12 @@ def _image() -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.random.default_rng(0).integers(0, 256, (*IMAGE_HW, 3), dtype=np.uint8)
 
 
-def measure(name: str, repeats: int) -> dict[str, float]:
-    """Run one side: medians of wall and processor seconds, peak memory of the process in MB."""
-    work = prepare(name)
-    work()
-    wall, cpu = [], []
-    for _ in range(repeats):
-        before, before_cpu = time.perf_counter(), time.process_time()
-        work()
-        wall.append(time.perf_counter() - before)
-        cpu.append(time.process_time() - before_cpu)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"wall_s": statistics.median(wall), "cpu_s": statistics.median(cpu), "peak_mb": peak}
-
-
-def in_own_process(name: str, repeats: int) -> dict[str, float]:
-    """``measure`` in a fresh process."""
-    command = [sys.executable, __file__, "--side", name, "--repeats", str(repeats)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
-
-
 def compare(case: Case, rounds: int) -> str:
     """A row of the table: both sides in turn, medians over the rounds."""
     sides: dict[str, list[dict[str, float]]] = {case.ours: [], case.peer: []}
     for _ in range(rounds):
         for side, results in sides.items():
-            results.append(in_own_process(side, case.repeats))
+            results.append(in_own_process(__file__, "--side", side, "--repeats", str(case.repeats)))
     ours, peer = sides[case.ours], sides[case.peer]
 
     def cell(results: list[dict[str, float]], key: str, scale: float) -> str:
@@ -229,7 +206,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
-        print(json.dumps(measure(arguments.side, arguments.repeats)))
+        print(json.dumps(measure(prepare(arguments.side), arguments.repeats)))
         return
     os.environ["OMP_NUM_THREADS"] = str(THREADS)
     print(f"{describe(THREADS)}\n\n{HEADER}", flush=True)

