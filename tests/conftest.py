@@ -23,34 +23,21 @@ from anymask.weights.load import load_checkpoint
 
 Exporter = Callable[[str, str], Path]
 ROOT = Path(__file__).resolve().parents[1]
-TINY = SamConfig(
-    ViTConfig(
-        width=32,
-        depth=2,
-        heads=2,
-        global_blocks=(1,),
-        image_px=128,
-        patch_px=16,
-        window=3,
-        out_channels=64,
-    ),
-    MaskDecoderConfig(width=64, mlp_hidden=64, iou_head_hidden=64),
+TINY_ENCODER = ViTConfig(
+    width=32,
+    depth=2,
+    heads=2,
+    global_blocks=(1,),
+    image_px=128,
+    patch_px=16,
+    window=3,
+    out_channels=64,
 )
-
+TINY = SamConfig(TINY_ENCODER, MaskDecoderConfig(width=64, mlp_hidden=64, iou_head_hidden=64))
 # Wide enough for products that int8 is worth while for.
-WIDE = replace(
-    TINY,
-    encoder=ViTConfig(
-        width=128,
-        depth=2,
-        heads=2,
-        global_blocks=(1,),
-        image_px=128,
-        patch_px=16,
-        window=3,
-        out_channels=256,
-    ),
-    decoder=MaskDecoderConfig(mlp_hidden=256, iou_head_hidden=64),
+WIDE = SamConfig(
+    replace(TINY_ENCODER, width=128, out_channels=256),
+    MaskDecoderConfig(mlp_hidden=256, iou_head_hidden=64),
 )
 
 

@@ -50,6 +50,7 @@ except ImportError as missing:
 
 GRAPHS = (ENCODER_FILE, DECODER_FILE, LOW_RES_FILE)
 OPSET = 20  # the first that has GELU as one operator
+LARGEST_BYTES = 2**31 - 1  # of a protocol buffer
 PACKAGES = ("anymask", "torch", "onnx", "onnxscript", "onnxruntime")
 PROMPT_INPUTS = (
     "image_embeddings",
@@ -202,6 +203,12 @@ def _write(graph: ir.Model, path: Path, dtype: str) -> None:
     _keep_norms_apart(model.graph)
     if dtype == "float16":
         in_half_precision(model)
+    size = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    if size > LARGEST_BYTES:
+        raise ExportError(
+            f"the graph's weights have {size / 1e9:.1f} GB, and an ONNX file holds "
+            f"{LARGEST_BYTES / 1e9:.1f}; take --dtype float16"
+        )
     onnx.save(model, path)
     if dtype == "int8":
         with _quiet():

@@ -265,6 +265,15 @@ def test_a_layer_that_onnx_lacks_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_graph_beyond_the_format_s_limit_is_refused(
+    tmp_path: Path, tiny_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "LARGEST_BYTES", 1000)
+    with pytest.raises(ExportError, match="take --dtype float16"):
+        export_onnx(tiny_checkpoint, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_other_numbers_are_refused(tmp_path: Path, tiny_checkpoint: Checkpoint) -> None:
     with pytest.raises(Error, match="float32, float16, int8"):
         export_onnx(tiny_checkpoint, tmp_path, dtype="float8")

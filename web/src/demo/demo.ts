@@ -1,17 +1,11 @@
 // The bare demo: a picture, clicks, masks. Nothing here is needed to use the library.
 
-import {
-  type Answer,
-  type BoxXyxy,
-  type ImageEmbedding,
-  type Point,
-  Segmenter,
-} from "../segmenter";
+import { Segmenter } from "../segmenter";
+import type { Answer, BoxXyxy, ImageEmbedding, Point } from "../segmenter";
 import { draw } from "./overlay";
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
 const file = element<HTMLInputElement>("file");
-const stage = element("stage");
 const picture = element<HTMLCanvasElement>("picture");
 const overlay = element<HTMLCanvasElement>("overlay");
 const choices = element("choices");
@@ -57,14 +51,14 @@ async function open(image: Blob, embedded?: ArrayBuffer): Promise<void> {
     [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
   }
   picture.getContext("2d")!.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  stage.hidden = false;
+  element("stage").hidden = false;
   clear();
   const sam = await segmenter;
   say("Looking at the picture…");
   const start = performance.now();
   embedding = await (embedded ? sam.receive(embedded, { signal }) : sam.encode(image, { signal }));
   say(`Ready after ${Math.round(performance.now() - start)} ms. ${where(sam)}`);
+  if (points.length || box) await ask(); // somebody did not wait
 }
 
 async function ask(): Promise<void> {
@@ -96,7 +90,9 @@ function show(number: number): void {
     button.onclick = () => show(i);
     return button;
   });
+  const focused = choices.contains(document.activeElement);
   choices.replaceChildren(...buttons);
+  if (focused) buttons[number]?.focus();
   draw(overlay, masks[number], points, box);
 }
 
@@ -107,23 +103,25 @@ function clear(): void {
 }
 
 function at({ offsetX, offsetY }: MouseEvent): [x: number, y: number] {
-  const [x, y] = [offsetX / overlay.clientWidth, offsetY / overlay.clientHeight];
-  const inside = (share: number) => Math.min(Math.max(share, 0), 1);
-  return [inside(x) * overlay.width, inside(y) * overlay.height];
+  const inside = (at: number, side: number) => Math.min(Math.max(at / side, 0), 1);
+  const { width, height, clientWidth, clientHeight } = overlay;
+  return [inside(offsetX, clientWidth) * width, inside(offsetY, clientHeight) * height];
 }
 
-const CLICK_PX = 4; // what moves less is no drag
-let pressed: PointerEvent | null = null;
+const CLICK_PX = 4; // of the screen; what moves less is no drag
+let pressed: { event: PointerEvent; from: [x: number, y: number] } | null = null;
 
+/** The box of a drag so far. */
 function dragged(event: PointerEvent): BoxXyxy | null {
-  const far = Math.hypot(event.x - pressed!.x, event.y - pressed!.y) > CLICK_PX;
-  if (!far || pressed!.button !== 0) return null;
-  const [[x0, y0], [x1, y1]] = [at(pressed!), at(event)];
+  const { event: start, from } = pressed!;
+  const far = Math.hypot(event.x - start.x, event.y - start.y) > CLICK_PX;
+  if (!far || start.button !== 0) return null;
+  const [[x0, y0], [x1, y1]] = [from, at(event)];
   return [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)];
 }
 
 overlay.onpointerdown = (event) => {
-  pressed = event;
+  pressed = { event, from: at(event) };
   overlay.setPointerCapture(event.pointerId);
 };
 overlay.onpointermove = (event) => {
@@ -131,12 +129,12 @@ overlay.onpointermove = (event) => {
 };
 overlay.onpointerup = (event) => {
   if (!pressed) return;
+  const { button, shiftKey } = pressed.event;
+  const [x, y] = pressed.from;
   const drawn = dragged(event);
-  const background = pressed.button === 2 || pressed.shiftKey;
   pressed = null;
-  const [x, y] = at(event);
   if (drawn) box = drawn;
-  else points = [...points, { x, y, label: background ? 0 : 1 }];
+  else points = [...points, { x, y, label: button === 2 || shiftKey ? 0 : 1 }];
   draw(overlay, answer?.masks[chosen], points, box);
   void attempt(ask);
 };
@@ -147,21 +145,18 @@ document.onkeydown = ({ key }) => {
   else if (answer?.masks[Number(key) - 1]) show(Number(key) - 1);
 };
 file.onchange = () => {
-  const [image] = file.files ?? [];
-  if (image) void attempt(() => open(image));
+  for (const image of file.files ?? []) void attempt(() => open(image));
 };
 
-async function fetched(url: string): Promise<Response> {
+async function fetched(url: string): Promise<Blob> {
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} can't be fetched: ${response.status}`);
-  return response;
+  return response.blob();
 }
 
 void attempt(async () => {
-  const sam = await segmenter;
-  say(where(sam));
+  say(where(await segmenter));
   const [image, embedded] = [address.get("image"), address.get("embedding")];
-  if (!image) return;
   const bytes = embedded ? await (await fetched(embedded)).arrayBuffer() : undefined;
-  await open(await (await fetched(image)).blob(), bytes);
+  if (image) await open(await fetched(image), bytes);
 });

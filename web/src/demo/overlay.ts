@@ -3,15 +3,10 @@
 import type { BoxXyxy, Mask, Point } from "../segmenter";
 
 const MASK_RGBA = Uint8Array.of(30, 144, 255, 140);
-const OBJECT_COLOUR = "#2ecc40";
-const BACKGROUND_COLOUR = "#ff4136";
 
-export function draw(
-  canvas: HTMLCanvasElement,
-  mask: Mask | undefined,
-  points: readonly Point[],
-  box: BoxXyxy | null,
-): void {
+type Canvas = HTMLCanvasElement;
+
+export function draw(canvas: Canvas, mask?: Mask, points: Point[] = [], box?: BoxXyxy | null) {
   const context = canvas.getContext("2d")!;
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (mask?.area) drawMask(context, mask);
@@ -21,11 +16,11 @@ export function draw(
   for (const { x, y, label } of points) {
     context.beginPath();
     context.arc(x, y, 6 * px, 0, 2 * Math.PI);
-    context.fillStyle = label === 0 ? BACKGROUND_COLOUR : OBJECT_COLOUR;
+    context.fillStyle = label === 0 ? "red" : "lime";
     context.fill();
     context.stroke();
   }
-  context.strokeStyle = OBJECT_COLOUR;
+  context.strokeStyle = "lime";
   if (box) context.strokeRect(box[0], box[1], box[2] - box[0], box[3] - box[1]);
 }
 
