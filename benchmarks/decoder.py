@@ -58,12 +58,12 @@ def _pair(dtype: str, exports: Path) -> GraphPair:
 
 def export_all(folder: Path) -> None:
     """The default weights in every kind of numbers."""
-    from anymask.export.onnx import export_onnx
+    from anymask.export.onnx import trace
     from anymask.weights.load import load_checkpoint
 
-    checkpoint = load_checkpoint("mobile-sam", offline=True)
+    traced = trace(load_checkpoint("mobile-sam", offline=True))
     for dtype in DTYPES:
-        export_onnx(checkpoint, folder / dtype, dtype=dtype)
+        traced.write(folder / dtype, dtype=dtype)
 
 
 def table(exports: Path, rounds: int) -> str:
@@ -76,7 +76,8 @@ def table(exports: Path, rounds: int) -> str:
     rows = ["| side | MB | click, ms | peer / ours (wanted) | CPU ms |", "|---|---|---|---|---|"]
     for side in sides:
         pair = _pair(side.partition(", ")[0], exports)
-        size = sum(path.stat().st_size for path in (pair.encoder, pair.decoder)) / 1e6
+        files = (pair.encoder, pair.prepare, pair.decoder)
+        size = sum(path.stat().st_size for path in files if path is not None) / 1e6
         wall, cpu = (
             1e3 * statistics.median(one[key] for one in found[side]) for key in ("wall_s", "cpu_s")
         )

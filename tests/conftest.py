@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,11 @@ from anymask.predict.predictor import Predictor, load
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 
+if TYPE_CHECKING:
+    from anymask.export.onnx import Traced
+
 Exporter = Callable[[str, str], Path]
+Tracer = Callable[[str], "Traced"]
 ROOT = Path(__file__).resolve().parents[1]
 TINY_ENCODER = ViTConfig(
     width=32,
@@ -102,14 +107,21 @@ def checkpoint_of(model: str) -> Checkpoint:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Exporter:
+def traced() -> Tracer:
+    """The graphs of a model, which take the most time to make."""
+    from anymask.export.onnx import trace  # takes seconds to import
+
+    return cache(lambda model: trace(checkpoint_of(model)))
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory, traced: Tracer) -> Exporter:
     """The folder of an export of a model with a dtype, made once."""
-    from anymask.export.onnx import export_onnx  # takes seconds to import
 
     @cache
     def make(model: str, dtype: str) -> Path:
         folder: Path = tmp_path_factory.mktemp("exports") / f"{model}-{dtype}"
-        return export_onnx(checkpoint_of(model), folder, dtype=dtype).folder
+        return traced(model).write(folder, dtype=dtype).folder
 
     return make
 

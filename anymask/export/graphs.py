@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from anymask.models.prompt_encoder import POSITIVE_POINT, PromptBatch
 from anymask.models.sam import Sam
+from anymask.models.two_way import SharedImage
+
+Shared = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class EncoderGraph(nn.Module):
@@ -24,6 +27,47 @@ class EncoderGraph(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         features: Tensor = self.image_encoder(image)
         return features
+
+
+class PrepareGraph(nn.Module):
+    """What all prompts about an image share, once an image: ``ClickGraph`` takes it.
+
+    image_embeddings (1, C, h, w); mask_input (1, 1, 4h, 4w) and has_mask_input (1,) of a prompt
+    with a mask, which shares with no other. Gives the tensors of ``SharedImage``.
+    """
+
+    def __init__(self, sam: Sam) -> None:
+        super().__init__()
+        self.sam = sam
+
+    def forward(self, image_embeddings: Tensor, mask_input: Tensor, has_mask: Tensor) -> Shared:
+        image = _with_masks(self.sam, image_embeddings, mask_input, has_mask > 0)
+        shared = self.sam.mask_decoder.transformer.share(image.flatten(2).mT, self.sam.positions())
+        return tuple(shared)  # type: ignore[return-value]
+
+
+class ClickGraph(nn.Module):
+    """Prompts about one prepared image to predicted IoUs (P, T) and logits (P, T, 4h, 4w).
+
+    The tensors of ``SharedImage``, then point_coords (P, N, 2) and point_labels (P, N) as
+    ``LowResDecoderGraph`` has them. All mask tokens are answered with.
+    """
+
+    def __init__(self, sam: Sam) -> None:
+        super().__init__()
+        self.sam = sam
+
+    def forward(
+        self,
+        image: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        queries: Tensor,
+        point_coords: Tensor,
+        point_labels: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        shared = SharedImage(image, keys, values, queries)
+        return _decoded(self.sam, shared, point_coords, point_labels.to(torch.int64))
 
 
 class LowResDecoderGraph(nn.Module):
@@ -52,26 +96,9 @@ class LowResDecoderGraph(nn.Module):
         has_mask_input: Tensor,
     ) -> tuple[Tensor, Tensor]:
         labels, has_mask = point_labels.to(torch.int64), has_mask_input > 0
-        about = torch.zeros_like(labels[:, 0])
-        prompts = self.sam.prompt_encoder(PromptBatch(point_coords, labels, about))
-        # Few prompts have masks: without the branch every click would pay for embedding zeros.
-        image = torch.cond(
-            has_mask.any(),
-            self._with_masks,
-            self._without_masks,
-            (image_embeddings, mask_input, has_mask),
-        )
-        decoder = self.sam.mask_decoder
-        tokens, image = decoder.attend(image.flatten(2).mT, prompts, self.sam.positions())
-        iou, masks = decoder.predicted_iou(tokens), decoder.masks(tokens, image)
+        image = _with_masks(self.sam, image_embeddings, mask_input, has_mask).flatten(2).mT
+        iou, masks = _decoded(self.sam, image, point_coords, labels)
         return self._best(iou, masks, labels, has_mask) if self.single_mask else (iou, masks)
-
-    def _with_masks(self, image: Tensor, masks: Tensor, has_mask: Tensor) -> Tensor:
-        return image + self.sam.prompt_encoder.embed_masks(masks, has_mask)
-
-    def _without_masks(self, image: Tensor, masks: Tensor, has_mask: Tensor) -> Tensor:
-        plain = image + self.sam.prompt_encoder.embed_masks(None, None)
-        return plain.expand(len(masks), -1, -1, -1).clone()
 
     @staticmethod
     def _best(
@@ -117,6 +144,33 @@ class DecoderGraph(nn.Module):
         height, width = _sizes(image_hw)
         square = square[..., :content_h, :content_w]
         return F.interpolate(square, (height, width), mode="bilinear", align_corners=False)
+
+
+def _with_masks(sam: Sam, image: Tensor, masks: Tensor, has_mask: Tensor) -> Tensor:
+    """Add the embedded masks, or what stands for none, to an image: (P, C, h, w).
+
+    Few prompts have masks: without the branch every click would pay for embedding zeros.
+    """
+
+    def embedded(image: Tensor, masks: Tensor, has_mask: Tensor) -> Tensor:
+        return image + sam.prompt_encoder.embed_masks(masks, has_mask)
+
+    def plain(image: Tensor, masks: Tensor, has_mask: Tensor) -> Tensor:
+        without = image + sam.prompt_encoder.embed_masks(None, None)
+        return without.expand(len(masks), -1, -1, -1).clone()
+
+    out: Tensor = torch.cond(has_mask.any(), embedded, plain, (image, masks, has_mask))
+    return out
+
+
+def _decoded(
+    sam: Sam, image: Tensor | SharedImage, point_coords: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Predicted IoUs (P, T) and mask logits (P, T, 4h, 4w) of all mask tokens."""
+    batch = PromptBatch(point_coords, labels, torch.zeros_like(labels[:, 0]))
+    decoder = sam.mask_decoder
+    tokens, seen = decoder.attend(image, sam.prompt_encoder(batch), sam.positions())
+    return decoder.predicted_iou(tokens), decoder.masks(tokens, seen)
 
 
 def _sizes(hw: Tensor, most: int | None = None) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from anymask.core.image import RGB
 from anymask.core.output import make_folder, writing
 from anymask.errors import Error, ExportError, MissingExtraError
-from anymask.export.graphs import DecoderGraph, EncoderGraph
+from anymask.export.graphs import ClickGraph, DecoderGraph, EncoderGraph, PrepareGraph
 from anymask.export.parity import TOLERANCES, Parity, check, measure, measure_upsampled
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
@@ -30,11 +30,14 @@ from anymask.predict.predictor import Predictor
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.fetch import sha256_of
 from anymask.weights.graph_pair import (
+    CLICK_FILE,
     DECODER_FILE,
     ENCODER_FILE,
     EXPORT_FILE,
     FORMAT,
     LOW_RES_FILE,
+    PREPARE_FILE,
+    SHARED,
     pair_of_export,
 )
 
@@ -45,10 +48,10 @@ try:
     from onnx_ir.passes.common import RemoveUnusedNodesPass
 
     from anymask.export.number_formats import in_eight_bits, in_half_precision
+    from anymask.export.rewrites import bare, keep_norms_apart, name_axes, simplify_gelus
 except ImportError as missing:
     raise MissingExtraError(missing.name or "onnxscript", "export") from None
 
-GRAPHS = (ENCODER_FILE, DECODER_FILE, LOW_RES_FILE)
 OPSET = 20  # the first that has GELU as one operator
 LARGEST_BYTES = 2**31 - 1  # of a protocol buffer
 PACKAGES = ("anymask", "torch", "onnx", "onnxscript", "onnxruntime")
@@ -82,43 +85,80 @@ def export_onnx(
     photo: RGB | None = None,
     on_step: Step | None = None,
 ) -> Export:
-    """Write a checkpoint as ``encoder.onnx``, ``decoder.onnx``, ``decoder_low_res.onnx``.
+    """Write a checkpoint as ONNX graphs (``docs/formats.md``).
 
-    dtype: ``float32``; ``float16``: weights of half the size, the same arithmetic; ``int8``:
+    dtype: ``float32``; ``float16``: weights of half the size, float32 arithmetic; ``int8``:
         products in dynamic 8-bit integers.
-    single_mask: decoders that give one mask a prompt, as the official ``--return-single-mask``.
+    single_mask: decoders of the official layout that give one mask a prompt, as the official
+        ``--return-single-mask``.
     photo: (H, W, 3) RGB to compare on, instead of a drawn scene.
     on_step: told what is going on.
 
     Nothing gets its name before it has answered like PyTorch. Raises ``ExportError`` if it does
     not, or holds a layer that ONNX can't express, and ``OutputError``.
     """
-    if dtype not in TOLERANCES:
-        raise Error(f"there is no dtype {dtype!r} to export: take one of {', '.join(TOLERANCES)}")
-    tell = on_step or (lambda what: None)
+    _check_dtype(dtype)
     make_folder(folder)
-    sam, header = _prepared(checkpoint), _header(checkpoint, dtype, single_mask)
-    encoder, decoder = _graphs(sam, single_mask)
-    with ExitStack() as stack:
-        parts = {  # the last to be opened is the first to be renamed: the header comes last
-            name: stack.enter_context(writing(folder / name)) for name in (EXPORT_FILE, *GRAPHS)
-        }
-        tell("exporting the encoder")
-        _write(_exported(encoder), parts[ENCODER_FILE], dtype)
-        tell("exporting the decoder")
-        upsampling = _exported(decoder)
-        _write(upsampling, parts[DECODER_FILE], dtype)
-        _write(_low_res(upsampling), parts[LOW_RES_FILE], dtype)
-        tell("comparing with PyTorch")
-        parity = _proved(checkpoint, header, parts, photo)
-        header["parity"] = [row.to_json() for row in parity]
-        for name in GRAPHS:
-            _label(parts[name], header | {"graph": name})
-            size = parts[name].stat().st_size
-            header["files"][name] = {"sha256": sha256_of(parts[name]), "bytes": size}
-        parts[EXPORT_FILE].write_text(json.dumps(header, indent=2) + "\n")
-    sizes = {name: header["files"][name]["bytes"] for name in GRAPHS}
-    return Export(folder, sizes, tuple(parity))
+    traced = trace(checkpoint, single_mask=single_mask, on_step=on_step)
+    return traced.write(folder, dtype=dtype, photo=photo, on_step=on_step)
+
+
+def trace(
+    checkpoint: Checkpoint, *, single_mask: bool = False, on_step: Step | None = None
+) -> Traced:
+    """Turn a checkpoint into graphs, which takes most of the time, to be written in several dtypes.
+
+    Raises ``ExportError`` for a layer that ONNX can't express.
+    """
+    tell = on_step or _ignore
+    sam = _prepared(checkpoint)
+    graphs = {}
+    for name, graph in _graphs(sam, single_mask).items():
+        tell(f"exporting {name}")
+        graphs[name] = _exported(graph)
+    graphs[LOW_RES_FILE] = _low_res(graphs[DECODER_FILE])
+    return Traced(checkpoint, single_mask, graphs)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """The graphs of a checkpoint by the file they go to, in float32."""
+
+    checkpoint: Checkpoint
+    single_mask: bool
+    graphs: Mapping[str, ir.Model]
+
+    def write(
+        self,
+        folder: Path,
+        *,
+        dtype: str = "float32",
+        photo: RGB | None = None,
+        on_step: Step | None = None,
+    ) -> Export:
+        """Write them, compare them with PyTorch, and only then give them their names."""
+        _check_dtype(dtype)
+        tell = on_step or _ignore
+        make_folder(folder)
+        header = _header(self.checkpoint, dtype, self.single_mask)
+        with ExitStack() as stack:
+            parts = {  # the last to be opened is the first to be renamed: the header comes last
+                name: stack.enter_context(writing(folder / name))
+                for name in (EXPORT_FILE, *self.graphs)
+            }
+            tell(f"writing {dtype}")
+            for name, graph in self.graphs.items():
+                _write(graph, parts[name], dtype)
+            tell("comparing with PyTorch")
+            parity = _proved(self.checkpoint, header, parts, photo)
+            header["parity"] = [row.to_json() for row in parity]
+            for name in self.graphs:
+                _label(parts[name], header | {"graph": name})
+                size = parts[name].stat().st_size
+                header["files"][name] = {"sha256": sha256_of(parts[name]), "bytes": size}
+            parts[EXPORT_FILE].write_text(json.dumps(header, indent=2) + "\n")
+        sizes = {name: header["files"][name]["bytes"] for name in self.graphs}
+        return Export(folder, sizes, tuple(parity))
 
 
 @dataclass(frozen=True)
@@ -132,29 +172,59 @@ class Graph:
     varying: tuple[dict[int, Any] | None, ...]
 
 
-def _graphs(sam: Sam, single_mask: bool) -> tuple[Graph, Graph]:
-    """The encoder, and the decoder that upsamples."""
+def _check_dtype(dtype: str) -> None:
+    if dtype not in TOLERANCES:
+        raise Error(f"there is no dtype {dtype!r} to export: take one of {', '.join(TOLERANCES)}")
+
+
+def _ignore(_what: str) -> None:
+    """The steps of a caller who does not want to hear of them."""
+
+
+def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
+    """The graphs that are traced, by the file they go to."""
     side, grid = sam.config.encoder.image_px, sam.config.encoder.grid
+    embedding = torch.zeros(1, sam.config.decoder.width, grid, grid)
     # Numbers of prompts and points that differ from each other and from 1 stay variables.
-    example = (
-        torch.zeros(1, sam.config.decoder.width, grid, grid),
-        torch.rand(3, 5, 2) * side,
-        torch.ones(3, 5),
-        torch.zeros(3, 1, 4 * grid, 4 * grid),
-        torch.ones(3),
-        torch.tensor([side / 2, side / 1.0]),
-    )
-    varying = (None, {0: ANY, 1: ANY}, {0: ANY, 1: ANY}, {0: ANY}, {0: ANY}, None)
-    decoder = Graph(
-        DecoderGraph(sam, single_mask),
-        example,
-        PROMPT_INPUTS,
-        ("masks", "iou_predictions", "low_res_masks"),
-        varying,
-    )
-    image = torch.zeros(1, 3, side, side)
-    encoder = Graph(EncoderGraph(sam), (image,), ("image",), ("image_embeddings",), (None,))
-    return encoder, decoder
+    points = torch.rand(3, 5, 2) * side, torch.ones(3, 5)
+    masks = torch.zeros(3, 1, 4 * grid, 4 * grid), torch.ones(3)
+    size = torch.tensor([side / 2, side / 1.0])
+    several = {0: ANY, 1: ANY}
+    answers = ("iou_predictions", "low_res_masks")
+    prepare = PrepareGraph(sam)
+    one_mask = tuple(array[:1] for array in masks)
+    with torch.no_grad():
+        shared = tuple(array.clone() for array in prepare(embedding, *one_mask))
+    return {
+        ENCODER_FILE: Graph(
+            EncoderGraph(sam),
+            (torch.zeros(1, 3, side, side),),
+            ("image",),
+            ("image_embeddings",),
+            (None,),
+        ),
+        PREPARE_FILE: Graph(
+            prepare,
+            (embedding, *one_mask),
+            ("image_embeddings", "mask_input", "has_mask_input"),
+            SHARED,
+            (None, None, None),
+        ),
+        CLICK_FILE: Graph(
+            ClickGraph(sam),
+            (*shared, *points),
+            (*SHARED, "point_coords", "point_labels"),
+            answers,
+            (None, None, None, None, several, several),
+        ),
+        DECODER_FILE: Graph(
+            DecoderGraph(sam, single_mask),
+            (embedding, *points, *masks, size),
+            PROMPT_INPUTS,
+            ("masks", *answers),
+            (None, several, several, {0: ANY}, {0: ANY}, None),
+        ),
+    }
 
 
 def _prepared(checkpoint: Checkpoint) -> Sam:
@@ -198,9 +268,11 @@ def _low_res(decoder: ir.Model) -> ir.Model:
 def _write(graph: ir.Model, path: Path, dtype: str) -> None:
     """Write a graph with weights in the numbers of ``dtype``."""
     model = ir.to_proto(graph)
-    _bare(model)
-    _name_axes(model.graph)
-    _keep_norms_apart(model.graph)
+    bare(model)
+    name_axes(model.graph)
+    keep_norms_apart(model.graph)
+    if dtype != "float32":
+        simplify_gelus(model.graph)
     if dtype == "float16":
         in_half_precision(model)
     size = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
@@ -215,68 +287,26 @@ def _write(graph: ir.Model, path: Path, dtype: str) -> None:
             in_eight_bits(path)
 
 
-def _name_axes(graph: onnx.GraphProto) -> None:
-    """Call the axes that vary ``prompts`` and ``points``, not s13 and s0."""
-    found = {
-        axis.dim_param: name
-        for given in graph.input
-        if given.name == "point_coords"
-        for axis, name in zip(given.type.tensor_type.shape.dim, ("prompts", "points"))
-    }
-    for value in (*graph.input, *graph.output):
-        for axis in value.type.tensor_type.shape.dim:
-            if axis.dim_param in found:  # to set it to nothing would erase an axis's number
-                axis.dim_param = found[axis.dim_param]
-
-
-def _bare(model: onnx.ModelProto) -> None:
-    """Drop what only the exporter's authors read: a megabyte of stack traces, shapes in between."""
-    del model.graph.value_info[:]
-    for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-
-
-def _keep_norms_apart(graph: onnx.GraphProto) -> None:
-    """Turn ``norm(image + a @ b)`` into ``norm(image - a @ -b)`` in the decoder.
-
-    onnxruntime would fuse the sum with the norm, into an operator that takes twice the time of both
-    on a processor (2.3 ms of 18 a click, each); of a difference it keeps its hands off.
-    """
-    makers = {output: node for node in graph.node for output in node.output}
-    for norm in [node for node in graph.node if node.op_type == "LayerNormalization"]:
-        add = makers.get(norm.input[0])
-        if "norm4" not in norm.input[1] or add is None or add.op_type != "Add":
-            continue
-        (product, image), *_ = [
-            (makers[one], other)
-            for one, other in (add.input, reversed(add.input))
-            if one in makers and makers[one].op_type == "MatMul"
-        ] or [(None, "")]
-        if product is None:
-            continue
-        negative = f"{product.input[1]}.negative"
-        neg = onnx.helper.make_node("Neg", [product.input[1]], [negative])
-        graph.node.insert(list(graph.node).index(product), neg)
-        product.input[1] = negative
-        add.op_type, add.input[:] = "Sub", [image, product.output[0]]
-
-
 def _proved(
     checkpoint: Checkpoint, header: dict[str, Any], parts: Mapping[str, Path], photo: RGB | None
 ) -> list[Parity]:
     """How near the graphs are to PyTorch. Raises ``ExportError`` if that is not near enough."""
     reference = Predictor(checkpoint)
+    folder = parts[EXPORT_FILE].parent
     pair = replace(
-        pair_of_export(header, parts[ENCODER_FILE].parent),
+        pair_of_export(header, folder),
         encoder=parts[ENCODER_FILE],
-        decoder=parts[LOW_RES_FILE],
+        prepare=parts[PREPARE_FILE],
+        decoder=parts[CLICK_FILE],
     )
-    exported = OnnxSegmenter(pair)
-    upsampling = OnnxSegmenter(replace(pair, decoder=parts[DECODER_FILE]))
+    single_mask = header["single_mask"]
+    low_res, full = (
+        OnnxSegmenter(replace(pair, prepare=None, decoder=parts[name], single_mask=single_mask))
+        for name in (LOW_RES_FILE, DECODER_FILE)
+    )
     rows = [
-        *measure(reference, exported, photo),
-        *measure_upsampled(reference, upsampling, photo),
+        *measure(reference, OnnxSegmenter(pair), low_res, photo),
+        *measure_upsampled(reference, full, photo),
     ]
     check(rows, TOLERANCES[header["dtype"]], f"the {header['dtype']} export of {checkpoint.name}")
     return rows

@@ -55,8 +55,8 @@ TOLERANCES = {
 class Parity:
     """How far an export was from PyTorch in one case.
 
-    graphs: ``decoder`` on PyTorch's own embedding, ``both`` after each other, or ``upsampled``:
-    the decoder's masks at the size of the image. max_logit:
+    graphs: ``click`` (after ``prepare``) and ``decoder`` on PyTorch's own embedding; ``all``:
+    encoder and click; ``upsampled``: the decoder's masks at the size of the image. max_logit:
     absolute difference; logit: in standard deviations; mask_iou: the median, least_mask_iou: the
     least of P · T masks; score: the largest difference.
     """
@@ -77,15 +77,24 @@ class Parity:
         }
 
 
-def measure(reference: Prompted, exported: OnnxSegmenter, photo: RGB | None = None) -> list[Parity]:
-    """Compare on real and random prompts: about the photograph, or a drawn scene."""
+def measure(
+    reference: Prompted, exported: OnnxSegmenter, decoder: OnnxSegmenter, photo: RGB | None = None
+) -> list[Parity]:
+    """Compare on real and random prompts: about the photograph, or a drawn scene.
+
+    exported: encoder, prepare and click; decoder: the low-resolution one of the official layout.
+    """
     image = scene() if photo is None else photo
     seen, own = reference.encode(image), exported.encode(image)
     rows = []
     for name, prompts in _cases(reference, seen):
-        expected = _answers(reference, exported, seen, prompts)
-        for graphs, embedding in (("decoder", seen), ("both", own)):
-            found = _answers(exported, exported, embedding, prompts)
+        for graphs, sam, embedding in (
+            ("click", exported, seen),
+            ("all", exported, own),
+            ("decoder", decoder, seen),
+        ):
+            expected = _answers(reference, sam, seen, prompts)
+            found = _answers(sam, sam, embedding, prompts)
             rows.append(_parity(graphs, name, expected, found))
     return rows
 

@@ -181,7 +181,8 @@ def _transposed_2x2(
     """
     assert layer.bias is not None
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)  # 4·C' C
-    return torch.unflatten(linear(x, weight, layer.bias.repeat(4)), -1, (4, -1))
+    rows = x.flatten(0, -2)  # exported graphs have an operator for rows that adds the bias, too
+    return linear(rows, weight, layer.bias.repeat(4)).view(*x.shape[:-1], 4, -1)
 
 
 def _linear_then_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ the resized image, S side of the model's input.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from anymask.core.image import RGB
 from anymask.core.prompts import BOX_TOP_LEFT, PADDING
 from anymask.errors import CorruptFileError, Error, LayoutError, MissingExtraError
 from anymask.predict.prompted import PromptArrays, Prompted
-from anymask.weights.graph_pair import GraphPair, Together
+from anymask.weights.graph_pair import SHARED, GraphPair, Together
 
 try:
     import onnxruntime
@@ -32,6 +33,7 @@ except ImportError:
 
 Provider = str | tuple[str, dict[str, Any]]
 Feeds = dict[str, npt.NDArray[Any]]
+LastPrepared = tuple[weakref.ref[ImageEmbedding] | None, Feeds]
 Rows = npt.NDArray[np.intp]
 
 PROMPTS_AT_ONCE = 16  # of one run: more need memory and gain nothing
@@ -68,6 +70,7 @@ class OnnxSegmenter(Prompted):
         last = () if PROVIDERS["cpu"] in providers else (PROVIDERS["cpu"],)
         self.providers = [*providers, *last]
         self.threads = threads
+        self._last_prepared: LastPrepared = (None, {})
 
     def embed(self, pixels: RGB) -> dict[str, Floats]:
         """Every array that the encoder gives."""
@@ -87,7 +90,7 @@ class OnnxSegmenter(Prompted):
         self, embeddings: Sequence[ImageEmbedding], prompts: PromptArrays
     ) -> tuple[Floats, Floats]:
         """All mask tokens that the decoder gives, in as few runs as it allows."""
-        groups = list(_groups(prompts, self.pair.together))
+        groups = list(_groups(prompts, self.pair))
         wanted = [self.pair.logits, self.pair.predicted_iou]
         outputs = [
             self.decode(embeddings[prompts.image_index[group[0]]], prompts, group, wanted)
@@ -114,11 +117,18 @@ class OnnxSegmenter(Prompted):
         session = self._session(self.pair.decoder)
         there = {output.name for output in session.get_outputs()}
         there |= {given.name for given in session.get_inputs()}
-        wanted = {self.pair.logits, self.pair.predicted_iou, *self.pair.arrays.values()}
+        wires = self.pair.arrays.values() if self.pair.prepare is None else SHARED
+        wanted = {self.pair.logits, self.pair.predicted_iou, *wires}
         if not wanted <= there:
             missing = ", ".join(sorted(wanted - there))
             raise LayoutError(f"{self.pair.decoder} is no decoder of {self.name}: no {missing}")
         return session
+
+    @cached_property
+    def preparer(self) -> onnxruntime.InferenceSession:
+        """The session of the graph that prepares an image for the decoder."""
+        assert self.pair.prepare is not None
+        return self._session(self.pair.prepare)
 
     def _session(self, path: Path) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
@@ -155,10 +165,24 @@ class OnnxSegmenter(Prompted):
         if prompts.mask_inputs is not None and prompts.has_mask is not None:
             masks, has_mask = prompts.mask_inputs[rows], prompts.has_mask[rows].astype(np.float32)
         feeds = {wire: embedding.arrays[name][None] for name, wire in self.pair.arrays.items()}
-        feeds |= {"point_coords": coords, "point_labels": labels, "mask_input": masks}
+        feeds["mask_input"] = masks
         feeds["has_mask_input"] = has_mask if self.pair.together == Together.any else has_mask[:1]
+        if self.pair.prepare is not None:
+            feeds = self._prepared(embedding, feeds)
+        feeds |= {"point_coords": coords, "point_labels": labels}
         feeds["orig_im_size"] = np.array(embedding.image_hw, np.float32)
         return feeds
+
+    def _prepared(self, embedding: ImageEmbedding, feeds: Feeds) -> Feeds:
+        """What prompts share; kept for the image asked about last, unless a mask is part of it."""
+        if feeds["has_mask_input"].any():
+            return dict(zip(SHARED, _run(self.preparer, [*SHARED], feeds)))
+        known, shared = self._last_prepared
+        if known is None or known() is not embedding:
+            first = {name: array[:1] for name, array in feeds.items()}
+            shared = dict(zip(SHARED, _run(self.preparer, [*SHARED], first)))
+            self._last_prepared = weakref.ref(embedding), shared
+        return dict(shared)
 
 
 def find_providers(device: str) -> list[Provider]:
@@ -201,9 +225,11 @@ def _run(
     return tuple(np.asarray(array, np.float32) for array in found)
 
 
-def _groups(prompts: PromptArrays, together: Together) -> Iterator[Rows]:
+def _groups(prompts: PromptArrays, pair: GraphPair) -> Iterator[Rows]:
     """Rows of prompts that may share a run: about one image, and alike as the decoder wants."""
-    keys: list[npt.NDArray[Any]] = [prompts.image_index]
+    together, keys = pair.together, list[npt.NDArray[Any]]([prompts.image_index])
+    if pair.prepare is not None and prompts.has_mask is not None:  # a mask is part of the image
+        keys.append(np.where(prompts.has_mask, 1 + np.arange(len(prompts)), 0))
     if together == Together.alike:
         keys.append((prompts.point_labels != PADDING).sum(axis=1))
         if prompts.has_mask is not None:

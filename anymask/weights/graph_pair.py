@@ -24,6 +24,9 @@ from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
 
 EXPORT_FILE, FORMAT = "export.json", 1
 ENCODER_FILE, DECODER_FILE, LOW_RES_FILE = "encoder.onnx", "decoder.onnx", "decoder_low_res.onnx"
+PREPARE_FILE, CLICK_FILE = "prepare.onnx", "click.onnx"
+RUN_FILES = (ENCODER_FILE, PREPARE_FILE, CLICK_FILE)  # what we run of an export
+SHARED = ("shared_image", "shared_keys", "shared_values", "shared_queries")
 OFFICIAL_FILES = ("encoder.onnx", "sam.onnx")
 SAM_MEAN, SAM_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
@@ -47,7 +50,8 @@ class GraphPair:
     shapes: of the arrays, (C, h, w). stretch: how images get into the (S, S) input.
     pixel_mean, pixel_std: of red, green and blue, 0 to 255.
     logits, predicted_iou: outputs of the decoder, (P, T, 4h, 4w) and (P, T).
-    single_mask: T is 1. together: which prompts may share a run.
+    single_mask: T is 1. together: which prompts may share a run. prepare: the graph that makes of
+    an embedding what the decoder takes (``SHARED``), where there is one.
     """
 
     name: str
@@ -66,6 +70,7 @@ class GraphPair:
     logits: str = "low_res_masks"
     predicted_iou: str = "iou_predictions"
     together: Together = Together.any
+    prepare: Path | None = None
 
 
 def find_graph_pair(
@@ -127,7 +132,7 @@ def read_export(folder: Path) -> GraphPair:
         if header["anymask_export"] > FORMAT:
             raise LayoutError(f"{folder} was exported by a newer anymask; please update")
         pair = pair_of_export(header, folder)
-        sums = {name: str(header["files"][name]["sha256"]) for name in (ENCODER_FILE, LOW_RES_FILE)}
+        sums = {name: str(header["files"][name]["sha256"]) for name in RUN_FILES}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(f"{path} is damaged: {error!r}") from None
     for name, sha256 in sums.items():
@@ -148,13 +153,13 @@ def pair_of_export(header: dict[str, Any], folder: Path) -> GraphPair:
         model_id=str(header["model"]),
         dtype_name=str(header["dtype"]),
         encoder=folder / ENCODER_FILE,
-        decoder=folder / LOW_RES_FILE,
+        decoder=folder / CLICK_FILE,
+        prepare=folder / PREPARE_FILE,
         input_px=int(header["input_px"]),
         mask_side=int(header["mask_side"]),
         arrays={"image_embed": "image_embeddings"},
         shapes={"image_embed": shape},
         stretch=header["resize"] == "stretch",
-        single_mask=bool(header["single_mask"]),
         pixel_mean=tuple(float(x) for x in header["pixel_mean"]),
         pixel_std=tuple(float(x) for x in header["pixel_std"]),
     )

@@ -28,9 +28,10 @@ from anymask.predict.onnx_runtime import OnnxSegmenter, find_providers
 from anymask.predict.predictor import Predictor
 from anymask.predict.prompted import rank
 from anymask.weights.graph_pair import (
+    CLICK_FILE,
     ENCODER_FILE,
     EXPORT_FILE,
-    LOW_RES_FILE,
+    PREPARE_FILE,
     GraphPair,
     Together,
     find_graph_pair,
@@ -50,7 +51,7 @@ def folder(exported: Exporter, tmp_path: Path) -> Path:
 # --- errors
 
 
-@pytest.mark.parametrize("name", [ENCODER_FILE, LOW_RES_FILE])
+@pytest.mark.parametrize("name", [ENCODER_FILE, PREPARE_FILE, CLICK_FILE])
 def test_a_damaged_graph_is_named(folder: Path, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1

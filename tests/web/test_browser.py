@@ -275,11 +275,7 @@ def rename(path: Path) -> None:
     ("name", "spoil", "message"),
     [
         ("damaged", lambda folder: flip(folder / "encoder.onnx"), r"encoder\.onnx.*sha256"),
-        (
-            "incomplete",
-            lambda folder: (folder / "decoder_low_res.onnx").unlink(),
-            "decoder_low_res",
-        ),
+        ("incomplete", lambda folder: (folder / "click.onnx").unlink(), r"click\.onnx"),
         ("newer", lambda folder: rename(folder / "export.json"), "newer"),
         ("no-export", lambda folder: (folder / "export.json").unlink(), r"export\.json"),
         ("no-json", lambda folder: (folder / "export.json").write_text("{"), r"export\.json"),

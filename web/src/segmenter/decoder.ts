@@ -1,11 +1,13 @@
-// The decoder: an embedding and a prompt in, mask logits and their predicted IoU out.
+// The decoder: an embedding is prepared once for all prompts about it, then each gets mask logits
+// and their predicted IoU.
 
 import type { Tensor } from "onnxruntime-web";
 import type { ModelFacts } from "./model-folder";
 import type { PackedPrompt } from "./prompts";
 import type { Opened, Runtime } from "./runtime";
 
-export const DECODER_FILE = "decoder_low_res.onnx";
+const PREPARE_FILE = "prepare.onnx";
+const CLICK_FILE = "click.onnx";
 
 /** A click in the middle, for runs whose answer nobody reads. */
 const TRIAL: PackedPrompt = {
@@ -15,8 +17,14 @@ const TRIAL: PackedPrompt = {
   ambiguous: true,
 };
 
-// TypeScript's own library has WebGPU's types and not its constants.
-declare const GPUBufferUsage: Record<"STORAGE" | "COPY_SRC" | "COPY_DST", number>;
+/** What prompts about an image share; a mask is part of it. On the graphics card, if that runs. */
+export class Prepared {
+  constructor(readonly tensors: Readonly<Record<string, Tensor>>) {}
+
+  dispose(): void {
+    for (const tensor of Object.values(this.tensors)) tensor.dispose();
+  }
+}
 
 export interface Decoded {
   /** One for each mask token. */
@@ -26,19 +34,26 @@ export interface Decoded {
 }
 
 export class Decoder {
-  private readonly noMask: Tensor;
+  private readonly noMask: Float32Array;
 
   private constructor(
-    private readonly opened: Opened,
+    private readonly preparing: Opened,
+    private readonly clicking: Opened,
     private readonly facts: ModelFacts,
   ) {
-    this.noMask = this.maskTensor(new Float32Array(facts.maskSide ** 2));
+    this.noMask = new Float32Array(facts.maskSide ** 2);
   }
 
-  /** Open the decoder where it runs. Throws ModelError. */
-  static async open(runtime: Runtime, model: Uint8Array, facts: ModelFacts): Promise<Decoder> {
-    const [, decoder] = await runtime.open(DECODER_FILE, model, async (opened) => {
-      const decoder = new Decoder(opened, facts);
+  /** Open both graphs where they run. Throws ModelError. */
+  static async open(
+    runtime: Runtime,
+    read: (file: string) => Promise<Uint8Array>,
+    facts: ModelFacts,
+  ): Promise<Decoder> {
+    const [prepare, click] = [await read(PREPARE_FILE), await read(CLICK_FILE)];
+    const [, decoder] = await runtime.open(CLICK_FILE, click, async (opened) => {
+      const beside = await runtime.beside(opened, prepare);
+      const decoder = new Decoder(beside, opened, facts);
       await decoder.tryOut(1);
       return decoder;
     });
@@ -51,7 +66,7 @@ export class Decoder {
    */
   async tryOut(times: number, enough: () => boolean = () => false): Promise<void> {
     const count = this.facts.embeddingShape.reduce((a, b) => a * b, 1);
-    const nothing = await this.embedding(new Float32Array(count));
+    const nothing = await this.prepare(new Float32Array(count));
     for (let i = 0; i < times && !enough(); i++) {
       await this.run(nothing, TRIAL);
       await new Promise((resume) => setTimeout(resume));
@@ -60,39 +75,31 @@ export class Decoder {
   }
 
   get backend() {
-    return this.opened.backend;
+    return this.clicking.backend;
   }
 
-  /** The numbers of an embedding as `run` takes them: on the graphics card, if that is to read. */
-  async embedding(numbers: Float32Array<ArrayBuffer>): Promise<Tensor> {
-    const { backend, ort } = this.opened;
-    const dims = [1, ...this.facts.embeddingShape];
-    if (backend === "wasm") return new ort.Tensor("float32", numbers, dims);
-    const device = await ort.env.webgpu.device;
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const buffer = device.createBuffer({ size: numbers.byteLength, usage });
-    device.queue.writeBuffer(buffer, 0, numbers);
-    const dispose = () => buffer.destroy();
-    return ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims, dispose });
-  }
-
-  async run(embedding: Tensor, { coords, labels, mask }: PackedPrompt): Promise<Decoded> {
-    const { ort, session } = this.opened;
+  /** Prepare an embedding for prompts without masks, or for one with a mask. */
+  async prepare(embedding: Float32Array, mask: Float32Array | null = null): Promise<Prepared> {
+    const { ort, session } = this.preparing;
+    const { embeddingShape, maskSide } = this.facts;
     const answer = await session.run({
-      image_embeddings: embedding,
+      image_embeddings: new ort.Tensor("float32", embedding, [1, ...embeddingShape]),
+      mask_input: new ort.Tensor("float32", mask ?? this.noMask, [1, 1, maskSide, maskSide]),
+      has_mask_input: new ort.Tensor("float32", Float32Array.of(mask ? 1 : 0), [1]),
+    });
+    return new Prepared(answer);
+  }
+
+  async run({ tensors }: Prepared, { coords, labels }: PackedPrompt): Promise<Decoded> {
+    const { ort, session } = this.clicking;
+    const answer = await session.run({
+      ...tensors,
       point_coords: new ort.Tensor("float32", coords, [1, labels.length, 2]),
       point_labels: new ort.Tensor("float32", labels, [1, labels.length]),
-      mask_input: mask ? this.maskTensor(mask) : this.noMask,
-      has_mask_input: new ort.Tensor("float32", Float32Array.of(mask ? 1 : 0), [1]),
     });
     return {
       predictedIou: answer["iou_predictions"].data as Float32Array,
       logits: answer["low_res_masks"].data as Float32Array,
     };
-  }
-
-  private maskTensor(logits: Float32Array): Tensor {
-    const { maskSide } = this.facts;
-    return new this.opened.ort.Tensor("float32", logits, [1, 1, maskSide, maskSide]);
   }
 }

@@ -54,13 +54,27 @@ export class Runtime {
     throw new ModelError(`nothing runs ${file} here: ${this.notes.join("; ") || "none was asked"}`);
   }
 
-  private async session(backend: Backend, model: Uint8Array): Promise<Opened> {
+  /**
+   * Open a model where another runs, for the other to go on with what it gives: that stays on the
+   * graphics card, if that is where.
+   */
+  async beside({ backend }: Opened, model: Uint8Array): Promise<Opened> {
+    const stays = backend === "webgpu" ? { preferredOutputLocation: "gpu-buffer" as const } : {};
+    return this.session(backend, model, stays);
+  }
+
+  private async session(
+    backend: Backend,
+    model: Uint8Array,
+    options: InferenceSession.SessionOptions = {},
+  ): Promise<Opened> {
     if (!this.started.has(backend)) this.started.set(backend, this.start(backend));
     const ort = await this.started.get(backend)!;
     const session = await ort.InferenceSession.create(model, {
       executionProviders: [backend],
       graphOptimizationLevel: "all",
       logSeverityLevel: LOG_ERRORS,
+      ...options,
     });
     return { backend, ort, session };
   }

@@ -1,14 +1,14 @@
 // The worker: it holds the model and the embeddings, and does all that takes time.
 
-import type { Tensor } from "onnxruntime-web";
 import { type Door, serve } from "./channel";
-import { Decoder, DECODER_FILE, type Decoded } from "./decoder";
+import { Decoder, type Decoded, type Prepared } from "./decoder";
 import { type EmbeddingFacts, type NamedArray, parseEmbedding } from "./embedding";
 import { Encoder } from "./encoder";
 import { EmbeddingError, SegmenterError } from "./errors";
 import { Upsampler } from "./mask";
 import { type ModelFacts, ModelFolder, type Progress } from "./model-folder";
 import { readPixels } from "./picture";
+import type { PackedPrompt } from "./prompts";
 import type { Handlers, KeptEmbedding, Mask, Reply } from "./protocol";
 import { rank } from "./ranking";
 import { ResizeMap } from "./resize-map";
@@ -17,9 +17,8 @@ import { Runtime } from "./runtime";
 const IMAGE_EMBED = "image_embed"; // the array of an embedding that SAM has
 const WARM_UP_RUNS = 10; // until a run takes no less time than the one before, on two cores
 
-/** An embedding, ready for the decoder. */
 interface Kept {
-  readonly tensor: Tensor;
+  readonly numbers: Float32Array;
   readonly upsampler: Upsampler;
 }
 
@@ -31,6 +30,7 @@ interface Model {
 
 let loaded: Model | null = null;
 const embeddings = new Map<number, Kept>();
+let shared: { readonly of: Kept; readonly prepared: Prepared } | null = null; // one: 10 MB
 let lastId = 0;
 let busy = false; // somebody waits
 
@@ -40,8 +40,8 @@ const handlers: Handlers = {
   async load({ url, backends, threads }) {
     const folder = await ModelFolder.open(new URL(url));
     const runtime = new Runtime(backends, threads);
-    const bytes = await folder.read(DECODER_FILE, report);
-    const decoder = await Decoder.open(runtime, bytes, folder.facts);
+    const read = (file: string) => folder.read(file, report);
+    const decoder = await Decoder.open(runtime, read, folder.facts);
     const encoder = new Encoder(runtime, folder, report);
     loaded = { facts: folder.facts, decoder, encoder };
     // A card's code is made once; two runs at a time would disturb each other on it.
@@ -78,7 +78,7 @@ const handlers: Handlers = {
     if (!kept) throw new EmbeddingError("the embedding was closed");
     busy = true;
     const start = performance.now();
-    const decoded = await model().decoder.run(kept.tensor, prompt);
+    const decoded = await decode(kept, prompt);
     const middle = performance.now();
     const tokens = rank(decoded.predictedIou, prompt.ambiguous, multimaskOutput);
     const masks = tokens.map((token) => maskOf(decoded, token, kept.upsampler));
@@ -90,7 +90,7 @@ const handlers: Handlers = {
   },
 
   async release({ embedding }) {
-    embeddings.get(embedding)?.tensor.dispose();
+    if (shared?.of === embeddings.get(embedding)) forget();
     embeddings.delete(embedding);
     return [null];
   },
@@ -101,6 +101,30 @@ serve(door, handlers);
 function model(): Model {
   if (!loaded) throw new SegmenterError("no model is loaded");
   return loaded;
+}
+
+/** A prompt with a mask shares its image with no other; all others about it do. */
+async function decode(kept: Kept, prompt: PackedPrompt): Promise<Decoded> {
+  const { decoder } = model();
+  if (!prompt.mask) return decoder.run(await prepared(kept), prompt);
+  const own = await decoder.prepare(kept.numbers, prompt.mask);
+  const decoded = await decoder.run(own, prompt);
+  own.dispose();
+  return decoded;
+}
+
+/** The image that is asked about now, prepared; people stay with one. */
+async function prepared(kept: Kept): Promise<Prepared> {
+  if (shared?.of !== kept) {
+    forget();
+    shared = { of: kept, prepared: await model().decoder.prepare(kept.numbers) };
+  }
+  return shared.prepared;
+}
+
+function forget(): void {
+  shared?.prepared.dispose();
+  shared = null;
 }
 
 function report(progress: Progress): void {
@@ -115,13 +139,12 @@ async function keep(
   numbers: Float32Array<ArrayBuffer>,
   about: EmbeddingFacts,
 ): Promise<KeptEmbedding> {
-  const { facts, decoder } = model();
+  const { facts } = model();
   const map = new ResizeMap(about.imageHw, facts.inputPx, facts.resize);
   const id = ++lastId;
-  embeddings.set(id, {
-    tensor: await decoder.embedding(numbers),
-    upsampler: new Upsampler(facts.maskSide, map),
-  });
+  const kept = { numbers, upsampler: new Upsampler(facts.maskSide, map) };
+  await prepared(kept); // the first click will not have to
+  embeddings.set(id, kept);
   return { ...about, id };
 }
 
