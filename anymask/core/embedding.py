@@ -86,6 +86,11 @@ class ImageEmbedding:
         return cls(arrays, (height, width), input_px, model, stretch)
 
 
+def model_id(name: str, sha256: str) -> str:
+    """What an embedding calls the model that made it: a name and the start of a hash."""
+    return f"{name}@{sha256[:16]}"
+
+
 def _positive(value: Any) -> int:
     if type(value) is not int or not 0 < value < LARGEST_SIDE:
         raise ValueError(f"{value!r} is no size")

@@ -14,8 +14,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from anymask.errors import MissingExtraError
-
 # Smaller tensors stay float32: together they are small, and some are touchy, such as the
 # frequencies of the position encoding.
 SMALLEST = 1024
@@ -44,10 +42,8 @@ def in_eight_bits(path: Path) -> None:
 
     Each channel of a weight has its own scale; activations get theirs when the graph runs.
     """
-    try:
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-    except ImportError:
-        raise MissingExtraError("onnxruntime", "export") from None
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # slow to import
+
     model = onnx.load(path)
     _with_own_weights(model.graph)
     large = _large_products(model.graph)

@@ -43,7 +43,7 @@ class Tolerance:
     score: float
 
 
-# Of the worst case by kind of numbers; benchmarks/results has what was measured.
+# Of the worst case by kind of numbers; an export's own figures are in its export.json.
 TOLERANCES = {
     "float32": Tolerance(logit=1e-3, mask_iou=0.9999, least_mask_iou=0.99, score=1e-3),
     "float16": Tolerance(logit=0.05, mask_iou=0.99, least_mask_iou=0.9, score=0.02),
@@ -86,16 +86,15 @@ def measure(
     """
     image = scene() if photo is None else photo
     seen, own = reference.encode(image), exported.encode(image)
-    rows = []
+    rows, single = [], decoder.pair.single_mask
     for name, prompts in _cases(reference, seen):
-        for graphs, sam, embedding in (
-            ("click", exported, seen),
-            ("all", exported, own),
-            ("decoder", decoder, seen),
-        ):
-            expected = _answers(reference, sam, seen, prompts)
-            found = _answers(sam, sam, embedding, prompts)
-            rows.append(_parity(graphs, name, expected, found))
+        tokens = _answers(reference, seen, prompts)
+        chosen = _answers(reference, seen, prompts, single) if single else tokens
+        rows += [
+            _parity("click", name, tokens, _answers(exported, seen, prompts)),
+            _parity("all", name, tokens, _answers(exported, own, prompts)),
+            _parity("decoder", name, chosen, _answers(decoder, seen, prompts, single)),
+        ]
     return rows
 
 
@@ -109,7 +108,7 @@ def measure_upsampled(
         embedding = reference.encode(part)
         height, width = embedding.image_hw
         prompts = Prompts.point(width / 3, height / 2)
-        low_res, iou = _answers(reference, exported, embedding, prompts)
+        low_res, iou = _answers(reference, embedding, prompts, exported.pair.single_mask)
         masks = Masks(low_res, iou, embedding.image_hw, embedding.input_px)
         expected = np.stack(list(masks.full_logits())).reshape(*iou.shape, height, width)
         arrays = exported.collate([embedding], [prompts])
@@ -193,10 +192,10 @@ def _kinds(
 
 
 def _answers(
-    sam: Prompted, exported: OnnxSegmenter, embedding: ImageEmbedding, prompts: Prompts
+    sam: Prompted, embedding: ImageEmbedding, prompts: Prompts, single_mask: bool = False
 ) -> Answers:
-    """Logits (P, T, h, w) and predicted IoUs (P, T) of as many mask tokens as the export gives."""
-    if exported.pair.single_mask:
+    """Logits (P, T, h, w) and predicted IoUs (P, T) of all mask tokens, or of the one chosen."""
+    if single_mask:
         masks = sam.predict(embedding, prompts).best()
         return masks.logits, masks.predicted_iou
     return sam.answer([embedding], sam.collate([embedding], [prompts]))

@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from anymask.core.embedding import model_id
 from anymask.core.output import make_folder, writing
 from anymask.errors import CorruptFileError, LayoutError
 from anymask.models.mask_decoder import MaskDecoderConfig
@@ -50,7 +51,7 @@ class Checkpoint:
     @property
     def model_id(self) -> str:
         """Name and hash, as image embeddings carry it."""
-        return f"{self.name}@{self.sha256[:16]}"
+        return model_id(self.name, self.sha256)
 
     def build(self) -> Sam:
         """The model with these weights, in evaluation mode. Raises ``LayoutError`` on a misfit."""

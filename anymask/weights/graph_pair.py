@@ -17,6 +17,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from anymask.core.embedding import model_id
 from anymask.errors import CorruptFileError, LayoutError
 from anymask.weights import registry
 from anymask.weights.fetch import fetch_row, sha256_of
@@ -106,6 +107,12 @@ def is_export(folder: Path) -> bool:
     return (folder / EXPORT_FILE).is_file()
 
 
+def official_files(folder: Path) -> tuple[Path, Path] | None:
+    """Encoder and decoder of a folder that holds an official pair."""
+    encoder, decoder = (folder / name for name in OFFICIAL_FILES)
+    return (encoder, decoder) if encoder.is_file() and decoder.is_file() else None
+
+
 def pair_hash(encoder: Path, decoder: Path) -> str:
     """The sha256 that stands for both files together."""
     return hashlib.sha256((sha256_of(encoder) + sha256_of(decoder)).encode()).hexdigest()
@@ -114,10 +121,8 @@ def pair_hash(encoder: Path, decoder: Path) -> str:
 def _in_folder(folder: Path) -> GraphPair | None:
     if is_export(folder):
         return read_export(folder)
-    encoder, decoder = (folder / name for name in OFFICIAL_FILES)
-    if encoder.is_file() and decoder.is_file():
-        return _official(folder.name, encoder, decoder)
-    return None
+    files = official_files(folder)
+    return None if files is None else _official(folder.name, *files)
 
 
 def read_export(folder: Path) -> GraphPair:
@@ -169,7 +174,7 @@ def _official(name: str, encoder: Path, decoder: Path) -> GraphPair:
     """An official pair. Its embeddings are those of the weights inside, and so is its id."""
     return GraphPair(
         name=name,
-        model_id=_model_id(name, pair_hash(encoder, decoder)),
+        model_id=model_id(name, pair_hash(encoder, decoder)),
         dtype_name="float32",
         encoder=encoder,
         decoder=decoder,
@@ -190,7 +195,7 @@ def _sam2(row: Row, encoder: Path, decoder: Path) -> GraphPair:
     }
     return GraphPair(
         name=row.name,
-        model_id=_model_id(row.name, "".join(file.sha256[:8] for file in row.files)),
+        model_id=model_id(row.name, "".join(file.sha256[:8] for file in row.files)),
         dtype_name="float32",
         encoder=encoder,
         decoder=decoder,
@@ -204,7 +209,3 @@ def _sam2(row: Row, encoder: Path, decoder: Path) -> GraphPair:
         logits="masks",
         together=Together.alike,
     )
-
-
-def _model_id(name: str, sha256: str) -> str:
-    return f"{name}@{sha256[:16]}"

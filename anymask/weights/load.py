@@ -16,7 +16,7 @@ from anymask.weights.checkpoint import (
 )
 from anymask.weights.convert import to_checkpoint
 from anymask.weights.fetch import fetch_row, sha256_of
-from anymask.weights.graph_pair import OFFICIAL_FILES, is_export, pair_hash
+from anymask.weights.graph_pair import OFFICIAL_FILES, is_export, official_files, pair_hash
 from anymask.weights.onnx_pair import read_onnx_pair
 from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
 from anymask.weights.state_file import read_state
@@ -55,9 +55,9 @@ def _from_registry(row: Row, offline: bool | None, on_progress: Progress | None)
 
 
 def _from_folder(folder: Path) -> Checkpoint:
-    encoder, head = (folder / name for name in OFFICIAL_FILES)
-    if encoder.is_file() and head.is_file():
-        return _from_onnx_pair(encoder, head, folder.name)
+    pair = official_files(folder)
+    if pair is not None:
+        return _from_onnx_pair(*pair, folder.name)
     if is_export(folder):
         raise LayoutError(
             f"{folder} is an export: graphs to run, not a checkpoint; name what it was made from"
