@@ -24,7 +24,11 @@ class EmbeddingError(Error):
 
 
 class RecordError(Error):
-    """A file that is no SA-1B record, or a damaged one."""
+    """A file that is no SA-1B record or no COCO file, or a damaged one."""
+
+
+class DatasetError(Error):
+    """A dataset that is laid out as none that anymask knows, or has no masks."""
 
 
 class WeightsError(Error):
@@ -61,6 +65,18 @@ class LayoutError(WeightsError):
 
 class ExportError(Error):
     """A model that can't be exported, or whose export does not answer as it does."""
+
+
+class RecipeError(Error):
+    """A training recipe that is unknown, or numbers in it that make no run."""
+
+
+class TrainingError(Error):
+    """Training that can't go on: losses that are no numbers, a run that is another's."""
+
+
+class StaleCacheError(TrainingError):
+    """Kept embeddings that another model made, or of an image that has changed since."""
 
 
 class MissingExtraError(Error):

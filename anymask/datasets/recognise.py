@@ -1,0 +1,173 @@
+"""Recognise: which of the layouts that anymask reads a dataset has."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from anymask.datasets import coco, mask_pictures, sa1b_samples
+from anymask.datasets.coco import CocoFile
+from anymask.datasets.listing import Listing, is_image, is_json, list_files, read_file, stem
+from anymask.datasets.locations import locate, url_of
+from anymask.datasets.sample import Dataset, unreadable
+from anymask.errors import DatasetError, Error
+
+COCO_FILE = "instances.json"
+ANNOTATIONS = "annotations"
+IMAGES = "images"
+MARKS = (b'"images"', b'"annotations"')
+MOST_LOOKED_INTO = 16  # JSON files; where there are more, each is of one image
+IMAGES_TRIED = 100
+FOLDERS_NAMED = 6
+EXPECTED = (
+    "a COCO file (instances.json) beside images/; images/ and masks/ with a picture of its masks, "
+    "or a folder of pictures, of each image's name; images with SA-1B records (.json) of their "
+    "names beside them; tar shards of such images and records"
+)
+
+
+def open_dataset(location: str, *, split_regions: bool = False) -> Dataset:
+    """The dataset in a folder, a COCO file, a shard, a glob of these, or an fsspec URL of any.
+
+    Looked for are, in this order, a COCO file, mask pictures, SA-1B's records and shards. Parts
+    are sorted by name, which is the path from the folder on; what can't be read in it is among
+    them.
+    split_regions: whether each region of a value in a mask picture is an object of its own.
+
+    Raises ``DatasetError`` where there is none of these, or nothing at all, and ``RecordError``
+    for a COCO file that is none.
+    """
+    files = list_files(location)
+    found = _coco(files) or mask_pictures.read(files, split_regions) or sa1b_samples.read(files)
+    if not found:
+        raise DatasetError(
+            f"{location} is no dataset that anymask knows: it has {_contents(files)}. "
+            f"Expected is one of: {EXPECTED}"
+        )
+    closed = [unreadable(one.name, one.reason) for one in files.unread]
+    parts = sorted([*found.parts, *closed], key=lambda part: part.name)
+    return Dataset(location, found.kind, tuple(parts))
+
+
+def _coco(files: Listing) -> Dataset | None:
+    if len(files.paths) == 1 and all(map(is_json, files.paths)):
+        return _coco_alone(files)
+    name = _coco_name(files)
+    if name is None:
+        return None
+    file = coco.load(files.url(name))
+    folder = _folder_of(
+        file, _by_likelihood(_folders_among(files.paths), name), files.paths.__contains__
+    )
+    return coco.dataset(file, files.folder_url(folder), _prefix(folder))
+
+
+def _coco_name(files: Listing) -> str | None:
+    """The COCO file of a folder. Raises ``DatasetError`` where there are several."""
+    if COCO_FILE in files.paths:
+        return COCO_FILE
+    described = {stem(name) for name in files.paths if is_image(name)}
+    near = [
+        name
+        for name in files.paths
+        if is_json(name)
+        and posixpath.dirname(name) in ("", ANNOTATIONS)
+        and stem(name) not in described
+    ]
+    likely = [name for name in near if posixpath.basename(name).startswith("instances")] or near
+    if len(likely) > MOST_LOOKED_INTO:
+        return None
+    found = [name for name in likely if _has_marks(files, name)]
+    if len(found) > 1:
+        raise DatasetError(f"{files.location} has several COCO files: name one, {', '.join(found)}")
+    return found[0] if found else None
+
+
+def _has_marks(files: Listing, name: str) -> bool:
+    try:
+        content = read_file(files.url(name), name)
+    except Error:
+        return False
+    return all(mark in content for mark in MARKS)
+
+
+def _coco_alone(files: Listing) -> Dataset:
+    """A COCO file that is named itself; what lies around it is not searched."""
+    (name,) = files.paths
+    file = coco.load(files.url(name))
+    fs, _ = locate(files.location)
+    above = posixpath.basename(files.root) == ANNOTATIONS
+    base = posixpath.dirname(files.root) if above else files.root
+    folders = [
+        path.removeprefix(base).strip("/")
+        for place in (base, posixpath.join(base, IMAGES))
+        for path in _folders_in(fs, place)
+    ]
+    folder = _folder_of(
+        file, _by_likelihood(folders, name), lambda path: fs.exists(posixpath.join(base, path))
+    )
+    images = url_of(fs, posixpath.join(base, folder).rstrip("/"), files.location)
+    return coco.dataset(file, images, _prefix(folder))
+
+
+def _folders_in(fs: Any, place: str) -> list[str]:
+    try:
+        return [one["name"] for one in fs.ls(place, detail=True) if one["type"] != "file"]
+    except Exception:  # every file system has errors of its own, and many web servers no lists
+        return []
+
+
+def _folders_among(names: Iterable[str]) -> set[str]:
+    """All folders that files lie in, at whatever depth."""
+    folders = {posixpath.dirname(name) for name in names}
+    above: set[str] = set()
+    for folder in folders:
+        while folder := posixpath.dirname(folder):
+            above.add(folder)
+    return folders | above
+
+
+def _by_likelihood(folders: Iterable[str], annotations: str) -> list[str]:
+    """``images``, the top, what the COCO file's name tells of (``instances_val2017``), the rest."""
+    others = sorted(set(folders) - {IMAGES, ""}, key=lambda folder: (folder.count("/"), folder))
+    told = [one for one in others if posixpath.basename(one) in posixpath.basename(annotations)]
+    return [IMAGES, "", *told, *(one for one in others if one not in told)]
+
+
+def _folder_of(file: CocoFile, folders: Sequence[str], holds: Callable[[str], bool]) -> str:
+    """The folder where most images lie, of some of all. Raises ``DatasetError``."""
+    step = max(len(file.entries) // IMAGES_TRIED, 1)
+    tried = [coco.file_names(entry) for entry in file.entries[::step]]
+    most, best = 0, ""
+    if not tried:
+        return best
+    for folder in folders:
+        hits = sum(any(holds(_prefix(folder) + one) for one in places) for places in tried)
+        if hits > most:
+            most, best = hits, folder
+        if most == len(tried):
+            break
+    if not most:
+        raise DatasetError(
+            f"the images of {file.location} lie neither in images/, beside it, nor in a folder "
+            f"there: it names {next(iter(tried[0]), 'none')}"
+        )
+    return best
+
+
+def _prefix(folder: str) -> str:
+    return f"{folder}/" if folder else ""
+
+
+def _contents(files: Listing) -> str:
+    """What lies in a folder, in a few words."""
+    if not files.paths:
+        return "nothing in it" + "".join(f"; {one.name} {one.reason}" for one in files.unread[:1])
+    images, records = sum(map(is_image, files.paths)), sum(map(is_json, files.paths))
+    others = len(files.paths) - images - records
+    found = ((images, "images"), (records, "JSON files"), (others, "other files"))
+    counts = ", ".join(f"{number} {what}" for number, what in found if number)
+    folders = sorted({name.partition("/")[0] for name in files.paths if "/" in name})
+    named = ", ".join(folders[:FOLDERS_NAMED]) + ", …" * (len(folders) > FOLDERS_NAMED)
+    return counts + (f", in the folders {named}" if folders else "")

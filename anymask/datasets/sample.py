@@ -1,0 +1,94 @@
+"""Sample: one image with its ground-truth masks, as every reader of a dataset yields it.
+
+A dataset is a sequence of parts that can be read in any order: an image of a folder is a part by
+itself, a tar shard is one part with many samples, which come in the order in which they lie in it.
+
+Shape legend: H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from anymask.core import rle
+from anymask.core.image import RGB, decode_image
+from anymask.core.rle import RLE
+from anymask.datasets.photographs import Unread
+from anymask.errors import ImageError
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sample:
+    """An image file's bytes and the masks of its objects, both small until pixels are asked for.
+
+    name: the same on every machine, and of no other sample of the dataset.
+    masks: run lengths, all of the size of the upright image (H, W).
+    groups: for each mask what it is called in the dataset (a category, a class), or None.
+    """
+
+    name: str
+    content: bytes
+    masks: tuple[RLE, ...]
+    groups: tuple[str | None, ...]
+
+    def pixels(self) -> RGB:
+        """The image, (H, W, 3). Raises ``ImageError`` if it is broken or its masks don't fit it."""
+        pixels = decode_image(self.content, self.name)
+        for mask in self.masks:
+            if tuple(mask["size"]) != pixels.shape[:2]:
+                height, width = pixels.shape[:2]
+                raise ImageError(
+                    f"{self.name} is {width}×{height} (width×height), but has masks of "
+                    f"{mask['size'][1]}×{mask['size'][0]}"
+                )
+        return pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is read in one go. ``read`` gives samples, or what can't be read and why."""
+
+    name: str
+    read: Callable[[], Iterator[Sample | Unread]]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images with masks, somewhere.
+
+    location: what the user named; kind: what was recognised there, in words.
+    """
+
+    location: str
+    kind: str
+    parts: tuple[Part, ...]
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+
+def sample_of(
+    name: str, content: bytes, objects: Iterable[tuple[RLE, str | None]]
+) -> Sample | Unread:
+    """A sample of the objects that have a pixel; of an image without any, that it has none."""
+    seen = [(mask, group) for mask, group in objects if rle.area(mask)]
+    if not seen:
+        return Unread(name, "has no object in its mask")
+    masks, groups = zip(*seen)
+    return Sample(name, content, masks, groups)
+
+
+def unread(name: str, error: Exception) -> Unread:
+    """What an error kept from being read; its message loses the name that it begins with."""
+    return Unread(name, str(error).removeprefix(f"{name} "))
+
+
+def unreadable(name: str, reason: str) -> Part:
+    """A part that gives nothing but a reason."""
+    return Part(name, partial(_say, Unread(name, reason)))
+
+
+def _say(what: Unread) -> Iterator[Sample | Unread]:
+    yield what
