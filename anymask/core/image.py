@@ -57,9 +57,12 @@ def decode_image(content: bytes, name: str) -> RGB:
 
 def resize(rgb: RGB, resize_map: ResizeMap) -> RGB:
     """(H, W, 3) pixels at the size of the map's content, filtered as officially."""
-    height, width = resize_map.content_hw
-    small = Image.fromarray(rgb).resize((width, height), Image.Resampling.BILINEAR)
-    return np.array(small)
+    return resize_to(rgb, resize_map.content_hw)
+
+
+def resize_to(rgb: RGB, hw: tuple[int, int]) -> RGB:
+    """(H, W, 3) pixels at another size, by the filter that official SAMs were trained with."""
+    return np.array(Image.fromarray(rgb).resize(hw[::-1], Image.Resampling.BILINEAR))
 
 
 def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.bool_]:

@@ -5,11 +5,15 @@ Shape legend: B images or prompts, C channels, h w grid.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 
 # An operator that torch's compiler emits, not a documented one: its absence is no error.
 CAN_FUSE_LINEAR = hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -57,6 +61,47 @@ class MLP(nn.Module):
             x = F.relu(layer(x))
         out: Tensor = self.layers[-1](x)
         return out
+
+
+def drop_path(x: Tensor, rate: float, training: bool) -> Tensor:
+    """Drop a residual branch (B, ...) of each sample with probability ``rate``, in training only.
+
+    What survives is divided by 1 - rate, so that the expected value stays (stochastic depth,
+    arXiv 1603.09382, as in ViTDet).
+    """
+    if not training or rate == 0:
+        return x
+    kept = x.new_empty(len(x), *[1] * (x.ndim - 1)).bernoulli_(1 - rate)
+    return x * (kept / (1 - rate))
+
+
+def checkpointed(block: nn.Module, *inputs: Any) -> Tensor:
+    """``block(*inputs)``, all within it computed again when gradients need it, not kept until then.
+
+    Gradients, random numbers and the statistics of batch norms are those of a plain call.
+    """
+    contexts = nullcontext(), _StatisticsAside(block)
+    out: Tensor = checkpoint(block, *inputs, use_reentrant=False, context_fn=lambda: contexts)
+    return out
+
+
+class _StatisticsAside:
+    """Gives batch norms copies of their running statistics: a batch must not count twice."""
+
+    def __init__(self, block: nn.Module) -> None:
+        self.norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
+        self.held: list[dict[str, Tensor]] = []
+
+    def __enter__(self) -> None:
+        self.held = [dict(norm.named_buffers()) for norm in self.norms]
+        for norm, buffers in zip(self.norms, self.held):
+            for name, buffer in buffers.items():
+                setattr(norm, name, buffer.clone())
+
+    def __exit__(self, *_: object) -> None:
+        for norm, buffers in zip(self.norms, self.held):
+            for name, buffer in buffers.items():
+                setattr(norm, name, buffer)
 
 
 def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

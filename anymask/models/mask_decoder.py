@@ -20,6 +20,8 @@ from anymask.models.layers import CAN_FUSE_LINEAR, MLP, LayerNorm2d, linear_gelu
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions, SharedImage, TwoWayTransformer
 
+ALL_TOKENS = slice(None)
+
 
 @dataclass(frozen=True)
 class MaskDecoderConfig:
@@ -78,10 +80,12 @@ class MaskDecoder(nn.Module):
         image_index: Tensor,
         prompts: PromptEmbedding,
         positions: ImagePositions,
+        which: slice = ALL_TOKENS,
     ) -> tuple[Tensor, Tensor]:
         """Decode P prompts over B images.
 
-        features: (B, C, h, w) image embeddings; image_index: (P,) the image of each prompt.
+        features: (B, C, h, w) image embeddings; image_index: (P,) the image of each prompt;
+        which: of the mask tokens.
         Gives mask logits (P, M, 4h, 4w) and predicted IoUs (P, M).
         """
         if len(prompts.dense) == 1:  # add once per image, not once per prompt
@@ -89,7 +93,8 @@ class MaskDecoder(nn.Module):
         else:
             image = _flat(features.index_select(0, image_index) + prompts.dense)
         tokens, image = self.attend(image, prompts, positions)
-        return self.masks(tokens, image), self.predicted_iou(tokens)
+        logits = picture(self.position_logits(tokens, image, which=which))
+        return logits, self.predicted_iou(tokens)[:, which]
 
     def share(self, features: Tensor, no_mask: Tensor, positions: ImagePositions) -> SharedImage:
         """Prepare one image (1, C, h, w) for many calls of ``attend`` with prompts without masks.
@@ -126,7 +131,11 @@ class MaskDecoder(nn.Module):
         return picture(self.position_logits(tokens, image, chosen))
 
     def position_logits(
-        self, tokens: Tensor, image: Tensor, chosen: Tensor | None = None
+        self,
+        tokens: Tensor,
+        image: Tensor,
+        chosen: Tensor | None = None,
+        which: slice = ALL_TOKENS,
     ) -> Tensor:
         """``masks`` before they are put in order: (P, M, L·16) or (N, L·16), for any positions.
 
@@ -134,8 +143,9 @@ class MaskDecoder(nn.Module):
         neighbours. So positions stay where they are until only M numbers are left of each, and
         the reordering into a picture touches M channels instead of 64.
         """
+        numbers = range(self.config.mask_tokens)[which]
         hyper = torch.stack(
-            [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
+            [self.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in numbers], dim=1
         )
         length = (
             max(1, self.band_positions // len(image)) if self.band_positions else image.shape[1]

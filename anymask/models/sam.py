@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anymask.models.mask_decoder import MaskDecoder, MaskDecoderConfig
+from anymask.models.mask_decoder import ALL_TOKENS, MaskDecoder, MaskDecoderConfig
 from anymask.models.prompt_encoder import PromptBatch, PromptEncoder
 from anymask.models.tiny_vit import TINY_VIT_5M, TinyViT, TinyViTConfig
 from anymask.models.two_way import ImagePositions
@@ -59,14 +59,22 @@ class Sam(nn.Module):
         return self.mask_decoder.positions(self.prompt_encoder.dense_pe())
 
     def decode(
-        self, features: Tensor, prompts: PromptBatch, positions: ImagePositions | None = None
+        self,
+        features: Tensor,
+        prompts: PromptBatch,
+        positions: ImagePositions | None = None,
+        which: slice = ALL_TOKENS,
     ) -> tuple[Tensor, Tensor]:
-        """Decode prompts over (B, C, h, w) embeddings: logits (P, M, 4h, 4w) and IoUs (P, M)."""
+        """Decode prompts over (B, C, h, w) embeddings: logits (P, M, 4h, 4w) and IoUs (P, M).
+
+        which: of the mask tokens; only their masks are computed.
+        """
         logits, predicted_iou = self.mask_decoder(
             features,
             prompts.image_index,
             self.prompt_encoder(prompts),
             self.positions() if positions is None else positions,
+            which,
         )
         return logits, predicted_iou
 

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anymask.models.layers import neck
+from anymask.models.layers import checkpointed, neck
 from anymask.models.windows import join_windows, split_windows
 
 
@@ -237,9 +237,9 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.downsample = downsample
 
-    def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
+    def forward(self, x: Tensor, band_rows: int = 0, checkpointing: bool = False) -> Tensor:
         for block in self.blocks:
-            x = block(x, band_rows)
+            x = checkpointed(block, x, band_rows) if checkpointing else block(x, band_rows)
         return x if self.downsample is None else self.downsample(x, band_rows)
 
 
@@ -248,12 +248,15 @@ class TinyViT(nn.Module):
 
     ``band_rows`` is the one switch between the plain computation (0) and the one that runs every
     layer over a few rows at a time, which is much faster on a CPU and gives the same numbers.
+    ``checkpointing`` is another: training keeps only what goes into each block and computes the
+    block again for its gradients: one forward pass more, for a fraction of the memory.
     """
 
     def __init__(self, config: TinyViTConfig) -> None:
         super().__init__()
         self.config = config
         self.band_rows = 0
+        self.checkpointing = False
         self.patch_embed = PatchEmbed(config.widths[0])
         self.layers = nn.ModuleList(_stage(config, i) for i in range(len(config.widths)))
         self.neck = neck(config.widths[-1], config.out_channels)
@@ -261,8 +264,9 @@ class TinyViT(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         x = image.contiguous(memory_format=torch.channels_last)
         x = in_bands(self.patch_embed, x, self.band_rows, stride=4, halo=1)
+        again = self.checkpointing and self.training and torch.is_grad_enabled()
         for layer in self.layers:
-            x = layer(x, self.band_rows)
+            x = layer(x, self.band_rows, again)
         out: Tensor = self.neck(x)
         return out
 

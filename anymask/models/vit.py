@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anymask.models.layers import MLPBlock, neck
+from anymask.models.layers import MLPBlock, checkpointed, drop_path, neck
 from anymask.models.windows import join_windows, split_windows
 
 
@@ -99,12 +99,16 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """A transformer block: ``attend``, then ``feed``. ``window`` 0 means global attention."""
+    """A transformer block: ``attend``, then ``feed``. ``window`` 0 means global attention.
+
+    ``drop_path`` is how often training drops what either of them would add, per image.
+    """
 
     def __init__(self, config: ViTConfig, window: int) -> None:
         super().__init__()
         width = config.width
         self.window = window
+        self.drop_path = 0.0
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attn = Attention(width, config.heads, window or config.grid)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
@@ -120,12 +124,12 @@ class Block(nn.Module):
             mixed = join_windows(self.attn.attend(windows), self.window, (h, w))
         else:
             mixed = self.attn.attend(qkv.view(b, h * w, -1), band_rows).view(b, h, w, -1)
-        out: Tensor = x + self.attn.proj(mixed)
+        out: Tensor = x + drop_path(self.attn.proj(mixed), self.drop_path, self.training)
         return out
 
     def feed(self, x: Tensor) -> Tensor:
         """Add the MLP's answer to (B, h, w, C) tokens."""
-        out: Tensor = x + self.mlp(self.norm2(x))
+        out: Tensor = x + drop_path(self.mlp(self.norm2(x)), self.drop_path, self.training)
         return out
 
     def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
@@ -149,12 +153,15 @@ class ViT(nn.Module):
 
     ``band_rows`` is the one switch between global attention of all queries at once (0) and of a
     few rows at a time, which saves most of its memory on a CPU and gives the same numbers.
+    ``checkpointing`` is another: training keeps only what goes into each block and computes the
+    block again for its gradients: one forward pass more, for a fraction of the memory.
     """
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.config = config
         self.band_rows = 0
+        self.checkpointing = False
         self.patch_embed = PatchEmbed(config.patch_px, config.width)
         self.pos_embed = nn.Parameter(torch.zeros(1, config.grid, config.grid, config.width))
         self.blocks = nn.ModuleList(
@@ -165,7 +172,19 @@ class ViT(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.patch_embed(image) + self.pos_embed
+        again = self.checkpointing and self.training and torch.is_grad_enabled()
         for block in self.blocks:
-            x = block(x, self.band_rows)
+            x = checkpointed(block, x, self.band_rows) if again else block(x, self.band_rows)
         out: Tensor = self.neck(x.permute(0, 3, 1, 2))
         return out
+
+    def set_drop_path(self, rate: float) -> None:
+        """Let training drop blocks: the first never, the last at ``rate``, linear between (ViTDet).
+
+        Raises ``ValueError`` unless 0 <= rate < 1.
+        """
+        if not 0 <= rate < 1:
+            raise ValueError(f"drop path must be at least 0 and below 1, not {rate}")
+        blocks = [block for block in self.blocks if isinstance(block, Block)]
+        for i, block in enumerate(blocks):
+            block.drop_path = rate * i / max(len(blocks) - 1, 1)

@@ -6,6 +6,7 @@ import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -43,8 +44,8 @@ def write_safetensors(state: Mapping[str, Tensor], path: Path) -> None:
             raise OSError(str(error)) from None
 
 
-def write_pickle(state: Mapping[str, Tensor], path: Path) -> None:
-    """Write the official ``.pth`` layout, likewise."""
+def write_pickle(state: Mapping[str, Any], path: Path) -> None:
+    """Write the official ``.pth`` layout, or tensors among plain values, likewise."""
     with writing(path) as part:
         try:
             torch.save(dict(state), part)
