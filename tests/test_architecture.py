@@ -27,6 +27,7 @@ LAYERS = {
     "evaluation": 4,
     "engine": 4,
     "cli": 5,
+    "__main__": 6,
 }
 STRANGERS = ("training", "evaluation", "engine", "export")  # talk through files only
 DEEP_LEARNING = {"torch", "safetensors", "onnx", "onnxruntime", "transformers"}

@@ -16,7 +16,10 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "benchmarks" / "gpu"
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("name", ["encode", "all_masks", "clicks"])
+@pytest.mark.parametrize(
+    "name",
+    ["encode", "all_masks", "clicks", pytest.param("training_step", marks=pytest.mark.slow)],
+)
 def test_a_script_for_a_card_prints_its_table(
     mobile_sam: Predictor, tmp_path: Path, name: str
 ) -> None:

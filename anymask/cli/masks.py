@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anymask.cli.options import DeviceOption, DtypeOption, OfflineOption, WeightsOption
-from anymask.cli.progress import download_bar, image_bar
+from anymask.cli.progress import download_bar, work_bar
 from anymask.core.output import check_writable
 from anymask.datasets.photographs import Findings, Photograph, Unread, find_photographs
 from anymask.errors import Error
@@ -99,7 +99,13 @@ def masks(
         int | None, _flag("Points asked at once by models that can't pass over poor masks.", 1)
     ] = None,
     pred_iou_thresh: Annotated[
-        float | None, _flag("Drop masks of a lower predicted IoU, 0 to 1.", 0, 1)
+        float | None,
+        _flag(
+            "Drop masks of a lower predicted IoU, 0 to 1. Weights that were fine-tuned bring their "
+            "own.",
+            0,
+            1,
+        ),
     ] = None,
     stability_score_thresh: Annotated[
         float | None, _flag("Drop masks of a lower stability score, 0 to 1.", 0, 1)
@@ -175,7 +181,12 @@ def masks(
     try:
         found = _found(paths, out, format_)
         work = _on_cluster(actors) if engine == Engine.ray else _here
-        outcomes = _run(work, model, found.photographs, out, config, format_)
+        given = {
+            "pred_iou_thresh": pred_iou_thresh,
+            "stability_score_thresh": stability_score_thresh,
+        }
+        open_ = [name for name, value in given.items() if value is None]
+        outcomes = _run(work, model, found.photographs, out, config, format_, open_)
     except KeyboardInterrupt:
         typer.echo("anymask: stopped; run the same command again to go on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -223,7 +234,9 @@ def _run(
     out: Path,
     config: AutomaticConfig,
     form: Format,
+    left_open: list[str],
 ) -> list[Outcome]:
+    """left_open: settings that the weights may bring along."""
     from anymask.predict.load import load
 
     with download_bar(f"fetching {model.weights}") as bar:
@@ -234,12 +247,17 @@ def _run(
             offline=model.offline or None,
             on_progress=bar,
         )
+    own = {name: value for name, value in sam.everything.items() if name in left_open}
+    if own:
+        config = replace(config, **own)  # type: ignore[arg-type]
+        options = [f"--{name.replace('_', '-')} {value:g}" for name, value in own.items()]
+        typer.echo(f"{model.weights} was trained for {' '.join(options)}", err=True)
     settings = Settings(sam.model_id, sam.dtype_name, config, form)
     outcomes = []
-    with image_bar(len(photographs)) as step:
+    with work_bar(len(photographs)) as step:
         for outcome in work(model, sam, photographs, out, settings):
             outcomes.append(outcome)
-            step(outcome.state == State.done)
+            step(outcome.state == State.done, "")
     return outcomes
 
 

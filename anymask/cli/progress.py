@@ -48,10 +48,12 @@ def download_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 class Pace:
     """How far a job is, and how long the rest takes at the pace of what it did itself.
 
-    clock: seconds. What had been done before the job began says nothing of its pace.
+    unit: what is counted. clock: seconds. What had been done before the job began says nothing of
+    its pace.
     """
 
     total: int
+    unit: str = "images"
     clock: Callable[[], float] = time.monotonic
     passed: int = 0
     worked: int = 0
@@ -66,7 +68,7 @@ class Pace:
         self.worked += worked
 
     def __str__(self) -> str:
-        place = f"{self.passed}/{self.total} images"
+        place = f"{self.passed}/{self.total} {self.unit}"
         if not self.worked:
             return place
         per_image_s = (self.clock() - self.start_s) / self.worked
@@ -88,13 +90,15 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def image_bar(total: int) -> Iterator[Callable[[bool], None]]:
-    """A bar for images; the function it gives is told of each that is over, and if it was work.
+def work_bar(total: int, unit: str = "images") -> Iterator[Callable[[bool, str], None]]:
+    """A bar for long work; the function it gives is told of each unit that is over, and if it was
+    work; perhaps with a word on how it goes.
 
-    Where stderr is no terminal: a line every half minute and at the end.
+    Where stderr is no terminal: a line every half minute and
+    at the end.
     """
     console = Console(stderr=True)
-    pace = Pace(total)
+    pace = Pace(total, unit)
     if not console.is_terminal:
         yield from _lines(console, pace)
         return
@@ -102,21 +106,21 @@ def image_bar(total: int) -> Iterator[Callable[[bool], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(str(pace), total=total)
 
-        def update(worked: bool) -> None:
+        def update(worked: bool, word: str = "") -> None:
             pace.step(worked)
-            bar.update(task, completed=pace.passed, description=str(pace))
+            bar.update(task, completed=pace.passed, description=f"{pace}{word}")
 
         yield update
 
 
-def _lines(console: Console, pace: Pace) -> Iterator[Callable[[bool], None]]:
+def _lines(console: Console, pace: Pace) -> Iterator[Callable[[bool, str], None]]:
     last_s = pace.start_s
 
-    def update(worked: bool) -> None:
+    def update(worked: bool, word: str = "") -> None:
         nonlocal last_s
         pace.step(worked)
         if pace.clock() - last_s >= LINE_EVERY_S or pace.passed == pace.total:
             last_s = pace.clock()
-            console.print(str(pace), soft_wrap=True, highlight=False)
+            console.print(f"{pace}{word}", soft_wrap=True, highlight=False)
 
     yield update

@@ -177,7 +177,7 @@ def _sizes(hw: Tensor, most: int | None = None) -> tuple[int, int]:
     """Two sizes that a tensor holds, as the exporter needs to hear of them: positive, bounded."""
     h, w = hw.to(torch.int64).tolist()
     for size in (h, w):
-        torch._check(size >= 1)  # type: ignore[no-untyped-call]
+        torch._check(size >= 1)
         if most is not None:
-            torch._check(size <= most)  # type: ignore[no-untyped-call]
+            torch._check(size <= most)
     return h, w

@@ -140,15 +140,23 @@ class Found:
     crop: Crop
 
 
+def suggested(sam: Segmenter, config: AutomaticConfig = OFFICIAL) -> AutomaticConfig:
+    """Settings with the thresholds that the model's training found, if it found some."""
+    return replace(config, **getattr(sam, "everything", {}))
+
+
 def segment_everything(
-    sam: Segmenter, image: ImageSource, config: AutomaticConfig = OFFICIAL
+    sam: Segmenter, image: ImageSource, config: AutomaticConfig | None = None
 ) -> list[Annotation]:
     """All masks in an image, as SA-1B annotations, most confident first within a crop.
+
+    config: None for the official settings, with what the model's training ``suggested``.
 
     Memory does not grow with the number of masks times the size of the image: each becomes run
     lengths before the next is made full-size. Raises ``ImageError``.
     """
     pixels = read_image(image)
+    config = suggested(sam) if config is None else config
     hw = (pixels.shape[0], pixels.shape[1])
     found: list[Found] = []
     cuts = crops(hw, config.crop_n_layers, config.crop_overlap_ratio)

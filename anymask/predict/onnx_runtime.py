@@ -66,7 +66,7 @@ class OnnxSegmenter(Prompted):
         self.pair = pair
         self.name, self.model_id, self.dtype_name = pair.name, pair.model_id, pair.dtype_name
         self.input_px, self.mask_side, self.stretch = pair.input_px, pair.mask_side, pair.stretch
-        self.shapes = pair.shapes
+        self.shapes, self.everything = pair.shapes, pair.everything
         last = () if PROVIDERS["cpu"] in providers else (PROVIDERS["cpu"],)
         self.providers = [*providers, *last]
         self.threads = threads

@@ -81,6 +81,7 @@ class Predictor(Prompted):
     ) -> None:
         self.name = checkpoint.name
         self.model_id = checkpoint.model_id
+        self.everything = checkpoint.everything
         self.device = device or torch.device("cpu")
         self.dtype = dtype
         self.dtype_name = next(name for name, known in DTYPES.items() if known == dtype)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import overload
 
 import numpy as np
@@ -48,7 +49,8 @@ class Prompted(ABC):
     name: for messages. model_id: whose embeddings it reads. dtype_name: what it computes with.
     input_px: side of the model's square input, into which images are padded, or stretched
     (``stretch``). mask_side: side of mask logits, in answers and prompts. shapes: of the arrays
-    of an embedding.
+    of an embedding. everything: settings of everything-mode that suit the model, if its training
+    found some.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Prompted(ABC):
     mask_side: int
     shapes: Mapping[str, tuple[int, ...]]
     stretch: bool = False
+    everything: Mapping[str, float] = MappingProxyType({})
 
     @abstractmethod
     def embed(self, pixels: RGB) -> Mapping[str, Floats]:

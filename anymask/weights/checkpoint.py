@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from anymask.core.calibration import read_thresholds
 from anymask.core.embedding import model_id
 from anymask.core.output import make_folder, writing
 from anymask.errors import CorruptFileError, LayoutError
@@ -39,7 +40,8 @@ class Checkpoint:
     """Config and weights of one model.
 
     name: what to call it; sha256: of the file or files it was read from; made_by: anything that
-    tells where it comes from (source, recipe, step, versions).
+    tells where it comes from (source, recipe, step, versions); everything: settings that training
+    found to suit everything-mode with these weights (``core.calibration.suggested_thresholds``).
     """
 
     name: str
@@ -47,6 +49,7 @@ class Checkpoint:
     state: Mapping[str, Tensor]
     sha256: str = ""
     made_by: Mapping[str, Any] = field(default_factory=dict)
+    everything: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def model_id(self) -> str:
@@ -73,6 +76,7 @@ class Checkpoint:
             "anymask": FORMAT,
             "name": self.name,
             "config": config_to_json(self.config),
+            "everything": dict(self.everything),
             "made_by": dict(self.made_by),
         }
 
@@ -106,12 +110,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             raise LayoutError(f"{folder} was written by a newer anymask; please update")
         config = config_from_json(header["config"])
         name, made_by = str(header["name"]), dict(header["made_by"])
+        everything = read_thresholds(header.get("everything"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(f"{folder / CONFIG_FILE} is damaged: {error!r}") from None
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise CorruptFileError(f"{folder} has a {CONFIG_FILE} but no {WEIGHTS_FILE}")
-    return Checkpoint(name, config, read_state(weights), sha256_of(weights), made_by)
+    return Checkpoint(name, config, read_state(weights), sha256_of(weights), made_by, everything)
 
 
 def _read_header(folder: Path) -> dict[str, Any]:

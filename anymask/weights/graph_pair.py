@@ -12,11 +12,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from anymask.core.calibration import read_thresholds
 from anymask.core.embedding import model_id
 from anymask.errors import CorruptFileError, LayoutError
 from anymask.weights import registry
@@ -46,7 +47,7 @@ class Together(Enum):
 class GraphPair:
     """Two graphs and all that is needed to use them.
 
-    name, model_id, dtype_name: as ``predict.prompted.Prompted`` has them.
+    name, model_id, dtype_name, everything: as ``predict.prompted.Prompted`` has them.
     arrays: for each array of an embedding the encoder's output, which is the decoder's input too.
     shapes: of the arrays, (C, h, w). stretch: how images get into the (S, S) input.
     pixel_mean, pixel_std: of red, green and blue, 0 to 255.
@@ -72,6 +73,7 @@ class GraphPair:
     predicted_iou: str = "iou_predictions"
     together: Together = Together.any
     prepare: Path | None = None
+    everything: Mapping[str, float] = field(default_factory=dict)
 
 
 def find_graph_pair(
@@ -167,6 +169,7 @@ def pair_of_export(header: dict[str, Any], folder: Path) -> GraphPair:
         stretch=header["resize"] == "stretch",
         pixel_mean=tuple(float(x) for x in header["pixel_mean"]),
         pixel_std=tuple(float(x) for x in header["pixel_std"]),
+        everything=read_thresholds(header.get("everything")),
     )
 
 

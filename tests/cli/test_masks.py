@@ -107,6 +107,23 @@ def test_a_folder_gets_a_record_for_each_image_once(
     assert tree(folder / "out") == before
 
 
+def test_weights_bring_thresholds_that_options_override(
+    folder: Path, tiny_checkpoint: Checkpoint, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"pred_iou_thresh": 0.25, "stability_score_thresh": 0.5}
+    replace(tiny_checkpoint, everything=own).save(folder / "tuned")
+    command = ("in/1.png", "--weights", "tuned", "--points-per-side", "2")
+    code, _, errors = masks(capsys, monkeypatch, *command, "--out", "a")
+    assert code == 0
+    assert "tuned was trained for --pred-iou-thresh 0.25 --stability-score-thresh 0.5" in errors
+    masks(capsys, monkeypatch, *command, "--out", "b", "--stability-score-thresh", "0.9")
+    found = [json.loads((folder / out / ".anymask-settings").read_text()) for out in "ab"]
+    assert [(one["pred_iou_thresh"], one["stability_score_thresh"]) for one in found] == [
+        (0.25, 0.5),
+        (0.25, 0.9),
+    ]
+
+
 def test_pictures_and_a_table_for_each_image(
     folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from anymask.cli import progress
-from anymask.cli.progress import Pace, duration, image_bar
+from anymask.cli.progress import Pace, duration, work_bar
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def test_a_terminal_shows_a_bar(screen: io.StringIO) -> None:
-    with image_bar(3) as step:
-        step(True)
-        step(True)
+    with work_bar(3) as step:
+        step(True, "")
+        step(True, "")
     assert "2/3 images" in screen.getvalue()
     assert "a minute" in screen.getvalue()
 
@@ -55,14 +55,14 @@ def test_a_terminal_shows_a_bar(screen: io.StringIO) -> None:
 def test_a_log_gets_a_line_now_and_then(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with image_bar(5) as step:
+    with work_bar(5) as step:
         for _ in range(3):
-            step(True)
+            step(True, "")
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
-    with image_bar(2) as step:
-        step(False)
-        step(True)
+    with work_bar(2) as step:
+        step(False, "")
+        step(True, "")
     first, last = capsys.readouterr().err.splitlines()
     assert first == "1/2 images"
     assert last.startswith("2/2 images, ")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from anymask.predict.automatic import (
     point_grid,
     remove_small_regions,
     segment_everything,
+    suggested,
 )
 from anymask.predict.predictor import Predictor
 
@@ -49,6 +51,26 @@ def test_each_point_of_a_grid_gets_its_discs() -> None:
     assert points == [(192.0, 128.0), (192.0, 384.0), (576.0, 128.0), (576.0, 384.0)]
     assert len(found) == 12  # a disc, one twice and one half as wide: no boxes alike
     assert [one["id"] for one in found] == list(range(12))
+
+
+@dataclass(frozen=True)
+class Trained(Certain):
+    """Was trained, and knows what to ask of its masks."""
+
+    everything: Mapping[str, float] = field(
+        default_factory=lambda: {"pred_iou_thresh": 0.75, "stability_score_thresh": 0.5}
+    )
+
+
+def test_weights_bring_their_own_thresholds_unless_settings_are_given() -> None:
+    sam = Trained()
+    assert suggested(sam) == replace(OFFICIAL, pred_iou_thresh=0.75, stability_score_thresh=0.5)
+    assert suggested(Certain(), PAPER) == PAPER
+    own = segment_everything(sam, IMAGE)
+    assert {round(one["predicted_iou"], 1) for one in own} == {0.8, 0.9}
+    assert {round(one["predicted_iou"], 1) for one in segment_everything(sam, IMAGE, OFFICIAL)} == {
+        0.9
+    }
 
 
 def test_a_record_says_what_its_mask_is() -> None:

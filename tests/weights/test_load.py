@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,19 @@ def test_a_saved_checkpoint_is_read_back(tmp_path: Path, tiny_checkpoint: Checkp
     assert read.made_by == {"source": "a test"}
     assert read.sha256 == sha256_of(tmp_path / "run" / "model.safetensors")
     assert {p.name for p in (tmp_path / "run").iterdir()} == {"config.json", "model.safetensors"}
+
+
+def test_thresholds_travel_with_the_weights(tmp_path: Path, tiny_checkpoint: Checkpoint) -> None:
+    own = {"pred_iou_thresh": 0.4, "stability_score_thresh": 0.8}
+    replace(tiny_checkpoint, everything=own).save(tmp_path)
+    assert load_checkpoint(tmp_path).everything == own
+    header = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(header | {"everything": {"x": 1}}))
+    with pytest.raises(CorruptFileError, match="are no thresholds"):
+        load_checkpoint(tmp_path)
+    del header["everything"]  # as checkpoints of earlier versions
+    (tmp_path / "config.json").write_text(json.dumps(header))
+    assert load_checkpoint(tmp_path).everything == {}
 
 
 @pytest.mark.parametrize("ending", [".pth", ".pt"])

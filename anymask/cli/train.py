@@ -1,0 +1,177 @@
+"""``anymask train``: from a recipe and a dataset to checkpoints."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anymask.cli.options import DeviceOption, OfflineOption
+from anymask.cli.progress import work_bar
+from anymask.core.output import check_writable
+from anymask.errors import explained
+
+if TYPE_CHECKING:
+    from anymask.training.job import Job
+    from anymask.training.loop import Course
+    from anymask.training.peers import Peers
+
+SIGNAL_EXIT = 128  # plus the signal's number, as shells count it
+
+
+def train(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="finetune_decoder, finetune_lora, finetune_all, distill_encoder, or the paper's: "
+            "paper, paper_vit_b, paper_vit_l, assisted, automatic.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            help="Images with masks: COCO or LVIS, SA-1B files, tar shards (also URLs), folders of "
+            "mask pictures.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="RUN", help="Folder of the run.", show_default=False)
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Change a field of the recipe; any number of times. --dry-run shows them all.",
+            show_default=False,
+        ),
+    ] = None,
+    validation: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            help="Images to validate with; otherwise the recipe's `holdout` of --data.",
+            show_default=False,
+        ),
+    ] = "",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, exactly.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Only show the recipe, the steps and an estimate of the memory."
+        ),
+    ] = False,
+    device: DeviceOption = "auto",
+    offline: OfflineOption = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print a summary as JSON on standard output.")
+    ] = False,
+) -> None:
+    """Train a model; stop it at any time, and go on with --resume.
+
+    RUN/best and RUN/last are checkpoints to use wherever weights go. On several cards: torchrun
+    --nproc-per-node 8 -m anymask train …
+    """
+    try:
+        from anymask.predict.predictor import find_device
+        from anymask.training import recipes
+        from anymask.training.job import Job
+        from anymask.training.peers import join_peers, leave_peers
+        from anymask.training.recipe import override
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
+    wanted = override(recipes.find(recipe), set_ or [])
+    job = Job(wanted, data, out, validation, resume, offline or None)
+    if dry_run:
+        _show_plan(job, json_)
+        return
+    check_writable(out)
+    peers = join_peers(find_device(device))
+    try:
+        stopped = _run(job, peers, json_)
+    finally:
+        leave_peers()
+    if stopped:
+        raise typer.Exit(SIGNAL_EXIT + stopped)
+
+
+def _run(job: Job, peers: Peers, as_json: bool) -> int:
+    """Train with a bar; the number of the signal that stopped it, or 0."""
+    from anymask.training.loop import train as run
+
+    validations: list[dict[str, Any]] = []
+    stopped, passed = 0, 0
+    with work_bar(job.recipe.steps, "steps") as step:
+
+        def note(entry: dict[str, Any]) -> None:
+            nonlocal stopped, passed
+            # What came before the first step of this process, another one did.
+            news = job.recipe.log_every if "loss" in entry else 0
+            for number in range(passed + 1, entry["step"] + 1):
+                step(number > entry["step"] - news, f", loss {entry.get('loss', 0):.4f}")
+            passed = entry["step"]
+            if "note" in entry:
+                typer.echo(f"anymask: {entry['note']}", err=True)
+            for reason in entry.get("reasons", []):
+                typer.echo(f"passed over {reason}", err=True)
+            if "miou_1" in entry:
+                validations.append(entry)
+                typer.echo(_validation_line(entry), err=True)
+            stopped = entry.get("stopped", stopped)
+
+        course = run(job, peers, note)
+    if peers.leads:
+        _report(job, course, validations, stopped, as_json)
+    return stopped
+
+
+def _validation_line(entry: dict[str, Any]) -> str:
+    return (
+        f"step {entry['step']}: mIoU {entry['miou_1']:.3f} with 1 click, "
+        f"{entry['miou_3']:.3f} with 3; predicted IoU is off by {entry['calibration_error']:.3f}"
+    )
+
+
+def _report(
+    job: Job, course: Course, validations: list[dict[str, Any]], stopped: int, as_json: bool
+) -> None:
+    """Say on stderr what there is now and how to go on."""
+    if stopped:
+        typer.echo(
+            f"anymask: stopped after step {course.step}; run the same command with --resume to go "
+            f"on",
+            err=True,
+        )
+    else:
+        best = job.out / ("best" if validations else "last")
+        typer.echo(f"{course.step} steps done: --weights {best}", err=True)
+    if as_json:
+        summary = {
+            "out": str(job.out),
+            "steps": course.step,
+            "stopped": bool(stopped),
+            "passed_over": course.passed_over,
+            "everything": course.everything,
+            "first": validations[0] if validations else None,
+            "last": validations[-1] if validations else None,
+        }
+        typer.echo(json.dumps(summary))
+
+
+def _show_plan(job: Job, as_json: bool) -> None:
+    from anymask.training.plan import plan_of
+
+    plan = plan_of(job)
+    if as_json:
+        typer.echo(json.dumps(plan.to_json()))
+        return
+    for line in plan.lines():
+        typer.echo(line)

@@ -1,0 +1,1 @@
+"""Training: the interactive rounds, losses, recipes, the loop."""

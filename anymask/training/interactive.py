@@ -1,0 +1,137 @@
+"""The interactive rounds: how a promptable model learns (§3, §A "training algorithm").
+
+Each round asks about all masks of a batch, compares the answers with the truth, and lets the
+simulated user (``core.interaction``) say what is still wrong. The answers go on as prompts without
+their gradient, so that a round's gradients can be computed, and its memory given back, before the
+next one begins.
+
+Shape legend: B images, P prompts, M mask tokens, N points, h w low-resolution grid, S side of the
+model's input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from anymask.core.geometry import Floats
+from anymask.core.interaction import Habits, Script, first_prompts, next_points
+from anymask.models.prompt_encoder import PromptBatch
+from anymask.models.sam import Sam
+from anymask.models.two_way import ImagePositions
+from anymask.training.losses import mask_losses
+
+CLEAR, AMBIGUOUS = slice(0, 1), slice(1, None)  # mask tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """P objects in B images, and what chance has in store for each.
+
+    truth: (P, h, w) bool over the model's input, at the size of mask logits.
+    boxes_xyxy: (P, 4) in pixels of the input. image_index: (P,) int64.
+    """
+
+    truth: npt.NDArray[np.bool_]
+    boxes_xyxy: Floats
+    image_index: npt.NDArray[np.int64]
+    script: Script
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def __getitem__(self, rows: slice) -> Objects:
+        return Objects(
+            self.truth[rows], self.boxes_xyxy[rows], self.image_index[rows], self.script[rows]
+        )
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each loss counts (§A: focal : dice = 20 : 1, and the error of the IoU once)."""
+
+    focal: float = 20.0
+    dice: float = 1.0
+    iou: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """What one round says of P prompts, (P,) each; only ``loss`` carries gradients.
+
+    loss: the weighted sum. focal, dice: of the mask with the lowest loss. iou_error: squared, the
+    mean over the prompt's masks. iou: of the mask that the model is most sure of.
+    """
+
+    loss: Tensor
+    focal: Tensor
+    dice: Tensor
+    iou_error: Tensor
+    iou: Tensor
+
+
+def play(
+    model: Sam,
+    features: Tensor,
+    positions: ImagePositions,
+    objects: Objects,
+    habits: Habits,
+    weights: Weights,
+) -> Iterator[Round]:
+    """Play all rounds with P objects; the caller may compute gradients between any two.
+
+    features: (B, C, h/4, w/4) embeddings; positions: ``model.positions()``.
+
+    A single prompt is answered by the three masks for ambiguous ones; the lowest loss among them is
+    what counts (§3, "Making it ambiguity-aware"), and the one with the highest predicted IoU goes
+    on. Several prompts are answered by the fourth mask. Predicted IoUs are learned for every mask
+    that is asked for, because everything-mode reads them all.
+    """
+    device = features.device
+    truth = torch.from_numpy(objects.truth).to(device)
+    image_index = torch.from_numpy(objects.image_index).to(device)
+    cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
+    xy, labels = first_prompts(objects.truth, objects.boxes_xyxy, objects.script, habits, cell_px)
+    answer: Tensor | None = None  # (P, h, w) logits, without gradient
+    for number in range(habits.rounds):
+        if answer is not None:
+            seen = (answer > 0).cpu().numpy()
+            more = next_points(objects.truth, seen, objects.script, number, cell_px)
+            xy, labels = np.concatenate([xy, more[0]], 1), np.concatenate([labels, more[1]], 1)
+        prompts = PromptBatch(
+            torch.from_numpy(xy).to(device),
+            torch.from_numpy(labels).to(device),
+            image_index,
+            None if answer is None else answer[:, None],
+        )
+        which = AMBIGUOUS if answer is None else CLEAR
+        logits, predicted_iou = model.decode(features, prompts, positions, which)
+        yield _compared(logits, predicted_iou, truth, weights)
+        answer = _surest(logits.detach(), predicted_iou.detach())
+
+
+def _compared(logits: Tensor, predicted_iou: Tensor, truth: Tensor, weights: Weights) -> Round:
+    """Losses of (P, M) answers; of each prompt's masks only the best one's count."""
+    losses = mask_losses(logits, truth)
+    masks = weights.focal * losses.focal + weights.dice * losses.dice
+    best = masks.detach().argmin(dim=1, keepdim=True)
+    iou_error = (predicted_iou.float() - losses.iou).square().mean(dim=1)
+    surest = predicted_iou.detach().argmax(dim=1, keepdim=True)
+    return Round(
+        loss=masks.gather(1, best)[:, 0] + weights.iou * iou_error,
+        focal=losses.focal.detach().gather(1, best)[:, 0],
+        dice=losses.dice.detach().gather(1, best)[:, 0],
+        iou_error=iou_error.detach(),
+        iou=losses.iou.gather(1, surest)[:, 0],
+    )
+
+
+def _surest(logits: Tensor, predicted_iou: Tensor) -> Tensor:
+    """The mask with the highest predicted IoU of each prompt: (P, M, h, w) to (P, h, w)."""
+    each = torch.arange(len(logits), device=logits.device)
+    return logits[each, predicted_iou.argmax(dim=1)].float()

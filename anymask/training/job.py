@@ -1,0 +1,25 @@
+"""Job: what a run is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from anymask.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Job:
+    """What ``anymask train`` takes.
+
+    data: where the images and masks are; validation: where those to validate with are, "" for the
+    recipe's ``holdout`` of ``data``. out: the run's folder; resume: go on with the run in it.
+    offline: forbid the network; None asks ``$ANYMASK_OFFLINE``.
+    """
+
+    recipe: Recipe
+    data: str
+    out: Path
+    validation: str = ""
+    resume: bool = False
+    offline: bool | None = None

@@ -1,0 +1,51 @@
+"""What a mask costs: focal and dice loss, and the error of its predicted IoU (§3, §A).
+
+Shape legend: P prompts, M masks of a prompt, h w low-resolution grid.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0  # Lin et al. 2017, which §A cites
+
+
+class MaskLosses(NamedTuple):
+    """Of each mask: focal and dice loss, and the IoU that it really has; (P, M) each."""
+
+    focal: Tensor
+    dice: Tensor
+    iou: Tensor
+
+
+def mask_losses(logits: Tensor, truth: Tensor) -> MaskLosses:
+    """Compare (P, M, h, w) logits with (P, h, w) bool truth, in float32.
+
+    Focal loss is the mean over a mask's pixels; dice loss has one added to both sides of its
+    fraction, so that it is defined for empty masks. The IoU carries no gradient.
+    """
+    x = logits.flatten(2).float()
+    wanted = truth.flatten(1)[:, None].expand(-1, x.shape[1], -1)
+    return MaskLosses(_focal(x, wanted.float()), _dice(x, wanted.float()), _iou(x > 0, wanted))
+
+
+def _focal(x: Tensor, wanted: Tensor) -> Tensor:
+    signed = torch.where(wanted > 0, x, -x)  # the logit of being right
+    surprise = -F.logsigmoid(signed)
+    share = torch.where(wanted > 0, FOCAL_ALPHA, 1 - FOCAL_ALPHA)
+    return (share * torch.sigmoid(-signed) ** FOCAL_GAMMA * surprise).mean(-1)
+
+
+def _dice(x: Tensor, wanted: Tensor) -> Tensor:
+    p = x.sigmoid()
+    return 1 - (2 * (p * wanted).sum(-1) + 1) / (p.sum(-1) + wanted.sum(-1) + 1)
+
+
+@torch.no_grad()
+def _iou(predicted: Tensor, wanted: Tensor) -> Tensor:
+    shared = (predicted & wanted).sum(-1)
+    return shared / (predicted | wanted).sum(-1).clamp(min=1)

@@ -1,0 +1,113 @@
+"""What a recipe will need of memory, found without computing anything.
+
+The model is built and run on PyTorch's meta device, where tensors have shapes but no numbers; what
+autograd would keep for the backward pass is added up.
+
+Shape legend: B images of a pass, P prompts of a pass, N points, h w low-resolution grid, S side of
+the model's input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anymask.models.prompt_encoder import PromptBatch
+from anymask.models.sam import Sam, SamConfig
+from anymask.training.losses import mask_losses
+from anymask.training.recipe import Recipe
+from anymask.training.start import encoder_blocks, prepare
+
+META = torch.device("meta")
+ADAM_COPIES = 2  # running means of the gradient and of its square
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes, on each device.
+
+    weights; gradients, with the optimiser's and the moving average's copies; encoder, head: what
+    their passes keep for gradients, at most one pass of each at a time.
+    """
+
+    weights: int
+    gradients: int
+    encoder: int
+    head: int
+
+    @property
+    def total(self) -> int:
+        """All of it; PyTorch itself, images and a frozen encoder's own pass come on top."""
+        return self.weights + self.gradients + self.encoder + self.head
+
+
+def estimate(recipe: Recipe, config: SamConfig) -> Memory:
+    """The memory that training a model of this shape by this recipe takes."""
+    with META:
+        model = prepare(Sam(config), recipe)
+    learning = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
+    copies = 1 + ADAM_COPIES + (recipe.ema > 0)
+    share = 0.5 if recipe.precision == "bfloat16" else 1.0  # norms and sums stay in float32
+    return Memory(
+        weights=sum(p.numel() * p.element_size() for p in model.parameters()),
+        gradients=learning * copies,
+        encoder=int(_encoder(model, recipe) * share) if recipe.train_encoder else 0,
+        head=int(_head(model, recipe) * share),
+    )
+
+
+def _encoder(model: Sam, recipe: Recipe) -> int:
+    side = model.config.encoder.image_px
+    images = torch.empty(recipe.images_per_pass, 3, side, side, device=META)
+
+    def kept(checkpointing: bool) -> int:
+        model.image_encoder.checkpointing = checkpointing
+        return _kept_by(model, lambda: model.image_encoder(images))
+
+    whole = kept(checkpointing=False)
+    if not recipe.checkpointing:
+        return whole
+    # While a block's gradients are computed, what it keeps is there once more.
+    return kept(checkpointing=True) + whole // len(list(encoder_blocks(model)))
+
+
+def _head(model: Sam, recipe: Recipe) -> int:
+    """The longest prompts of a run, some at a time; gradients of as much again pass through."""
+    prompts, side = recipe.prompts_per_pass, 4 * model.config.encoder.grid
+    points = 2 + recipe.further_points
+    width, grid = model.config.decoder.width, model.config.encoder.grid
+    features = torch.empty(recipe.images_per_pass, width, grid, grid, device=META)
+    features.requires_grad_(recipe.train_encoder)
+    truth = torch.empty(prompts, side, side, dtype=torch.bool, device=META)
+    batch = PromptBatch(
+        torch.empty(prompts, points, 2, device=META),
+        torch.ones(prompts, points, dtype=torch.int64, device=META),
+        torch.zeros(prompts, dtype=torch.int64, device=META),
+        torch.empty(prompts, 1, side, side, device=META),
+    )
+
+    def run() -> Tensor:
+        logits, predicted = model.decode(features, batch, which=slice(0, 1))
+        losses = mask_losses(logits, truth)
+        return losses.focal.sum() + losses.dice.sum() + predicted.sum()
+
+    return _kept_by(model, run)
+
+
+def _kept_by(model: Sam, run: Callable[[], Tensor]) -> int:
+    """Bytes that autograd keeps of a computation, other than parameters; each storage once."""
+    parameters = {p.untyped_storage()._cdata for p in model.parameters()}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in parameters:
+            kept[storage._cdata] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        run()
+    return sum(storage.nbytes() for storage in kept.values())

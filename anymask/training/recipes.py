@@ -1,0 +1,173 @@
+"""The recipes: the paper's, and those for the rest of us. Most vary another."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import replace
+
+from anymask.errors import RecipeError
+from anymask.training.recipe import Recipe
+
+
+def paper() -> Recipe:
+    """ViT-H as the paper trains it on SA-1B (§A): 90k steps of 256 images, no augmentation."""
+    return Recipe(encoder="vit-h", checkpointing=True, precision="bfloat16")
+
+
+def paper_vit_l() -> Recipe:
+    """ViT-L as the paper trains it for its ablations (§A)."""
+    return replace(
+        paper_vit_b(), name="paper_vit_l", encoder="vit-l", lr=4e-4, layer_decay=0.8, drop_path=0.4
+    )
+
+
+def paper_vit_b() -> Recipe:
+    """ViT-B as the paper trains it for its ablations (§A): 180k steps of 128 images.
+
+    When the learning rate falls it does not say: here at the same shares of the steps as ViT-H's.
+    """
+    return replace(
+        paper(),
+        name="paper_vit_b",
+        encoder="vit-b",
+        lr=8e-4,
+        layer_decay=0.6,
+        drop_path=0.6,
+        batch=128,
+        steps=180_000,
+        milestones=(120_000, 173_333),
+    )
+
+
+def assisted() -> Recipe:
+    """The data engine's first two stages (§A): as the paper's, with large-scale jitter."""
+    return replace(paper(), name="assisted", jitter=(0.1, 2.0))
+
+
+def automatic() -> Recipe:
+    """The model that made SA-1B's masks (§B): three decoder layers, no boxes, four points.
+
+    When the learning rate falls it does not say: here at the same shares of the steps as ViT-H's.
+    """
+    return replace(
+        assisted(),
+        name="automatic",
+        decoder_depth=3,
+        further_points=3,
+        box_share=0.0,
+        steps=177_656,
+        milestones=(118_437, 171_073),
+    )
+
+
+def finetune_decoder() -> Recipe:
+    """Prompt encoder and mask decoder on your images, the image encoder as it is: a laptop's work.
+
+    Embeddings are computed once and kept. Fewer points than the paper's, which found four as good.
+    """
+    return Recipe(
+        name="finetune_decoder",
+        weights="mobile-sam",
+        train_encoder=False,
+        steps=100,
+        warmup_steps=5,
+        lr=1e-4,
+        milestones=(70, 90),
+        weight_decay=0.01,
+        layer_decay=1.0,
+        drop_path=0.0,
+        clip_norm=1.0,
+        batch=4,
+        images_per_pass=4,
+        masks_per_pass=16,
+        prompts_per_pass=4,
+        further_points=3,
+        holdout=0.15,
+        validation_masks=32,
+        validate_every=50,
+        save_every=25,
+    )
+
+
+def finetune_lora() -> Recipe:
+    """The head, and the image encoder by LoRA (arXiv 2106.09685) on its qkv projections."""
+    return replace(
+        finetune_decoder(),
+        name="finetune_lora",
+        train_encoder=True,
+        lora_rank=8,
+        images_per_pass=1,
+        checkpointing=True,
+    )
+
+
+def finetune_all() -> Recipe:
+    """Everything, gently: for some thousands of images and a card."""
+    return replace(
+        finetune_decoder(),
+        name="finetune_all",
+        train_encoder=True,
+        lr=2e-5,
+        layer_decay=0.8,
+        drop_path=0.1,
+        batch=8,
+        images_per_pass=1,
+        masks_per_pass=32,
+        checkpointing=True,
+        steps=3000,
+        warmup_steps=100,
+        milestones=(2000, 2700),
+        further_points=8,
+        validate_every=500,
+        save_every=250,
+    )
+
+
+def distill_encoder() -> Recipe:
+    """A small encoder for a large one (as MobileSAM, arXiv 2306.14289): first its embeddings, then
+    end to end through the large one's head, which stays as it is."""
+    return replace(
+        finetune_all(),
+        name="distill_encoder",
+        weights="sam-vit-h",
+        teacher="sam-vit-h",
+        encoder="tiny-vit",
+        train_head=False,
+        train_batch_norms=True,
+        lr=1e-3,
+        layer_decay=1.0,
+        drop_path=0.0,
+        batch=8,
+        images_per_pass=8,
+        masks_per_pass=64,
+        checkpointing=False,
+        steps=40_000,
+        distill_steps=30_000,
+        warmup_steps=250,
+        milestones=(25_000, 30_000, 38_000),
+        validate_every=1000,
+        save_every=500,
+    )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "paper": paper,
+    "paper_vit_b": paper_vit_b,
+    "paper_vit_l": paper_vit_l,
+    "assisted": assisted,
+    "automatic": automatic,
+    "finetune_decoder": finetune_decoder,
+    "finetune_lora": finetune_lora,
+    "finetune_all": finetune_all,
+    "distill_encoder": distill_encoder,
+}
+
+
+def find(name: str) -> Recipe:
+    """The recipe of a name. Raises ``RecipeError`` for an unknown one, with the nearest."""
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(RECIPES)}"
+        raise RecipeError(f"there is no recipe {name!r}; {hint}")
+    return RECIPES[name]()

@@ -1,0 +1,101 @@
+"""Scenes: samples made ready for the model, and several of them as one batch.
+
+Shape legend: B images, P objects of all of them, C channels, S side of the model's input, h w
+low-resolution grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from anymask.core import rle
+from anymask.core.geometry import Floats
+from anymask.core.image import RGB
+from anymask.core.interaction import Habits, Script
+from anymask.datasets.sample import Sample
+from anymask.errors import ImageError
+from anymask.training.interactive import Objects
+from anymask.training.views import View, jittered_view, whole_view
+
+UNJITTERED = (1.0, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One image as the model takes it, with some of its objects.
+
+    sample: where it comes from. pixels: (H, W, 3), no side above S; None where an embedding that
+    somebody kept will do. objects: at least one.
+    """
+
+    sample: Sample
+    pixels: RGB | None
+    objects: Objects
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How samples become scenes.
+
+    input_px, mask_side: of the model. scales: of the jitter. masks_per_image: at most, at random.
+    max_mask_fraction: masks over a larger share of the image are left out (§A).
+    needs_pixels: whether images must be decoded.
+    """
+
+    input_px: int
+    mask_side: int
+    habits: Habits
+    scales: tuple[float, float] = UNJITTERED
+    masks_per_image: int = 64
+    max_mask_fraction: float = 0.9
+    needs_pixels: bool = True
+
+    def scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
+        """A scene by chance. Raises ``ImageError`` for a broken image or one without objects."""
+        pixels = sample.pixels() if self.needs_pixels else None
+        masks = self._chosen(sample, rng)
+        view = self._view(masks[0].shape, rng)
+        truth = [view.mask(mask, self.mask_side) for mask in masks]
+        boxes = [view.box(mask) for mask in masks]
+        seen = [i for i, mask in enumerate(truth) if mask.any()]
+        if not seen:
+            raise ImageError(f"{sample.name} has no mask that is large enough to be seen")
+        objects = Objects(
+            np.stack([truth[i] for i in seen]),
+            np.stack([boxes[i] for i in seen]),
+            np.zeros(len(seen), np.int64),
+            Script.draw(rng, len(seen), self.habits),
+        )
+        return Scene(sample, None if pixels is None else view.pixels(pixels), objects)
+
+    def _chosen(self, sample: Sample, rng: np.random.Generator) -> list[npt.NDArray[np.bool_]]:
+        """Some of the masks, in their order, full size."""
+        areas = np.array([rle.area(mask) for mask in sample.masks])
+        whole = [mask["size"][0] * mask["size"][1] for mask in sample.masks]
+        wanted = np.flatnonzero((areas > 0) & (areas <= self.max_mask_fraction * np.array(whole)))
+        if not len(wanted):
+            raise ImageError(f"{sample.name} has no mask to learn from: all are empty or too large")
+        some = rng.permutation(wanted)[: self.masks_per_image]
+        return [rle.decode(sample.masks[i]) for i in np.sort(some)]
+
+    def _view(self, image_hw: tuple[int, ...], rng: np.random.Generator) -> View:
+        hw = (image_hw[0], image_hw[1])
+        if self.scales == UNJITTERED:
+            return whole_view(hw, self.input_px)
+        return jittered_view(hw, self.input_px, self.scales, rng)
+
+
+def joined(scenes: Sequence[Scene]) -> Objects:
+    """The objects of B scenes, scene by scene, each knowing which it belongs to."""
+    several = [scene.objects for scene in scenes]
+    boxes: Floats = np.concatenate([one.boxes_xyxy for one in several])
+    return Objects(
+        np.concatenate([one.truth for one in several]),
+        boxes,
+        np.repeat(np.arange(len(several)), [len(one) for one in several]),
+        Script.join([one.script for one in several]),
+    )

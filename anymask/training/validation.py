@@ -1,0 +1,148 @@
+"""Validation: what clicks are worth on images that the model does not learn from.
+
+Masks are compared at the size of mask logits, which is enough to see a run's course; figures to
+report are those of ``anymask evaluate``.
+
+Shape legend: P objects, M mask tokens, C channels, h w low-resolution grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from anymask.core.calibration import Bin, expected_error, reliability, suggested_thresholds
+from anymask.core.interaction import best_click, random_points
+from anymask.core.prompts import OBJECT
+from anymask.models.prompt_encoder import PromptBatch
+from anymask.models.sam import Sam
+from anymask.training.interactive import AMBIGUOUS, CLEAR, Objects
+from anymask.training.losses import mask_losses
+from anymask.training.scenes import Scene
+
+CLICKS = 3
+STABILITY_OFFSET = 1.0  # as in everything-mode
+Masks = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Mean IoUs and calibration.
+
+    miou: after each click, the first answered by the surest of three masks.
+    predicted_iou, actual_iou, stability: (P, M), of the masks that a click anywhere on each object
+        gets, as in everything-mode.
+    """
+
+    miou: tuple[float, ...]
+    predicted_iou: Floats
+    actual_iou: Floats
+    stability: Floats
+
+    @property
+    def calibration_error(self) -> float:
+        """The expected error of the predicted IoU."""
+        return expected_error(self.predicted_iou, self.actual_iou)
+
+    @property
+    def everything(self) -> dict[str, float]:
+        """The thresholds that everything-mode should have."""
+        return suggested_thresholds(self.predicted_iou, self.stability, self.actual_iou)
+
+    def reliability(self) -> list[Bin]:
+        """Predicted against actual IoU."""
+        return reliability(self.predicted_iou, self.actual_iou)
+
+
+@torch.no_grad()
+def validate(
+    model: Sam,
+    scenes: Sequence[Scene],
+    features_of: Callable[[Sequence[Scene]], Tensor],
+    prompts_per_pass: int,
+) -> Validation:
+    """Click on all objects of all scenes.
+
+    features_of: embeddings (1, C, h/4, w/4) of one scene.
+    """
+    ious: list[Floats] = []
+    anywhere: list[tuple[Floats, Floats, Floats]] = []
+    for scene in scenes:
+        features = features_of([scene])
+        for first in range(0, len(scene.objects), prompts_per_pass):
+            some = scene.objects[first : first + prompts_per_pass]
+            ious.append(_clicked(model, features, some))
+            anywhere.append(_anywhere(model, features, some))
+    per_click = np.concatenate(ious).mean(axis=0)
+    return Validation(
+        tuple(float(one) for one in per_click), *(np.concatenate(kind) for kind in zip(*anywhere))
+    )
+
+
+def _clicked(model: Sam, features: Tensor, objects: Objects) -> Floats:
+    """The IoUs after 1, 2, … clicks: (P, CLICKS)."""
+    xy, labels = np.zeros((len(objects), 0, 2), np.float32), np.zeros((len(objects), 0), np.int64)
+    seen: list[Masks | None] = [None] * len(objects)
+    answer: Tensor | None = None
+    ious = []
+    for _ in range(CLICKS):
+        clicks = [_click(truth, mask) for truth, mask in zip(objects.truth, seen)]
+        points = np.array([point for point, _ in clicks], np.float32)
+        cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
+        xy = np.concatenate([xy, ((points + 0.5) * cell_px - 0.5)[:, None]], axis=1)
+        more = np.array([label for _, label in clicks], np.int64)
+        labels = np.concatenate([labels, more[:, None]], axis=1)
+        logits, predicted = _asked(model, features, xy, labels, answer)
+        each = torch.arange(len(logits), device=logits.device)
+        answer = logits[each, predicted.argmax(dim=1)]
+        truth = torch.from_numpy(objects.truth).to(answer.device)
+        ious.append(mask_losses(answer[:, None], truth).iou[:, 0].cpu().numpy())
+        seen = list((answer > 0).cpu().numpy())
+    return np.stack(ious, axis=1)
+
+
+def _click(truth: Masks, seen: Masks | None) -> tuple[tuple[float, float], int]:
+    """Who finds no error any more says once more what the object is."""
+    if seen is not None and (seen == truth).all():
+        return best_click(truth)[0], OBJECT
+    return best_click(truth, seen)
+
+
+def _anywhere(model: Sam, features: Tensor, objects: Objects) -> tuple[Floats, Floats, Floats]:
+    """Predicted IoU, actual IoU and stability, (P, M) each, of the masks for one click anywhere."""
+    cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
+    script = objects.script
+    points = random_points(objects.truth, script.place[:, 0], script.within[:, 0], cell_px)
+    labels = np.full((len(objects), 1), OBJECT)
+    logits, predicted = _asked(model, features, points[:, None], labels, None)
+    truth = torch.from_numpy(objects.truth).to(logits.device)
+    actual = mask_losses(logits, truth).iou
+    larger = (logits > -STABILITY_OFFSET).sum(dim=(2, 3))
+    stability = (logits > STABILITY_OFFSET).sum(dim=(2, 3)) / larger.clamp(min=1)
+    return predicted.cpu().numpy(), actual.cpu().numpy(), stability.cpu().numpy()
+
+
+def _asked(
+    model: Sam,
+    features: Tensor,
+    xy: Floats,
+    labels: npt.NDArray[np.int64],
+    answer: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Logits and predicted IoUs of P prompts about one image, in float32."""
+    device = features.device
+    prompts = PromptBatch(
+        torch.from_numpy(xy).to(device),
+        torch.from_numpy(labels).to(device),
+        torch.zeros(len(xy), dtype=torch.int64, device=device),
+        None if answer is None else answer[:, None],
+    )
+    which = AMBIGUOUS if answer is None else CLEAR
+    logits, predicted = model.decode(features, prompts, which=which)
+    return logits.float(), predicted.float()
