@@ -36,6 +36,7 @@ from anymask.predict.automatic import OFFICIAL, AutomaticConfig, suggested
 from anymask.predict.prompted import Prompted
 
 from machine import describe
+from pages import show
 
 HERE = Path(__file__).resolve().parent
 SMALLEST_PX = 50
@@ -143,13 +144,20 @@ def row(name: str, look: Look) -> str:
     )
 
 
-def trained(data: Path, out: Path, settings: list[str]) -> tuple[float, list[str]]:
-    """Run the command; the seconds it took, and it as one would type it."""
+def trained(data: Path, out: Path, settings: list[str]) -> str:
+    """Run the command; how long it took, in words."""
     options = [word for one in settings for word in ("--set", one)]
     command = ["train", "finetune_decoder", "--data", str(data), "--out", str(out), *options]
     begin = time.perf_counter()
     subprocess.run([sys.executable, "-m", "anymask", *command], check=True)
-    return time.perf_counter() - begin, command
+    minutes = (time.perf_counter() - begin) / 60
+    return f"Training took {minutes:.1f} minutes, embeddings and validation included. "
+
+
+def steps_of(out: Path) -> list[dict[str, float]]:
+    """The log's entries about steps."""
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if "loss" in line]
 
 
 def main() -> None:
@@ -158,30 +166,36 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--set", dest="name", choices=SETS, default="dsb60")
     parser.add_argument(
-        "--everything", type=int, default=30, help="images to segment everything in"
+        "--everything", type=int, default=10, help="images to segment everything in"
     )
+    parser.add_argument("--images", type=int, default=30, help="images to look at")
     parser.add_argument("--change", action="append", default=[], help="field=value of the recipe")
-    parser.add_argument("--out", type=Path, help="keep the run here")
+    parser.add_argument(
+        "--out", type=Path, help="keep the run here, or look again at the one that is here"
+    )
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         halves = Path(scratch, "learned"), Path(scratch, "held")
         settings = [*SETS[arguments.name](arguments.data, halves), *arguments.change]
-        held = list(samples(halves[1], "split_regions=true" in settings))
+        held = list(samples(halves[1], "split_regions=true" in settings))[: arguments.images]
         out = arguments.out or Path(scratch, "run")
-        seconds, _ = trained(halves[0], out, settings)
-        text = report(arguments, held, out, seconds, settings)
+        took = "" if (out / "best").exists() else trained(halves[0], out, settings)
+        text = report(arguments, held, out, took, settings)
     print(text)
     if arguments.write:
         day = time.strftime("%Y-%m-%d")
         (HERE / "results" / f"{day}-finetune-{arguments.name}.md").write_text(text)
+        before_curve = text.split("| step")[0].splitlines()
+        table = "\n".join(line for line in before_curve if line.startswith("|"))
+        show(HERE.parent / "docs" / "training.md", f"finetune-{arguments.name}", table)
 
 
 def report(
     arguments: argparse.Namespace,
     held: list[Sample],
     out: Path,
-    seconds: float,
+    took: str,
     settings: list[str],
 ) -> str:
     """The page that is written."""
@@ -197,13 +211,14 @@ def report(
     ]
     calibration = json.loads((out / "calibration.json").read_text())
     rows = "\n".join(row(*one) for one in looks)
-    shown = " ".join(f"--set {one}" for one in settings)
+    shown = "".join(f" --set {one}" for one in settings)
+    minutes = sum(one["seconds"] for one in steps_of(out)) / 60
     return (
         f"# Fine-tuning the decoder on half of {arguments.name}, {time.strftime('%Y-%m-%d')}\n\n"
         f"`benchmarks/finetune.py DATA --set {arguments.name}`, which runs `anymask train "
-        f"finetune_decoder --data HALF {shown}`\n\n{describe(2)}\n\n"
-        f"Training took {seconds / 60:.1f} minutes, embeddings and validation included. On the "
-        f"other half ({len(held)} images, {looks[0][1].clicks} objects clicked on; everything-mode "
+        f"finetune_decoder --data HALF{shown}`\n\n{describe(2)}\n\n"
+        f"{took}The steps alone took {minutes:.1f} minutes. On the other half ({len(held)} images, "
+        f"{looks[0][1].clicks} objects clicked on; everything-mode "
         f"in {min(arguments.everything, len(held))}):\n\n"
         "| | 1-click mIoU, % | thresholds: predicted IoU, stability | masks | true objects found | "
         f"masks that are right |\n|---|---|---|---|---|---|\n{rows}\n\n"
@@ -216,7 +231,7 @@ def report(
 def curve(out: Path) -> str:
     """Loss and validation along the run."""
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    steps = [line for line in lines if "loss" in line]
+    steps = steps_of(out)
     rows = ["| step | loss, mean of the steps since | 1 click | 3 clicks |", "|---|---|---|---|"]
     last = 0
     for line in (line for line in lines if "miou_1" in line):

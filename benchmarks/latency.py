@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from machine import describe
+from pages import show
 from timing import in_own_process, measure
 
 HERE = Path(__file__).resolve().parent
@@ -190,11 +191,7 @@ def write(table: str, rounds: int) -> None:
     command = f"benchmarks/latency.py --rounds {rounds} --write"
     text = f"# Latency, {day}\n\n`{command}`\n\n{describe(THREADS)}\n\n{table}\n"
     (HERE / "results" / f"{day}-latency.md").write_text(text)
-    readme = HERE.parent / "README.md"
-    before, rest = readme.read_text().split("<!-- latency:start -->")
-    _, after = rest.split("<!-- latency:end -->")
-    shown = f"<!-- latency:start -->\n{table}\n<!-- latency:end -->"
-    readme.write_text(before + shown + after)
+    show(HERE.parent / "README.md", "latency", table)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from machine import describe
+from pages import show
 
 HERE = Path(__file__).resolve().parent
 WAYS = {
@@ -28,7 +29,6 @@ WAYS = {
     "paper's preset, fast": ["--preset", "paper", "--fast"],
     "paper's preset": ["--preset", "paper"],
 }
-START, END = "<!-- many:start -->", "<!-- many:end -->"
 IMAGES, CORES, MACHINES = 11_000_000, 64, 100
 HEADER = (
     "| way | CPU s an image | masks an image | KB an image | peak MB "
@@ -83,14 +83,7 @@ def main() -> None:
         command = f"`benchmarks/many_images.py {names} --write`"
         text = "\n\n".join([f"# Many images, {day}", command, describe(1), "\n".join(rows)])
         (HERE / "results" / f"{day}-many-images.md").write_text(text + "\n")
-        _show("\n".join(rows))
-
-
-def _show(table: str) -> None:
-    """Put the table into the page that argues from it."""
-    page = HERE.parent / "docs" / "many-images.md"
-    before, rest = page.read_text().split(START)
-    page.write_text(f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}")
+        show(HERE.parent / "docs" / "many-images.md", "many", "\n".join(rows))
 
 
 if __name__ == "__main__":

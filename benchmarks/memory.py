@@ -27,6 +27,7 @@ from anymask.training.recipe import Recipe
 from anymask.training.start import prepare
 
 from machine import describe
+from pages import show
 from timing import in_own_process
 from training import Given, scenes_of
 
@@ -94,6 +95,7 @@ def main() -> None:
     )
     if arguments.write:
         (HERE / "results" / f"{day}-memory.md").write_text(text)
+        show(HERE.parent / "docs" / "training.md", "memory", rows)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ BINS = 10
 PRED_IOU, STABILITY = "pred_iou_thresh", "stability_score_thresh"
 OFFICIAL_THRESHOLDS = {PRED_IOU: 0.88, STABILITY: 0.95}  # of the official generator
 FOUND_IOU = 0.5  # a mask that overlaps an object by so much has found it
-KEPT_SHARE = 0.95  # of the objects that can be found, how many a threshold must leave
+KEPT_SHARE = 0.98  # of the objects that can be found, how many thresholds must leave
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def suggested_thresholds(
 
     predicted, stability, actual: (P, M) predicted IoUs, stability scores and actual IoUs of the
     masks of P objects. Of all pairs of thresholds, in hundredths and no stricter than the official
-    defaults, that still find 95 % of the objects which some mask finds at all (IoU ≥ 0.5): the pair
+    defaults, that still find 98 % of the objects which some mask finds at all (IoU ≥ 0.5): the pair
     of whose masks the largest share is right; of equal ones the strictest. Both, because training
     may soften logits as well as confidence. Empty if no object is found.
     """
