@@ -8,7 +8,9 @@ Shape legend: N masks, P objects, M masks of an object.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,6 @@ BINS = 10
 PRED_IOU, STABILITY = "pred_iou_thresh", "stability_score_thresh"
 OFFICIAL_THRESHOLDS = {PRED_IOU: 0.88, STABILITY: 0.95}  # of the official generator
 FOUND_IOU = 0.5  # a mask that overlaps an object by so much has found it
-KEPT_SHARE = 0.98  # of the objects that can be found, how many thresholds must leave
 
 
 @dataclass(frozen=True)
@@ -67,29 +68,40 @@ def expected_error(predicted: Numbers, actual: Numbers, bins: int = BINS) -> flo
     return sum(one.count * abs(one.predicted - one.actual) for one in filled) / total
 
 
+def found_share(
+    predicted: Numbers, stability: Numbers, actual: Numbers, thresholds: Mapping[str, float]
+) -> float:
+    """The share of P objects that a mask above the thresholds finds; arguments (P, M) as below."""
+    return float(_right_and_kept(predicted, stability, actual, thresholds)[0].any(axis=1).mean())
+
+
 def suggested_thresholds(
-    predicted: Numbers, stability: Numbers, actual: Numbers
+    predicted: Numbers, stability: Numbers, actual: Numbers, at_least: float = 0.0
 ) -> dict[str, float]:
     """``pred_iou_thresh`` and ``stability_score_thresh`` for everything-mode.
 
     predicted, stability, actual: (P, M) predicted IoUs, stability scores and actual IoUs of the
-    masks of P objects. Of all pairs of thresholds, in hundredths and no stricter than the official
-    defaults, that still find 98 % of the objects which some mask finds at all (IoU ≥ 0.5): the pair
-    of whose masks the largest share is right; of equal ones the strictest. Both, because training
-    may soften logits as well as confidence. Empty if no object is found.
+    masks of P objects. A mask finds an object by an actual IoU of 0.5 or more.
+    at_least: share of the objects that must be found, or as many as can be.
+
+    Of all pairs of thresholds, in hundredths and no stricter than the official defaults: the one
+    with the best F-score of objects found and masks that are right; of equal ones the strictest.
+    Both thresholds, because training may soften logits as well as confidence. Empty if no object
+    can be found.
     """
-    right = np.asarray(actual) >= FOUND_IOU
-    needed = np.ceil(KEPT_SHARE * right.any(axis=1).sum())
-    best, best_share = (0.0, 0.0), -1.0
-    for iou in _hundredths(OFFICIAL_THRESHOLDS[PRED_IOU]):
-        for stable in _hundredths(OFFICIAL_THRESHOLDS[STABILITY]):
-            kept = (np.asarray(predicted) > iou) & (np.asarray(stability) >= stable)
-            if (right & kept).any(axis=1).sum() < max(1, needed):
-                break  # a stricter one finds no more
-            share = float(right[kept].mean())
-            if share >= best_share:
-                best, best_share = (iou, stable), share
-    return {} if best_share < 0 else {PRED_IOU: best[0], STABILITY: best[1]}
+    can_be_found = float((np.asarray(actual) >= FOUND_IOU).any(axis=1).mean())
+    best, best_score = dict[str, float](), 0.0
+    for iou, stable in product(*map(_hundredths, OFFICIAL_THRESHOLDS.values())):
+        pair = {PRED_IOU: iou, STABILITY: stable}
+        right, kept = _right_and_kept(predicted, stability, actual, pair)
+        found = float(right.any(axis=1).mean())
+        if found == 0 or found < min(at_least, can_be_found):
+            continue
+        precision = float(right.sum() / kept.sum())
+        score = 2 * found * precision / (found + precision)
+        if score >= best_score:
+            best, best_score = pair, score
+    return best
 
 
 def read_thresholds(plain: Any) -> dict[str, float]:
@@ -98,6 +110,15 @@ def read_thresholds(plain: Any) -> dict[str, float]:
     if not set(values) <= set(OFFICIAL_THRESHOLDS) or not all(0 <= x <= 1 for x in values.values()):
         raise ValueError(f"{values} are no thresholds")
     return values
+
+
+def _right_and_kept(
+    predicted: Numbers, stability: Numbers, actual: Numbers, thresholds: Mapping[str, float]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which masks everything-mode would keep, and which of them are right: (P, M) each."""
+    kept = np.asarray(predicted) > thresholds[PRED_IOU]
+    kept &= np.asarray(stability) >= thresholds[STABILITY]
+    return kept & (np.asarray(actual) >= FOUND_IOU), kept
 
 
 def _hundredths(most: float) -> list[float]:

@@ -48,6 +48,7 @@ class Course:
     passed_over: int = 0
     bad_steps: int = 0
     everything: dict[str, float] = field(default_factory=dict)
+    found_before: float = 0.0  # share of the objects that everything-mode would find
     before: dict[str, Any] = field(default_factory=dict)
 
 
@@ -226,8 +227,10 @@ class _Run:
         finally:
             set_training(self.model, self.recipe)
             self.learner.swap_average()
-        self.course.everything = found.everything
-        entry = _entry(found)
+        if self.course.step == 0:
+            self.course.found_before = found.found
+        self.course.everything = found.everything(self.course.found_before)
+        entry = _entry(found) | {"everything": self.course.everything}
         self._log({"step": self.course.step, **entry})
         self._write_calibration(found, entry)
         is_best = self.course.step > 0 and found.miou[0] > self.course.best_miou
@@ -346,7 +349,6 @@ def _entry(found: Validation) -> dict[str, Any]:
     return {
         **clicks,
         "calibration_error": found.calibration_error,
-        "everything": found.everything,
     }
 
 

@@ -16,7 +16,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from anymask.core.calibration import Bin, expected_error, reliability, suggested_thresholds
+from anymask.core.calibration import (
+    OFFICIAL_THRESHOLDS,
+    Bin,
+    expected_error,
+    found_share,
+    reliability,
+    suggested_thresholds,
+)
 from anymask.core.interaction import best_click, random_points
 from anymask.core.prompts import OBJECT
 from anymask.models.prompt_encoder import PromptBatch
@@ -51,9 +58,15 @@ class Validation:
         return expected_error(self.predicted_iou, self.actual_iou)
 
     @property
-    def everything(self) -> dict[str, float]:
-        """The thresholds that everything-mode should have."""
-        return suggested_thresholds(self.predicted_iou, self.stability, self.actual_iou)
+    def found(self) -> float:
+        """The share of objects that everything-mode's official thresholds leave."""
+        masks = self.predicted_iou, self.stability, self.actual_iou
+        return found_share(*masks, OFFICIAL_THRESHOLDS)
+
+    def everything(self, at_least: float) -> dict[str, float]:
+        """The thresholds that everything-mode should have; at_least: share of objects to find."""
+        masks = self.predicted_iou, self.stability, self.actual_iou
+        return suggested_thresholds(*masks, at_least)
 
     def reliability(self) -> list[Bin]:
         """Predicted against actual IoU."""

@@ -8,6 +8,7 @@ import pytest
 from anymask.core.calibration import (
     OFFICIAL_THRESHOLDS,
     expected_error,
+    found_share,
     read_thresholds,
     reliability,
     suggested_thresholds,
@@ -37,15 +38,24 @@ def test_the_expected_error_weighs_bins_by_their_masks() -> None:
         expected_error(predicted, actual[:2])
 
 
-def test_the_suggested_thresholds_leave_98_percent_of_what_can_be_found() -> None:
-    scores = 0.305 + 0.005 * np.arange(100)  # each a found object's surest mask
-    predicted = np.stack([scores, np.full(100, 0.99), scores - 0.3], axis=1)
-    actual = np.tile([0.8, 0.1, 0.1], (100, 1))  # the surest mask of all is wrong, but unstable
-    stability = np.tile([0.7, 0.3, 0.9], (100, 1))
+def test_the_suggested_thresholds_weigh_objects_found_against_masks_that_are_right() -> None:
+    # Two objects are found by sure, stable masks, a third by one that is less sure than five wrong
+    # ones: with it 3 of 3 objects and 3 of 8 masks (F 0.55), without it 2 of 3 and 2 of 2 (0.8).
+    predicted = np.array([[0.8, 0.41, 0.2], [0.7, 0.41, 0.41], [0.405, 0.41, 0.42]])
+    stability = np.array([[0.9, 0.8, 0.1], [0.85, 0.8, 0.8], [0.8, 0.8, 0.8]])
+    actual = np.array([[0.9, 0.1, 0.1], [0.8, 0.3, 0.1], [0.6, 0.2, 0.1]])
     found = suggested_thresholds(predicted, stability, actual)
-    assert found["stability_score_thresh"] == 0.7  # the strictest that keeps them all
-    assert (scores > found["pred_iou_thresh"]).sum() >= 98
-    assert (scores > found["pred_iou_thresh"] + 0.01).sum() < 98
+    assert found == {"pred_iou_thresh": 0.69, "stability_score_thresh": 0.85}
+    found = suggested_thresholds(predicted, stability, actual, at_least=0.9)
+    assert found == {"pred_iou_thresh": 0.4, "stability_score_thresh": 0.8}
+
+
+def test_as_many_as_can_be_are_found_where_more_are_wanted() -> None:
+    predicted = stability = np.array([[0.9], [0.5], [0.7]])
+    actual = np.array([[0.9], [0.1], [0.8]])
+    wanted = {"pred_iou_thresh": 0.69, "stability_score_thresh": 0.7}
+    assert suggested_thresholds(predicted, stability, actual, at_least=1.0) == wanted
+    assert found_share(predicted, stability, actual, wanted) == pytest.approx(2 / 3)
 
 
 def test_they_are_never_stricter_than_the_official_ones() -> None:
@@ -53,11 +63,8 @@ def test_they_are_never_stricter_than_the_official_ones() -> None:
     assert suggested_thresholds(sure, sure, right) == OFFICIAL_THRESHOLDS
 
 
-def test_objects_that_nothing_finds_do_not_count() -> None:
-    predicted, actual = np.array([[0.9], [0.1]]), np.array([[0.7], [0.2]])
-    both = suggested_thresholds(predicted, predicted, actual)
-    assert both == {"pred_iou_thresh": 0.88, "stability_score_thresh": 0.9}
-    assert suggested_thresholds(predicted[1:], predicted[1:], actual[1:]) == {}
+def test_there_are_none_where_nothing_is_found() -> None:
+    assert suggested_thresholds(*np.full((3, 4, 3), 0.4)) == {}
 
 
 def test_thresholds_of_a_file_are_checked() -> None:
