@@ -84,6 +84,7 @@ def finetune_decoder() -> Recipe:
         prompts_per_pass=4,
         further_points=3,
         holdout=0.15,
+        validation_images=16,
         validation_masks=32,
         validate_every=50,
         save_every=25,
