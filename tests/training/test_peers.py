@@ -65,18 +65,17 @@ def weights(tiny_checkpoint: Checkpoint, tmp_path: Path) -> Path:
     return tmp_path / "tiny"
 
 
+@pytest.mark.parametrize("sharded", ["false", pytest.param("true", marks=pytest.mark.slow)])
 def test_two_processes_learn_what_one_does_with_twice_the_accumulation(
-    weights: Path, tmp_path: Path
+    weights: Path, tmp_path: Path, sharded: str
 ) -> None:
     data = write_folder(tmp_path / "data", 8)
-    alone = trained(1, data, tmp_path / "one", weights)
-    for name, changes in (("two", {}), ("sharded", {"sharded": "true"})):
-        assert trained(2, data, tmp_path / name, weights, **changes) == pytest.approx(
-            alone, rel=1e-4
-        )
-        one, two = (read_checkpoint(tmp_path / x / "last").state for x in ("one", name))
-        for key, value in one.items():
-            torch.testing.assert_close(two[key], value, rtol=1e-3, atol=1e-4)
+    alone = trained(1, data, tmp_path / "one", weights, sharded=sharded)
+    together = trained(2, data, tmp_path / "two", weights, sharded=sharded)
+    assert together == pytest.approx(alone, rel=1e-4)
+    one, two = (read_checkpoint(tmp_path / x / "last").state for x in ("one", "two"))
+    for key, value in one.items():
+        torch.testing.assert_close(two[key], value, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow
