@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from anymask.core.geometry import Floats
-from anymask.core.interaction import Habits, Script, first_prompts, next_points
+from anymask.core.interaction import Clicks, Habits, Script, first_prompts, next_points
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions
@@ -92,9 +92,7 @@ def play(
     on. Several prompts are answered by the fourth mask. Predicted IoUs are learned for every mask
     that is asked for, because everything-mode reads them all.
     """
-    device = features.device
-    truth = torch.from_numpy(objects.truth).to(device)
-    image_index = torch.from_numpy(objects.image_index).to(device)
+    truth = torch.from_numpy(objects.truth).to(features.device)
     cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
     xy, labels = first_prompts(objects.truth, objects.boxes_xyxy, objects.script, habits, cell_px)
     answer: Tensor | None = None  # (P, h, w) logits, without gradient
@@ -103,16 +101,40 @@ def play(
             seen = (answer > 0).cpu().numpy()
             more = next_points(objects.truth, seen, objects.script, number, cell_px)
             xy, labels = np.concatenate([xy, more[0]], 1), np.concatenate([labels, more[1]], 1)
-        prompts = PromptBatch(
-            torch.from_numpy(xy).to(device),
-            torch.from_numpy(labels).to(device),
-            image_index,
-            None if answer is None else answer[:, None],
+        logits, predicted_iou = ask(
+            model, features, positions, (xy, labels), objects.image_index, answer
         )
-        which = AMBIGUOUS if answer is None else CLEAR
-        logits, predicted_iou = model.decode(features, prompts, positions, which)
         yield _compared(logits, predicted_iou, truth, weights)
-        answer = _surest(logits.detach(), predicted_iou.detach())
+        answer = surest(logits.detach(), predicted_iou.detach())
+
+
+def ask(
+    model: Sam,
+    features: Tensor,
+    positions: ImagePositions,
+    clicks: Clicks,
+    image_index: npt.NDArray[np.int64],
+    answer: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Logits (P, M, h, w) and predicted IoUs (P, M) for clicks and what was answered before.
+
+    answer: (P, h, w) logits, or None in the first round, which three masks are for.
+    """
+    device = features.device
+    prompts = PromptBatch(
+        torch.from_numpy(clicks[0]).to(device),
+        torch.from_numpy(clicks[1]).to(device),
+        torch.from_numpy(image_index).to(device),
+        None if answer is None else answer[:, None],
+    )
+    which = AMBIGUOUS if answer is None else CLEAR
+    return model.decode(features, prompts, positions, which)
+
+
+def surest(logits: Tensor, predicted_iou: Tensor) -> Tensor:
+    """The mask with the highest predicted IoU of each prompt: (P, M, h, w) to (P, h, w)."""
+    each = torch.arange(len(logits), device=logits.device)
+    return logits[each, predicted_iou.argmax(dim=1)].float()
 
 
 def _compared(logits: Tensor, predicted_iou: Tensor, truth: Tensor, weights: Weights) -> Round:
@@ -129,9 +151,3 @@ def _compared(logits: Tensor, predicted_iou: Tensor, truth: Tensor, weights: Wei
         iou_error=iou_error.detach(),
         iou=losses.iou.gather(1, surest)[:, 0],
     )
-
-
-def _surest(logits: Tensor, predicted_iou: Tensor) -> Tensor:
-    """The mask with the highest predicted IoU of each prompt: (P, M, h, w) to (P, h, w)."""
-    each = torch.arange(len(logits), device=logits.device)
-    return logits[each, predicted_iou.argmax(dim=1)].float()

@@ -171,7 +171,7 @@ class Learner:
 
     def _frozen(self, embeddings: Embeddings, scene: Scene) -> Tensor:
         """The embedding of a scene by an encoder that does not learn."""
-        if self.recipe.jitter == (1.0, 1.0):
+        if not self.recipe.jitters:
             return embeddings.of(scene.sample)
         assert scene.pixels is not None
         return embeddings.encoder.embed_pixels(

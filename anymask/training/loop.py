@@ -28,7 +28,7 @@ from anymask.training.lora import merged_state
 from anymask.training.peers import Peers, shard, whole
 from anymask.training.recipe import Recipe
 from anymask.training.run_folder import CALIBRATION_FILE, EMBEDDINGS_FOLDER, RunFolder
-from anymask.training.scenes import Framing, Scene
+from anymask.training.scenes import UNJITTERED, Framing, Scene
 from anymask.training.signals import Signals
 from anymask.training.start import encoder_blocks, set_training, start_model
 from anymask.training.validation import Validation, validate
@@ -294,9 +294,8 @@ class _Run:
             return []
         framing = replace(
             self.framing,
-            scales=(1.0, 1.0),
+            scales=UNJITTERED,
             masks_per_image=self.recipe.validation_masks,
-            needs_pixels=not self.recipe.freezes_embeddings,
         )
         scenes: list[Scene] = []
         with Feed(self.held_out, partial(self._scene, framing), self.recipe.seed) as feed:
@@ -326,9 +325,8 @@ def _embeddings(job: Job, peers: Peers) -> Embeddings | None:
     if not source:
         return None
     encoder = Predictor(load_checkpoint(source, offline=job.offline), peers.device)
-    keeps = recipe.cache and recipe.jitter == (1.0, 1.0)
     folder = job.out / EMBEDDINGS_FOLDER if recipe.cache == "auto" else Path(recipe.cache)
-    return Embeddings(encoder, folder if keeps else None)
+    return Embeddings(encoder, folder if recipe.keeps_embeddings else None)
 
 
 def _framing(recipe: Recipe, model: Sam) -> Framing:

@@ -30,7 +30,7 @@ def mask_losses(logits: Tensor, truth: Tensor) -> MaskLosses:
     """
     x = logits.flatten(2).float()
     wanted = truth.flatten(1)[:, None].expand(-1, x.shape[1], -1)
-    return MaskLosses(_focal(x, wanted.float()), _dice(x, wanted.float()), _iou(x > 0, wanted))
+    return MaskLosses(_focal(x, wanted.float()), _dice(x, wanted.float()), _overlap(x > 0, wanted))
 
 
 def _focal(x: Tensor, wanted: Tensor) -> Tensor:
@@ -45,7 +45,12 @@ def _dice(x: Tensor, wanted: Tensor) -> Tensor:
     return 1 - (2 * (p * wanted).sum(-1) + 1) / (p.sum(-1) + wanted.sum(-1) + 1)
 
 
+def mask_iou(logits: Tensor, truth: Tensor) -> Tensor:
+    """The IoU alone of (P, M, h, w) logits with (P, h, w) bool truth: (P, M), without gradient."""
+    return _overlap(logits.flatten(2) > 0, truth.flatten(1)[:, None])
+
+
 @torch.no_grad()
-def _iou(predicted: Tensor, wanted: Tensor) -> Tensor:
+def _overlap(predicted: Tensor, wanted: Tensor) -> Tensor:
     shared = (predicted & wanted).sum(-1)
     return shared / (predicted | wanted).sum(-1).clamp(min=1)

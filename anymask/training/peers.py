@@ -47,17 +47,14 @@ class Peers:
         """
         if self.world == 1:
             return
-        parameters = list(parameters)
+        by_type: dict[torch.dtype, list[Tensor]] = {}
         for p in parameters:
-            if isinstance(p, DTensor) and p.grad is not None:
-                p.grad.mul_(self.world)
-        whole = [p for p in parameters if not isinstance(p, DTensor)]
-        for p in whole:
+            if is_sharded(p):
+                if p.grad is not None:
+                    p.grad.mul_(self.world)
+                continue
             if p.grad is None:
                 p.grad = torch.zeros_like(p)
-        by_type: dict[torch.dtype, list[Tensor]] = {}
-        for p in whole:
-            assert p.grad is not None
             by_type.setdefault(p.grad.dtype, []).append(p.grad)
         for grads in by_type.values():
             flat = torch.cat([grad.reshape(-1) for grad in grads])
@@ -91,7 +88,7 @@ class Peers:
             dist.barrier()
 
     def _exchange(self) -> torch.device:
-        return self.device if self.device.type == "cuda" else torch.device("cpu")
+        return self.device if self.device.type == "cuda" else CPU
 
 
 def join_peers(device: torch.device) -> Peers:

@@ -56,14 +56,13 @@ def plan_of(job: Job) -> Plan:
     learning, held_out = datasets_of(job)
     config = config_of(job.recipe, job.offline)
     numbers = config.decoder.width * config.encoder.grid**2
-    keeps = bool(job.recipe.cache) and (job.recipe.freezes_embeddings or bool(job.recipe.teacher))
     return Plan(
         job.recipe,
         learning.kind,
         len(learning),
         len(held_out) if held_out else 0,
         estimate(job.recipe, config),
-        2 * numbers if keeps else 0,
+        2 * numbers if job.recipe.keeps_embeddings else 0,
     )
 
 

@@ -129,7 +129,18 @@ class Recipe:
     @property
     def freezes_embeddings(self) -> bool:
         """Whether an image's embedding stays the same all along: then it can be kept."""
-        return not self.train_encoder and self.jitter == (1.0, 1.0)
+        return not self.train_encoder and not self.jitters
+
+    @property
+    def jitters(self) -> bool:
+        """Whether images are resized by chance."""
+        return self.jitter != (1.0, 1.0)
+
+    @property
+    def keeps_embeddings(self) -> bool:
+        """Whether embeddings of a frozen encoder or of a teacher go to files."""
+        from_files = self.freezes_embeddings or (bool(self.teacher) and not self.jitters)
+        return bool(self.cache) and from_files
 
     def accumulation(self, world: int) -> int:
         """Passes that each of ``world`` processes makes for a step. Raises ``RecipeError``."""

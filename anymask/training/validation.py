@@ -26,10 +26,10 @@ from anymask.core.calibration import (
 )
 from anymask.core.interaction import best_click, random_points
 from anymask.core.prompts import OBJECT
-from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
-from anymask.training.interactive import AMBIGUOUS, CLEAR, Objects
-from anymask.training.losses import mask_losses
+from anymask.models.two_way import ImagePositions
+from anymask.training.interactive import Objects, ask, surest
+from anymask.training.losses import mask_iou
 from anymask.training.scenes import Scene
 
 CLICKS = 3
@@ -86,36 +86,35 @@ def validate(
     """
     ious: list[Floats] = []
     anywhere: list[tuple[Floats, Floats, Floats]] = []
+    positions = model.positions()
     for scene in scenes:
         features = features_of([scene])
         for first in range(0, len(scene.objects), prompts_per_pass):
             some = scene.objects[first : first + prompts_per_pass]
-            ious.append(_clicked(model, features, some))
-            anywhere.append(_anywhere(model, features, some))
+            ious.append(_clicked(model, features, positions, some))
+            anywhere.append(_anywhere(model, features, positions, some))
     per_click = np.concatenate(ious).mean(axis=0)
     return Validation(
         tuple(float(one) for one in per_click), *(np.concatenate(kind) for kind in zip(*anywhere))
     )
 
 
-def _clicked(model: Sam, features: Tensor, objects: Objects) -> Floats:
+def _clicked(model: Sam, features: Tensor, positions: ImagePositions, objects: Objects) -> Floats:
     """The IoUs after 1, 2, … clicks: (P, CLICKS)."""
     xy, labels = np.zeros((len(objects), 0, 2), np.float32), np.zeros((len(objects), 0), np.int64)
     seen: list[Masks | None] = [None] * len(objects)
+    truth = torch.from_numpy(objects.truth).to(features.device)
     answer: Tensor | None = None
     ious = []
     for _ in range(CLICKS):
-        clicks = [_click(truth, mask) for truth, mask in zip(objects.truth, seen)]
+        clicks = [_click(one, mask) for one, mask in zip(objects.truth, seen)]
         points = np.array([point for point, _ in clicks], np.float32)
         cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
         xy = np.concatenate([xy, ((points + 0.5) * cell_px - 0.5)[:, None]], axis=1)
         more = np.array([label for _, label in clicks], np.int64)
         labels = np.concatenate([labels, more[:, None]], axis=1)
-        logits, predicted = _asked(model, features, xy, labels, answer)
-        each = torch.arange(len(logits), device=logits.device)
-        answer = logits[each, predicted.argmax(dim=1)]
-        truth = torch.from_numpy(objects.truth).to(answer.device)
-        ious.append(mask_losses(answer[:, None], truth).iou[:, 0].cpu().numpy())
+        answer = surest(*ask(model, features, positions, (xy, labels), objects.image_index, answer))
+        ious.append(mask_iou(answer[:, None], truth)[:, 0].cpu().numpy())
         seen = list((answer > 0).cpu().numpy())
     return np.stack(ious, axis=1)
 
@@ -127,35 +126,19 @@ def _click(truth: Masks, seen: Masks | None) -> tuple[tuple[float, float], int]:
     return best_click(truth, seen)
 
 
-def _anywhere(model: Sam, features: Tensor, objects: Objects) -> tuple[Floats, Floats, Floats]:
+def _anywhere(
+    model: Sam, features: Tensor, positions: ImagePositions, objects: Objects
+) -> tuple[Floats, Floats, Floats]:
     """Predicted IoU, actual IoU and stability, (P, M) each, of the masks for one click anywhere."""
     cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
     script = objects.script
     points = random_points(objects.truth, script.place[:, 0], script.within[:, 0], cell_px)
     labels = np.full((len(objects), 1), OBJECT)
-    logits, predicted = _asked(model, features, points[:, None], labels, None)
+    clicks = points[:, None], labels
+    logits, predicted = ask(model, features, positions, clicks, objects.image_index, None)
+    logits, predicted = logits.float(), predicted.float()
     truth = torch.from_numpy(objects.truth).to(logits.device)
-    actual = mask_losses(logits, truth).iou
+    actual = mask_iou(logits, truth)
     larger = (logits > -STABILITY_OFFSET).sum(dim=(2, 3))
     stability = (logits > STABILITY_OFFSET).sum(dim=(2, 3)) / larger.clamp(min=1)
     return predicted.cpu().numpy(), actual.cpu().numpy(), stability.cpu().numpy()
-
-
-def _asked(
-    model: Sam,
-    features: Tensor,
-    xy: Floats,
-    labels: npt.NDArray[np.int64],
-    answer: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Logits and predicted IoUs of P prompts about one image, in float32."""
-    device = features.device
-    prompts = PromptBatch(
-        torch.from_numpy(xy).to(device),
-        torch.from_numpy(labels).to(device),
-        torch.zeros(len(xy), dtype=torch.int64, device=device),
-        None if answer is None else answer[:, None],
-    )
-    which = AMBIGUOUS if answer is None else CLEAR
-    logits, predicted = model.decode(features, prompts, which=which)
-    return logits.float(), predicted.float()
