@@ -19,7 +19,7 @@ setup: $(READY)
 # segment-anything asks for torchvision, which would replace the CPU build of torch: no dependencies.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[torch,export,ray,demo,train,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[torch,export,ray,demo,train,evaluate,dev]'
 	$(BIN)/pip install --quiet -c constraints.txt --no-deps segment-anything
 	$(BIN)/anymask weights pull mobile-sam || echo "default weights not fetched: tests that need them will be skipped"
 	touch $@

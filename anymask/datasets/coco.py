@@ -81,7 +81,7 @@ def dataset(file: CocoFile, images: str, prefix: str = "") -> Dataset:
         twice = part.name in parts
         parts[part.name] = unreadable(part.name, "is in the file twice") if twice else part
     in_order = tuple(parts[name] for name in sorted(parts))
-    return Dataset(file.location, "COCO annotations", in_order)
+    return Dataset(file.location, "COCO annotations", in_order, file.location)
 
 
 def load(annotations: str) -> CocoFile:

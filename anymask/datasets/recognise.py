@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from anymask.datasets import coco, mask_pictures, sa1b_samples
+from anymask.datasets import (
+    ade20k,
+    cityscapes,
+    clothing,
+    coco,
+    davis,
+    grabcut,
+    mask_pictures,
+    ppdls,
+    sa1b_samples,
+    sbd,
+)
 from anymask.datasets.coco import CocoFile
 from anymask.datasets.listing import Listing, is_image, is_json, list_files, read_file, stem
 from anymask.datasets.locations import locate, url_of
 from anymask.datasets.sample import Dataset, unreadable
 from anymask.errors import DatasetError, Error
+
+Reader = Callable[[Listing], Dataset | None]
 
 COCO_FILE = "instances.json"
 ANNOTATIONS = "annotations"
@@ -23,44 +38,83 @@ FOLDERS_NAMED = 6
 EXPECTED = (
     "a COCO file (instances.json) beside images/; images/ and masks/ with a picture of its masks, "
     "or a folder of pictures, of each image's name; images with SA-1B records (.json) of their "
-    "names beside them; tar shards of such images and records"
+    "names beside them; tar shards of such images and records; DAVIS, GrabCut, Cityscapes, ADE20K, "
+    "PPDLS, SBD or Clothing Co-Parsing as they are published"
 )
 
 
-def open_dataset(location: str, *, split_regions: bool = False) -> Dataset:
+def open_dataset(
+    location: str,
+    *,
+    split_regions: bool = False,
+    images: str | None = None,
+    void: Sequence[int] | None = None,
+) -> Dataset:
     """The dataset in a folder, a COCO file, a shard, a glob of these, or an fsspec URL of any.
 
-    Looked for are, in this order, a COCO file, mask pictures, SA-1B's records and shards. Parts
-    are sorted by name, which is the path from the folder on; what can't be read in it is among
+    Looked for are, in this order, a COCO file, the layouts of some public datasets, mask pictures,
+    SA-1B's records and shards, and GrabCut's trimaps. Parts are sorted by name, which is the
+    image's path from the folder on (of DAVIS, film and frame); what can't be read in it is among
     them.
-    split_regions: whether each region of a value in a mask picture is an object of its own.
 
-    Raises ``DatasetError`` where there is none of these, or nothing at all, and ``RecordError``
-    for a COCO file that is none.
+    split_regions: whether each region of a value is an object of its own, in pictures where a value
+    is a class or all there is.
+    images: where the images of a COCO file or of GrabCut's trimaps lie, if not beside them.
+    void: the values of mask pictures that are no object, if they are not 0, and 255 beside others.
+
+    Raises ``DatasetError`` where there is none of these, or nothing at all, or an option that it
+    has no use for; ``RecordError`` for a COCO file that is none; ``MissingExtraError``.
     """
     files = list_files(location)
-    found = _coco(files) or mask_pictures.read(files, split_regions) or sa1b_samples.read(files)
+    readings = (read(files) for read in _readers(split_regions, images, void))
+    found = next((one for one in readings if one), None)
     if not found:
         raise DatasetError(
-            f"{location} is no dataset that anymask knows: it has {_contents(files)}. "
-            f"Expected is one of: {EXPECTED}"
+            f"{location} is no dataset that anymask knows{_with_options(images, void)}: it has "
+            f"{_contents(files)}. Expected is one of: {EXPECTED}"
         )
     closed = [unreadable(one.name, one.reason) for one in files.unread]
     parts = sorted([*found.parts, *closed], key=lambda part: part.name)
-    return Dataset(location, found.kind, tuple(parts))
+    return replace(found, location=location, parts=tuple(parts))
 
 
-def _coco(files: Listing) -> Dataset | None:
-    if len(files.paths) == 1 and all(map(is_json, files.paths)):
+def _readers(
+    split_regions: bool, images: str | None, void: Sequence[int] | None
+) -> Iterator[Reader]:
+    """All readers in the order in which they are tried, or those that use an option."""
+    pictures = partial(mask_pictures.read, split_regions=split_regions, void=void)
+    if images is not None:
+        elsewhere = list_files(images)
+        yield partial(_coco, images=elsewhere)
+        yield partial(grabcut.read, images=elsewhere)
+    elif void is not None:
+        yield pictures
+    else:
+        yield from (_coco, cityscapes.read, ade20k.read, ppdls.read, sbd.read)
+        yield from (
+            partial(read, split_regions=split_regions) for read in (davis.read, clothing.read)
+        )
+        yield from (pictures, sa1b_samples.read, grabcut.read)
+
+
+def _with_options(images: str | None, void: Sequence[int] | None) -> str:
+    if images is not None:
+        return " and whose images may lie elsewhere (COCO, GrabCut)"
+    return "" if void is None else " and that may name its void (mask pictures)"
+
+
+def _coco(files: Listing, images: Listing | None = None) -> Dataset | None:
+    alone = len(files.paths) == 1 and all(map(is_json, files.paths))
+    if alone and images is None:
         return _coco_alone(files)
-    name = _coco_name(files)
+    name = next(iter(files.paths)) if alone else _coco_name(files)
     if name is None:
         return None
-    file = coco.load(files.url(name))
+    file, places = coco.load(files.url(name)), images or files
     folder = _folder_of(
-        file, _by_likelihood(_folders_among(files.paths), name), files.paths.__contains__
+        file, _by_likelihood(_folders_among(places.paths), name), places.paths.__contains__
     )
-    return coco.dataset(file, files.folder_url(folder), _prefix(folder))
+    return coco.dataset(file, places.folder_url(folder), _prefix(folder))
 
 
 def _coco_name(files: Listing) -> str | None:
@@ -151,7 +205,8 @@ def _folder_of(file: CocoFile, folders: Sequence[str], holds: Callable[[str], bo
     if not most:
         raise DatasetError(
             f"the images of {file.location} lie neither in images/, beside it, nor in a folder "
-            f"there: it names {next(iter(tried[0]), 'none')}"
+            f"there: it names {next(iter(tried[0]), 'none')}; give their folder as images "
+            f"(--images)"
         )
     return best
 

@@ -8,8 +8,9 @@ Shape legend: H W pixels.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from anymask.core import rle
@@ -18,6 +19,8 @@ from anymask.core.rle import RLE
 from anymask.datasets.photographs import Unread
 from anymask.errors import ImageError
 
+VOID_GROUP = "void"  # of a mask that is no object: pixels that nobody decided about
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Sample:
@@ -25,13 +28,19 @@ class Sample:
 
     name: the same on every machine, and of no other sample of the dataset.
     masks: run lengths, all of the size of the upright image (H, W).
-    groups: for each mask what it is called in the dataset (a category, a class), or None.
+    groups: for each mask what it is called in the dataset (a category, a class), or None;
+    ``VOID_GROUP`` for pixels that count neither for nor against an answer.
     """
 
     name: str
     content: bytes
     masks: tuple[RLE, ...]
     groups: tuple[str | None, ...]
+
+    @property
+    def is_object(self) -> tuple[bool, ...]:
+        """Of each mask, whether it is an object: all but those of ``VOID_GROUP`` are."""
+        return tuple(group != VOID_GROUP for group in self.groups)
 
     def pixels(self) -> RGB:
         """The image, (H, W, 3). Raises ``ImageError`` if it is broken or its masks don't fit it."""
@@ -58,15 +67,40 @@ class Part:
 class Dataset:
     """Images with masks, somewhere.
 
-    location: what the user named; kind: what was recognised there, in words.
+    location: what the user named; kind: what was recognised there, in words; annotations: the file
+    that describes all of it, of COCO's and LVIS's layout.
     """
 
     location: str
     kind: str
     parts: tuple[Part, ...]
+    annotations: str = ""
 
     def __len__(self) -> int:
         return len(self.parts)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells one set of parts from another, by their names."""
+        names = "\n".join(part.name for part in self.parts)
+        return hashlib.sha256(_bytes(names)).hexdigest()[:16]
+
+    def drawn(self, count: int, seed: int) -> Dataset:
+        """So many of the parts, or all; which, only their names and the seed decide.
+
+        A smaller draw is part of a larger one.
+        """
+        order = sorted(
+            self.parts, key=lambda part: hashlib.sha256(_bytes(f"{seed} {part.name}")).digest()
+        )
+        return self._only({part.name for part in order[:count]})
+
+    def without(self, other: Dataset) -> Dataset:
+        """The parts that another has not."""
+        return self._only({part.name for part in self.parts} - {part.name for part in other.parts})
+
+    def _only(self, names: set[str]) -> Dataset:
+        return replace(self, parts=tuple(part for part in self.parts if part.name in names))
 
 
 def sample_of(
@@ -74,7 +108,7 @@ def sample_of(
 ) -> Sample | Unread:
     """A sample of the objects that have a pixel; of an image without any, that it has none."""
     seen = [(mask, group) for mask, group in objects if rle.area(mask)]
-    if not seen:
+    if all(group == VOID_GROUP for _, group in seen):
         return Unread(name, "has no object in its mask")
     masks, groups = zip(*seen)
     return Sample(name, content, masks, groups)
@@ -88,6 +122,10 @@ def unread(name: str, error: Exception) -> Unread:
 def unreadable(name: str, reason: str) -> Part:
     """A part that gives nothing but a reason."""
     return Part(name, partial(_say, Unread(name, reason)))
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode(errors="surrogateescape")
 
 
 def _say(what: Unread) -> Iterator[Sample | Unread]:

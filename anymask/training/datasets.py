@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
-
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Dataset
 from anymask.errors import RecipeError
@@ -13,13 +10,16 @@ from anymask.training.job import Job
 
 def datasets_of(job: Job) -> tuple[Dataset, Dataset | None]:
     """What to learn from, and what to validate with, if anything. Raises ``Error``."""
-    regions = job.recipe.split_regions
-    dataset = open_dataset(job.data, split_regions=regions)
+    recipe = job.recipe
+    dataset = open_dataset(job.data, split_regions=recipe.split_regions)
+    held: Dataset | None = None
     if job.validation:
-        return dataset, open_dataset(job.validation, split_regions=regions)
-    if not job.recipe.holdout:
-        return dataset, None
-    return split(dataset, job.recipe.holdout, job.recipe.seed)
+        held = open_dataset(job.validation, split_regions=recipe.split_regions)
+    elif recipe.holdout:
+        dataset, held = split(dataset, recipe.holdout, recipe.seed)
+    if recipe.share < 1:
+        dataset = dataset.drawn(max(1, round(recipe.share * len(dataset))), recipe.seed)
+    return dataset, held
 
 
 def split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -27,20 +27,8 @@ def split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
 
     Raises ``RecipeError`` if either would be empty.
     """
-    order = sorted(
-        dataset.parts, key=lambda part: hashlib.sha256(f"{seed} {part.name}".encode()).digest()
-    )
-    count = max(1, round(share * len(order)))
-    if count >= len(order):
+    count = max(1, round(share * len(dataset)))
+    if count >= len(dataset):
         raise RecipeError(f"{dataset.location} is too small to hold {share:g} of it back")
-    held = {part.name for part in order[:count]}
-    return (
-        replace(dataset, parts=tuple(part for part in dataset.parts if part.name not in held)),
-        replace(dataset, parts=tuple(part for part in dataset.parts if part.name in held)),
-    )
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """Tells one set of parts from another."""
-    names = "\n".join(part.name for part in dataset.parts)
-    return hashlib.sha256(names.encode(errors="surrogateescape")).hexdigest()[:16]
+    held = dataset.drawn(count, seed)
+    return dataset.without(held), held

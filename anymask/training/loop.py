@@ -19,7 +19,7 @@ from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import TrainingError
 from anymask.models.sam import Sam
 from anymask.predict.predictor import Predictor
-from anymask.training.datasets import datasets_of, fingerprint
+from anymask.training.datasets import datasets_of
 from anymask.training.embeddings import Embeddings
 from anymask.training.feed import Feed, Position, Served
 from anymask.training.job import Job
@@ -64,7 +64,7 @@ def train(job: Job, peers: Peers, on_entry: Report = lambda entry: None) -> Cour
     Raises ``Error``: whatever is wrong with recipe, data, weights or disk, and ``TrainingError``.
     """
     learning, held_out = datasets_of(job)
-    asked = {"data": job.data, "validation": job.validation, "parts": fingerprint(learning)}
+    asked = {"data": job.data, "validation": job.validation, "parts": learning.fingerprint}
     run = _folder(job, peers, asked)
     try:
         return _Run(job, peers, run, learning, held_out, on_entry).go()

@@ -17,12 +17,14 @@ from torch import Tensor
 
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam, SamConfig
+from anymask.models.vit import ViTConfig
 from anymask.training.losses import mask_losses
 from anymask.training.recipe import Recipe
 from anymask.training.start import encoder_blocks, prepare
 
 META = torch.device("meta")
 ADAM_COPIES = 2  # running means of the gradient and of its square
+ATTENTION_COPIES, FLOAT_BYTES = 3, 4
 
 
 @dataclass(frozen=True)
@@ -62,16 +64,46 @@ def estimate(recipe: Recipe, config: SamConfig) -> Memory:
 def _encoder(model: Sam, recipe: Recipe) -> int:
     side = model.config.encoder.image_px
     images = torch.empty(recipe.images_per_pass, 3, side, side, device=META)
+    model.image_encoder.checkpointing = recipe.checkpointing
+    kept = _kept_by(model, lambda: model.image_encoder(images))
+    model.image_encoder.checkpointing = False
+    if recipe.checkpointing:  # while a block's gradients are computed, what it keeps is there, too
+        kept += _largest_block(model, images)
+    return kept + ATTENTION_COPIES * _attention(model) * recipe.images_per_pass
 
-    def kept(checkpointing: bool) -> int:
-        model.image_encoder.checkpointing = checkpointing
-        return _kept_by(model, lambda: model.image_encoder(images))
 
-    whole = kept(checkpointing=False)
-    if not recipe.checkpointing:
-        return whole
-    # While a block's gradients are computed, what it keeps is there once more.
-    return kept(checkpointing=True) + whole // len(list(encoder_blocks(model)))
+def _attention(model: Sam) -> int:
+    """The attention of every position to every other in a block of a ViT, whose windows are small.
+
+    A processor's kernel makes scores and weights as whole matrices, and a gradient of either; what
+    autograd keeps does not show them.
+    """
+    config = model.config.encoder
+    if not isinstance(config, ViTConfig):
+        return 0
+    return FLOAT_BYTES * config.heads * config.grid**4
+
+
+def _largest_block(model: Sam, images: Tensor) -> int:
+    """What the block of the encoder that keeps most keeps of a pass."""
+    sizes: list[int] = []
+
+    def watched(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def measured(*inputs: Tensor) -> Tensor:
+            sizes.append(_kept_by(model, lambda: run(*inputs)))
+            return run(*inputs)
+
+        return measured
+
+    blocks = list(encoder_blocks(model))
+    for block in blocks:
+        block.forward = watched(block.forward)
+    try:
+        model.image_encoder(images)
+    finally:
+        for block in blocks:
+            del block.forward
+    return max(sizes)
 
 
 def _head(model: Sam, recipe: Recipe) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
+from anymask.core import settings as settings_of
 from anymask.core.interaction import Habits
 from anymask.errors import RecipeError
 
@@ -47,6 +47,7 @@ class Recipe:
     accumulated; masks_per_pass: of these images together, at most; max_mask_fraction: masks over a
     larger share of the image are left out; jitter: smallest and largest random resizing;
     holdout: share of the dataset's parts that is kept for validation where no other set is named;
+    share: of the others, how many are learned from;
     split_regions: pictures of masks hold many objects of one value.
 
     The user (``core.interaction.Habits``): further_points, box_share.
@@ -93,6 +94,7 @@ class Recipe:
     max_mask_fraction: float = 0.9
     jitter: tuple[float, float] = (1.0, 1.0)
     holdout: float = 0.0
+    share: float = 1.0
     split_regions: bool = False
 
     further_points: int = 8
@@ -185,6 +187,7 @@ class Recipe:
             (not self.train_encoder and not self.train_head, "nothing is trained"),
             (not 0 < self.lr < float("inf"), "lr must be above 0"),
             (not 0 <= self.holdout < 1, "holdout must be between 0 and 1"),
+            (not 0 < self.share <= 1, "share must be above 0 and at most 1"),
             (not 0 <= self.ema < 1, "ema must be between 0 and 1"),
             (not 0 <= self.drop_path < 1, "drop_path must be between 0 and 1"),
             (not 0 <= self.box_share <= 1, "box_share must be between 0 and 1"),
@@ -196,42 +199,5 @@ class Recipe:
 
 
 def override(recipe: Recipe, settings: Sequence[str]) -> Recipe:
-    """Apply ``field=value`` settings in order.
-
-    Numbers, words, ``true`` and ``false``; several numbers with commas between. Raises
-    ``RecipeError`` for an unknown field, with the nearest known one, and for a value of the wrong
-    type.
-    """
-    hints = get_type_hints(Recipe)
-    changes: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            raise RecipeError(f"{setting!r} is not of the form field=value")
-        if name not in hints or name == "name":
-            near = difflib.get_close_matches(name, hints, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(hints)}"
-            raise RecipeError(f"a recipe has no field {name!r}{hint}")
-        changes[name] = _parsed(name, text.strip(), hints[name])
-    return dataclasses.replace(recipe, **changes)
-
-
-def _parsed(name: str, text: str, kind: Any) -> Any:
-    if get_origin(kind) is tuple:
-        return _numbers(name, text, get_args(kind))
-    if kind is bool:
-        if text.lower() not in ("true", "false"):
-            raise RecipeError(f"{name} is true or false, not {text!r}")
-        return text.lower() == "true"
-    try:
-        return kind(text.replace("_", "")) if kind in (int, float) else text
-    except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        raise RecipeError(f"{name} is {wanted}, not {text!r}") from None
-
-
-def _numbers(name: str, text: str, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
-    values = tuple(_parsed(name, one, kinds[0]) for one in text.split(",")) if text else ()
-    if kinds[-1] is not Ellipsis and len(values) != len(kinds):
-        raise RecipeError(f"{name} takes {len(kinds)} numbers with commas between, not {text!r}")
-    return values
+    """Apply ``field=value`` settings in order (``core.settings``). Raises ``RecipeError``."""
+    return settings_of.override(recipe, settings, "a recipe", RecipeError)

@@ -76,7 +76,8 @@ class Framing:
         """Some of the masks, in their order, full size."""
         areas = np.array([rle.area(mask) for mask in sample.masks])
         whole = [mask["size"][0] * mask["size"][1] for mask in sample.masks]
-        wanted = np.flatnonzero((areas > 0) & (areas <= self.max_mask_fraction * np.array(whole)))
+        large = areas > self.max_mask_fraction * np.array(whole)
+        wanted = np.flatnonzero((areas > 0) & ~large & np.array(sample.is_object))
         if not len(wanted):
             raise ImageError(f"{sample.name} has no mask to learn from: all are empty or too large")
         some = rng.permutation(wanted)[: self.masks_per_image]

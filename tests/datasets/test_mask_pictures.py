@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import pickle
 from pathlib import Path
 
@@ -19,40 +18,9 @@ from anymask.datasets import mask_pictures
 from anymask.datasets.listing import list_files
 from anymask.datasets.mask_pictures import object_of, objects_of
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Part, Sample
+from anymask.datasets.sample import Sample
 from anymask.errors import ImageError
-
-HW = (24, 32)
-Pixels = npt.NDArray[np.generic]
-
-
-def blank(*shape: int, dtype: npt.DTypeLike = np.uint8) -> npt.NDArray[np.generic]:
-    """Pixels of 0, (24, 32) and more."""
-    return np.zeros((*HW, *shape), dtype)
-
-
-def boxes(*values: npt.ArrayLike, dtype: npt.DTypeLike = np.uint8) -> Pixels:
-    """(24, 32) or more with a box of 4×5 pixels for each value, side by side."""
-    pixels = blank(*np.shape(values[0]), dtype=dtype)
-    for number, value in enumerate(values):
-        pixels[2:6, 6 * number : 6 * number + 5] = value
-    return pixels
-
-
-def save(path: Path, pixels: Pixels | Image.Image | None = None) -> Path:
-    """A picture; without pixels a photograph."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shown = blank(3) if pixels is None else pixels
-    (shown if isinstance(shown, Image.Image) else Image.fromarray(shown)).save(path)
-    return path
-
-
-def as_file(pixels: Pixels | Image.Image, format_name: str = "PNG", **options: object) -> bytes:
-    """The bytes of a picture."""
-    shown = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    content = io.BytesIO()
-    shown.save(content, format_name, **options)
-    return content.getvalue()
+from tests.datasets.pictures import HW, as_file, blank, boxes, save
 
 
 def read_all(folder: Path | str, split_regions: bool = False) -> list[Sample | Unread]:
@@ -60,8 +28,7 @@ def read_all(folder: Path | str, split_regions: bool = False) -> list[Sample | U
     dataset = mask_pictures.read(list_files(str(folder)), split_regions)
     assert dataset is not None
     assert dataset.kind == "mask pictures"
-    copies: tuple[Part, ...] = pickle.loads(pickle.dumps(dataset.parts))
-    return [one for part in copies for one in part.read()]
+    return [one for part in pickle.loads(pickle.dumps(dataset.parts)) for one in part.read()]
 
 
 def groups(content: bytes, split_regions: bool = False) -> list[str | None]:
@@ -326,6 +293,51 @@ def test_turned_masks_are_turned_as_their_images_are() -> None:
     for shown in (objects_of, object_of):
         ((mask, _),) = shown(as_file(boxes(255), exif=exif), "m.png")
         np.testing.assert_array_equal(rle.decode(mask), np.rot90(boxes(1) == 1, -1))
+
+
+@pytest.mark.parametrize(
+    ("picture", "void", "expected"),
+    [
+        (boxes(1, 11, 255), (11,), ["0", "1", "255"]),
+        (boxes(1, 11, 2), (11, 0), ["1", "2"]),
+        (boxes(255), (255,), ["0"]),
+        (boxes(1), (), ["0", "1"]),
+        (boxes((255, 0, 0), (0, 255, 0)), (0xFF0000,), ["#000000", "#00ff00"]),
+    ],
+)
+def test_values_that_are_named_as_void_are_no_objects_and_all_others_are(
+    picture: npt.NDArray[np.generic], void: tuple[int, ...], expected: list[str]
+) -> None:
+    found = objects_of(as_file(picture), "m.png", void=void)
+    assert [group for _, group in found] == expected
+    areas = {group: rle.area(mask) for mask, group in found}
+    outside = areas.pop("0", areas.pop("#000000", None))
+    assert set(areas.values()) <= {20}
+    assert outside is None or outside >= 24 * 32 - 3 * 20
+
+
+def test_regions_of_the_value_0_are_split() -> None:
+    wall = blank()
+    wall[:, 10:12] = 11
+    found = objects_of(as_file(wall), "m.png", split_regions=True, void=(11,))
+    assert [(rle.area(mask), group) for mask, group in found] == [(240, "0"), (480, "0")]
+
+
+def test_what_lost_something_has_no_values_to_be_void() -> None:
+    with pytest.raises(ImageError, match=r"m\.jpg is compressed with losses"):
+        objects_of(as_file(boxes(255), "JPEG"), "m.jpg", void=(11,))
+
+
+@pytest.mark.data
+def test_real_streets_with_their_sky(data_folder: Path) -> None:
+    if not (data_folder / "camvid40").is_dir():
+        pytest.skip("camvid40 is not here")
+    dataset = mask_pictures.read(list_files(str(data_folder / "camvid40")), void=(11,))
+    assert dataset
+    samples = [one for part in dataset.parts for one in part.read()]
+    assert len(samples) == 40
+    groups = {group for one in samples if isinstance(one, Sample) for group in one.groups}
+    assert groups == {str(value) for value in range(11)}
 
 
 @pytest.mark.data

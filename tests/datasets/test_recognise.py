@@ -12,11 +12,13 @@ import fsspec
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
 from anymask.datasets.photographs import Unread
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Sample
 from anymask.errors import DatasetError, RecordError
+from tests.datasets.pictures import save
 
 HW = (6, 8)
 RECORD = {
@@ -78,10 +80,10 @@ def opened(location: Path | str, **options: Any) -> tuple[str, list[str]]:
     return dataset.kind, [one.name for one in samples]
 
 
-def refused(location: Path | str) -> str:
+def refused(location: Path | str, **options: Any) -> str:
     """Why a location is no dataset."""
     with pytest.raises(DatasetError) as caught:
-        open_dataset(str(location))
+        open_dataset(str(location), **options)
     assert str(location) in str(caught.value)
     return str(caught.value)
 
@@ -165,6 +167,73 @@ def test_mask_pictures(tmp_path: Path) -> None:
         assert sample.groups == ("7",) * count
 
 
+@pytest.mark.parametrize(
+    ("image", "truth", "kind"),
+    [
+        ("JPEGImages/480p/f/0.jpg", "Annotations/480p/f/0.png", "DAVIS frames (480p)"),
+        ("data_GT/0.png", "boundary_GT/0.png", "GrabCut trimaps"),
+        ("0_rgb.png", "0_label.png", "PPDLS leaves"),
+        (
+            "leftImg8bit/val/a/0_leftImg8bit.png",
+            "gtFine/val/a/0_gtFine_instanceIds.png",
+            "Cityscapes instances",
+        ),
+        ("ADE_val_0.jpg", "ADE_val_0_seg.png", "ADE20K objects"),
+        ("photos/0.jpg", "annotations/pixel-level/0.mat", "clothing classes"),
+        ("img/0.jpg", "inst/0.mat", "SBD instances"),
+    ],
+)
+def test_public_layouts(tmp_path: Path, image: str, truth: str, kind: str) -> None:
+    picture(tmp_path / image)
+    if truth.endswith(".mat"):
+        values = np.ones(HW, np.uint8)
+        instances = {"Segmentation": values, "Categories": [[1]]}
+        (tmp_path / truth).parent.mkdir(parents=True)
+        savemat(tmp_path / truth, {"groundtruth": values, "GTinst": instances})
+    elif kind == "Cityscapes instances":
+        save(tmp_path / truth, np.full(HW, 26000, np.uint16))
+    else:
+        save(tmp_path / truth, np.full((*HW, 3), 255, np.uint8))
+    name = "f/0.jpg" if "DAVIS" in kind else image
+    assert opened(tmp_path) == (kind, [name])
+    far = fsspec.filesystem("memory")
+    for one in (image, truth):
+        far.pipe(f"/public/{kind}/{one}", (tmp_path / one).read_bytes())
+    assert opened(f"memory://public/{kind}") == (kind, [name])
+
+
+def test_images_that_lie_elsewhere(tmp_path: Path) -> None:
+    picture(tmp_path / "photos" / "sub" / "1.png")
+    picture(tmp_path / "trimaps" / "ground-truth" / "1.png", value=255)
+    file = coco_file(tmp_path / "lvis" / "lvis_val.json", "1.png")
+    photos = str(tmp_path / "photos")
+    assert opened(tmp_path / "trimaps", images=photos) == ("GrabCut trimaps", ["sub/1.png"])
+    for location in (file, tmp_path / "lvis"):
+        assert opened(location, images=photos) == ("COCO annotations", ["sub/1.png"])
+        assert opened(location, images=f"{photos}/sub") == ("COCO annotations", ["1.png"])
+    assert "give the folder of their images as images (--images)" in refused(tmp_path / "trimaps")
+    with pytest.raises(DatasetError, match=r"there is no file or folder .*none"):
+        open_dataset(file, images=str(tmp_path / "none"))
+    with pytest.raises(DatasetError, match=r"images of .*lvis_val.json lie neither .*--images"):
+        open_dataset(file, images=str(tmp_path / "lvis"))
+
+
+def test_options_that_a_dataset_has_no_use_for_are_refused(tmp_path: Path) -> None:
+    for name in ("images", "masks"):
+        picture(tmp_path / "pictures" / name / "1.png", value=11)
+    coco_file(tmp_path / "coco" / "instances.json", "1.png")
+    picture(tmp_path / "coco" / "1.png")
+    elsewhere = refused(tmp_path / "pictures", images=str(tmp_path))
+    assert "knows and whose images may lie elsewhere (COCO, GrabCut): it has" in elsewhere
+    void = refused(tmp_path / "coco", void=(11,))
+    assert "knows and that may name its void (mask pictures): it has" in void
+    (sample,) = open_dataset(str(tmp_path / "pictures"), void=(0,)).parts[0].read()
+    assert isinstance(sample, Sample)
+    assert sample.groups == ("11",)
+    (unread,) = open_dataset(str(tmp_path / "pictures"), void=(11,)).parts[0].read()
+    assert unread == Unread("images/1.png", "has no object in its mask")
+
+
 def test_records_and_shards(tmp_path: Path) -> None:
     picture(tmp_path / "pairs" / "1.png")
     (tmp_path / "pairs" / "1.json").write_text(json.dumps(RECORD))
@@ -242,18 +311,28 @@ def test_folders_that_may_not_be_searched_are_among_the_parts(
 
 
 @pytest.mark.data
-def test_real_datasets_are_recognised(data_folder: Path) -> None:
-    kinds = {
-        "coco446": ("COCO annotations", 444),
-        "coco446/instances.json": ("COCO annotations", 444),
-        "dsb60": ("mask pictures", 60),
-        "ecssd250": ("mask pictures", 250),
-        "camvid40": ("mask pictures", 40),
-    }
-    for name, (kind, count) in kinds.items():
-        if (data_folder / name).exists():
-            dataset = open_dataset(str(data_folder / name))
-            assert (dataset.kind, len(dataset)) == (kind, count)
-            (first,) = dataset.parts[0].read()
-            assert isinstance(first, Sample)
-            first.pixels()
+@pytest.mark.parametrize(
+    ("name", "options", "kind", "count"),
+    [
+        ("coco446", {}, "COCO annotations", 444),  # in two of 446, all are crowds
+        ("coco446/instances.json", {}, "COCO annotations", 444),
+        ("dsb60", {}, "mask pictures", 60),
+        ("ecssd250", {}, "mask pictures", 250),
+        ("camvid40", {"void": (11,)}, "mask pictures", 40),
+        ("davis4", {}, "DAVIS frames (480p)", 240),
+        ("ccp120", {"split_regions": True}, "clothing classes", 120),
+        ("grabcut20", {"images": "bsds500/images"}, "GrabCut trimaps", 20),
+    ],
+)
+def test_real_datasets_are_recognised(
+    data_folder: Path, name: str, options: dict[str, Any], kind: str, count: int
+) -> None:
+    if "images" in options:
+        options = {"images": str(data_folder / options["images"])}
+    if not (data_folder / name).exists():
+        pytest.skip(f"{name} is not here")
+    dataset = open_dataset(str(data_folder / name), **options)
+    assert (dataset.kind, len(dataset)) == (kind, count)
+    (first,) = dataset.parts[0].read()
+    assert isinstance(first, Sample)
+    first.pixels()

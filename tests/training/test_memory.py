@@ -29,11 +29,17 @@ def test_lora_learns_little_and_keeps_the_encoders_pass() -> None:
     assert lora.encoder > 0
 
 
+def test_a_vit_needs_room_for_the_attention_of_all_positions() -> None:
+    """What two steps took on a processor, in ``benchmarks/memory.py``: 3.6 GB beside weights."""
+    lora = estimate(recipes.finetune_lora(), SAM_VIT_B)
+    assert 3.2e9 < lora.total - lora.weights < 4.2e9
+
+
 def test_recomputing_and_smaller_passes_need_less() -> None:
     plain = replace(recipes.finetune_all(), checkpointing=False)
     assert (
         estimate(replace(plain, checkpointing=True), SAM_VIT_B).encoder
-        < 0.3 * estimate(plain, SAM_VIT_B).encoder
+        < 0.5 * estimate(plain, SAM_VIT_B).encoder
     )
     small, large = (estimate(replace(plain, prompts_per_pass=count), TINY).head for count in (2, 8))
     assert large == pytest.approx(4 * small, rel=0.1)
@@ -42,4 +48,4 @@ def test_recomputing_and_smaller_passes_need_less() -> None:
 
 
 def test_the_largest_model_is_estimated_without_being_made() -> None:
-    assert 11e9 < estimate(recipes.paper(), SAM_VIT_H).total < 13e9
+    assert 12e9 < estimate(recipes.paper(), SAM_VIT_H).total < 14e9

@@ -12,7 +12,7 @@ from anymask.core import rle
 from anymask.core.geometry import ResizeMap
 from anymask.core.image import resize
 from anymask.core.interaction import Habits
-from anymask.datasets.sample import Sample
+from anymask.datasets.sample import VOID_GROUP, Sample
 from anymask.errors import ImageError
 from anymask.training.scenes import Framing, joined
 from anymask.training.views import View, jittered_view, whole_view
@@ -121,3 +121,12 @@ def test_several_scenes_know_whose_objects_are_whose() -> None:
     assert objects.image_index.tolist() == [0, 0, 1, 1, 1]
     assert np.array_equal(objects.script.place[2:], scenes[1].objects.script.place)
     assert np.array_equal(objects.truth[:2], scenes[0].objects.truth)
+
+
+def test_pixels_that_nobody_decided_about_are_no_object() -> None:
+    disc = rle.encode(np.hypot(*np.mgrid[-20:20, -20:20]) < 9)
+    one = Sample("a", b"", (disc, disc), (None, VOID_GROUP))
+    framing = replace(FRAMING, needs_pixels=False)
+    assert len(framing.scene(one, rng()).objects) == 1
+    with pytest.raises(ImageError, match="no mask to learn from"):
+        framing.scene(replace(one, groups=(VOID_GROUP, VOID_GROUP)), rng())
