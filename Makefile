@@ -59,7 +59,7 @@ format: setup $(WEB_READY)
 
 test: setup web browser
 	npm --prefix web test
-	ANYMASK_OFFLINE=1 $(BIN)/pytest -m "not slow and not network"
+	ANYMASK_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/pytest -m "not slow and not network" -n 2 --dist worksteal
 
 test-all: setup web browser
 	npm --prefix web test

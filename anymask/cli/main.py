@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import anymask
-from anymask.cli import export, masks, segment, train, weights
+from anymask.cli import evaluate, export, masks, segment, train, weights
 from anymask.errors import Error
 
 EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("segment")(segment.segment)
 app.command("masks")(masks.masks)
 app.command("train")(train.train)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(weights.app, name="weights")
 app.add_typer(export.app, name="export")
 

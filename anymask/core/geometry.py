@@ -16,6 +16,7 @@ import numpy.typing as npt
 from anymask.errors import Error
 
 Floats = npt.NDArray[np.float32]
+SAME_DISTANCE = np.float32(1 - 2.5e-7)  # two float32 apart
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,37 @@ def deepest_point(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
     Outside the image counts as outside the mask. This is the paper's "centre" of a mask (§D.1).
     Raises ``Error`` for an empty mask.
     """
-    if not mask.any():
+    depth, (left, top) = interior_distance(mask)
+    if depth.size == 0:
         raise Error("an empty mask has no deepest point")
-    framed = np.pad(mask.astype(np.uint8), 1)
-    distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(distance.argmax()), distance.shape)
-    return float(x), float(y)
+    x, y = first_deepest(depth)
+    return float(x + left), float(y + top)
+
+
+def first_deepest(depth: Floats) -> tuple[int, int]:
+    """XY of the largest of (h, w) distances, the first of equal ones.
+
+    OpenCV rounds equal distances unequally, by where they lie in its vectors: what lies nearer
+    together than the roots of whole numbers do (below 1400 or so) is one distance.
+    """
+    y, x = np.unravel_index(int((depth >= depth.max() * SAME_DISTANCE).argmax()), depth.shape)
+    return int(x), int(y)
+
+
+def interior_distance(mask: npt.NDArray[np.bool_]) -> tuple[Floats, tuple[int, int]]:
+    """How far each pixel of an (H, W) mask's tight box is from what is outside the mask.
+
+    Gives (h, w) distances in pixels, 0 outside the mask, and XY of the box's first pixel; no pixels
+    for an empty mask. Outside the image counts as outside the mask.
+    """
+    left, top, width, height = cv2.boundingRect(np.ascontiguousarray(mask).view(np.uint8))
+    if width == 0:
+        return np.zeros((0, 0), np.float32), (0, 0)
+    part = mask[top : top + height, left : left + width].view(np.uint8)
+    # A frame of one pixel is as good as the whole image: it is nearer than all that lies beyond.
+    framed = cv2.copyMakeBorder(part, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    depth = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(depth, np.float32)[1:-1, 1:-1], (left, top)
 
 
 def xyxy_to_xywh(boxes: npt.ArrayLike) -> Floats:

@@ -18,13 +18,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from anymask.core.geometry import Floats, deepest_point
+from anymask.core.geometry import Floats, deepest_point, first_deepest, interior_distance
 from anymask.core.prompts import BACKGROUND, BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, OBJECT, PADDING
 from anymask.errors import Error
 
 Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int64]
 Clicks = tuple[Floats, Labels]  # points (P, N, 2) and labels (P, N)
+Click = tuple[tuple[float, float], int]  # XY and label
 IDLE_ROUNDS = 2  # of those after the first: one among the points, one at the end
 
 
@@ -185,7 +186,7 @@ def jittered_boxes(
     return corners.reshape(-1, 4).astype(np.float32)
 
 
-def best_click(truth: Mask, predicted: Mask | None = None) -> tuple[tuple[float, float], int]:
+def best_click(truth: Mask, predicted: Mask | None = None) -> Click:
     """The one click an evaluation makes on (H, W) masks: XY and label, without chance (§D.1).
 
     The deepest point of the object or, once there is an answer, of the larger of the two error
@@ -196,6 +197,36 @@ def best_click(truth: Mask, predicted: Mask | None = None) -> tuple[tuple[float,
     missed, excess = truth & ~predicted, predicted & ~truth
     label = OBJECT if np.count_nonzero(missed) >= np.count_nonzero(excess) else BACKGROUND
     return deepest_point(missed if label == OBJECT else excess), label
+
+
+def deepest_click(truth: Mask, predicted: Mask, taken_xy: npt.ArrayLike = ()) -> Click:
+    """The next click of RITM's protocol on (H, W) masks: XY and label, without chance.
+
+    The deepest pixel of both error regions that was not clicked before, as the authors' own code
+    evaluates (Sofiiuk et al. 2021, arXiv 2102.06583); of two as deep, the one in the background.
+    taken_xy: (N, 2), earlier clicks; one outside the masks is no matter. Who finds no such pixel
+    points at the deepest one of the object that is left, or at the object's middle once more.
+    Raises ``Error`` for an empty object.
+    """
+    taken = np.asarray(taken_xy, np.intp).reshape(-1, 2)
+    missed, missed_xy = _deepest_left(truth & ~predicted, taken)
+    excess, excess_xy = _deepest_left(predicted & ~truth, taken)
+    if max(missed, excess) > 0:
+        return (missed_xy, OBJECT) if missed > excess else (excess_xy, BACKGROUND)
+    left, xy = _deepest_left(truth, taken)
+    return (xy if left else deepest_point(truth)), OBJECT
+
+
+def _deepest_left(region: Mask, taken: npt.NDArray[np.intp]) -> tuple[int, tuple[float, float]]:
+    """Squared depth and XY of a region's deepest pixel outside ``taken``; 0 if there is none."""
+    depth, (left, top) = interior_distance(region)
+    if depth.size == 0:
+        return 0, (0.0, 0.0)
+    x, y = (taken - [left, top]).T
+    inside = (x >= 0) & (y >= 0) & (x < depth.shape[1]) & (y < depth.shape[0])
+    depth[y[inside], x[inside]] = 0
+    column, row = first_deepest(depth)
+    return round(float(depth[row, column]) ** 2), (float(column + left), float(row + top))
 
 
 def _pixels(cells: npt.NDArray[np.intp], within: npt.NDArray[np.float64], cell_px: float) -> Floats:

@@ -1,5 +1,6 @@
-"""Many machines: the job of ``predict.everywhere`` on a Ray cluster. The only file to import ray.
+"""Many machines: long jobs on a Ray cluster. The only file to import ray.
 
+``segment_fleet`` does the job of ``predict.everywhere``, ``spread`` any that shares a folder.
 Ray Data hands photographs to a pool of actors. Each has loaded the model once and does for a
 photograph exactly what a single process does, with the same guarantees: what was killed with its
 machine is done by another actor, and what is done is passed over. The folder of results and the
@@ -12,7 +13,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ THREADS_PER_ACTOR = 4
 # lost, its actors find room on the others and their photographs are not left waiting.
 RESERVED = 0.5
 IMAGES_PER_TASK, MOST_TASKS = 4, 20_000
-ATTEMPTS, PAUSE_S = 3, 1.0
+ATTEMPTS, PAUSE_S, POLL_S = 3, 1.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,33 @@ def segment_fleet(
         raise Error(f"the cluster gave up: {_cause(error)}; run it again to go on") from None
     finally:
         sweep(out / PARTS_FOLDER)
+
+
+def spread(
+    work: Callable[[Any], None], job: Any, device: str, workers: int | None = None
+) -> Iterator[None]:
+    """Call ``work(job)`` on as many workers as the cluster has room for; yields meanwhile.
+
+    For jobs whose processes find out by themselves what is left to do, from a folder that all
+    machines reach. workers: how many; None as ``segment_fleet``. Raises ``Error``: what the work
+    raised, or that the cluster gave up.
+    """
+    _join_cluster()
+    on_card = _on_card(device)
+    threads = min(THREADS_PER_ACTOR, _smallest_node())
+    task = ray.remote(num_cpus=RESERVED * threads, num_gpus=RESERVED if on_card else None)(work)
+    environment = {"env_vars": {"OMP_NUM_THREADS": str(threads)}}
+    waiting = [
+        task.options(runtime_env=environment).remote(job)
+        for _ in range(workers or _room(on_card, threads))
+    ]
+    try:
+        while waiting:
+            ended, waiting = ray.wait(waiting, timeout=POLL_S)
+            ray.get(ended)
+            yield
+    except ray.exceptions.RayError as error:
+        raise Error(f"the cluster gave up: {_cause(error)}; run it again to go on") from None
 
 
 class Worker:

@@ -10,11 +10,13 @@ import numpy.typing as npt
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from anymask.core.geometry import (
     ResizeMap,
     box_iou,
     deepest_point,
+    interior_distance,
     mask_boxes,
     xywh_to_xyxy,
     xyxy_to_xywh,
@@ -234,3 +236,40 @@ def test_the_deepest_point_of_a_large_disc_is_its_middle() -> None:
 def test_an_empty_mask_has_no_deepest_point() -> None:
     with pytest.raises(Error, match="empty mask"):
         deepest_point(np.zeros((4, 5), bool))
+
+
+@PROPERTY
+@given(MASKS)
+def test_interior_distances_are_those_of_the_whole_image(mask: Mask) -> None:
+    depth, (left, top) = interior_distance(mask)
+    whole = np.zeros(mask.shape, np.float32)
+    whole[top : top + depth.shape[0], left : left + depth.shape[1]] = depth
+    expected = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    np.testing.assert_allclose(whole, expected, rtol=1e-6)
+    if mask.any():
+        assert [left, top, left + depth.shape[1], top + depth.shape[0]] == brute_mask_box(mask)
+
+
+def test_an_empty_mask_has_no_interior() -> None:
+    depth, place = interior_distance(np.zeros((4, 5), bool))
+    assert depth.shape == (0, 0)
+    assert place == (0, 0)
+
+
+@pytest.mark.parametrize("gap", range(1, 40))
+def test_of_two_points_as_deep_the_first_is_taken_wherever_they_lie(gap: int) -> None:
+    y, x = np.mgrid[:30, :30]
+    disc = (y - 14) ** 2 + (x - 14) ** 2 < 145  # whose root is its depth
+    mask = np.concatenate([disc, np.zeros((30, gap), bool), disc, disc], axis=1)
+    assert deepest_point(mask) == (14, 14)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_deepest_point_of_large_masks_is_that_of_whole_numbers(seed: int) -> None:
+    noise = np.random.default_rng(seed).random((120, 200))
+    mask = ndimage.gaussian_filter(noise, 4) > 0.48
+    distance = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    squared = np.rint(distance**2)
+    y, x = np.unravel_index(int(squared.argmax()), squared.shape)
+    assert deepest_point(mask) == (float(x), float(y))

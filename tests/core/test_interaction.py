@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import ndimage, stats
 
 from anymask.core.interaction import (
     Habits,
     Script,
     best_click,
+    deepest_click,
     first_prompts,
     jittered_boxes,
     next_points,
@@ -207,3 +209,67 @@ def test_the_best_click_is_the_deepest_of_the_larger_error() -> None:
     assert best_click(truth, predicted) == ((7, 7), OBJECT)
     with pytest.raises(Error, match="empty"):
         best_click(truth, truth)
+
+
+def brute_deepest_click(
+    truth: np.ndarray, predicted: np.ndarray, taken: list[tuple[int, int]]
+) -> tuple[tuple[float, float], int]:
+    """As the reference describes it, on whole masks, for answers that are wrong somewhere."""
+    depths = []
+    for region in (truth & ~predicted, predicted & ~truth):
+        depth = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
+        for x, y in taken:
+            depth[y, x] = 0
+        depths.append(depth)
+    missed, excess = depths
+    label = OBJECT if missed.max() > excess.max() else BACKGROUND
+    depth = missed if label == OBJECT else excess
+    y, x = np.argwhere(depth == depth.max())[0]
+    return (x, y), label
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_the_deepest_click_is_that_of_whole_distance_maps(data: st.DataObject) -> None:
+    hw = data.draw(st.tuples(st.integers(1, 14), st.integers(1, 14)))
+    truth, predicted = (data.draw(hnp.arrays(np.bool_, hw)) for _ in range(2))
+    truth.flat[0] = True
+    places = st.tuples(st.integers(0, hw[1] - 1), st.integers(0, hw[0] - 1))
+    taken = data.draw(st.lists(places, max_size=4))
+    found = deepest_click(truth, predicted, taken)
+    wrong = truth != predicted
+    for x, y in taken:
+        wrong[y, x] = False
+    if wrong.any():
+        assert found == brute_deepest_click(truth, predicted, taken)
+    else:
+        assert found[1] == OBJECT
+        assert truth[int(found[0][1]), int(found[0][0])]
+
+
+def test_the_deepest_click_by_hand() -> None:
+    truth = np.zeros((20, 40), bool)
+    truth[5:14, 5:14] = True
+    predicted = truth.copy()
+    predicted[8:11, 8:11] = False  # two deep
+    predicted[0:2, :] = True  # 80 pixels, but one deep
+    assert deepest_click(truth, predicted) == ((9, 9), OBJECT)
+    assert best_click(truth, predicted)[1] == BACKGROUND
+    assert deepest_click(truth, predicted, [(9, 9)]) == ((0, 0), BACKGROUND)  # as deep: background
+    assert deepest_click(truth, predicted, [(9, 9), (0, 0)]) == ((1, 0), BACKGROUND)
+
+
+def test_who_finds_no_error_clicks_on_the_rest_of_the_object() -> None:
+    truth = np.zeros((5, 5), bool)
+    truth[2, 1:4] = True
+    assert deepest_click(truth, truth) == ((1, 2), OBJECT)
+    assert deepest_click(truth, truth, [(1, 2), (2, 2)]) == ((3, 2), OBJECT)
+    assert deepest_click(truth, truth, [(1, 2), (2, 2), (3, 2)]) == ((1, 2), OBJECT)
+    with pytest.raises(Error, match="empty"):
+        deepest_click(truth & False, truth & False)
+
+
+def test_clicks_beyond_the_masks_are_no_matter() -> None:
+    truth = np.ones((3, 3), bool)
+    outside = [(-1, -1), (1, -1), (3, 1), (1, 3), (-2, 1)]
+    assert deepest_click(truth, ~truth, outside) == ((1, 1), OBJECT)

@@ -91,6 +91,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_a_machine_writes_what_a_single_process_writes(
     cluster: Nodes, weights: Weights, photographs: list[Photograph], tmp_path: Path
 ) -> None:

@@ -1,0 +1,252 @@
+"""``anymask evaluate``: a table of the papers by a command, and the page that lays them out."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anymask.cli import report
+from anymask.cli.options import DeviceOption, DtypeOption, OfflineOption, WeightsOption
+from anymask.cli.progress import work_bar
+from anymask.errors import explained
+from anymask.evaluation.baselines import Adapter, Model
+
+if TYPE_CHECKING:
+    from anymask.evaluation.job import Job
+    from anymask.evaluation.result import Result
+
+REASONS_SHOWN = 10
+NO_MODEL = "none"
+SUMMARIES = {
+    "points": "One click, and up to nine, on every object (Segment Anything, §7.1): mIoU.",
+    "clicks": "Twenty clicks on every object (RITM's protocol): how many it takes to an IoU.",
+    "edges": "Contours of everything, by the rules of BSDS500 (§7.2): ODS, OIS, AP, R50.",
+    "proposals": "Masks of everything against all objects of COCO or LVIS (§7.3): AR@1000.",
+    "boxes": "Masks of a detector's boxes (§7.4): AP. Without detections: of the true boxes.",
+    "fairness": "mIoU by group at 1 and 3 clicks, from a table of groups (§6).",
+}
+
+app = typer.Typer(
+    name="evaluate",
+    help="The papers' experiments on any model and data: a command for each table.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+class Engine(StrEnum):
+    """Where the work is done."""
+
+    process = "process"
+    ray = "ray"
+
+
+def _command(name: str) -> Callable[..., None]:
+    """The command of an experiment; all take the same options."""
+
+    def evaluate(
+        data: Annotated[
+            str,
+            typer.Option(
+                metavar="PATH",
+                help="Images with masks: COCO or LVIS, folders of mask pictures, SA-1B files, "
+                "shards, the layouts of `anymask evaluate datasets`; for edges BSDS500's folder.",
+                show_default=False,
+            ),
+        ],
+        out: Annotated[
+            Path, typer.Option(metavar="JSON", help="The result's file.", show_default=False)
+        ],
+        weights: WeightsOption = "mobile-sam",
+        adapter: Annotated[
+            Adapter,
+            typer.Option(
+                help="Whose code answers: anymask, the official package segment-anything, or "
+                "huggingface (SAM and SAM 2 of transformers)."
+            ),
+        ] = Adapter.anymask,
+        set_: Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set",
+                metavar="FIELD=VALUE",
+                help="Change a field of the experiment; any number of times.",
+                show_default=False,
+            ),
+        ] = None,
+        limit: Annotated[
+            int | None,
+            typer.Option(
+                min=1,
+                metavar="N",
+                help="Look at N images only; the seed draws them.",
+                show_default=False,
+            ),
+        ] = None,
+        seed: Annotated[int, typer.Option(metavar="N", help="Of what is drawn.")] = 0,
+        split_regions: Annotated[
+            bool,
+            typer.Option(
+                "--split-regions", help="Every region of a value in a mask picture is an object."
+            ),
+        ] = False,
+        void: Annotated[
+            list[int] | None,
+            typer.Option(
+                metavar="V",
+                help="A value of mask pictures that is no object, instead of 0 and 255.",
+                show_default=False,
+            ),
+        ] = None,
+        images: Annotated[
+            str,
+            typer.Option(
+                metavar="DIR",
+                help="Where images are that lie apart from their masks.",
+                show_default=False,
+            ),
+        ] = "",
+        workers: Annotated[
+            int, typer.Option(min=1, metavar="N", help="Processes, each with a model of its own.")
+        ] = 1,
+        engine: Annotated[
+            Engine,
+            typer.Option(help="process: here; ray: on the Ray cluster of $RAY_ADDRESS."),
+        ] = Engine.process,
+        device: DeviceOption = "auto",
+        dtype: DtypeOption = "float32",
+        offline: OfflineOption = False,
+        json_: Annotated[
+            bool, typer.Option("--json", help="Print the metrics as JSON on standard output.")
+        ] = False,
+    ) -> None:
+        try:
+            from anymask.evaluation.experiments import Source, prepare
+            from anymask.evaluation.job import Job
+        except ModuleNotFoundError as missing:
+            raise explained(missing) from None
+        source = Source(data, split_regions, tuple(void) if void else None, images)
+        experiment, dataset = prepare(name, source, set_ or [], seed)
+        model = Model(weights, device, dtype, offline or None, adapter)
+        job = Job(experiment, dataset, model, "", out, limit, seed)
+        result = _run(job, workers, engine)
+        _report(result, out, json_)
+
+    evaluate.__name__ = name
+    evaluate.__doc__ = _help(name)
+    return evaluate
+
+
+def _help(name: str) -> str:
+    return (
+        f"{SUMMARIES[name]}\n\n"
+        f"Stop it at any time, and run the same command to go on; several processes or machines "
+        f"may run it on one folder. `anymask evaluate fields {name}` lists what --set changes."
+    )
+
+
+for _name in SUMMARIES:
+    app.command(_name)(_command(_name))
+for _other in (
+    report.representation,
+    report.report,
+    report.model_card,
+    report.data_card,
+    report.ablations,
+    report.datasets,
+):
+    app.command(_other.__name__.replace("_", "-"))(_other)
+
+
+@app.command()
+def fields(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", show_default=False)],
+) -> None:
+    """What --set changes of an experiment, and its values."""
+    from anymask.core.settings import changeable
+    from anymask.evaluation.experiments import find
+
+    found = find(experiment)
+    for field in changeable(found):
+        typer.echo(f"{field}={_shown(getattr(found, field))}")
+
+
+def _run(job: Job, workers: int, engine: Engine) -> Result:
+    """Do the job with a bar, here or in other processes."""
+    import dataclasses
+
+    from anymask.evaluation.job import begin, finish, work
+    from anymask.evaluation.result import read_result
+
+    sam = job.load()
+    job = dataclasses.replace(job, model_id=getattr(sam, "model_id", NO_MODEL))
+    begin(job)
+    with work_bar(len(job.parts)) as step:
+        if workers == 1 and engine == Engine.process:
+            for worked in work(job, sam):
+                step(worked, "")
+        else:
+            _count(job, _spread(job, workers, engine), step)
+    if job.out.exists():  # another process was faster
+        return read_result(job.out)
+    return finish(job, _asked())
+
+
+def _spread(job: Job, workers: int, engine: Engine) -> Iterator[None]:
+    from anymask.evaluation.workers import spread, work_alone
+
+    if engine == Engine.process:
+        return spread(job, workers)
+    from anymask.engine.fleet import spread as spread_on_cluster
+
+    return spread_on_cluster(work_alone, job, job.model.device, workers if workers > 1 else None)
+
+
+def _count(job: Job, progress: Iterator[None], step: Callable[[bool, str], None]) -> None:
+    """Tell a bar of the parts that other processes have done."""
+    from anymask.evaluation.job import done
+
+    seen = done(job)
+    for _ in range(seen):
+        step(False, "")
+    for _ in progress:
+        now = done(job)
+        for _ in range(now - seen):
+            step(True, "")
+        seen = max(now, seen)
+
+
+def _asked() -> str:
+    """The command as it was given."""
+    return shlex.join(["anymask", *sys.argv[1:]])
+
+
+def _report(result: Result, out: Path, as_json: bool) -> None:
+    """Metrics on stdout; what was passed over, and where the result is, on stderr."""
+    if as_json:
+        typer.echo(json.dumps(dict(result.metrics)))
+    else:
+        for name, value in result.metrics.items():
+            typer.echo(f"{name:24} {value:.4f}")
+    for one in result.passed_over[:REASONS_SHOWN]:
+        typer.echo(f"passed over {one['name']}: {one['reason']}", err=True)
+    if len(result.passed_over) > REASONS_SHOWN:
+        typer.echo(f"and {len(result.passed_over) - REASONS_SHOWN} others", err=True)
+    typer.echo(
+        f"{result.images} images, {len(result.passed_over)} passed over, in "
+        f"{result.seconds:.0f} s, of these {result.model_seconds:.0f} in the model: {out}",
+        err=True,
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, (bool, type(None))) else str(value)

@@ -1,0 +1,225 @@
+"""``anymask evaluate report``, and what else needs no run over images: cards, countries, the table
+of datasets, the grid of ablations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from anymask.cli.options import OfflineOption
+from anymask.core.output import make_folder, writing
+from anymask.errors import ResultError, explained
+
+WIDEST = 28  # of a column of the table of datasets
+
+ResultsArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="JSON", help="Results of anymask evaluate.", show_default=False),
+]
+SomeResultsArgument = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[JSON]", help="Results of anymask evaluate.", show_default=False),
+]
+PageOption = Annotated[Path, typer.Option(metavar="PAGE", help="The page, .md.")]
+FactsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="JSON", help="What else is known, by the keys of the card.", show_default=False
+    ),
+]
+
+
+def report(
+    results: ResultsArgument,
+    out: PageOption,
+    weights: Annotated[
+        str,
+        typer.Option(
+            metavar="W", help="Refuse results of other weights than these.", show_default=False
+        ),
+    ] = "",
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Lay several models side by side.")
+    ] = False,
+    offline: OfflineOption = False,
+) -> None:
+    """Lay results beside the paper's figures: a page and its pictures."""
+    try:
+        from anymask.evaluation import report as pages
+        from anymask.evaluation.result import read_result
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
+    found = [read_result(path) for path in results]
+    model_id = str(_model_facts(weights, offline)["model"]) if weights else None
+    pages.write(pages.report(found, model_id, compare), out)
+    typer.echo(f"{len(found)} results: {out}", err=True)
+
+
+def model_card(
+    out: PageOption,
+    results: SomeResultsArgument = None,
+    weights: Annotated[str, typer.Option(metavar="W", help="The model.")] = "mobile-sam",
+    facts: FactsOption = None,
+    offline: OfflineOption = False,
+) -> None:
+    """Fill a model card from the weights and from results; what is not known it says."""
+    from anymask.evaluation.cards import model_card as card
+    from anymask.evaluation.result import read_result
+
+    known = {**_model_facts(weights, offline), **_read_facts(facts)}
+    _write(out, card([read_result(path) for path in results or []], known))
+
+
+def data_card(
+    data: Annotated[
+        str, typer.Option(metavar="PATH", help="Images with masks.", show_default=False)
+    ],
+    out: PageOption,
+    results: SomeResultsArgument = None,
+    facts: FactsOption = None,
+) -> None:
+    """Fill a data card by reading a dataset, and from results on it; what is not known it says."""
+    from anymask.datasets.recognise import open_dataset
+    from anymask.evaluation.cards import data_card as card
+    from anymask.evaluation.dataset_facts import facts_of
+    from anymask.evaluation.result import read_result
+
+    known = {**facts_of(open_dataset(data)), **_read_facts(facts)}
+    _write(out, card([read_result(path) for path in results or []], known))
+
+
+def representation(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CSV",
+            help="Columns image,country or image,caption or country,images.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="JSON", help="The result's file.")],
+) -> None:
+    """Where a dataset's images come from, by region and by income (§6)."""
+    try:
+        from anymask.evaluation.provenance import stamp
+        from anymask.evaluation.representation import representation as count
+        from anymask.evaluation.result import Result
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
+    if out.exists():
+        raise ResultError(f"{out} is there already; take another --out, or remove it")
+    metrics, rows, passed_over = count(table)
+    make_folder(out.parent)
+    Result(
+        experiment="representation",
+        options={},
+        data=table.name,
+        data_kind="table of countries",
+        data_fingerprint=_sha256_of(table),
+        model="none",
+        images=int(metrics["images/placed"]),
+        metrics=metrics,
+        command=f"anymask evaluate representation {table.name}",
+        **stamp(),
+        passed_over=passed_over,
+        rows=rows,
+    ).write(out)
+    for name, value in metrics.items():
+        if name.startswith("share/"):
+            typer.echo(f"{name:24} {value:.4f}")
+    typer.echo(f"{metrics['images/unplaced']:.0f} images without a country: {out}", err=True)
+
+
+def datasets() -> None:
+    """The sets of the papers' experiments: what was sampled, the licence, where to get them."""
+    from anymask.datasets.benchmarks import OTHERS, SUITE
+
+    rows = [("name", "split", "images", "masks", "read as", "licence", "page")]
+    rows += [
+        (
+            one.name,
+            one.split,
+            f"{one.images}",
+            f"{one.masks}",
+            one.layout or "after conversion",
+            one.licence,
+            one.page,
+        )
+        for one in (*SUITE, *OTHERS)
+    ]
+    _columns(rows)
+    typer.echo("\nIn the suite of single points are the first 23.", err=True)
+
+
+def ablations(
+    grid: Annotated[Path, typer.Argument(metavar="GRID.toml", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of runs and results.")],
+) -> None:
+    """Train and evaluate a model for each cell of a grid, and draw Fig. 13 (§7.6)."""
+    try:
+        from anymask.evaluation.ablations import panels_of, read_grid, run
+        from anymask.evaluation.pictures import ablation_figure
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
+    found = []
+    for cell, result in run(read_grid(grid), out):
+        found.append((cell, result))
+        shown = ", ".join(f"{name} {value:.3f}" for name, value in result.metrics.items())
+        typer.echo(f"{cell.panel} {cell.label}: {shown}")
+    with writing(out / "ablations.png") as part:
+        part.write_bytes(ablation_figure(panels_of(found)))
+    typer.echo(f"{len(found)} models: {out / 'ablations.png'}", err=True)
+
+
+def _model_facts(weights: str, offline: bool) -> dict[str, Any]:
+    """What the weights say of themselves."""
+    from anymask.predict.load import load
+
+    sam = load(weights, device="cpu", offline=offline or None)
+    facts: dict[str, Any] = {"name": sam.name, "model": sam.model_id}
+    if sam.everything:
+        facts["thresholds"] = dict(sam.everything)
+    network = getattr(sam, "model", None)
+    if network is not None:
+        facts["parameters"] = sum(one.numel() for one in network.parameters())
+        facts["architecture"] = repr(network.config)
+    return facts
+
+
+def _read_facts(path: Path | None) -> Mapping[str, Any]:
+    if path is None:
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{path} can't be read as facts: {error}") from None
+    if not isinstance(content, dict):
+        raise ResultError(f"{path} holds no JSON object")
+    return content
+
+
+def _sha256_of(path: Path) -> str:
+    from anymask.weights.fetch import sha256_of
+
+    return sha256_of(path)[:16]
+
+
+def _write(out: Path, page: str) -> None:
+    make_folder(out.parent)
+    with writing(out) as part:
+        part.write_text(page)
+    typer.echo(f"{out}", err=True)
+
+
+def _columns(rows: Iterable[tuple[str, ...]]) -> None:
+    cut = [
+        [cell if len(cell) <= WIDEST else f"{cell[: WIDEST - 1]}…" for cell in row[:-1]] + [row[-1]]
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cut)]
+    for row in cut:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())

@@ -1,0 +1,1 @@
+"""The papers' experiments, on any promptable segmenter."""

@@ -1,0 +1,127 @@
+"""Dataset facts: what reading a dataset tells of it, for its card (§5: masks' number and sizes)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from anymask.core import rle
+from anymask.datasets.photographs import Unread
+from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample
+from anymask.errors import Error
+
+QUANTILES = {"lowest": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "highest": 1.0}
+MOST_NAMED = 10
+DIGITS = 6
+
+
+@dataclass
+class _Seen:
+    """What was seen so far; a number a mask is kept."""
+
+    images: int = 0
+    undecided: int = 0
+    per_image: list[int] = field(default_factory=list)
+    width_px: list[int] = field(default_factory=list)
+    height_px: list[int] = field(default_factory=list)
+    areas_px: list[int] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+    names: Counter[str] = field(default_factory=Counter)
+    broken: list[Unread] = field(default_factory=list)
+
+    def add(self, sample: Sample) -> None:
+        """Count an image and its masks."""
+        height, width = sample.masks[0]["size"]
+        areas = [
+            rle.area(mask)
+            for mask, group in zip(sample.masks, sample.groups)
+            if group != VOID_GROUP
+        ]
+        self.images += 1
+        self.undecided += len(sample.masks) - len(areas)
+        self.per_image.append(len(areas))
+        self.width_px.append(width)
+        self.height_px.append(height)
+        self.areas_px += areas
+        self.shares += [area / (height * width) for area in areas]
+        self.names.update(group for group in sample.groups if group not in (None, VOID_GROUP))
+
+
+def facts_of(dataset: Dataset, open_images: bool = True) -> Mapping[str, Any]:
+    """Numbers of images and masks, their sizes, and what can't be read, as plain JSON values.
+
+    open_images: decode every image, too, which finds broken ones and those that are not of the
+    size of their masks, and takes most of the time.
+    """
+    seen = _Seen()
+    for part in dataset.parts:
+        for sample in _samples(part):
+            problem = sample if isinstance(sample, Unread) else _problem(sample, open_images)
+            if problem:
+                seen.broken.append(problem)
+            elif isinstance(sample, Sample):
+                seen.add(sample)
+    return {
+        "data": dataset.location.rstrip("/").rsplit("/", 1)[-1],
+        "data_kind": dataset.kind,
+        "data_fingerprint": dataset.fingerprint,
+        "images": seen.images,
+        "masks": len(seen.areas_px),
+        "masks_per_image": _quantiles(seen.per_image),
+        "width_px": _quantiles(seen.width_px),
+        "height_px": _quantiles(seen.height_px),
+        "mask_share": _quantiles(seen.shares),
+        "mask_px": _quantiles(seen.areas_px),
+        "names": _most(seen.names),
+        "undecided": seen.undecided,
+        "broken": _broken(seen.broken),
+    }
+
+
+def _samples(part: Part) -> Iterator[Sample | Unread]:
+    try:
+        yield from part.read()
+    except Error as error:
+        yield Unread(part.name, str(error))
+
+
+def _problem(sample: Sample, open_image: bool) -> Unread | None:
+    """What keeps a sample from being used."""
+    try:
+        if open_image:
+            sample.pixels()
+        for mask in sample.masks:
+            rle.area(mask)
+    except (Error, MemoryError) as error:
+        return Unread(sample.name, str(error) or "does not fit in memory")
+    return None
+
+
+def _quantiles(values: list[int] | list[float]) -> dict[str, float]:
+    if not values:
+        return {}
+    found = np.quantile(np.asarray(values, np.float64), list(QUANTILES.values()))
+    return {
+        name: int(value) if value == int(value) else round(float(value), DIGITS)
+        for name, value in zip(QUANTILES, found)
+    }
+
+
+def _most(names: Counter[str]) -> dict[str, int]:
+    """The most frequent names, and how many masks have another."""
+    named = dict(names.most_common(MOST_NAMED))
+    others = len(names) - len(named)
+    rest = sum(names.values()) - sum(named.values())
+    return {**named, f"of {others} other names": rest} if others else named
+
+
+def _broken(broken: list[Unread]) -> int | dict[str, Any]:
+    """How many, and the first of them with the reason."""
+    if not broken:
+        return 0
+    named = {one.name: one.reason.removeprefix(f"{one.name} ") for one in broken[:MOST_NAMED]}
+    return {"number": len(broken), **named}

@@ -1,0 +1,46 @@
+"""Workers: several processes of this machine at one job."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from anymask.errors import Error
+from anymask.evaluation.job import Job, work
+
+POLL_S = 0.5
+THREADS = "OMP_NUM_THREADS"
+
+
+def work_alone(job: Job) -> None:
+    """Load the model and do what is left of a job. Raises ``Error``."""
+    for _ in work(job, job.load()):
+        pass
+
+
+def spread(job: Job, processes: int) -> Iterator[None]:
+    """Do a job in so many processes, which share the processors; yields while they are at it.
+
+    Raises what one of them raises; what is done stays.
+    """
+    threads = max((os.cpu_count() or 1) // processes, 1)
+    before = os.environ.get(THREADS)
+    os.environ[THREADS] = str(threads)  # the processes to come read it when they load torch
+    try:
+        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+            tasks = {pool.submit(work_alone, job) for _ in range(processes)}
+            while tasks:
+                ended, tasks = wait(tasks, POLL_S, FIRST_EXCEPTION)
+                for one in ended:
+                    one.result()
+                yield
+    except BrokenProcessPool:
+        raise Error("a process was killed; run the same command again to go on") from None
+    finally:
+        if before is None:
+            del os.environ[THREADS]
+        else:
+            os.environ[THREADS] = before
