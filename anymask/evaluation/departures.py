@@ -14,7 +14,6 @@ WORDS = {
     "first": "first point",
     "first_multimask": "first click answered by the surest of three masks",
     "level": "level of intervals",
-    "masks_per_image": "masks of an image",
     "multimask": "the surest of three masks for a box",
     "max_distance": "distance of matched pixels relative to the diagonal",
     "points_per_side": "points a side of the grid",
@@ -25,6 +24,7 @@ WORDS = {
 }
 # Told elsewhere on the page, or things of the data.
 UNSAID = {"seed", "single", "frequencies", "lvis", "boxes", "table", "table_sha256", "detector"}
+SAMPLING = {"masks_per_image"}  # told of each dataset, as its limit is
 OF_MODELS = {"points_per_side", "box_nms_thresh"}  # and not of classical detectors
 
 
@@ -35,6 +35,7 @@ def variants(
 
     unlike: options that may differ. Each variant is named by what sets it apart, a single one "".
     """
+    unlike = {*unlike, *SAMPLING}
     groups: dict[str, list[Result]] = {}
     for result in results:
         options = {key: value for key, value in result.options.items() if key not in unlike}
@@ -76,7 +77,7 @@ def notes(results: Sequence[Result], unlike: Collection[str] = ()) -> list[str]:
 def _options(results: Sequence[Result]) -> dict[str, Any]:
     """Those of the results to be told, which all have; of detectors not what only models have."""
     models = [one for one in results if not one.options.get("detector")]
-    left_out = UNSAID if models else UNSAID | OF_MODELS
+    left_out = UNSAID | SAMPLING if models else UNSAID | SAMPLING | OF_MODELS
     first, *others = [one.options for one in models or results]
     return {
         key: value
@@ -86,12 +87,16 @@ def _options(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def _limits(results: Sequence[Result]) -> list[str]:
-    """Of which data not all images were looked at."""
-    return [
-        f"at most {one.limit} images of {escaped(bare(one.data))} (drawn by seed {one.seed})"
-        for one in results
-        if one.limit is not None
-    ]
+    """Of which data not all images or masks were looked at."""
+    found = []
+    for one in results:
+        most = one.options.get("masks_per_image")
+        parts = [f"{one.limit} images"] if one.limit is not None else []
+        parts += [f"{most} masks an image"] if most is not None else []
+        if parts:
+            said = " and ".join(parts)
+            found.append(f"at most {said} of {escaped(bare(one.data))} (drawn by seed {one.seed})")
+    return found
 
 
 def _is_same(key: str, value: Any, paper: Protocol) -> bool:

@@ -107,14 +107,19 @@ def test_what_cannot_be_read_is_named_and_passed_over(tmp_path: Path) -> None:
     (folder / "images" / "broken.png").write_bytes(b"no picture")
     (folder / "masks" / "small.png").write_bytes((folder / "masks" / "0.png").read_bytes()[:90])
     (folder / "masks" / "lonely.png").unlink()
+    save_pair(folder, "resized")
+    save_pair(tmp_path / "other", "resized", side=48)
+    (tmp_path / "other/masks/resized.png").replace(folder / "masks" / "resized.png")
     job = job_of(open_dataset(str(folder)), tmp_path / "x.json")
     run(job)
     result = finish(job, "")
     assert result.images == 4
     reasons = {one["name"]: one["reason"] for one in result.passed_over}
     assert set(reasons) == {
-        f"images/{name}.png" for name in ("empty", "refused", "broken", "small", "lonely")
+        f"images/{name}.png"
+        for name in ("empty", "refused", "broken", "small", "lonely", "resized")
     }
+    assert "64×64 (width×height), but has masks of 48×48" in reasons["images/resized.png"]
     assert reasons["images/refused.png"] == "is refused"
     assert all(reasons.values())
 
