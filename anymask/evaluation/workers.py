@@ -16,9 +16,11 @@ THREADS = "OMP_NUM_THREADS"
 
 
 def work_alone(job: Job) -> None:
-    """Load the model and do what is left of a job. Raises ``Error``."""
+    """Load the model and do what is left of a job, while whoever asked lives. Raises ``Error``."""
+    parent = multiprocessing.parent_process()
     for _ in work(job, job.load()):
-        pass
+        if parent is not None and not parent.is_alive():
+            return
 
 
 def spread(job: Job, processes: int) -> Iterator[None]:

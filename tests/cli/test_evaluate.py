@@ -173,6 +173,22 @@ def test_killed_and_run_again_by_several_workers_it_is_the_same(
 
 
 @pytest.mark.slow
+def test_workers_end_when_whoever_started_them_is_killed(weights: Path, tmp_path: Path) -> None:
+    data, parts = write_folder(tmp_path / "data", 400), tmp_path / "x.json.parts"
+    killed = subprocess.Popen(command(weights, data, tmp_path / "x.json", "--workers", "2"))
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and len(list(parts.glob("*.json"))) < 5:
+        time.sleep(0.02)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    time.sleep(5)
+    done = len(list(parts.glob("*.json")))
+    assert done < 400
+    time.sleep(2)
+    assert len(list(parts.glob("*.json"))) == done
+
+
+@pytest.mark.slow
 def test_a_ray_cluster_finds_the_same(weights: Path, tmp_path: Path) -> None:
     data = write_folder(tmp_path / "data", 6)
     assert subprocess.run(command(weights, data, tmp_path / "a.json"), check=False).returncode == 0
