@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 REASONS_SHOWN = 10
 NO_MODEL = "none"
+EXIT_INTERRUPTED = 130
 SUMMARIES = {
     "points": "One click, and up to nine, on every object (Segment Anything, §7.1): mIoU.",
     "clicks": "Twenty clicks on every object (RITM's protocol): how many it takes to an IoU.",
@@ -182,18 +183,23 @@ def _run(job: Job, workers: int, engine: Engine) -> Result:
     """Do the job with a bar, here or in other processes."""
     import dataclasses
 
-    from anymask.evaluation.job import begin, finish, work
+    from anymask.evaluation.job import begin, done, finish, work
     from anymask.evaluation.result import read_result
 
     sam = job.load()
     job = dataclasses.replace(job, model_id=getattr(sam, "model_id", NO_MODEL))
     begin(job)
-    with work_bar(len(job.parts)) as step:
-        if workers == 1 and engine == Engine.process:
-            for worked in work(job, sam):
-                step(worked, "")
-        else:
-            _count(job, _spread(job, workers, engine), step)
+    try:
+        with work_bar(len(job.parts)) as step:
+            if workers == 1 and engine == Engine.process:
+                for worked in work(job, sam):
+                    step(worked, "")
+            else:
+                _count(job, _spread(job, workers, engine), step)
+    except KeyboardInterrupt:
+        kept = f"{done(job)} of {len(job.parts)} are kept in {job.folder}"
+        typer.echo(f"anymask: stopped; {kept}; run the same command again to go on", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     if job.out.exists():  # another process was faster
         return read_result(job.out)
     return finish(job, _asked())

@@ -14,6 +14,7 @@ from anymask.cli.options import OfflineOption
 from anymask.core.output import make_folder, writing
 from anymask.errors import ResultError, explained
 
+REASONS_SHOWN = 10
 WIDEST = 28  # of a column of the table of datasets
 
 ResultsArgument = Annotated[
@@ -56,7 +57,7 @@ def report(
     found = [read_result(path) for path in results]
     model_id = str(_model_facts(weights, offline)["model"]) if weights else None
     pages.write(pages.report(found, model_id, compare), out)
-    typer.echo(f"{len(found)} results: {out}", err=True)
+    typer.echo(f"{out} lays out {', '.join(path.name for path in results)}", err=True)
 
 
 def model_card(
@@ -131,7 +132,9 @@ def representation(
     for name, value in metrics.items():
         if name.startswith("share/"):
             typer.echo(f"{name:24} {value:.4f}")
-    typer.echo(f"{metrics['images/unplaced']:.0f} images without a country: {out}", err=True)
+    for one in passed_over[:REASONS_SHOWN]:
+        typer.echo(f"left out {one['name']}: {one['reason']}", err=True)
+    typer.echo(f"images without a country: {metrics['images/unplaced']:.0f}; see {out}", err=True)
 
 
 def datasets() -> None:
@@ -177,16 +180,22 @@ def ablations(
 
 def _model_facts(weights: str, offline: bool) -> dict[str, Any]:
     """What the weights say of themselves."""
+    from anymask.core.calibration import OFFICIAL_THRESHOLDS
     from anymask.predict.load import load
+    from anymask.weights.registry import ROWS
 
     sam = load(weights, device="cpu", offline=offline or None)
     facts: dict[str, Any] = {"name": sam.name, "model": sam.model_id}
-    if sam.everything:
-        facts["thresholds"] = dict(sam.everything)
+    facts["thresholds"] = {**OFFICIAL_THRESHOLDS, **sam.everything}
+    row = next((one for one in ROWS if one.name == weights), None)
+    if row is not None:
+        facts["licence"] = row.licence
+        facts["sha256"] = [f"{file.name}: {file.sha256}" for file in row.files]
+        facts["source"] = sorted({source for file in row.files for source in file.sources})
     network = getattr(sam, "model", None)
     if network is not None:
         facts["parameters"] = sum(one.numel() for one in network.parameters())
-        facts["architecture"] = repr(network.config)
+        facts["architecture"] = type(network.config.encoder).__name__.removesuffix("Config")
     return facts
 
 

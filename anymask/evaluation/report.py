@@ -106,7 +106,7 @@ def _models(results: Sequence[Result], model_id: str | None, compare: bool) -> l
         if one.model != NO_MODEL and _weights(one.model) != _weights(asked):
             raise ResultError(
                 f"the result of {one.experiment} on {bare(one.data)} is of {one.model}, not of "
-                f"{asked}; evaluate these weights, or ask for a comparison of models"
+                f"{asked}; evaluate these weights, or compare them (--compare)"
             )
     return [asked] if found else []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -16,11 +17,9 @@ THREADS = "OMP_NUM_THREADS"
 
 
 def work_alone(job: Job) -> None:
-    """Load the model and do what is left of a job, while whoever asked lives. Raises ``Error``."""
-    parent = multiprocessing.parent_process()
+    """Load the model and do what is left of a job. Raises ``Error``."""
     for _ in work(job, job.load()):
-        if parent is not None and not parent.is_alive():
-            return
+        pass
 
 
 def spread(job: Job, processes: int) -> Iterator[None]:
@@ -32,7 +31,8 @@ def spread(job: Job, processes: int) -> Iterator[None]:
     before = os.environ.get(THREADS)
     os.environ[THREADS] = str(threads)  # the processes to come read it when they load torch
     try:
-        with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, spawn, _end_with_parent) as pool:
             tasks = {pool.submit(work_alone, job) for _ in range(processes)}
             while tasks:
                 ended, tasks = wait(tasks, POLL_S, FIRST_EXCEPTION)
@@ -46,3 +46,15 @@ def spread(job: Job, processes: int) -> Iterator[None]:
             del os.environ[THREADS]
         else:
             os.environ[THREADS] = before
+
+
+def _end_with_parent() -> None:
+    """Whoever started this process may be killed; nobody would then stop it, or wait for it."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait_for_the_end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_for_the_end, daemon=True).start()

@@ -57,7 +57,7 @@ def test_a_result_a_page_and_the_cards(weights: Path, tmp_path: Path) -> None:
     assert content(out)["options"]["clicks"] == [1]
     page = tmp_path / "page.md"
     status, _, said = run("report", out, "--weights", weights, "--out", page)
-    assert (status, "1 results" in said) == (0, True)
+    assert (status, "lays out points.json" in said) == (0, True)
     assert str(tmp_path) not in page.read_text()
     card = tmp_path / "card.md"
     assert run("model-card", out, "--weights", weights, "--out", card)[0] == 0
@@ -170,6 +170,22 @@ def test_killed_and_run_again_by_several_workers_it_is_the_same(
     again = command(weights, data, tmp_path / "b.json", "--workers", "2")
     assert subprocess.run(again, check=False).returncode == 0
     assert rows(tmp_path / "a.json") == rows(tmp_path / "b.json")
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(weights: Path, tmp_path: Path) -> None:
+    data, parts = write_folder(tmp_path / "data", 200), tmp_path / "x.json.parts"
+    stopped = subprocess.Popen(
+        command(weights, data, tmp_path / "x.json"), stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and len(list(parts.glob("*.json"))) < 3:
+        time.sleep(0.02)
+    stopped.send_signal(signal.SIGINT)
+    _, said = stopped.communicate(timeout=60)
+    assert stopped.returncode == 130
+    assert "run the same command again to go on" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.slow
