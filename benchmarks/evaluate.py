@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from anymask.evaluation.origins import plain_command
 from anymask.evaluation.result import read_result
 
 HERE = Path(__file__).resolve().parent
@@ -80,7 +81,8 @@ def keep(out: Path) -> list[Path]:
     kept = []
     for one in SUITE:
         kept.append(folder / one.file)
-        replace(read_result(out / one.file), rows=()).write(kept[-1])
+        result = read_result(out / one.file)
+        replace(result, rows=(), command=plain_command(result.command)).write(kept[-1])
     return kept
 
 

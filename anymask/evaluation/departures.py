@@ -96,7 +96,7 @@ def _limits(results: Sequence[Result]) -> list[str]:
         if parts:
             said = " and ".join(parts)
             found.append(f"at most {said} of {escaped(bare(one.data))} (drawn by seed {one.seed})")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _is_same(key: str, value: Any, paper: Protocol) -> bool:
