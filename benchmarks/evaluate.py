@@ -74,16 +74,13 @@ def run(one: Run, data: Path, out: Path) -> float:
     return time.perf_counter() - start
 
 
-def keep(out: Path) -> list[Path]:
+def keep(out: Path) -> None:
     """The results without their rows, among the dated ones."""
     folder = HERE / "results" / f"{time.strftime('%Y-%m-%d')}-evaluate"
     folder.mkdir(exist_ok=True)
-    kept = []
     for one in SUITE:
-        kept.append(folder / one.file)
         result = read_result(out / one.file)
-        replace(result, rows=(), command=plain_command(result.command)).write(kept[-1])
-    return kept
+        replace(result, rows=(), command=plain_command(result.command)).write(folder / one.file)
 
 
 def main() -> None:
