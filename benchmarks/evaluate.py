@@ -51,7 +51,7 @@ SUITE = (
     Run("clicks", "davis4", ("--limit", "80")),
     Run("proposals", "coco446", ("--limit", "40", "--set", "points_per_side=16")),
     Run("boxes", "coco446", ("--limit", "200")),
-    Run("edges", "bsds500", ("--limit", "50")),
+    Run("edges", "bsds500"),
     Run("edges", "bsds500", ("--limit", "50", "--set", "detector=canny"), "-canny"),
     Run("edges", "bsds500", ("--limit", "50", "--set", "detector=sobel"), "-sobel"),
 )
