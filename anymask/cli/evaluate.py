@@ -6,14 +6,20 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from anymask.cli import report
-from anymask.cli.options import DeviceOption, DtypeOption, OfflineOption, WeightsOption
+from anymask.cli.options import (
+    EXIT_INTERRUPTED,
+    DeviceOption,
+    DtypeOption,
+    Engine,
+    OfflineOption,
+    WeightsOption,
+)
 from anymask.cli.progress import work_bar
 from anymask.errors import explained
 from anymask.evaluation.baselines import Adapter, Model
@@ -23,8 +29,6 @@ if TYPE_CHECKING:
     from anymask.evaluation.result import Result
 
 REASONS_SHOWN = 10
-NO_MODEL = "none"
-EXIT_INTERRUPTED = 130
 SUMMARIES = {
     "points": "One click, and up to nine, on every object (Segment Anything, §7.1): mIoU.",
     "clicks": "Twenty clicks on every object (RITM's protocol): how many it takes to an IoU.",
@@ -40,13 +44,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-
-class Engine(StrEnum):
-    """Where the work is done."""
-
-    process = "process"
-    ray = "ray"
 
 
 def _command(name: str) -> Callable[..., None]:
@@ -184,7 +181,7 @@ def _run(job: Job, workers: int, engine: Engine) -> Result:
     import dataclasses
 
     from anymask.evaluation.job import begin, done, finish, work
-    from anymask.evaluation.result import read_result
+    from anymask.evaluation.result import NO_MODEL, read_result
 
     sam = job.load()
     job = dataclasses.replace(job, model_id=getattr(sam, "model_id", NO_MODEL))

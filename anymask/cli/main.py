@@ -10,9 +10,10 @@ import typer
 
 import anymask
 from anymask.cli import evaluate, export, masks, segment, train, weights
+from anymask.cli.options import EXIT_INTERRUPTED
 from anymask.errors import Error
 
-EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+EXIT_ERROR = 1
 
 app = typer.Typer(
     name="anymask",

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anymask.cli.options import DeviceOption, DtypeOption, OfflineOption, WeightsOption
+from anymask.cli.options import (
+    EXIT_INTERRUPTED,
+    DeviceOption,
+    DtypeOption,
+    Engine,
+    OfflineOption,
+    WeightsOption,
+)
 from anymask.cli.progress import download_bar, work_bar
 from anymask.core.output import check_writable
 from anymask.datasets.photographs import Findings, Photograph, Unread, find_photographs
@@ -30,7 +37,7 @@ from anymask.predict.everywhere import (
 if TYPE_CHECKING:
     from anymask.predict.prompted import Prompted
 
-EXIT_BROKEN, EXIT_INTERRUPTED = 1, 130
+EXIT_BROKEN = 1
 
 
 class Preset(StrEnum):
@@ -38,13 +45,6 @@ class Preset(StrEnum):
 
     official = "official"
     paper = "paper"
-
-
-class Engine(StrEnum):
-    """Where the work is done."""
-
-    process = "process"
-    ray = "ray"
 
 
 PRESETS = {Preset.official: OFFICIAL, Preset.paper: PAPER}

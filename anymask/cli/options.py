@@ -1,10 +1,21 @@
-"""Options that several commands take."""
+"""Options that several commands take, and how they end when they are stopped."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+EXIT_INTERRUPTED = 130
+
+
+class Engine(StrEnum):
+    """Where the work is done."""
+
+    process = "process"
+    ray = "ray"
+
 
 WeightsOption = Annotated[
     str,

@@ -3,7 +3,6 @@ of datasets, the grid of ablations."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from anymask.cli.options import OfflineOption
+from anymask.core.json_object import read_object
 from anymask.core.output import make_folder, writing
 from anymask.errors import ResultError, explained
 
@@ -108,7 +108,7 @@ def representation(
     try:
         from anymask.evaluation.provenance import stamp
         from anymask.evaluation.representation import representation as count
-        from anymask.evaluation.result import Result
+        from anymask.evaluation.result import NO_MODEL, Result
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     if out.exists():
@@ -121,7 +121,7 @@ def representation(
         data=table.name,
         data_kind="table of countries",
         data_fingerprint=_sha256_of(table),
-        model="none",
+        model=NO_MODEL,
         images=int(metrics["images/placed"]),
         metrics=metrics,
         command=f"anymask evaluate representation {table.name}",
@@ -200,15 +200,7 @@ def _model_facts(weights: str, offline: bool) -> dict[str, Any]:
 
 
 def _read_facts(path: Path | None) -> Mapping[str, Any]:
-    if path is None:
-        return {}
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ResultError(f"{path} can't be read as facts: {error}") from None
-    if not isinstance(content, dict):
-        raise ResultError(f"{path} holds no JSON object")
-    return content
+    return {} if path is None else read_object(path, ResultError)
 
 
 def _sha256_of(path: Path) -> str:

@@ -8,7 +8,6 @@ Shape legend: H W pixels.
 
 from __future__ import annotations
 
-import io
 import posixpath
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -18,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from anymask.core import rle
+from anymask.datasets.labels import matlab_of, matlab_reader
 from anymask.datasets.listing import Listing, is_image, list_files, read_file, stem
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample, unread, unreadable
-from anymask.errors import DatasetError, Error, ImageError, MissingExtraError
+from anymask.errors import DatasetError, Error, ImageError
 
 IMAGES, TRUTH = "images", "groundTruth"
 ENDING = ".mat"
@@ -35,7 +35,7 @@ def read(location: str, split: str = "val") -> Dataset:
 
     Raises ``DatasetError`` where there is no such split, ``MissingExtraError`` without scipy.
     """
-    _check_extra()
+    matlab_reader()  # that it is missing is said at once, not image by image
     files = list_files(location)
     folder = _folder_of(files, split)
     images = {stem(name): name for name in _inside(files, f"{folder}{IMAGES}/{split}/", is_image)}
@@ -102,20 +102,12 @@ def boundaries_of(content: bytes, name: str) -> Sequence[npt.NDArray[np.bool_]]:
 
     name: what errors call it. Raises ``ImageError``.
     """
-    from scipy.io import loadmat
-
+    variables = matlab_of(content, name)
     try:
-        annotators = loadmat(io.BytesIO(content))["groundTruth"].reshape(-1)
+        annotators = variables["groundTruth"].reshape(-1)
         maps = [np.asarray(one["Boundaries"].reshape(-1)[0]) for one in annotators]
-    except Exception as error:  # its reader raises many kinds for broken files
+    except Exception as error:  # whatever it holds instead
         raise ImageError(f"{name} holds no boundaries of BSDS500: {error!r}") from None
     if not maps or any(one.ndim != 2 or one.dtype.kind not in "buif" for one in maps):
         raise ImageError(f"{name} holds no boundaries of BSDS500: expected are (H, W) maps")
     return [one > 0 for one in maps]
-
-
-def _check_extra() -> None:
-    try:
-        import scipy.io  # noqa: F401
-    except ModuleNotFoundError:
-        raise MissingExtraError("scipy", "evaluate") from None

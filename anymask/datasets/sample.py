@@ -17,7 +17,7 @@ from anymask.core import rle
 from anymask.core.image import RGB, decode_image
 from anymask.core.rle import RLE
 from anymask.datasets.photographs import Unread
-from anymask.errors import ImageError
+from anymask.errors import Error, ImageError
 
 VOID_GROUP = "void"  # of a mask that is no object: pixels that nobody decided about
 
@@ -61,6 +61,13 @@ class Part:
 
     name: str
     read: Callable[[], Iterator[Sample | Unread]]
+
+    def samples(self) -> Iterator[Sample | Unread]:
+        """What ``read`` gives; what it raises is the last thing that can't be read."""
+        try:
+            yield from self.read()
+        except Error as error:
+            yield Unread(self.name, str(error))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from anymask.core.masks import Masks
 from anymask.core.metrics import mask_iou
 from anymask.core.prompts import OBJECT, Prompts
 from anymask.core.protocol import Segmenter
-from anymask.datasets.sample import VOID_GROUP, Sample
+from anymask.datasets.sample import Sample
 from anymask.errors import Error
 
 Rule = Callable[[Mask, Mask, Floats], Click]  # truth, answer and earlier clicks to the next one
@@ -50,12 +50,20 @@ class Choice:
         if self.smallest_px < 0:
             raise Error("smallest_px must be 0 or more")
 
+    def options(self) -> dict[str, int | None]:
+        """What figures depend on, as results have it."""
+        return {
+            "masks_per_image": self.masks_per_image,
+            "smallest_px": self.smallest_px,
+            "seed": self.seed,
+        }
+
     def numbers(self, sample: Sample) -> list[int]:
         """Of the masks, rising. Pixels that nobody decided about are no object."""
         objects = [
             number
-            for number, (mask, group) in enumerate(zip(sample.masks, sample.groups))
-            if group != VOID_GROUP and rle.area(mask) >= max(1, self.smallest_px)
+            for number, (mask, is_object) in enumerate(zip(sample.masks, sample.is_object))
+            if is_object and rle.area(mask) >= max(1, self.smallest_px)
         ]
         drawn = sorted(objects, key=lambda number: drawn_for(sample, number, self.seed, "choice"))
         return sorted(drawn[: self.masks_per_image])
@@ -134,12 +142,23 @@ class Round:
         return [several[0].iou for several in self.answers]
 
 
+def embedded(
+    sam: Segmenter, sample: Sample, choice: Choice
+) -> Iterator[tuple[ImageEmbedding, list[Target]]]:
+    """``targets``, some at a time, with the image's embedding; nothing is encoded for none."""
+    if not choice.numbers(sample):
+        return
+    embedding = sam.encode(sample.pixels())
+    for objects in targets(sample, choice):
+        yield embedding, objects
+
+
 def targets(sample: Sample, choice: Choice) -> Iterator[list[Target]]:
     """The objects of an image that are asked about, some at a time.
 
     One of which no pixel counts is none.
     """
-    voids = [mask for mask, group in zip(sample.masks, sample.groups) if group == VOID_GROUP]
+    voids = [mask for mask, is_object in zip(sample.masks, sample.is_object) if not is_object]
     void = reduce(np.logical_or, map(rle.decode, voids)) if voids else None
     objects = (_target(sample, number, void) for number in choice.numbers(sample))
     seen = (one for one in objects if one.area)

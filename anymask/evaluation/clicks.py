@@ -61,18 +61,16 @@ class Clicks(Experiment):
         return {
             "clicks": self.clicks,
             "first_multimask": self.first_multimask,
-            "masks_per_image": self.masks_per_image,
-            "smallest_px": self.smallest_px,
-            "seed": self.seed,
+            **self.choice.options(),
         }
 
     def rows(self, sam: Segmenter, sample: Sample) -> list[Row]:
         """A row a mask: IoUs after each click, and clicks to each target. Raises ``Error``."""
-        if not self.choice.numbers(sample):
-            return []
-        embedding = sam.encode(sample.pixels())
-        some = asking.targets(sample, self.choice)
-        return [row for objects in some for row in self._asked(sam, embedding, objects)]
+        return [
+            row
+            for embedding, objects in asking.embedded(sam, sample, self.choice)
+            for row in self._asked(sam, embedding, objects)
+        ]
 
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
         """Means over all masks of all images.

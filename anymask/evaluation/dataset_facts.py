@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from anymask.core import rle
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample
+from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import Error
 
 QUANTILES = {"lowest": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "highest": 1.0}
@@ -36,11 +37,7 @@ class _Seen:
     def add(self, sample: Sample) -> None:
         """Count an image and its masks."""
         height, width = sample.masks[0]["size"]
-        areas = [
-            rle.area(mask)
-            for mask, group in zip(sample.masks, sample.groups)
-            if group != VOID_GROUP
-        ]
+        areas = [rle.area(mask) for mask in compress(sample.masks, sample.is_object)]
         self.images += 1
         self.undecided += len(sample.masks) - len(areas)
         self.per_image.append(len(areas))
@@ -48,7 +45,7 @@ class _Seen:
         self.height_px.append(height)
         self.areas_px += areas
         self.shares += [area / (height * width) for area in areas]
-        self.names.update(group for group in sample.groups if group not in (None, VOID_GROUP))
+        self.names.update(filter(None, compress(sample.groups, sample.is_object)))
 
 
 def facts_of(dataset: Dataset, open_images: bool = True) -> Mapping[str, Any]:
@@ -59,7 +56,7 @@ def facts_of(dataset: Dataset, open_images: bool = True) -> Mapping[str, Any]:
     """
     seen = _Seen()
     for part in dataset.parts:
-        for sample in _samples(part):
+        for sample in part.samples():
             problem = sample if isinstance(sample, Unread) else _problem(sample, open_images)
             if problem:
                 seen.broken.append(problem)
@@ -80,13 +77,6 @@ def facts_of(dataset: Dataset, open_images: bool = True) -> Mapping[str, Any]:
         "undecided": seen.undecided,
         "broken": _broken(seen.broken),
     }
-
-
-def _samples(part: Part) -> Iterator[Sample | Unread]:
-    try:
-        yield from part.read()
-    except Error as error:
-        yield Unread(part.name, str(error))
 
 
 def _problem(sample: Sample, open_image: bool) -> Unread | None:

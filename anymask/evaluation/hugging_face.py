@@ -9,8 +9,6 @@ Shape legend: P prompts, M masks, C channels, h w grid, S side of the model's in
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,10 +24,11 @@ from transformers import Sam2Model, SamModel
 from anymask.core.embedding import ImageEmbedding, model_id
 from anymask.core.geometry import Floats
 from anymask.core.image import RGB
+from anymask.core.json_object import read_object
 from anymask.errors import DownloadError, LayoutError, OfflineError, UnknownWeightsError
 from anymask.evaluation.baselines import Adapter, Peer, Question
 from anymask.predict.predictor import IMAGE_EMBED, find_device
-from anymask.weights.fetch import sha256_of
+from anymask.weights.fetch import is_offline, sha256_of
 
 # By what a model's config calls itself: SAM 2 is published as a part of its video model.
 MODELS: Mapping[str, Any] = {"sam": SamModel, "sam2": Sam2Model, "sam2_video": Sam2Model}
@@ -53,7 +52,7 @@ def load_hugging_face(
     files = sorted(folder.glob(WEIGHTS))
     if not files:
         raise LayoutError(f"{weights} holds no {WEIGHTS}")
-    kind = str(_read_json(folder / CONFIG).get("model_type"))
+    kind = str(read_object(folder / CONFIG, LayoutError).get("model_type"))
     if kind not in MODELS:
         raise LayoutError(f"{weights} is no SAM and no SAM 2 of transformers, but {kind!r}")
     name = Path(weights).resolve().name if Path(weights).is_dir() else weights.rpartition("/")[2]
@@ -138,8 +137,7 @@ def _array(tensor: Tensor) -> Floats:
 
 
 def _from_hub(name: str, offline: bool | None) -> Path:
-    if offline is None:
-        offline = os.environ.get("ANYMASK_OFFLINE", "") not in ("", "0")
+    offline = is_offline(offline)
     wanted = [WEIGHTS, f"{WEIGHTS}.index.json", CONFIG, *PROCESSORS]
     try:
         return Path(
@@ -172,17 +170,7 @@ def _normalisation(folder: Path) -> tuple[Floats, Floats]:
     said: dict[str, Any] = {}
     for file in PROCESSORS:
         if (folder / file).is_file():
-            content = _read_json(folder / file)
+            content = read_object(folder / file, LayoutError)
             said |= content.get("image_processor", content)
     mean, std = said.get("image_mean", IMAGENET_MEAN), said.get("image_std", IMAGENET_STD)
     return 255 * np.array(mean, np.float32), 255 * np.array(std, np.float32)
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise LayoutError(f"{file} can't be read as JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise LayoutError(f"{file} holds no JSON object")
-    return content

@@ -215,7 +215,7 @@ def _findings(job: Job, part: Part, sam: Segmenter) -> dict[str, Any]:
     rows: list[Row] = []
     passed_over: list[dict[str, str]] = []
     names: list[str] = []
-    for sample in islice(_samples(part), job.samples_per_part):
+    for sample in islice(part.samples(), job.samples_per_part):
         if isinstance(sample, Unread):
             passed_over.append(dataclasses.asdict(sample))
             continue
@@ -233,13 +233,6 @@ def _findings(job: Job, part: Part, sam: Segmenter) -> dict[str, Any]:
         "seconds": time.perf_counter() - start,
         "model_seconds": timed.seconds,
     }
-
-
-def _samples(part: Part) -> Iterator[Sample | Unread]:
-    try:
-        yield from part.read()
-    except Error as error:
-        yield Unread(part.name, str(error))
 
 
 def _reason(sample: Sample, error: Error | MemoryError) -> str:

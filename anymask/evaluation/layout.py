@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from anymask.evaluation.markdown import bare, count, escaped, per_cent, table
 from anymask.evaluation.published import Table
-from anymask.evaluation.result import Result
-
-NO_MODEL = "none"  # of results that no model was asked for
+from anymask.evaluation.result import NO_MODEL, Result
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from anymask.evaluation.layout import NO_MODEL, Labels
+from anymask.evaluation.layout import Labels
 from anymask.evaluation.markdown import DASH, bare, count, escaped, table
-from anymask.evaluation.result import Result
+from anymask.evaluation.result import NO_MODEL, Result
 
 NAMED = 5  # of what was passed over
 

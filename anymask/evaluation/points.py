@@ -13,7 +13,7 @@ import numpy as np
 
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
-from anymask.core.interaction import Click, Mask, best_click, random_points
+from anymask.core.interaction import Click, Mask, best_click, next_click, random_points
 from anymask.core.metrics import boundary_iou
 from anymask.core.protocol import Segmenter
 from anymask.datasets.sample import Sample
@@ -69,18 +69,16 @@ class Points(Experiment):
             "clicks": list(self.clicks),
             "first": self.first,
             "single": self.single,
-            "masks_per_image": self.masks_per_image,
-            "smallest_px": self.smallest_px,
-            "seed": self.seed,
+            **self.choice.options(),
         }
 
     def rows(self, sam: Segmenter, sample: Sample) -> list[Row]:
         """A row a mask: IoUs, area and first click. Raises ``Error``."""
-        if not self.choice.numbers(sample):
-            return []
-        embedding = sam.encode(sample.pixels())
-        some = asking.targets(sample, self.choice)
-        return [row for objects in some for row in self._asked(sam, embedding, sample, objects)]
+        return [
+            row
+            for embedding, objects in asking.embedded(sam, sample, self.choice)
+            for row in self._asked(sam, embedding, sample, objects)
+        ]
 
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
         """Means over all masks of all images, as the paper has them."""
@@ -141,4 +139,4 @@ class Points(Experiment):
 
 def larger_error(truth: Mask, predicted: Mask, taken_xy: Floats) -> Click:
     """The deepest point of the larger error; who finds none points at the object once more."""
-    return best_click(truth, None if np.array_equal(truth, predicted) else predicted)
+    return next_click(truth, predicted)

@@ -10,11 +10,11 @@ from pathlib import Path
 from anymask.core.output import check_writable, make_folder, writing
 from anymask.errors import ResultError
 from anymask.evaluation import group_sections, sections
-from anymask.evaluation.layout import NO_MODEL, Block, Blocks, Labels, Picture, short_name
+from anymask.evaluation.layout import Block, Blocks, Labels, Picture, short_name
 from anymask.evaluation.markdown import DASH, bare, code, escaped
 from anymask.evaluation.origins import origins
 from anymask.evaluation.published import PAPER
-from anymask.evaluation.result import Result
+from anymask.evaluation.result import NO_MODEL, Result
 
 Section = Callable[[Sequence[Result], Labels], Blocks]
 SECTIONS: Mapping[str, tuple[str, Section]] = {

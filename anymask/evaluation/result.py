@@ -19,6 +19,7 @@ from anymask.evaluation.experiment import Row
 
 FORMAT = 1
 KEY = "anymask_result"
+NO_MODEL = "none"  # of results that no model was asked for
 
 
 @dataclass(frozen=True)

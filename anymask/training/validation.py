@@ -24,7 +24,7 @@ from anymask.core.calibration import (
     reliability,
     suggested_thresholds,
 )
-from anymask.core.interaction import best_click, random_points
+from anymask.core.interaction import next_click, random_points
 from anymask.core.prompts import OBJECT
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions
@@ -107,7 +107,7 @@ def _clicked(model: Sam, features: Tensor, positions: ImagePositions, objects: O
     answer: Tensor | None = None
     ious = []
     for _ in range(CLICKS):
-        clicks = [_click(one, mask) for one, mask in zip(objects.truth, seen)]
+        clicks = [next_click(one, mask) for one, mask in zip(objects.truth, seen)]
         points = np.array([point for point, _ in clicks], np.float32)
         cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
         xy = np.concatenate([xy, ((points + 0.5) * cell_px - 0.5)[:, None]], axis=1)
@@ -117,13 +117,6 @@ def _clicked(model: Sam, features: Tensor, positions: ImagePositions, objects: O
         ious.append(mask_iou(answer[:, None], truth)[:, 0].cpu().numpy())
         seen = list((answer > 0).cpu().numpy())
     return np.stack(ious, axis=1)
-
-
-def _click(truth: Masks, seen: Masks | None) -> tuple[tuple[float, float], int]:
-    """Who finds no error any more says once more what the object is."""
-    if seen is not None and (seen == truth).all():
-        return best_click(truth)[0], OBJECT
-    return best_click(truth, seen)
 
 
 def _anywhere(

@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from anymask.core.calibration import read_thresholds
 from anymask.core.embedding import model_id
+from anymask.core.json_object import read_object
 from anymask.core.output import make_folder, writing
 from anymask.errors import CorruptFileError, LayoutError
 from anymask.models.mask_decoder import MaskDecoderConfig
@@ -120,14 +121,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 
 def _read_header(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG_FILE
-    try:
-        header = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise CorruptFileError(f"{path} can't be read as JSON: {error}") from None
-    if not isinstance(header, dict):
-        raise CorruptFileError(f"{path} holds no JSON object")
-    return header
+    return read_object(folder / CONFIG_FILE, CorruptFileError)
 
 
 def check_state(model: Sam, state: Mapping[str, Tensor]) -> None:

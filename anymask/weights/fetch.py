@@ -61,7 +61,7 @@ def fetch(
         # Without the lock: a cache that is shared read-only serves what it has.
         if _is_proved(target, file):
             return target
-        if _is_offline(offline):
+        if is_offline(offline):
             raise _not_here(target, file)
         with _locked(target):
             # Another process may have fetched it while this one waited.
@@ -96,7 +96,8 @@ def _ignore(_done: int, _total: int) -> None:
     """The progress callback of a caller who gave none."""
 
 
-def _is_offline(offline: bool | None) -> bool:
+def is_offline(offline: bool | None) -> bool:
+    """Whether the network is forbidden; None asks ``$ANYMASK_OFFLINE``."""
     return os.environ.get("ANYMASK_OFFLINE", "") not in ("", "0") if offline is None else offline
 
 
