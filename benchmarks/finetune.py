@@ -33,7 +33,7 @@ from anymask.core.rle import RLE
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Sample
 from anymask.predict.automatic import OFFICIAL, AutomaticConfig, suggested
-from anymask.predict.prompted import Prompted
+from anymask.predict.promptable import Promptable
 
 from machine import describe
 from pages import show
@@ -103,7 +103,7 @@ def samples(folder: Path, split_regions: bool) -> Iterator[Sample]:
                 yield sample
 
 
-def looked(sam: Prompted, held: list[Sample], config: AutomaticConfig, everything: int) -> Look:
+def looked(sam: Promptable, held: list[Sample], config: AutomaticConfig, everything: int) -> Look:
     """Click on objects of all images; segment everything in so many of them."""
     ious: list[float] = []
     found = masks = right = objects = 0
@@ -122,7 +122,7 @@ def looked(sam: Prompted, held: list[Sample], config: AutomaticConfig, everythin
 
 
 def _clicked(
-    sam: Prompted, image: np.ndarray, truths: list[RLE], rng: np.random.Generator
+    sam: Promptable, image: np.ndarray, truths: list[RLE], rng: np.random.Generator
 ) -> list[float]:
     some = [rle.decode(truths[i]) for i in rng.permutation(len(truths))[:CLICKS_PER_IMAGE]]
     if not some:

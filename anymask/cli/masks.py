@@ -35,7 +35,7 @@ from anymask.predict.everywhere import (
 )
 
 if TYPE_CHECKING:
-    from anymask.predict.prompted import Prompted
+    from anymask.predict.promptable import Promptable
 
 EXIT_BROKEN = 1
 
@@ -224,7 +224,7 @@ class Model:
     offline: bool
 
 
-Work = Callable[[Model, "Prompted", list[Photograph], Path, Settings], Iterator[Outcome]]
+Work = Callable[[Model, "Promptable", list[Photograph], Path, Settings], Iterator[Outcome]]
 
 
 def _run(
@@ -262,7 +262,7 @@ def _run(
 
 
 def _here(
-    model: Model, sam: Prompted, photographs: list[Photograph], out: Path, settings: Settings
+    model: Model, sam: Promptable, photographs: list[Photograph], out: Path, settings: Settings
 ) -> Iterator[Outcome]:
     return segment_all(sam, photographs, out, settings)
 
@@ -272,7 +272,7 @@ def _on_cluster(actors: int | None) -> Work:
     from anymask.engine.fleet import Weights, segment_fleet
 
     def work(
-        model: Model, sam: Prompted, photographs: list[Photograph], out: Path, settings: Settings
+        model: Model, sam: Promptable, photographs: list[Photograph], out: Path, settings: Settings
     ) -> Iterator[Outcome]:
         offline = model.offline or None
         asked = Weights(model.weights, model.device, model.dtype, offline, settings.model)

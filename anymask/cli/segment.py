@@ -191,7 +191,7 @@ def _write(
 
 
 def _draw(picture: Picture, image: RGB, masks: Masks, prompts: Prompts) -> Image.Image:
-    from anymask.predict import picture as pictures
+    from anymask.predict import overlay as pictures
 
     if picture == Picture.mask:
         return pictures.labels(masks)

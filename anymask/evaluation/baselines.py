@@ -23,7 +23,7 @@ from anymask.core.prompts import BACKGROUND, BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, OBJ
 from anymask.core.protocol import Segmenter
 from anymask.errors import Error
 from anymask.predict.load import load
-from anymask.predict.prompted import PromptArrays, Prompted, rank
+from anymask.predict.promptable import Promptable, PromptArrays, rank
 
 PROMPTS_AT_ONCE = 16  # of one call: more need memory and gain nothing on a processor
 
@@ -102,7 +102,7 @@ class Question:
     masks: Floats | None
 
 
-class Peer(Prompted):
+class Peer(Promptable):
     """Somebody else's model: its own code is asked, in its own way, for one mask or for three."""
 
     dtype_name = "float32"

@@ -14,8 +14,8 @@ import numpy as np
 
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import xywh_to_xyxy
+from anymask.core.mask_runs import threshold
 from anymask.core.masks import Masks
-from anymask.core.patch import threshold
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.core.rle import RLE

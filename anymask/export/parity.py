@@ -20,7 +20,7 @@ from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
 from anymask.errors import ExportError
 from anymask.predict.onnx_runtime import OnnxSegmenter
-from anymask.predict.prompted import Prompted
+from anymask.predict.promptable import Promptable
 
 Answers = tuple[Floats, Floats]  # logits (P, T, h, w) and predicted IoUs (P, T)
 
@@ -78,7 +78,7 @@ class Parity:
 
 
 def measure(
-    reference: Prompted, exported: OnnxSegmenter, decoder: OnnxSegmenter, photo: RGB | None = None
+    reference: Promptable, exported: OnnxSegmenter, decoder: OnnxSegmenter, photo: RGB | None = None
 ) -> list[Parity]:
     """Compare on real and random prompts: about the photograph, or a drawn scene.
 
@@ -99,7 +99,7 @@ def measure(
 
 
 def measure_upsampled(
-    reference: Prompted, exported: OnnxSegmenter, photo: RGB | None = None
+    reference: Promptable, exported: OnnxSegmenter, photo: RGB | None = None
 ) -> list[Parity]:
     """Compare the masks (P, T, H, W) of a decoder that upsamples, at the size of the image."""
     image = scene() if photo is None else photo
@@ -159,7 +159,7 @@ def scene() -> RGB:
     return noisy
 
 
-def _cases(reference: Prompted, embedding: ImageEmbedding) -> Iterator[tuple[str, Prompts]]:
+def _cases(reference: Promptable, embedding: ImageEmbedding) -> Iterator[tuple[str, Prompts]]:
     """Each kind of prompt at chosen places, which are things in the scene, and at random ones."""
     height, width = embedding.image_hw
     unit = np.array([width, height])
@@ -176,7 +176,7 @@ def _cases(reference: Prompted, embedding: ImageEmbedding) -> Iterator[tuple[str
 
 def _kinds(
     places: str,
-    reference: Prompted,
+    reference: Promptable,
     embedding: ImageEmbedding,
     points: npt.NDArray[np.floating[Any]],
     box: npt.NDArray[np.floating[Any]],
@@ -192,7 +192,7 @@ def _kinds(
 
 
 def _answers(
-    sam: Prompted, embedding: ImageEmbedding, prompts: Prompts, single_mask: bool = False
+    sam: Promptable, embedding: ImageEmbedding, prompts: Prompts, single_mask: bool = False
 ) -> Answers:
     """Logits (P, T, h, w) and predicted IoUs (P, T) of all mask tokens, or of the one chosen."""
     if single_mask:

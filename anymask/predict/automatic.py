@@ -22,7 +22,7 @@ from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats, mask_boxes, nms
 from anymask.core.image import RGB, ImageSource, read_image
-from anymask.core.patch import Patch, threshold
+from anymask.core.mask_runs import MaskRuns, threshold
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.core.records import Annotation
@@ -49,7 +49,7 @@ class AutomaticConfig:
     min_mask_region_area: islands and holes smaller than that many pixels are removed or filled.
     max_mask_fraction: masks over a larger share of the image are dropped.
     point_grids: for each layer (N, 2) points in the unit square, instead of regular grids.
-    fast: a first look tells which points deserve an exact answer (``predict.fovea``): about a
+    fast: a first look tells which points deserve an exact answer (``predict.first_look``): about a
         quarter of the time for all but a few of the masks.
     """
 
@@ -100,7 +100,7 @@ class Candidate:
     point: int
     predicted_iou: float
     stability_score: float
-    patch: Patch
+    runs: MaskRuns
 
 
 @runtime_checkable
@@ -226,12 +226,12 @@ def _candidates(
         batch = points[first : first + config.points_per_batch]
         masks = sam.predict(embedding, Prompts.of_points(batch[:, None]), multimask_output=True)
         for row, column in np.argwhere(masks.predicted_iou > config.pred_iou_thresh):
-            patch, stability = threshold(
+            runs, stability = threshold(
                 masks.logits[row, column], embedding.resize_map, config.stability_score_offset
             )
             if stability >= config.stability_score_thresh:
                 predicted_iou = float(masks.predicted_iou[row, column])
-                yield Candidate(first + int(row), predicted_iou, stability, patch)
+                yield Candidate(first + int(row), predicted_iou, stability, runs)
 
 
 def _examined(
@@ -243,14 +243,14 @@ def _examined(
 ) -> Found | None:
     """The candidate in the whole image, if it is no cut-off part and not nearly everything."""
     height, width = image_hw
-    patch = candidate.patch.within(*crop.box[:2], image_hw)
-    if patch.area() > config.max_mask_fraction * height * width:
+    runs = candidate.runs.within(*crop.box[:2], image_hw)
+    if runs.area() > config.max_mask_fraction * height * width:
         return None
-    box = _inclusive(patch.box_xyxy(), crop)
+    box = _inclusive(runs.box_xyxy(), crop)
     if _cut_off(np.array(box), crop, image_hw):
         return None
     return Found(
-        patch.to_rle(), box, candidate.predicted_iou, candidate.stability_score, point, crop
+        runs.to_rle(), box, candidate.predicted_iou, candidate.stability_score, point, crop
     )
 
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from anymask.errors import Error, explained
-from anymask.predict.prompted import Prompted
+from anymask.predict.promptable import Promptable
 from anymask.weights.graph_pair import GraphPair, find_graph_pair, is_runnable_only
 from anymask.weights.registry import DEFAULT
 
@@ -24,7 +24,7 @@ def load(
     dtype: str = "float32",
     offline: bool | None = None,
     on_progress: Progress | None = None,
-) -> Prompted:
+) -> Promptable:
     """Load weights, fetching them first if need be.
 
     weights: a registry row's name, a folder or a file. Exports (``anymask export onnx``) and
@@ -52,7 +52,7 @@ def load(
     )
 
 
-def _on_onnxruntime(pair: GraphPair, device: str, dtype: str) -> Prompted:
+def _on_onnxruntime(pair: GraphPair, device: str, dtype: str) -> Promptable:
     from anymask.predict.onnx_runtime import OnnxSegmenter, find_providers
 
     if dtype not in ("float32", pair.dtype_name):

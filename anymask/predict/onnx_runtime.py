@@ -22,7 +22,7 @@ from anymask.core.geometry import Floats
 from anymask.core.image import RGB
 from anymask.core.prompts import BOX_TOP_LEFT, PADDING
 from anymask.errors import CorruptFileError, Error, LayoutError, MissingExtraError
-from anymask.predict.prompted import PromptArrays, Prompted
+from anymask.predict.promptable import Promptable, PromptArrays
 from anymask.weights.graph_pair import SHARED, GraphPair, Together
 
 try:
@@ -48,7 +48,7 @@ UNKNOWN = (Fail, InvalidGraph, NotImplemented)
 ERRORS_ONLY = 3  # onnxruntime's log level; it warns of every operator that a device leaves out
 
 
-class OnnxSegmenter(Prompted):
+class OnnxSegmenter(Promptable):
     """A pair of graphs that answers prompts: a ``core.protocol.Segmenter``.
 
     providers: onnxruntime's execution providers, the first that can do an operator does it; the

@@ -27,10 +27,10 @@ from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
 from anymask.models.two_way import SharedImage
-from anymask.predict.asked import Asked
 from anymask.predict.automatic import AutomaticConfig, Candidate
-from anymask.predict.fovea import first_look
-from anymask.predict.prompted import PromptArrays, Prompted
+from anymask.predict.first_look import first_look
+from anymask.predict.point_decoder import PointDecoder
+from anymask.predict.promptable import Promptable, PromptArrays
 from anymask.predict.threads import each_in_its_thread
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
@@ -70,7 +70,7 @@ def load(
     return Predictor(checkpoint, place, number)
 
 
-class Predictor(Prompted):
+class Predictor(Promptable):
     """A SAM in PyTorch that answers prompts: a ``core.protocol.Segmenter``."""
 
     def __init__(
@@ -116,12 +116,12 @@ class Predictor(Prompted):
         """The masks of mask tokens 1 to 3 above a predicted IoU, for each of (N, 2) points alone.
 
         Their scores are known before any mask is upscaled: the others cost no upscaling. With
-        ``config.fast`` a first look (``predict.fovea``) chooses the points.
+        ``config.fast`` a first look (``predict.first_look``) chooses the points.
         """
         prompts = Prompts.of_points(np.asarray(points)[:, None])
         self.check(embedding, prompts)
         with torch.inference_mode():
-            asked = Asked(
+            asked = PointDecoder(
                 self.model.mask_decoder,
                 self._shared(embedding),
                 self.positions,

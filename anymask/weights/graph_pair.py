@@ -47,7 +47,7 @@ class Together(Enum):
 class GraphPair:
     """Two graphs and all that is needed to use them.
 
-    name, model_id, dtype_name, everything: as ``predict.prompted.Prompted`` has them.
+    name, model_id, dtype_name, everything: as ``predict.promptable.Promptable`` has them.
     arrays: for each array of an embedding the encoder's output, which is the decoder's input too.
     shapes: of the arrays, (C, h, w). stretch: how images get into the (S, S) input.
     pixel_mean, pixel_std: of red, green and blue, 0 to 255.

@@ -25,7 +25,7 @@ from anymask.export import parity
 from anymask.export.onnx import export_onnx
 from anymask.predict.onnx_runtime import OnnxSegmenter
 from anymask.predict.predictor import Predictor
-from anymask.predict.prompted import Prompted
+from anymask.predict.promptable import Promptable
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.graph_pair import (
     CLICK_FILE,
@@ -60,7 +60,7 @@ WANTED = {
 }
 
 
-def prompts_of(kind: str, sam: Prompted, embedding: anymask.ImageEmbedding) -> Prompts:
+def prompts_of(kind: str, sam: Promptable, embedding: anymask.ImageEmbedding) -> Prompts:
     """Prompts of a kind, about an image of 600×400."""
     rng = np.random.default_rng(5)
     five = rng.uniform([0, 0], [600, 400], (5, 2))

@@ -26,7 +26,7 @@ from anymask.export.parity import scene
 from anymask.predict.automatic import AutomaticConfig, segment_everything
 from anymask.predict.onnx_runtime import OnnxSegmenter, find_providers
 from anymask.predict.predictor import Predictor
-from anymask.predict.prompted import rank
+from anymask.predict.promptable import rank
 from anymask.weights.graph_pair import (
     CLICK_FILE,
     ENCODER_FILE,

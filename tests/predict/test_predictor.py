@@ -12,7 +12,7 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.prompts import Prompts
 from anymask.errors import EmbeddingError, Error, PromptError
 from anymask.predict.predictor import Predictor, find_device, find_dtype, load
-from anymask.predict.prompted import rank
+from anymask.predict.promptable import rank
 from anymask.weights.checkpoint import Checkpoint
 
 RGB = npt.NDArray[np.uint8]

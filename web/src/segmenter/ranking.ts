@@ -1,4 +1,4 @@
-// Which of the decoder's mask tokens answer a prompt (`rank` of anymask/predict/prompted.py).
+// Which of the decoder's mask tokens answer a prompt (`rank` of anymask/predict/promptable.py).
 
 import { PromptError } from "./errors";
 

@@ -16,7 +16,7 @@ from anymask.core.image import read_image
 from anymask.core.protocol import DiscSegmenter
 from anymask.errors import Error
 from anymask.models.mask_decoder import picture as in_order
-from anymask.predict import fovea
+from anymask.predict import first_look as looking
 from anymask.predict.automatic import (
     AutomaticConfig,
     Candidate,
@@ -33,7 +33,7 @@ EVERY_MASK = AutomaticConfig(
 def test_where_the_window_is_everything_the_fast_mode_is_the_exact_one(
     tiny_predictor: Predictor, picture: npt.NDArray[np.uint8]
 ) -> None:
-    assert tiny_predictor.model.config.encoder.grid == fovea.TILE
+    assert tiny_predictor.model.config.encoder.grid == looking.TILE
     embedding, points = tiny_predictor.encode(picture), point_grid(4, (60, 90))
     exact, fast = (
         sorted(tiny_predictor.candidates(embedding, points, config), key=by_point)
@@ -44,7 +44,7 @@ def test_where_the_window_is_everything_the_fast_mode_is_the_exact_one(
         assert a.point == b.point
         assert a.predicted_iou == pytest.approx(b.predicted_iou, abs=1e-5)
         assert a.stability_score == pytest.approx(b.stability_score, abs=1e-4)
-        assert a.patch.area() == pytest.approx(b.patch.area(), abs=2)
+        assert a.runs.area() == pytest.approx(b.runs.area(), abs=2)
 
 
 def by_point(candidate: Candidate) -> tuple[int, float]:
@@ -53,18 +53,18 @@ def by_point(candidate: Candidate) -> tuple[int, float]:
 
 @pytest.mark.parametrize("tile", [(0, 0), (3, 5), (7, 7)])
 def test_a_window_stands_for_every_position_once(tile: tuple[int, int]) -> None:
-    window = fovea._window(tile, 64)
+    window = looking._window(tile, 64)
     counts = np.exp(window.log_weight())
     assert counts.sum() == pytest.approx(64 * 64)
     left, top, right, bottom = window.inside
-    assert left % fovea.STEP == top % fovea.STEP == 0
+    assert left % looking.STEP == top % looking.STEP == 0
     itself = np.arange(64 * 64).reshape(64, 64)[top:bottom, left:right]
     np.testing.assert_array_equal(window.index[window.nearest[top:bottom, left:right]], itself)
     assert len(window.index) <= 16 * 16 + 16 * 16
 
 
 def test_sharp_logits_are_put_where_they_belong() -> None:
-    window = fovea._window((2, 2), 64)
+    window = looking._window((2, 2), 64)
     everywhere = torch.randn(1, 64 * 64 * 16)
     whole = in_order(everywhere)[0]
     cells = everywhere.view(1, 64 * 64, 16)[:, torch.from_numpy(window.index)]

@@ -21,7 +21,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Patch:
+class MaskRuns:
     """A mask of an (H, W) image as runs of pixels, none of which leaves its column.
 
     columns: (R,) rising; tops, bottoms: (R,) first row of each and the one after its last, rising
@@ -44,7 +44,7 @@ class Patch:
         box = self.columns[0], self.tops.min(), self.columns[-1] + 1, self.bottoms.max()
         return np.array(box, np.float32)
 
-    def within(self, left: int, top: int, image_hw: tuple[int, int]) -> Patch:
+    def within(self, left: int, top: int, image_hw: tuple[int, int]) -> MaskRuns:
         """The same mask in a larger image, of which this one was cut at a corner."""
         return replace(
             self,
@@ -62,7 +62,7 @@ class Patch:
 
 def threshold(
     low_resolution: Floats, resize_map: ResizeMap, offset: float = 1.0
-) -> tuple[Patch, float]:
+) -> tuple[MaskRuns, float]:
     """The mask of (h, w) logits over the model's square, at full size, and its stability.
 
     Stability is the IoU of the masks at the threshold plus and minus ``offset`` (§B); 0 where even
@@ -77,7 +77,7 @@ def threshold(
     left, columns = _reach(np.any(seen, axis=0), px, width / content_w, width)
     if not rows or not columns:  # nothing, or only beyond the image's share of the square
         none = np.zeros(0, np.int64)
-        return Patch(none, none, none, resize_map.image_hw), 0.0
+        return MaskRuns(none, none, none, resize_map.image_hw), 0.0
     # Columns first, as run lengths have them. OpenCV resizes one axis exactly as it would both; the
     # other axis has to wait for its bands.
     part = np.ascontiguousarray(low_resolution.T[left.start : left.stop])
@@ -101,7 +101,7 @@ class _Bands:
     first: int
     scale: float
 
-    def counted(self, top: int, offset: float, image_hw: tuple[int, int]) -> tuple[Patch, float]:
+    def counted(self, top: int, offset: float, image_hw: tuple[int, int]) -> tuple[MaskRuns, float]:
         """The runs, the first row being number ``top`` of the image, and the stability."""
         found, smaller, larger = list[tuple[Numbers, Numbers, Numbers]](), 0, 0
         step = max(1, BAND_PX // max(1, self.tall.shape[1]))
@@ -112,7 +112,7 @@ class _Bands:
             smaller += int(np.count_nonzero(logits > MASK_THRESHOLD + offset))
             larger += int(np.count_nonzero(logits > MASK_THRESHOLD - offset))
         columns, tops, bottoms = (np.concatenate(arrays) for arrays in zip(*found))
-        return Patch(columns, tops, bottoms, image_hw), smaller / larger if larger else 0.0
+        return MaskRuns(columns, tops, bottoms, image_hw), smaller / larger if larger else 0.0
 
     def _logits(self, columns: range) -> Floats:
         """(columns, h') between the two columns of ``tall`` where each lies.

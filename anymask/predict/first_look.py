@@ -24,8 +24,8 @@ from torch import Tensor
 from anymask.core.geometry import Floats, ResizeMap, nms
 from anymask.core.masks import MASK_THRESHOLD
 from anymask.models.mask_decoder import picture
-from anymask.predict.asked import Asked
 from anymask.predict.automatic import AutomaticConfig, Candidate
+from anymask.predict.point_decoder import PointDecoder
 
 # In cells of the embedding: the side of the tiles whose points share a window, how far the sharp
 # part reaches beyond, and the step between positions of the coarse part.
@@ -83,7 +83,7 @@ class FirstLook:
     again: list[int]
 
 
-def first_look(asked: Asked, config: AutomaticConfig, each: Map) -> FirstLook:
+def first_look(asked: PointDecoder, config: AutomaticConfig, each: Map) -> FirstLook:
     """Look at all points asked about; ``each``: ``map``, or what does its work in threads."""
     resize_map = asked.resize_map
     grid = math.isqrt(asked.shared.image.shape[1])
@@ -124,7 +124,7 @@ def _window(tile: Tile, grid: int) -> Window:
 
 
 def _seen(
-    asked: Asked, points: list[int], window: Window, config: AutomaticConfig
+    asked: PointDecoder, points: list[int], window: Window, config: AutomaticConfig
 ) -> list[Candidate]:
     """The masks that points of one tile get at first look, less the hopeless ones."""
     device, dtype = asked.shared.image.device, asked.shared.image.dtype
@@ -152,7 +152,7 @@ def _glimpse(
     candidate: Candidate, window: Window, resize_map: ResizeMap, config: AutomaticConfig
 ) -> Glimpse | None:
     """A mask that may pass the filters."""
-    corners = resize_map.to_input(candidate.patch.box_xyxy().reshape(2, 2))
+    corners = resize_map.to_input(candidate.runs.box_xyxy().reshape(2, 2))
     (left, top), (right, bottom) = corners * (len(window.nearest) / resize_map.input_px)
     x0, y0, x1, y1 = window.inside
     sharp = bool(left >= x0 and top >= y0 and right <= x1 and bottom <= y1)
@@ -173,7 +173,7 @@ def _sorted_out(seen: list[Glimpse], config: AutomaticConfig) -> FirstLook:
         and one.stability_score >= config.stability_score_thresh
         for one in masks
     ]
-    boxes = np.array([one.patch.box_xyxy() for one in masks], np.float32).reshape(-1, 4)
+    boxes = np.array([one.runs.box_xyxy() for one in masks], np.float32).reshape(-1, 4)
     rank = [one.predicted_iou - (not certain) for one, certain in zip(masks, sure)]
     kept = nms(boxes, np.array(rank), config.box_nms_thresh + NMS_SLACK)
     taken = [k for k in kept if sure[k] and seen[k].sharp]

@@ -1,6 +1,6 @@
 """From low-resolution logits to run lengths: by runs, and by a full-size mask as before.
 
-.venv/bin/python benchmarks/patches.py [--write]
+.venv/bin/python benchmarks/mask_runs.py [--write]
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 
 from anymask.core import rle
 from anymask.core.geometry import Floats, ResizeMap
+from anymask.core.mask_runs import threshold
 from anymask.core.masks import stability_score, upsample
-from anymask.core.patch import threshold
 
 from machine import describe
 
@@ -38,8 +38,8 @@ def logits() -> dict[str, Floats]:
 
 def by_runs(low: Floats, resize_map: ResizeMap) -> tuple[rle.RLE, float]:
     """As everything-mode does it."""
-    patch, stability = threshold(low, resize_map)
-    return patch.to_rle(), stability
+    runs, stability = threshold(low, resize_map)
+    return runs.to_rle(), stability
 
 
 def at_full_size(low: Floats, resize_map: ResizeMap) -> tuple[rle.RLE, float]:
@@ -78,7 +78,7 @@ def main() -> None:
     text = f"# Patches, {day}\n\n{describe(1)}\n\n" + "\n".join(rows) + "\n"
     print(text)
     if arguments.write:
-        (HERE / "results" / f"{day}-patches.md").write_text(text)
+        (HERE / "results" / f"{day}-mask-runs.md").write_text(text)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import torch
 
 from anymask.core import rle
 from anymask.core.geometry import ResizeMap
-from anymask.predict import thresholds
-from anymask.predict.thresholds import device_thresholds
+from anymask.predict import device_runs as thresholds
+from anymask.predict.device_runs import device_thresholds
 
 
 @pytest.mark.parametrize("hw", [(48, 64), (640, 480), (100, 300), (1, 1)])
@@ -24,8 +24,8 @@ def test_a_device_finds_what_a_processor_finds(
     ours = device_thresholds(logits, resize_map, 1.0)
     theirs = thresholds.thresholds(logits, resize_map, 1.0)
     assert len(ours) == len(theirs) == 5
-    for (patch, stability), (expected, score) in zip(ours, theirs):
+    for (runs, stability), (expected, score) in zip(ours, theirs):
         assert stability == pytest.approx(score, abs=1e-3)
-        different = rle.decode(patch.to_rle()) != rle.decode(expected.to_rle())
+        different = rle.decode(runs.to_rle()) != rle.decode(expected.to_rle())
         assert different.mean() < 1e-4  # on the threshold, to rounding
-        assert patch.area() == pytest.approx(expected.area(), abs=3)
+        assert runs.area() == pytest.approx(expected.area(), abs=3)

@@ -43,7 +43,7 @@ class PromptArrays:
         return len(self.point_labels)
 
 
-class Prompted(ABC):
+class Promptable(ABC):
     """A ``core.protocol.Segmenter`` over some model; ``embed`` and ``answer`` are the model.
 
     name: for messages. model_id: whose embeddings it reads. dtype_name: what it computes with.

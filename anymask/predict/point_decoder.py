@@ -17,7 +17,7 @@ from anymask.models.mask_decoder import MaskDecoder
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions, SharedImage
 from anymask.predict.automatic import AutomaticConfig, Candidate
-from anymask.predict.thresholds import thresholds
+from anymask.predict.device_runs import thresholds
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PointDecoder:
     """All points asked about one image, and the part of the model that answers.
 
     points_xy: (P, 2) in pixels of the image; prompts: the same, embedded.
@@ -87,8 +87,8 @@ class Asked:
         """(N, h, w) logits at full size: of (N,) points, with (N,) predicted IoUs."""
         seen = thresholds(masks, self.resize_map, config.stability_score_offset)
         return [
-            Candidate(point, score, stability, patch)
-            for point, score, (patch, stability) in zip(
+            Candidate(point, score, stability, runs)
+            for point, score, (runs, stability) in zip(
                 points.tolist(), predicted_iou.tolist(), seen
             )
         ]

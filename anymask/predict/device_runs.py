@@ -10,16 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anymask.core.geometry import ResizeMap
+from anymask.core.mask_runs import MaskRuns, threshold
 from anymask.core.masks import MASK_THRESHOLD
-from anymask.core.patch import Patch, threshold
 
 CHUNK_PX = 1 << 26  # full-size logits that are on a device at once
 
 
 def thresholds(
     logits: Tensor, resize_map: ResizeMap, offset: float = 1.0
-) -> list[tuple[Patch, float]]:
-    """``core.patch.threshold`` of each of (N, h, w) logits, computed where they are."""
+) -> list[tuple[MaskRuns, float]]:
+    """``core.mask_runs.threshold`` of each of (N, h, w) logits, computed where they are."""
     if logits.device.type == "cpu":
         return [threshold(one, resize_map, offset) for one in logits.numpy()]
     return device_thresholds(logits, resize_map, offset)
@@ -27,7 +27,7 @@ def thresholds(
 
 def device_thresholds(
     logits: Tensor, resize_map: ResizeMap, offset: float
-) -> list[tuple[Patch, float]]:
+) -> list[tuple[MaskRuns, float]]:
     """``thresholds`` by torch alone: only the ends of runs leave the device."""
     height, width = resize_map.image_hw
     step = max(1, CHUNK_PX // (height * width))
@@ -52,7 +52,7 @@ def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _thresholds(
     columns: Tensor, image_hw: tuple[int, int], offset: float
-) -> list[tuple[Patch, float]]:
+) -> list[tuple[MaskRuns, float]]:
     smaller, larger = (
         (columns > MASK_THRESHOLD + sign * offset).sum(dim=(1, 2)) for sign in (1, -1)
     )
@@ -61,8 +61,8 @@ def _thresholds(
     ends = torch.nonzero(mask[..., 1:] != mask[..., :-1])  # mask, column, row; starts, then stops
     counts = torch.bincount(ends[:, 0], minlength=len(columns)).tolist()
     parts = torch.split(ends[:, 1:].cpu(), counts)
-    patches = (
-        Patch(part[::2, 0].numpy(), part[::2, 1].numpy(), part[1::2, 1].numpy(), image_hw)
+    runs_of_each = (
+        MaskRuns(part[::2, 0].numpy(), part[::2, 1].numpy(), part[1::2, 1].numpy(), image_hw)
         for part in parts
     )
-    return list(zip(patches, stability))
+    return list(zip(runs_of_each, stability))

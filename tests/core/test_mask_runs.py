@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from anymask.core import rle
 from anymask.core.geometry import ResizeMap, mask_boxes
+from anymask.core.mask_runs import BAND_PX, MaskRuns, threshold
 from anymask.core.masks import stability_score, upsample
-from anymask.core.patch import BAND_PX, Patch, threshold
 
 SIZES = [(480, 640), (640, 480), (1, 1), (3, 700), (1024, 1024), (1500, 1100), (255, 257)]
 
 
-def whole(patch: Patch) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def whole(runs: MaskRuns) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     """The mask at the size of the image."""
-    mask = np.zeros(patch.image_hw, dtype=bool)
-    for column, top, bottom in zip(patch.columns, patch.tops, patch.bottoms):
+    mask = np.zeros(runs.image_hw, dtype=bool)
+    for column, top, bottom in zip(runs.columns, runs.tops, runs.bottoms):
         assert not mask[top:bottom, column].any()
         mask[top:bottom, column] = True
     return mask
@@ -38,41 +38,41 @@ def test_a_patch_is_what_upsampling_everything_gives(
     part = low[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
     part[:] = np.random.default_rng(seed).normal(0, 4, part.shape)
     resize_map = ResizeMap(hw, 256)
-    patch, stability = threshold(low, resize_map)
+    runs, stability = threshold(low, resize_map)
     logits = upsample(low, resize_map)
     clear = np.abs(logits) > 1e-4  # rounding may move what lies on the threshold
-    np.testing.assert_array_equal(whole(patch)[clear], (logits > 0)[clear])
-    mask = whole(patch)
-    assert patch.to_rle() == rle.encode(mask)
-    assert patch.area() == mask.sum()
-    np.testing.assert_array_equal(patch.box_xyxy(), mask_boxes(mask) if mask.any() else [0] * 4)
+    np.testing.assert_array_equal(whole(runs)[clear], (logits > 0)[clear])
+    mask = whole(runs)
+    assert runs.to_rle() == rle.encode(mask)
+    assert runs.area() == mask.sum()
+    np.testing.assert_array_equal(runs.box_xyxy(), mask_boxes(mask) if mask.any() else [0] * 4)
     assert stability == pytest.approx(stability_score(logits, 0, 1), abs=1e-3)
 
 
 def test_a_patch_of_a_large_image_is_small() -> None:
     low = np.full((256, 256), -9.0, np.float32)
     low[100:110, 60:80] = 9
-    patch, stability = threshold(low, ResizeMap((9000, 12000), 1024))
-    assert patch.area() > 4 * BAND_PX
-    assert len(patch.columns) < 12000 / 10
+    runs, stability = threshold(low, ResizeMap((9000, 12000), 1024))
+    assert runs.area() > 4 * BAND_PX
+    assert len(runs.columns) < 12000 / 10
     assert stability > 0.9
-    x0, y0, x1, y1 = patch.box_xyxy()
-    assert (x1 - x0) * (y1 - y0) == pytest.approx(patch.area(), rel=0.01)
+    x0, y0, x1, y1 = runs.box_xyxy()
+    assert (x1 - x0) * (y1 - y0) == pytest.approx(runs.area(), rel=0.01)
     assert x0 == pytest.approx(60 * 12000 / 256, abs=50)
     assert y0 == pytest.approx(100 * 12000 / 256, abs=50)
 
 
 def test_nothing_is_an_empty_patch() -> None:
-    patch, stability = threshold(np.full((64, 64), -9.0, np.float32), ResizeMap((48, 64), 256))
-    assert (patch.area(), stability) == (0, 0.0)
-    assert patch.box_xyxy().tolist() == [0, 0, 0, 0]
-    assert rle.area(patch.to_rle()) == 0
+    runs, stability = threshold(np.full((64, 64), -9.0, np.float32), ResizeMap((48, 64), 256))
+    assert (runs.area(), stability) == (0, 0.0)
+    assert runs.box_xyxy().tolist() == [0, 0, 0, 0]
+    assert rle.area(runs.to_rle()) == 0
 
 
 def test_a_patch_of_a_crop_moves_with_it() -> None:
     columns, tops = np.array([1, 2, 3]), np.array([4, 4, 4])
-    patch = Patch(columns, tops, tops + 2, (10, 10)).within(20, 30, (99, 88))
-    assert patch.box_xyxy().tolist() == [21, 34, 24, 36]
-    assert patch.area() == 6
-    assert rle.decode(patch.to_rle()).sum() == 6
-    assert patch.to_rle()["size"] == [99, 88]
+    runs = MaskRuns(columns, tops, tops + 2, (10, 10)).within(20, 30, (99, 88))
+    assert runs.box_xyxy().tolist() == [21, 34, 24, 36]
+    assert runs.area() == 6
+    assert rle.decode(runs.to_rle()).sum() == 6
+    assert runs.to_rle()["size"] == [99, 88]
