@@ -85,8 +85,8 @@ def data_card(
 ) -> None:
     """Fill a data card by reading a dataset, and from results on it; what is not known it says."""
     from anymask.datasets.recognise import open_dataset
+    from anymask.datasets.statistics import facts_of
     from anymask.evaluation.cards import data_card as card
-    from anymask.evaluation.dataset_facts import facts_of
     from anymask.evaluation.result import read_result
 
     known = {**facts_of(open_dataset(data)), **_read_facts(facts)}
@@ -139,7 +139,7 @@ def representation(
 
 def datasets() -> None:
     """The sets of the papers' experiments: what was sampled, the licence, where to get them."""
-    from anymask.datasets.benchmarks import OTHERS, SUITE
+    from anymask.datasets.benchmarks.suite import OTHERS, SUITE
 
     rows = [("name", "split", "images", "masks", "read as", "licence", "page")]
     rows += [

@@ -8,18 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from anymask.datasets import (
-    ade20k,
-    cityscapes,
-    clothing,
-    coco,
-    davis,
-    grabcut,
-    mask_pictures,
-    ppdls,
-    sa1b_samples,
-    sbd,
-)
+from anymask.datasets import coco, mask_pictures, sa1b_samples
+from anymask.datasets.benchmarks import ade20k, cityscapes, clothing, davis, grabcut, ppdls, sbd
 from anymask.datasets.coco import CocoFile
 from anymask.datasets.listing import Listing, is_image, is_json, list_files, read_file, stem
 from anymask.datasets.locations import locate, url_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from anymask.core.settings import changeable, override
-from anymask.datasets import bsds
+from anymask.datasets.benchmarks import bsds
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Dataset
 from anymask.errors import DatasetError, Error

@@ -17,9 +17,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from anymask.datasets.csv_table import columns_of, missing, read_table
 from anymask.datasets.sample import Sample
 from anymask.errors import DatasetError
-from anymask.evaluation.tables import columns_of, missing, read_table
 
 IMAGE, MASK = "image", "mask"
 GROUP = "group"  # the attribute where there is no table: what the dataset calls a mask

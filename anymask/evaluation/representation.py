@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from anymask.errors import DatasetError
-from anymask.evaluation.captions import How, place_of
-from anymask.evaluation.countries import (
+from anymask.datasets.captions import How, place_of
+from anymask.datasets.csv_table import Cells, columns_of, missing, read_table
+from anymask.datasets.geography import (
     INCOMES,
     REGIONS,
     Country,
@@ -21,9 +21,9 @@ from anymask.evaluation.countries import (
     economies_in,
     find_country,
 )
+from anymask.errors import DatasetError
 from anymask.evaluation.experiment import Row
 from anymask.evaluation.published import REPRESENTATION
-from anymask.evaluation.tables import Cells, columns_of, missing, read_table
 
 IMAGE, COUNTRY, CAPTION, IMAGES = "image", "country", "caption", "images"
 EXPECTED = "image,country or image,caption, or country,images with numbers of images"

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from anymask.datasets.benchmarks import SUITE
+from anymask.datasets.benchmarks.suite import SUITE
 from anymask.errors import Error, MissingExtraError
 from anymask.evaluation import pictures, published
 from anymask.evaluation.bootstrap import Bootstrap

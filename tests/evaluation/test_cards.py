@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from anymask.datasets.recognise import open_dataset
+from anymask.datasets.statistics import facts_of
 from anymask.errors import ResultError
 from anymask.evaluation.cards import data_card, model_card
-from anymask.evaluation.dataset_facts import facts_of
 from anymask.evaluation.fairness import Fairness
 from anymask.evaluation.representation import representation
 from anymask.evaluation.result import Result

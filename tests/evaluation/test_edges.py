@@ -21,7 +21,7 @@ from anymask.core.image import ImageSource
 from anymask.core.masks import Masks
 from anymask.core.prompts import OBJECT, Prompts
 from anymask.core.protocol import DiscSegmenter
-from anymask.datasets import bsds
+from anymask.datasets.benchmarks import bsds
 from anymask.datasets.sample import Sample
 from anymask.errors import Error
 from anymask.evaluation.edges import Edges, coarse_boxes, distinct_masks, edge_map, outline

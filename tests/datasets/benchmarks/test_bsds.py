@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from anymask.core import rle
-from anymask.datasets import bsds
+from anymask.datasets.benchmarks import bsds
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Sample
 from anymask.errors import DatasetError, ImageError, MissingExtraError

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from anymask.core import rle
-from anymask.datasets import grabcut
-from anymask.datasets.grabcut import objects_of
+from anymask.datasets.benchmarks import grabcut
+from anymask.datasets.benchmarks.grabcut import objects_of
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import VOID_GROUP, Sample

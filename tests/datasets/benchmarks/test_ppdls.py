@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from anymask.datasets import ppdls
+from anymask.datasets.benchmarks import ppdls
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread
 from tests.datasets.pictures import boxes, number_of, read_whole, save

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from anymask.datasets import clothing
+from anymask.datasets.benchmarks import clothing
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Sample

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from anymask.datasets import sbd
+from anymask.datasets.benchmarks import sbd
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread
 from anymask.errors import MissingExtraError

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from anymask.core import rle
-from anymask.datasets import ade20k
-from anymask.datasets.ade20k import objects_of
+from anymask.datasets.benchmarks import ade20k
+from anymask.datasets.benchmarks.ade20k import objects_of
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread
 from anymask.errors import ImageError

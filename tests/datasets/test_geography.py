@@ -7,15 +7,15 @@ from collections import Counter
 
 import pytest
 
-from anymask.errors import MissingExtraError
-from anymask.evaluation import countries as module
-from anymask.evaluation.countries import (
+from anymask.datasets import geography as module
+from anymask.datasets.geography import (
     CODES_BY_INCOME,
     INCOMES,
     countries,
     economies_in,
     find_country,
 )
+from anymask.errors import MissingExtraError
 from anymask.evaluation.published import REPRESENTATION
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from anymask.datasets import davis
+from anymask.datasets.benchmarks import davis
 from anymask.datasets.listing import list_files
 from anymask.datasets.sample import Sample
 from tests.datasets.pictures import boxes, number_of, read_whole, save

@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import cache
 from itertools import chain
 
-from anymask.evaluation.countries import countries, fold, geonames, names_of
+from anymask.datasets.geography import countries, fold, geonames, names_of
 
 SMALLEST_CITY = 100_000  # people, of one that is named without its country
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from anymask.datasets import ade20k, benchmarks, cityscapes, grabcut, mask_pictures, ppdls, sbd
-from anymask.datasets.benchmarks import OTHERS, SUITE, find
+from anymask.datasets import mask_pictures
+from anymask.datasets.benchmarks import ade20k, cityscapes, grabcut, ppdls, sbd, suite
+from anymask.datasets.benchmarks.suite import OTHERS, SUITE, find
 from anymask.errors import DatasetError
 
 KINDS = {
@@ -27,19 +28,19 @@ def test_the_suite_is_the_paper_s() -> None:
 
 def test_what_was_subsampled_has_about_as_many_masks_as_were_drawn() -> None:
     for row in SUITE:
-        assert row.masks < benchmarks.MOST_MASKS
+        assert row.masks < suite.MOST_MASKS
         if row.subsampled:
-            assert abs(row.masks / benchmarks.MASKS_DRAWN - 1) < 0.1, row
+            assert abs(row.masks / suite.MASKS_DRAWN - 1) < 0.1, row
 
 
 @pytest.mark.parametrize("row", [*SUITE, *OTHERS], ids=lambda row: str(row.name))
-def test_rows_are_whole(row: benchmarks.Benchmark) -> None:
-    assert row.layout in KINDS | {benchmarks.NONE_YET}
+def test_rows_are_whole(row: suite.Benchmark) -> None:
+    assert row.layout in KINDS | {suite.NONE_YET}
     assert row.page.startswith("http")
     assert row.about
     assert row.note
     assert row.used_for
-    assert (row.licence == benchmarks.NOT_CHECKED) == (row.licence_from == benchmarks.UNCHECKED)
+    assert (row.licence == suite.NOT_CHECKED) == (row.licence_from == suite.UNCHECKED)
     assert find(row.name.upper()) is row
     assert (row in SUITE) == (row.sam_minus_ritm is not None)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anymask.datasets import cityscapes
+from anymask.datasets.benchmarks import cityscapes
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread
 from tests.datasets.pictures import Pixels, boxes, number_of, read_whole, save

@@ -13,9 +13,9 @@ import pytest
 from anymask.datasets.photographs import Unread
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample
+from anymask.datasets.statistics import facts_of
 from anymask.errors import ImageError
 from anymask.evaluation.cards import data_card
-from anymask.evaluation.dataset_facts import facts_of
 from tests.evaluation.scripted_segmenter import SIDE, rectangle, sample
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anymask.evaluation.captions import How, Place, place_of
+from anymask.datasets.captions import How, Place, place_of
 
 
 @pytest.mark.parametrize(

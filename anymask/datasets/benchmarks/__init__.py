@@ -1,0 +1,1 @@
+"""The public sets of the papers' experiments: their layouts, sizes, licences and addresses."""
