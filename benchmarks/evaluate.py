@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from anymask.evaluation.origins import plain_command
+from anymask.evaluation.report.origins import plain_command
 from anymask.evaluation.result import read_result
 
 HERE = Path(__file__).resolve().parent

@@ -21,13 +21,14 @@ LAYERS = {
     "datasets": 1,
     "weights": 2,
     "predict": 3,
+    "jobs": 4,
     "compat": 4,
     "export": 4,
-    "training": 4,
-    "evaluation": 4,
-    "engine": 4,
-    "cli": 5,
-    "__main__": 6,
+    "training": 5,
+    "evaluation": 5,
+    "engine": 6,
+    "cli": 7,
+    "__main__": 8,
 }
 STRANGERS = ("training", "evaluation", "engine", "export")  # talk through files only
 DEEP_LEARNING = {"torch", "safetensors", "onnx", "onnxruntime", "transformers"}
@@ -140,7 +141,7 @@ def test_the_command_line_imports_deep_learning_only_inside_functions() -> None:
     [
         "import anymask.cli.main",
         "import anymask; anymask.Prompts",
-        "import anymask.predict.everywhere",
+        "import anymask.jobs.many_images",
         "import anymask.predict.load",
         "import anymask.predict.onnx_runtime",
     ],

@@ -22,7 +22,8 @@ from anymask.cli.options import (
 )
 from anymask.cli.progress import work_bar
 from anymask.errors import explained
-from anymask.evaluation.baselines import Adapter, Model
+from anymask.evaluation.rivals.load import Model
+from anymask.evaluation.rivals.rival import Adapter
 
 if TYPE_CHECKING:
     from anymask.evaluation.job import Job
@@ -126,7 +127,7 @@ def _command(name: str) -> Callable[..., None]:
         ] = False,
     ) -> None:
         try:
-            from anymask.evaluation.experiments import Source, prepare
+            from anymask.evaluation.catalogue import Source, prepare
             from anymask.evaluation.job import Job
         except ModuleNotFoundError as missing:
             raise explained(missing) from None
@@ -169,7 +170,7 @@ def fields(
 ) -> None:
     """What --set changes of an experiment, and its values."""
     from anymask.core.settings import changeable
-    from anymask.evaluation.experiments import find
+    from anymask.evaluation.catalogue import find
 
     found = find(experiment)
     for field in changeable(found):
@@ -203,11 +204,13 @@ def _run(job: Job, workers: int, engine: Engine) -> Result:
 
 
 def _spread(job: Job, workers: int, engine: Engine) -> Iterator[None]:
-    from anymask.evaluation.workers import spread, work_alone
+    from anymask.evaluation.job import work_alone
 
     if engine == Engine.process:
-        return spread(job, workers)
-    from anymask.engine.fleet import spread as spread_on_cluster
+        from anymask.jobs.processes import spread
+
+        return spread(work_alone, job, workers)
+    from anymask.jobs.ray_cluster import spread as spread_on_cluster
 
     return spread_on_cluster(work_alone, job, job.model.device, workers if workers > 1 else None)
 

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from anymask.cli.options import OfflineOption, WeightsOption
 from anymask.cli.progress import download_bar
+from anymask.core.atomic import check_writable
 from anymask.core.image import read_image
-from anymask.core.output import check_writable
 from anymask.errors import Error, MissingExtraError
 
 if TYPE_CHECKING:

@@ -21,11 +21,10 @@ from anymask.cli.options import (
     WeightsOption,
 )
 from anymask.cli.progress import download_bar, work_bar
-from anymask.core.output import check_writable
+from anymask.core.atomic import check_writable
 from anymask.datasets.photographs import Findings, Photograph, Unread, find_photographs
 from anymask.errors import Error
-from anymask.predict.automatic import OFFICIAL, PAPER, AutomaticConfig
-from anymask.predict.everywhere import (
+from anymask.jobs.many_images import (
     Format,
     Outcome,
     Settings,
@@ -33,6 +32,7 @@ from anymask.predict.everywhere import (
     check_targets,
     segment_all,
 )
+from anymask.predict.automatic import OFFICIAL, PAPER, AutomaticConfig
 
 if TYPE_CHECKING:
     from anymask.predict.promptable import Promptable
@@ -269,7 +269,7 @@ def _here(
 
 def _on_cluster(actors: int | None) -> Work:
     """Imports ray at once: that it is missing is said before anything is loaded."""
-    from anymask.engine.fleet import Weights, segment_fleet
+    from anymask.jobs.ray_cluster import Weights, segment_fleet
 
     def work(
         model: Model, sam: Promptable, photographs: list[Photograph], out: Path, settings: Settings

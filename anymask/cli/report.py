@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from anymask.cli.options import OfflineOption
+from anymask.core.atomic import make_folder, writing
 from anymask.core.json_object import read_object
-from anymask.core.output import make_folder, writing
 from anymask.errors import ResultError, explained
 
 REASONS_SHOWN = 10
@@ -50,7 +50,7 @@ def report(
 ) -> None:
     """Lay results beside the paper's figures: a page and its pictures."""
     try:
-        from anymask.evaluation import report as pages
+        from anymask.evaluation.report import page as pages
         from anymask.evaluation.result import read_result
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
@@ -68,7 +68,7 @@ def model_card(
     offline: OfflineOption = False,
 ) -> None:
     """Fill a model card from the weights and from results; what is not known it says."""
-    from anymask.evaluation.cards import model_card as card
+    from anymask.evaluation.report.cards import model_card as card
     from anymask.evaluation.result import read_result
 
     known = {**_model_facts(weights, offline), **_read_facts(facts)}
@@ -86,7 +86,7 @@ def data_card(
     """Fill a data card by reading a dataset, and from results on it; what is not known it says."""
     from anymask.datasets.recognise import open_dataset
     from anymask.datasets.statistics import facts_of
-    from anymask.evaluation.cards import data_card as card
+    from anymask.evaluation.report.cards import data_card as card
     from anymask.evaluation.result import read_result
 
     known = {**facts_of(open_dataset(data)), **_read_facts(facts)}
@@ -106,8 +106,8 @@ def representation(
 ) -> None:
     """Where a dataset's images come from, by region and by income (§6)."""
     try:
+        from anymask.evaluation.experiments.representation import representation as count
         from anymask.evaluation.provenance import stamp
-        from anymask.evaluation.representation import representation as count
         from anymask.evaluation.result import NO_MODEL, Result
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
@@ -164,8 +164,8 @@ def ablations(
 ) -> None:
     """Train and evaluate a model for each cell of a grid, and draw Fig. 13 (§7.6)."""
     try:
-        from anymask.evaluation.ablations import panels_of, read_grid, run
-        from anymask.evaluation.pictures import ablation_figure
+        from anymask.evaluation.experiments.ablations import panels_of, read_grid, run
+        from anymask.evaluation.report.pictures import ablation_figure
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     found = []

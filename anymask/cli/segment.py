@@ -13,8 +13,8 @@ import typer
 
 from anymask.cli.options import DeviceOption, DtypeOption, OfflineOption, WeightsOption
 from anymask.cli.progress import download_bar
+from anymask.core.atomic import writing
 from anymask.core.image import RGB, read_image, read_mask
-from anymask.core.output import writing
 from anymask.core.prompts import Prompts
 from anymask.core.records import Record, record
 from anymask.core.rough import rough_prompts

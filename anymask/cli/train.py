@@ -10,7 +10,7 @@ import typer
 
 from anymask.cli.options import DeviceOption, OfflineOption
 from anymask.cli.progress import work_bar
-from anymask.core.output import check_writable
+from anymask.core.atomic import check_writable
 from anymask.errors import explained
 
 if TYPE_CHECKING:

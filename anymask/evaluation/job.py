@@ -20,15 +20,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from anymask.core.output import check_writable, claim, make_folder, sweep
+from anymask.core.atomic import check_writable, make_folder
 from anymask.core.protocol import DiscSegmenter, Segmenter
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.errors import Error, ResultError
-from anymask.evaluation.baselines import Model
 from anymask.evaluation.experiment import Experiment, Row, Timed
 from anymask.evaluation.provenance import stamp
 from anymask.evaluation.result import Result
+from anymask.evaluation.rivals.load import Model
+from anymask.jobs.folder import claim, sweep
 
 ASKED_FILE, CLAIMS_FOLDER = "asked.json", ".claims"
 POLL_S = 0.2
@@ -149,6 +150,12 @@ def work(job: Job, sam: Segmenter) -> Iterator[bool]:
     for part in elsewhere:
         yield _awaited(job, part, sam)
     sweep(job.folder / CLAIMS_FOLDER)
+
+
+def work_alone(job: Job) -> None:
+    """Load the model and do what is left of a job. Raises ``Error``."""
+    for _ in work(job, job.load()):
+        pass
 
 
 def done(job: Job) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from anymask.core.output import writing
+from anymask.core.atomic import writing
 from anymask.errors import ResultError
 from anymask.evaluation.experiment import Row
 

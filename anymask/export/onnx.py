@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from anymask.core.atomic import make_folder, writing
 from anymask.core.image import RGB
-from anymask.core.output import make_folder, writing
 from anymask.errors import Error, ExportError, MissingExtraError
 from anymask.export.graphs import ClickGraph, DecoderGraph, EncoderGraph, PrepareGraph
 from anymask.export.parity import TOLERANCES, Parity, check, measure, measure_upsampled

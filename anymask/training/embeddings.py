@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from anymask.core.atomic import make_folder, writing
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.output import make_folder, writing
 from anymask.datasets.sample import Sample
 from anymask.errors import EmbeddingError, StaleCacheError
 from anymask.predict.predictor import IMAGE_EMBED, Predictor

@@ -21,8 +21,9 @@ from typing import Any
 
 import torch
 
-from anymask.core.output import claim, make_folder, sweep, writing
+from anymask.core.atomic import make_folder, writing
 from anymask.errors import TrainingError
+from anymask.jobs.folder import claim, sweep
 from anymask.training.recipe import Recipe
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.state_file import write_pickle

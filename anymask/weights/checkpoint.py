@@ -16,10 +16,10 @@ from typing import Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from anymask.core.atomic import make_folder, writing
 from anymask.core.calibration import read_thresholds
 from anymask.core.embedding import model_id
 from anymask.core.json_object import read_object
-from anymask.core.output import make_folder, writing
 from anymask.errors import CorruptFileError, LayoutError
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import Sam, SamConfig

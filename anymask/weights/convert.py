@@ -12,7 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from anymask.core.output import make_folder, writing
+from anymask.core.atomic import make_folder, writing
 from anymask.errors import LayoutError
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import SamConfig

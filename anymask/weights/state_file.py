@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from anymask.core.output import writing
+from anymask.core.atomic import writing
 from anymask.errors import CorruptFileError, UnsafeFileError
 
 PICKLES = (".pth", ".pt", ".bin", ".ckpt")

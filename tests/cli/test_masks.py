@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from anymask.cli.main import main
+from anymask.jobs.many_images import Format, Settings
 from anymask.predict import predictor
 from anymask.predict.automatic import PAPER
-from anymask.predict.everywhere import Format, Settings
 from anymask.predict.predictor import Predictor
 from anymask.weights.checkpoint import Checkpoint
 

@@ -16,7 +16,7 @@ from anymask.datasets.geography import (
     find_country,
 )
 from anymask.errors import MissingExtraError
-from anymask.evaluation.published import REPRESENTATION
+from anymask.evaluation.report.published import REPRESENTATION
 
 
 def test_regions_and_income_groups_have_as_many_countries_as_in_the_paper() -> None:

@@ -15,7 +15,7 @@ from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample
 from anymask.datasets.statistics import facts_of
 from anymask.errors import ImageError
-from anymask.evaluation.cards import data_card
+from anymask.evaluation.report.cards import data_card
 from tests.evaluation.scripted_segmenter import SIDE, rectangle, sample
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from anymask.evaluation.clicks import Clicks
-from anymask.evaluation.edges import Edges
-from anymask.evaluation.fairness import CLICKS, Fairness
-from anymask.evaluation.points import Points
-from anymask.evaluation.proposals import Proposals
+from anymask.evaluation.experiments.clicks import Clicks
+from anymask.evaluation.experiments.edges import Edges
+from anymask.evaluation.experiments.fairness import CLICKS, Fairness
+from anymask.evaluation.experiments.points import Points
+from anymask.evaluation.experiments.proposals import Proposals
 from anymask.evaluation.result import Result
 
 MODEL, OTHER_MODEL = "mobile-sam@0123456789abcdef", "sam-vit-b@fedcba9876543210"

@@ -15,9 +15,9 @@ from anymask.core.protocol import Segmenter
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import ImageError
-from anymask.evaluation.baselines import Model
 from anymask.evaluation.experiment import Experiment, Row
 from anymask.evaluation.job import Job
+from anymask.evaluation.rivals.load import Model
 
 MODEL_ID = "discs@0"
 

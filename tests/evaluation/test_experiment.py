@@ -14,11 +14,11 @@ import pytest
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import DiscSegmenter
 from anymask.errors import DatasetError, Error
-from anymask.evaluation.boxes import Boxes
-from anymask.evaluation.edges import Edges
+from anymask.evaluation.catalogue import DEFAULTS, Source, prepare
 from anymask.evaluation.experiment import Timed
-from anymask.evaluation.experiments import DEFAULTS, Source, prepare
-from anymask.evaluation.points import Points
+from anymask.evaluation.experiments.boxes import Boxes
+from anymask.evaluation.experiments.edges import Edges
+from anymask.evaluation.experiments.points import Points
 from anymask.predict.automatic import CandidateSource
 from tests.evaluation.scripted import dataset_in
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from anymask.core.output import claim
 from anymask.core.protocol import DiscSegmenter
 from anymask.datasets.recognise import open_dataset
 from anymask.errors import ResultError
 from anymask.evaluation import job as jobs
 from anymask.evaluation.job import Job, begin, done, finish, work
 from anymask.evaluation.result import read_result
+from anymask.jobs.folder import claim
 from tests.evaluation.scripted import MODEL_ID, Sizes, dataset_in, job_of, save_pair
 
 SAM = DiscSegmenter()

@@ -1,1 +1,0 @@
-"""The data engine: what turns a folder of photographs into a dataset."""

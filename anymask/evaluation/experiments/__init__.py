@@ -1,0 +1,1 @@
+"""The experiments: each is one file, found by listing this folder."""

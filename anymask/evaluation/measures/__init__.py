@@ -1,0 +1,1 @@
+"""Scores, proved against the reference implementations: AP, AR, edges, intervals."""

@@ -1,0 +1,159 @@
+"""Average precision of masks, by COCO's own code (pycocotools), with LVIS's rules for its files.
+
+LVIS did not look for every category in every image: a mask of one that nobody decided about is
+left out, and where some objects of a category have no mask, one that matches none is no error. The
+300 surest masks of an image count there, while COCO counts 100 of each category.
+
+Shape legend: C categories, T IoU thresholds, R recalls, A ranges of areas.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from anymask.core import rle
+from anymask.core.rle import RLE
+from anymask.errors import Error
+from anymask.evaluation.measures.coco_truth import CocoTruth, Id, TrueImage
+from anymask.evaluation.measures.recall import FREQUENCIES
+
+MOST_OF_CATEGORY, MOST_OF_IMAGE = 100, 300
+SIZES = ("small", "medium", "large")  # in COCO's order, behind all areas
+THRESHOLD_50, THRESHOLD_75 = 0, 5  # numbers of COCO's thresholds
+Floats = npt.NDArray[np.float64]
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredMask:
+    """A mask that is said to be an object."""
+
+    category_id: Id
+    score: float
+    segmentation: RLE
+
+
+@dataclass
+class Category:
+    """What the images have of one category, as entries for COCO's code.
+
+    objects: crowds are among them. undecided: the images in which a mask that matches nothing is
+    no error.
+    """
+
+    objects: list[Entry] = field(default_factory=list)
+    masks: list[Entry] = field(default_factory=list)
+    undecided: set[int] = field(default_factory=set)
+
+
+def average_precision(
+    truth: CocoTruth, found: Mapping[Id, Sequence[ScoredMask]]
+) -> Iterator[tuple[str, float]]:
+    """``ap``, ``ap_50`` and so on over the images that ``found`` has, be it without a mask.
+
+    Category by category, each over the images that have something of it: LVIS's 1,203 categories
+    times 19,809 images are more pairs than COCO's code can hold. Figures without an object are
+    left out.
+    """
+    most = MOST_OF_IMAGE if truth.is_lvis else MOST_OF_CATEGORY
+    by_category = {one: what for one, what in _sorted_out(truth, found).items() if what.objects}
+    if not by_category:
+        return
+    precision = np.stack([_precision(one, most) for one in by_category.values()])
+    letters = np.array([truth.frequencies.get(one, "") for one in by_category])
+    yield from _figures(precision, letters)
+
+
+def counted(image: TrueImage, categories: Sequence[Id], scores: Sequence[float]) -> list[int]:
+    """Which of an image's masks count, by number: by LVIS's rules not all do.
+
+    The surest are chosen first, whether or not their categories were looked for, as LVIS does.
+    """
+    if image.looked_for is None:
+        return list(range(len(categories)))
+    surest = np.argsort(-np.asarray(scores, np.float64), kind="stable")[:MOST_OF_IMAGE]
+    return [int(number) for number in sorted(surest) if categories[number] in image.looked_for]
+
+
+def _sorted_out(truth: CocoTruth, found: Mapping[Id, Sequence[ScoredMask]]) -> dict[Id, Category]:
+    """Objects and masks by category; images are numbered in the order of their ids, as by COCO."""
+    by_category: dict[Id, Category] = {}
+    ids = sorted(found, key=lambda image_id: (isinstance(image_id, str), image_id))
+    for number, image_id in enumerate(ids):
+        image, masks = truth.images[image_id], found[image_id]
+        for category_id in image.not_exhaustive:
+            by_category.setdefault(category_id, Category()).undecided.add(number)
+        for category_id, entry in _objects(image):
+            objects = by_category.setdefault(category_id, Category()).objects
+            objects.append({**entry, "image_id": number, "id": len(objects) + 1})
+        for which in counted(image, [x.category_id for x in masks], [x.score for x in masks]):
+            one = masks[which]
+            said = by_category.setdefault(one.category_id, Category()).masks
+            entry = {"score": one.score, **_entry(one.segmentation)}
+            said.append({**entry, "image_id": number, "id": len(said) + 1})
+    return by_category
+
+
+def _objects(image: TrueImage) -> Iterator[tuple[Id, Entry]]:
+    for one in image.objects:
+        try:
+            entry = _entry(one.mask(image.image_hw))
+        except Error:
+            continue  # only crowds: no image with a malformed object is evaluated
+        area = entry["area"] if one.area is None else one.area
+        yield one.category_id, {**entry, "area": area, "iscrowd": int(one.crowd)}
+
+
+def _entry(mask: RLE) -> Entry:
+    return {"category_id": 1, "segmentation": mask, "area": rle.area(mask), "iscrowd": 0}
+
+
+def _precision(one: Category, most: int) -> Floats:
+    """(T, R, A), -1 where there is no object of that area."""
+    numbers = sorted({entry["image_id"] for entry in [*one.objects, *one.masks]})
+    with redirect_stdout(io.StringIO()):
+        judge = COCOeval(_indexed(one.objects, numbers), _indexed(one.masks, numbers), "segm")
+        judge.params.maxDets = [most]
+        judge.evaluate()
+        for seen in judge.evalImgs:
+            if seen is not None and seen["image_id"] in one.undecided:
+                seen["dtIgnore"] = seen["dtIgnore"] | (seen["dtMatches"] == 0)
+        judge.accumulate()
+    return np.asarray(judge.eval["precision"][:, :, 0, :, 0], np.float64)
+
+
+def _indexed(entries: Sequence[Entry], numbers: Sequence[int]) -> COCO:
+    """As COCO's reader would make it of a file."""
+    made = COCO()
+    made.dataset = {
+        "images": [{"id": number, "height": 0, "width": 0} for number in numbers],
+        "categories": [{"id": 1}],
+        "annotations": list(entries),
+    }
+    made.createIndex()
+    return made
+
+
+def _figures(precision: Floats, letters: npt.NDArray[np.str_]) -> Iterator[tuple[str, float]]:
+    """precision: (C, T, R, A); letters: (C,) of frequencies, "" where there are none."""
+    overall = precision[..., 0]
+    parts = {
+        "ap": overall,
+        "ap_50": overall[:, THRESHOLD_50],
+        "ap_75": overall[:, THRESHOLD_75],
+        **{f"ap_{name}": precision[..., number] for number, name in enumerate(SIZES, start=1)},
+        **{f"ap_{name}": overall[letters == letter] for letter, name in FREQUENCIES.items()},
+    }
+    for name, values in parts.items():
+        there = values[values > -1]
+        if len(there):
+            yield name, float(there.mean())

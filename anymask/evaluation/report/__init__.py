@@ -1,0 +1,1 @@
+"""Pages of results: tables beside the published figures, pictures, cards."""

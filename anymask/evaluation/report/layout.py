@@ -1,0 +1,154 @@
+"""Layout: what the report's sections are made of: labels, tables of figures, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from anymask.evaluation.report.markdown import bare, count, escaped, per_cent, table
+from anymask.evaluation.report.published import Table
+from anymask.evaluation.result import NO_MODEL, Result
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG to be drawn. name: of its file, without the ending."""
+
+    name: str
+    caption: str
+    draw: Callable[[], bytes]
+
+
+Block = str | Picture
+Blocks = Iterator[Block]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Of a table: its head, which metric, and how it is shown."""
+
+    head: str
+    metric: str
+    show: Callable[[float | None], str] = per_cent
+
+    def of(self, metrics: Mapping[str, float]) -> str:
+        """The cell."""
+        return self.show(metrics.get(self.metric))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What rows and lines are called. models: the ids of those that results are of."""
+
+    models: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> bool:
+        """Whether there are several models."""
+        return len(self.models) > 1
+
+    @property
+    def heads(self) -> list[str]:
+        """Above ``cells``."""
+        return ["dataset", *["model"] * self.compared, "images"]
+
+    @property
+    def texts(self) -> int:
+        """How many of the heads are above texts."""
+        return 1 + self.compared
+
+    def model(self, result: Result) -> str:
+        """The model's name, or the detector's that stands for one; with its hash if need be."""
+        if result.model == NO_MODEL:
+            return str(result.options.get("detector") or "no model")
+        name = short_name(result.model)
+        alike = [one for one in self.models if short_name(one) == name]
+        return name if len(alike) < 2 else bare(result.model)
+
+    def cells(self, result: Result) -> list[str]:
+        """The first of a result's row."""
+        model = [escaped(self.model(result))] * self.compared
+        return [escaped(bare(result.data)), *model, count(result.images)]
+
+    def lines(self, results: Sequence[Result]) -> dict[str, Result]:
+        """The results by names that tell them apart."""
+        named: dict[str, Result] = {}
+        for result in results:
+            name = bare(result.data)
+            name = f"{name}, {self.model(result)}" if self.compared else name
+            name = f"{name}, {result.images} images" if name in named else name
+            while name in named:
+                name += " (again)"
+            named[name] = result
+        return named
+
+
+def short_name(model: str) -> str:
+    """Of a model id: without its hash."""
+    return bare(model.rpartition("@")[0] or model)
+
+
+def own_table(results: Sequence[Result], labels: Labels, columns: Sequence[Column]) -> str:
+    """A row a result."""
+    rows = [
+        [*labels.cells(one), *(column.of(one.metrics) for column in columns)] for one in results
+    ]
+    return table([*labels.heads, *(column.head for column in columns)], rows, labels.texts)
+
+
+def table_beside(
+    ours: Sequence[tuple[str, Result]], paper: Table, columns: Sequence[Column]
+) -> str:
+    """Results by what they are called, above the rows of a table of the paper."""
+    rows = [
+        [f"**{escaped(name)}**", _data(one), *(column.of(one.metrics) for column in columns)]
+        for name, one in ours
+    ]
+    for row in paper.rows:
+        name = f"{paper.where}: {row.method}{', trained on it' if row.trained else ''}"
+        rows.append([name, paper.data, *(column.of(row.metrics) for column in columns)])
+    return table(["method", "data", *(column.head for column in columns)], rows, texts=2)
+
+
+def has(results: Sequence[Result], column: Column) -> bool:
+    """Whether one of them has the figure."""
+    return any(column.metric in one.metrics for one in results)
+
+
+def heading(title: str) -> list[str]:
+    """Of a part of a section, if it needs one."""
+    return [f"### {title[:1].upper()}{title[1:]}"] if title else []
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of a picture of the first, second, … part of a section."""
+    return name if number == 1 else f"{name}-{number}"
+
+
+def by_model(results: Sequence[Result], labels: Labels) -> dict[str, list[Result]]:
+    """Results of a model each; all together where there is but one."""
+    models: dict[str, list[Result]] = {}
+    for one in results:
+        models.setdefault(one.model if labels.compared else "", []).append(one)
+    return models
+
+
+def mean(results: Sequence[Result], metric: str) -> float | None:
+    """Over results, each counting alike; None if one lacks the metric."""
+    values = [one.metrics[metric] for one in results if metric in one.metrics]
+    return sum(values) / len(values) if len(values) == len(results) else None
+
+
+def by_number(result: Result, prefix: str) -> dict[int, float]:
+    """Metrics whose names end in a number, by it."""
+    return {
+        int(name.removeprefix(prefix)): value
+        for name, value in result.metrics.items()
+        if name.startswith(prefix) and name.removeprefix(prefix).isdigit()
+    }
+
+
+def _data(result: Result) -> str:
+    split = result.options.get("split")
+    said = [escaped(bare(result.data)), *[escaped(f"{split} split")] * bool(split)]
+    return f"{', '.join(said)} ({count(result.images)} images)"

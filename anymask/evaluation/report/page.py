@@ -1,0 +1,146 @@
+"""Report: results beside the paper's figures, as a page of Markdown with pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from anymask.core.atomic import check_writable, make_folder, writing
+from anymask.errors import ResultError
+from anymask.evaluation.report import group_sections, sections
+from anymask.evaluation.report.layout import Block, Blocks, Labels, Picture, short_name
+from anymask.evaluation.report.markdown import DASH, bare, code, escaped
+from anymask.evaluation.report.origins import origins
+from anymask.evaluation.report.published import PAPER
+from anymask.evaluation.result import NO_MODEL, Result
+
+Section = Callable[[Sequence[Result], Labels], Blocks]
+SECTIONS: Mapping[str, tuple[str, Section]] = {
+    "points": ("Single point", sections.points),
+    "clicks": ("Interactive segmentation", sections.clicks),
+    "edges": ("Edges", sections.edges),
+    "proposals": ("Object proposals", sections.proposals),
+    "boxes": ("Instance segmentation from boxes", sections.boxes),
+    "fairness": ("Fairness", group_sections.fairness),
+    "representation": ("Representation", group_sections.representation),
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page, block by block."""
+
+    blocks: tuple[Block, ...]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """In the order of the page."""
+        return [block for block in self.blocks if isinstance(block, Picture)]
+
+    def markdown(self, folder: str = "") -> str:
+        """The page. folder: where, relative to it, the pictures are."""
+        start = f"{folder}/" if folder else ""
+        shown = [
+            f"![{block.caption}]({start}{block.name}.png)" if isinstance(block, Picture) else block
+            for block in self.blocks
+        ]
+        return "\n\n".join(filter(None, shown)) + "\n"
+
+
+def report(results: Sequence[Result], model_id: str | None = None, compare: bool = False) -> Report:
+    """Lay results out.
+
+    model_id: of which all must be that have a model; None: of the first one's. What no model was
+    asked for, such as a classical edge detector, may stand beside. compare: results of several
+    models side by side; model_id, if given, must be among them.
+
+    Raises ``ResultError`` for a result of other weights, for two of the same, and for none.
+    """
+    models = _models(results, model_id, compare)
+    _check_once(results)
+    labels = Labels(tuple(models))
+    blocks: list[Block] = [*_head(results, models)]
+    for experiment in dict.fromkeys([*SECTIONS, *(one.experiment for one in results)]):
+        members = [one for one in results if one.experiment == experiment]
+        if members:
+            title, section = SECTIONS.get(experiment, (experiment, group_sections.other))
+            blocks += [f"## {escaped(title)}", *section(members, labels)]
+    blocks += ["## How the figures were made", *origins(results, labels)]
+    return Report(tuple(blocks))
+
+
+def write(page: Report, path: Path) -> None:
+    """Write the page, and its pictures into a folder beside it that is named after it.
+
+    All pictures are drawn before anything is written; the page comes last. Raises ``OutputError``,
+    and ``MissingExtraError`` where pictures can't be drawn.
+    """
+    folder = path.with_suffix("")
+    if folder == path:
+        raise ResultError(f"{path} has no ending: name the page {path.name}.md")
+    check_writable(folder)
+    drawn = {picture.name: picture.draw() for picture in page.pictures}
+    make_folder(folder if drawn else path.parent)
+    for name, content in drawn.items():
+        with writing(folder / f"{name}.png") as part:
+            part.write_bytes(content)
+    with writing(path) as part:
+        part.write_text(page.markdown(folder.name), encoding="utf-8")
+
+
+def _models(results: Sequence[Result], model_id: str | None, compare: bool) -> list[str]:
+    """The ids of the models that the results are of, once each."""
+    if not results:
+        raise ResultError("there is no result to report on")
+    found = list(dict.fromkeys(one.model for one in results if one.model != NO_MODEL))
+    asked = model_id or next(iter(found), NO_MODEL)
+    if compare:
+        if model_id and all(_weights(one) != _weights(model_id) for one in found):
+            raise ResultError(
+                f"no result is of {model_id}, but of {', '.join(found) or 'no model'}"
+            )
+        return found
+    for one in results:
+        if one.model != NO_MODEL and _weights(one.model) != _weights(asked):
+            raise ResultError(
+                f"the result of {one.experiment} on {bare(one.data)} is of {one.model}, not of "
+                f"{asked}; evaluate these weights, or compare them (--compare)"
+            )
+    return [asked] if found else []
+
+
+def _weights(model: str) -> tuple[str, str]:
+    """The hash of a model id, and whose code ran it, if that was not anymask's."""
+    name, _, sha256 = model.rpartition("@")
+    adapter = name.partition(":")[0] if ":" in name else ""
+    return adapter, sha256
+
+
+def _check_once(results: Sequence[Result]) -> None:
+    for one, other in combinations(results, 2):
+        if _question(one) == _question(other):
+            raise ResultError(
+                f"two results are of {one.experiment} on {bare(one.data)} by {bare(one.model)} "
+                f"with the same options ({one.date}, {other.date}); leave one out"
+            )
+
+
+def _question(result: Result) -> tuple[object, ...]:
+    images = result.data, result.data_fingerprint, result.data_kind
+    return result.experiment, result.model, images, dict(result.options)
+
+
+def _head(results: Sequence[Result], models: Sequence[str]) -> list[str]:
+    """Title, model, and whose work this page is."""
+    names = ", ".join(escaped(short_name(one)) for one in models)
+    ids = ", ".join(code(bare(one)) for one in models)
+    return [
+        f"# Evaluation of {names}" if models else "# Evaluation",
+        f"Model{'s' * (len(models) > 1)}: {ids}." if models else "",
+        f"This page was made by `anymask evaluate report` from {len(results)} "
+        f"result{'s' * (len(results) > 1)}. The published figures are those of {PAPER}, whose SAM "
+        f"has a ViT-H. Figures are in per cent where nothing else is said; {DASH} is one that is "
+        f"not there.",
+    ]

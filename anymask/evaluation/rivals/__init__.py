@@ -1,0 +1,1 @@
+"""Other people's models and detectors, to be asked the same."""

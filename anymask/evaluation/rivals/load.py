@@ -1,0 +1,66 @@
+"""Whose answers are evaluated, named so that other processes can load them, too.
+
+Anymask's own code answers, or other people's through an adapter each. No deep-learning library is
+imported before one is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from anymask.core.protocol import Segmenter
+from anymask.errors import Error
+from anymask.evaluation.rivals.rival import Adapter, Rival
+from anymask.predict.load import load
+
+# What to give to pip for the code of others. SAM 2 came to transformers with 4.56.
+PACKAGES = {
+    Adapter.segment_anything: "'anymask[torch]' torchvision segment-anything",
+    Adapter.hugging_face: "'anymask[torch]' 'transformers>=4.56'",
+}
+
+
+class MissingPackageError(Error):
+    """A baseline's own package is not installed, or too old."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights and who runs them.
+
+    weights: as ``anymask.load`` takes them; for ``segment-anything`` an official ``.pth``,
+    ``vit_b:PATH`` to say its type, or its name in ``anymask weights list``; for ``huggingface`` the
+    folder or the hub's name of a SAM or SAM 2 in transformers. Other people's code always computes
+    in float32.
+    """
+
+    weights: str
+    device: str = "auto"
+    dtype: str = "float32"
+    offline: bool | None = None
+    adapter: Adapter = Adapter.anymask
+
+    def load(self) -> Segmenter:
+        """Something that answers prompts. Raises ``Error``."""
+        if self.adapter is Adapter.anymask:
+            return load(self.weights, device=self.device, dtype=self.dtype, offline=self.offline)
+        if self.dtype != "float32":
+            raise Error(f"{self.adapter} computes in float32 only, not in {self.dtype}")
+        load_rival = _find_loader(self.adapter)
+        return load_rival(self.weights, device=self.device, offline=self.offline)
+
+
+def _find_loader(adapter: Adapter) -> Callable[..., Rival]:
+    try:
+        if adapter is Adapter.segment_anything:
+            from anymask.evaluation.rivals.official import load_official
+
+            return load_official
+        from anymask.evaluation.rivals.hugging_face import load_hugging_face
+
+        return load_hugging_face
+    except ImportError as missing:
+        raise MissingPackageError(
+            f"{adapter} can't answer ({missing}); install it with: pip install {PACKAGES[adapter]}"
+        ) from None

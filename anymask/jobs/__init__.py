@@ -1,0 +1,1 @@
+"""Long work that may be stopped and run again, and shared by processes and machines."""

@@ -1,0 +1,252 @@
+"""Everything in many images: a job that may be killed, run again, and shared by processes.
+
+Each image's result appears whole under its own name, so what is done is what is there: a job has
+no other memory than its folder. No deep-learning library is imported here; the caller brings a
+``Segmenter``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import posixpath
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from anymask.core.atomic import make_folder
+from anymask.core.image import decode_image
+from anymask.core.protocol import Segmenter
+from anymask.core.records import ImageRecord, Record
+from anymask.datasets import mask_folder, sa1b
+from anymask.datasets.photographs import Photograph
+from anymask.errors import Error, OutputError
+from anymask.jobs.folder import claim, sweep
+from anymask.predict.automatic import AutomaticConfig, segment_everything
+
+SETTINGS_FILE, PARTS_FOLDER = ".anymask-settings", ".parts"
+POLL_S = 0.2
+# How long another process may take for one image, or for the settings, before we give up on it.
+IMAGE_TIMEOUT_S, SETTINGS_TIMEOUT_S = 3600.0, 60.0
+SPEED_ONLY = ("points_per_batch",)  # a job may go on with less memory
+
+
+class Format(StrEnum):
+    """What is written for an image: an SA-1B record, or a folder of PNGs with metadata.csv."""
+
+    json = "json"
+    png = "png"
+
+
+class State(StrEnum):
+    """What became of an image; ``elsewhere``: another process has it in hand."""
+
+    done = "done"
+    already = "already"
+    elsewhere = "elsewhere"
+    broken = "broken"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all results in a folder have in common.
+
+    model: ``model_id`` of the weights. dtype: of the numbers computed with.
+    """
+
+    model: str
+    dtype: str
+    config: AutomaticConfig
+    format: Format
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as ``.anymask-settings`` holds them."""
+        config = dataclasses.asdict(self.config)
+        grids = config.pop("point_grids")
+        config["point_grids"] = None if grids is None else [grid.tolist() for grid in grids]
+        asked = {key: value for key, value in config.items() if key not in SPEED_ONLY}
+        return {"model": self.model, "dtype": self.dtype, "format": str(self.format), **asked}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one photograph; ``reason`` says why it is broken."""
+
+    name: str
+    state: State
+    masks: int = 0
+    reason: str = ""
+
+
+def target_of(photograph: Photograph, out: Path, form: Format) -> Path:
+    """Where a photograph's result goes: ``<folder>/sa_<image_id>.json`` or ``<folder>/<stem>/``."""
+    return out / _relative_target(photograph, form)
+
+
+def check_targets(photographs: Iterable[Photograph], out: Path, form: Format) -> None:
+    """Raise ``Error`` if two results would take one place, or be taken for photographs later."""
+    owners: dict[str, Photograph] = {}
+    folders: dict[str, Photograph] = {}
+    results = os.path.abspath(out) + "/"
+    for photograph in photographs:
+        target = _relative_target(photograph, form)
+        other = owners.setdefault(target, photograph)
+        if other is not photograph:
+            raise _collision(other, photograph, f"the same result {target}")
+        folders.setdefault(photograph.folder, photograph)
+        if form == Format.png and photograph.url.startswith(results):
+            raise Error(
+                f"the photograph {photograph.url} lies in {out}, where pictures of masks would "
+                f"mix with photographs; take another --out"
+            )
+    for folder, photograph in folders.items():
+        for above in (folder, *map(str, PurePosixPath(folder).parents)):
+            if above in owners:
+                raise _collision(owners[above], photograph, f"results at {above} and within it")
+
+
+def begin(out: Path, settings: Settings, targets: Iterable[Path]) -> None:
+    """Make the folder of results and note the settings, or find that they are the same as before.
+
+    targets: all results to come; none may be there from before the first run.
+
+    Raises ``Error`` for other settings or foreign results, and ``OutputError``.
+    """
+    make_folder(out)
+    path, deadline = out / SETTINGS_FILE, time.monotonic() + SETTINGS_TIMEOUT_S
+    content = json.dumps(settings.to_json(), indent=2).encode() + b"\n"
+    while not path.exists():
+        with claim(path, out / PARTS_FOLDER) as part:
+            if part is not None:
+                _check_foreign(targets)
+                part.write_bytes(content)
+                continue
+        if time.monotonic() > deadline:
+            raise OutputError(f"{path} has been locked by another process for too long")
+        time.sleep(POLL_S)
+    _check_same(path, settings)
+
+
+def masks_of(sam: Segmenter, photograph: Photograph, out: Path, settings: Settings) -> Outcome:
+    """Segment everything in one photograph and write it, unless that is done or being done.
+
+    Any process may call it with any photograph at any time. A photograph that can't be read is an
+    outcome; a result that can't be written is an ``OutputError``.
+    """
+    target = target_of(photograph, out, settings.format)
+    with claim(target, out / PARTS_FOLDER) as part:
+        if part is None:
+            there = os.path.lexists(target)
+            return Outcome(photograph.name, State.already if there else State.elsewhere)
+        try:
+            record = _record(sam, photograph, settings.config)
+        except (Error, MemoryError) as error:
+            return Outcome(photograph.name, State.broken, reason=_reason(photograph, error))
+        if settings.format == Format.json:
+            part.write_bytes(sa1b.to_bytes(record))
+        else:
+            mask_folder.write(record, part)
+    return Outcome(photograph.name, State.done, len(record["annotations"]))
+
+
+def segment_all(
+    sam: Segmenter, photographs: Sequence[Photograph], out: Path, settings: Settings
+) -> Iterator[Outcome]:
+    """Segment everything in all photographs that are not done yet; an outcome for each.
+
+    Those that another process has in hand come last: once it is done with them, or was killed and
+    this one does them. Raises as ``begin`` and ``masks_of`` do; what is done stays.
+    """
+    try:
+        begin(out, settings, (target_of(one, out, settings.format) for one in photographs))
+        elsewhere = []
+        for photograph in photographs:
+            outcome = masks_of(sam, photograph, out, settings)
+            if outcome.state == State.elsewhere:
+                elsewhere.append(photograph)
+            else:
+                yield outcome
+        for photograph in elsewhere:
+            yield awaited(sam, photograph, out, settings)
+    finally:
+        sweep(out / PARTS_FOLDER)
+
+
+def awaited(sam: Segmenter, photograph: Photograph, out: Path, settings: Settings) -> Outcome:
+    """``masks_of``, but what another process has in hand is waited for, or done if it dies."""
+    deadline = time.monotonic() + IMAGE_TIMEOUT_S
+    while True:
+        outcome = masks_of(sam, photograph, out, settings)
+        if outcome.state != State.elsewhere:
+            return outcome
+        if time.monotonic() > deadline:
+            minutes = f"{IMAGE_TIMEOUT_S / 60:g} minutes"
+            reason = f"{photograph.name} has been in another process's hands for {minutes}"
+            return Outcome(photograph.name, State.broken, reason=reason)
+        time.sleep(POLL_S)
+
+
+def _record(sam: Segmenter, photograph: Photograph, config: AutomaticConfig) -> Record:
+    pixels = decode_image(photograph.read(), photograph.name)
+    annotations = segment_everything(sam, pixels, config)
+    image = ImageRecord(
+        image_id=photograph.image_id,
+        file_name=photograph.file_name,
+        width=pixels.shape[1],
+        height=pixels.shape[0],
+    )
+    return Record(image=image, annotations=annotations)
+
+
+def _reason(photograph: Photograph, error: Error | MemoryError) -> str:
+    """What is wrong with a photograph, as a sentence that names it."""
+    if isinstance(error, MemoryError):
+        return f"{photograph.name} does not fit in memory"
+    return str(error) if photograph.name in str(error) else f"{photograph.name}: {error}"
+
+
+def _check_foreign(targets: Iterable[Path]) -> None:
+    found = next((target for target in targets if os.path.lexists(target)), None)
+    if found is not None:
+        raise Error(
+            f"{found} is there, but {SETTINGS_FILE}, which says how it was made, is not; "
+            f"take another --out"
+        )
+
+
+def _check_same(path: Path, settings: Settings) -> None:
+    try:
+        before = dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise OutputError(f"{path} can't be read: {error}; take another --out") from None
+    now = settings.to_json()
+    differ = [
+        f"{key} was {before.get(key)}, now {now.get(key)}"
+        for key in {**before, **now}
+        if before.get(key) != now.get(key)
+    ]
+    if differ:
+        raise Error(
+            f"{path.parent} holds results of other settings ({'; '.join(differ)}); "
+            f"take another --out"
+        )
+
+
+def _relative_target(photograph: Photograph, form: Format) -> str:
+    name = f"sa_{photograph.image_id}.json" if form == Format.json else photograph.stem
+    return posixpath.join(photograph.folder, name)
+
+
+def _collision(one: Photograph, other: Photograph, what: str) -> Error:
+    return Error(
+        f"{_place(one)} and {_place(other)} would have {what}; "
+        f"name a folder above both instead of the two, or rename one"
+    )
+
+
+def _place(photograph: Photograph) -> str:
+    return photograph.url if photograph.member is None else f"{photograph.name} in {photograph.url}"

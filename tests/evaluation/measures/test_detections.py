@@ -1,0 +1,92 @@
+"""A detector's file: what of it can be used, and what is said of the rest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from anymask.errors import RecordError
+from anymask.evaluation.measures.coco_truth import CocoTruth, TrueImage, TrueObject
+from anymask.evaluation.measures.detections import Detection, read_detections, true_boxes
+
+GOOD = {"image_id": 1, "category_id": 3, "bbox": [1, 2.5, 3, 0], "score": 0.123456789}
+
+
+def truth_of(*objects: TrueObject) -> CocoTruth:
+    """A truth with one image, 8 × 6 pixels."""
+    image = TrueImage(1, (6, 8), objects)
+    return CocoTruth("a/truth.json", {1: image}, {}, frozenset({3}), {}, {}, False)
+
+
+def written(folder: Path, document: object) -> str:
+    """A file that holds it."""
+    (folder / "found.json").write_text(json.dumps(document))
+    return str(folder / "found.json")
+
+
+def test_what_is_whole_is_used_in_its_order(tmp_path: Path) -> None:
+    found = read_detections(written(tmp_path, [GOOD, {**GOOD, "score": 2}]), truth_of())
+    box = (1.0, 2.5, 3.0, 0.0)
+    assert found.of_image == {1: [Detection(3, box, 0.123456789), Detection(3, box, 2.0)]}
+    assert (found.ignored, found.notes, len(found.sha256)) == (0, (), 16)
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (7, "are no detections: 7"),
+        ({**GOOD, "image_id": 99}, "are of images that truth.json does not have: 99"),
+        ({**GOOD, "image_id": [1]}, "are of images that truth.json does not have: [1]"),
+        ({**GOOD, "image_id": "1"}, "are of images that truth.json does not have: '1'"),
+        ({**GOOD, "category_id": 4}, "are of categories that truth.json does not have: 4"),
+        ({**GOOD, "category_id": None}, "are of categories that truth.json does not have: None"),
+        ({**GOOD, "score": float("nan")}, "have scores that are no numbers: nan"),
+        ({**GOOD, "score": True}, "have scores that are no numbers: True"),
+        ({**GOOD, "bbox": [0, 0, -1, 2]}, "have boxes that are not X, Y, width, height: [0, 0, -1"),
+        ({**GOOD, "bbox": [0, 0, 1]}, "have boxes that are not X, Y, width, height: [0, 0, 1]"),
+        ({**GOOD, "bbox": [0, float("inf"), 1, 1]}, "have boxes that are not X, Y, width, height"),
+        ({**GOOD, "bbox": [0, 0, 10**400, 1]}, "have boxes that are not X, Y, width, height"),
+        ({**GOOD, "bbox": {"x": 1}}, "have boxes that are not X, Y, width, height: {'x': 1}"),
+        ({**GOOD, "bbox": [9, 0, 2, 2]}, "have boxes outside their image: [9, 0, 2, 2]"),
+        ({**GOOD, "bbox": [0, -3, 2, 2]}, "have boxes outside their image: [0, -3, 2, 2]"),
+    ],
+)
+def test_what_cannot_be_used_is_counted_and_named(
+    entry: object, reason: str, tmp_path: Path
+) -> None:
+    found = read_detections(written(tmp_path, [entry, GOOD, entry]), truth_of())
+    assert len(found.of_image[1]) == 1
+    assert found.ignored == 2
+    (note,) = found.notes
+    assert note.name == "found.json"
+    assert note.reason.startswith(f"2 of its entries {reason}")
+
+
+def test_notes_are_short(tmp_path: Path) -> None:
+    entries = [{**GOOD, "image_id": number} for number in range(100, 120)]
+    (note,) = read_detections(written(tmp_path, entries), truth_of()).notes
+    assert note.reason.endswith("not have: 100, 101, 102, 103, 104 and 15 more")
+
+
+@pytest.mark.parametrize("document", [{}, None, {"annotations": []}])
+def test_what_is_no_list(document: object, tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="is no list of detections"):
+        read_detections(written(tmp_path, document), truth_of())
+
+
+def test_what_is_no_file_and_no_json(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="can't be read"):
+        read_detections(str(tmp_path / "none.json"), truth_of())
+    (tmp_path / "torn.json").write_text("[")
+    with pytest.raises(RecordError, match="is no JSON"):
+        read_detections(str(tmp_path / "torn.json"), truth_of())
+
+
+def test_true_boxes_are_those_of_objects_that_are_no_crowd() -> None:
+    objects = [TrueObject(3, [1, 1, 2, 2], None, None, crowd) for crowd in (False, True)]
+    found = true_boxes(truth_of(*objects, TrueObject(3, None, None, None, False)))
+    assert found.of_image == {1: [Detection(3, (1.0, 1.0, 2.0, 2.0), None)]}
+    assert found.ignored == 1
+    assert found.notes[0].name == "truth.json"

@@ -1,0 +1,367 @@
+"""Everything in many images: golden records, names, settings, and what does not stop the job."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anymask.core import rle
+from anymask.core.protocol import DiscSegmenter
+from anymask.core.records import Record
+from anymask.datasets import sa1b
+from anymask.datasets.photographs import Photograph, find_photographs
+from anymask.errors import Error, OutputError
+from anymask.jobs import many_images as everywhere
+from anymask.jobs.folder import claim
+from anymask.jobs.many_images import (
+    PARTS_FOLDER,
+    SETTINGS_FILE,
+    Format,
+    Outcome,
+    Settings,
+    State,
+    begin,
+    check_targets,
+    masks_of,
+    segment_all,
+    target_of,
+)
+from anymask.predict.automatic import AutomaticConfig
+
+CONFIG = AutomaticConfig(points_per_side=1, pred_iou_thresh=0.85, stability_score_thresh=0.0)
+SETTINGS = Settings("discs", "float32", CONFIG, Format.json)
+PICTURES = replace(SETTINGS, format=Format.png)
+# A disc of radius 64 px of the model's 1024 is one of 1 px in an image 16 px wide: the 2×2 pixels
+# around its middle (8, 6). Column by column: 7·12 + 5 outside, 2 in, 10 out, 2 in, 89 out.
+DISC = (
+    '"annotations": [{"id": 0, "segmentation": {"size": [12, 16], "counts": "i22:0_2"}, '
+    '"bbox": [7.0, 5.0, 2.0, 2.0], "area": 4, "predicted_iou": 0.8999999761581421, '
+    '"stability_score": 1.0, "crop_box": [0.0, 0.0, 16.0, 12.0], '
+    '"point_coords": [[8.0, 6.0]]}]}\n'
+)
+
+
+def write_images(folder: Path, *names: str) -> Path:
+    """A folder of grey pictures of 16×12 pixels under these names."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(png())
+    return folder
+
+
+def png() -> bytes:
+    """A grey picture of 16×12 pixels."""
+    written = io.BytesIO()
+    Image.new("RGB", (16, 12), "grey").save(written, format="PNG")
+    return written.getvalue()
+
+
+def found(*arguments: Path) -> list[Photograph]:
+    """The photographs in files and folders."""
+    return find_photographs([str(argument) for argument in arguments]).photographs
+
+
+def segment(folder: Path, out: Path, settings: Settings = SETTINGS) -> list[Outcome]:
+    """Everything in a folder, with discs."""
+    return list(segment_all(DiscSegmenter(), found(folder), out, settings))
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """All that is in a folder: what files hold, None for folders."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def test_a_record_for_each_image_in_its_folder(tmp_path: Path) -> None:
+    write_images(tmp_path / "in", "sa_5.png", "coco/000000000009.jpg")
+    outcomes = segment(tmp_path / "in", tmp_path / "out")
+    assert outcomes == [
+        Outcome("coco/000000000009.jpg", State.done, 1),
+        Outcome("sa_5.png", State.done, 1),
+    ]
+    written = tree(tmp_path / "out")
+    del written[SETTINGS_FILE]
+    image = '{"image": {"image_id": %d, "file_name": "%s", "width": 16, "height": 12}, '
+    assert written == {
+        "coco": None,
+        "coco/sa_9.json": (image % (9, "000000000009.jpg") + DISC).encode(),
+        "sa_5.json": (image % (5, "sa_5.png") + DISC).encode(),
+    }
+
+
+def test_the_settings_are_noted(tmp_path: Path) -> None:
+    write_images(tmp_path / "in", "sa_5.png")
+    grids = replace(CONFIG, point_grids=(np.array([[0.5, 0.25]], np.float32),))
+    segment(tmp_path / "in", tmp_path / "out", replace(SETTINGS, config=grids))
+    noted = json.loads((tmp_path / "out" / SETTINGS_FILE).read_bytes())
+    assert noted["model"] == "discs"
+    assert noted["format"] == "json"
+    assert noted["pred_iou_thresh"] == 0.85
+    assert noted["point_grids"] == [[[0.5, 0.25]]]
+    assert "points_per_batch" not in noted
+    segment(tmp_path / "in", tmp_path / "out", replace(SETTINGS, config=grids))  # the same again
+
+
+def test_pictures_are_the_masks_of_the_records(tmp_path: Path) -> None:
+    write_images(tmp_path / "in", "a/sa_5.png")
+    many = replace(CONFIG, points_per_side=2, pred_iou_thresh=0.0)
+    segment(tmp_path / "in", tmp_path / "json", replace(SETTINGS, config=many))
+    segment(tmp_path / "in", tmp_path / "png", replace(PICTURES, config=many))
+    content = (tmp_path / "json" / "a" / "sa_5.json").read_bytes()
+    annotations = sa1b.from_bytes(content, "sa_5.json")["annotations"]
+    assert len(annotations) > 4
+    pictures = tmp_path / "png" / "a" / "sa_5"
+    rows = (pictures / "metadata.csv").read_text().splitlines()[1:]
+    assert len(list(pictures.glob("*.png"))) == len(rows) == len(annotations)
+    for number, (annotation, row) in enumerate(zip(annotations, rows)):
+        mask = np.asarray(Image.open(pictures / f"{number}.png"))
+        np.testing.assert_array_equal(mask, rle.decode(annotation["segmentation"]) * 255)
+        assert row.split(",")[:2] == [str(number), str(annotation["area"])]
+
+
+def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    write_images(tmp_path / "in", "1.png", "a/2.png", "a/b/3.png")
+    segment(tmp_path / "in", tmp_path / "out")
+
+    def times() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in [*tmp_path.rglob("*"), tmp_path / "out"]}
+
+    before = times()
+    again = segment(tmp_path / "in", tmp_path / "out")
+    assert {outcome.state for outcome in again} == {State.already}
+    assert times() == before
+
+
+def test_what_is_new_is_done_and_what_was_deleted_is_done_again(tmp_path: Path) -> None:
+    write_images(tmp_path / "in", "1.png", "2.png")
+    segment(tmp_path / "in", tmp_path / "out")
+    before = tree(tmp_path / "out")
+    (tmp_path / "out" / "sa_1.json").unlink()
+    write_images(tmp_path / "in", "3.png")
+    states = [outcome.state for outcome in segment(tmp_path / "in", tmp_path / "out")]
+    assert states == [State.done, State.already, State.done]
+    (tmp_path / "out" / "sa_3.json").unlink()
+    assert tree(tmp_path / "out") == before
+
+
+def test_broken_images_are_outcomes_with_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_images(tmp_path / "in", "1.png", "9.png")
+    whole = (folder / "1.png").read_bytes()
+    (folder / "2.png").write_bytes(whole[:50])
+    (folder / "3.png").write_bytes(b"")
+    (folder / "4.png").write_text("no image")
+    (folder / "a").mkdir()
+    (folder / "a" / "5.png").symlink_to("nowhere")
+    Image.new("1", (100, 100)).save(folder / "6.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    outcomes = {one.name: one for one in segment(folder, tmp_path / "out")}
+    assert {name for name, one in outcomes.items() if one.state == State.done} == {"1.png", "9.png"}
+    reasons = {name: one.reason for name, one in outcomes.items() if one.reason}
+    assert reasons["2.png"].startswith("2.png can't be")
+    assert reasons["3.png"] == "3.png is not an image of a known format"
+    assert reasons["4.png"] == "4.png is not an image of a known format"
+    assert reasons["a/5.png"] == "a/5.png can't be read: No such file or directory"
+    assert "6.png can't be read" in reasons["6.png"]
+    assert set(tree(tmp_path / "out")) == {SETTINGS_FILE, "sa_1.json", "sa_9.json"}
+
+
+def test_an_image_that_does_not_fit_in_memory_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(everywhere, "segment_everything", exhausted)
+    write_images(tmp_path / "in", "1.png")
+    (outcome,) = segment(tmp_path / "in", tmp_path / "out")
+    assert outcome == Outcome("1.png", State.broken, reason="1.png does not fit in memory")
+
+
+def test_images_of_a_shard(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "sa_000.tar", "w") as tar:
+        for name, content in (("./sa_1.jpg", png()), ("./sa_1.json", b"{}"), ("./sa_2.jpg", b"")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    outcomes = segment(tmp_path / "sa_000.tar", tmp_path / "out")
+    assert [outcome.state for outcome in outcomes] == [State.done, State.broken]
+    assert set(tree(tmp_path / "out")) == {SETTINGS_FILE, "sa_000", "sa_000/sa_1.json"}
+
+
+@pytest.mark.parametrize(
+    ("names", "form", "message"),
+    [
+        (["000000000009.jpg", "9.png"], Format.json, r"9\.jpg and .*/9\.png .* sa_9\.json"),
+        (["a/sa_7.jpg", "a/7.jpg"], Format.json, r"a/7\.jpg and .*a/sa_7\.jpg"),
+        (["a.jpg", "a.png"], Format.png, r"a\.jpg and .*a\.png would have the same result a;"),
+        (["a.jpg", "a/b.jpg"], Format.png, r"a\.jpg and .*a/b\.jpg .* results at a and within it"),
+        (["a.jpg", "a/b/c/d.jpg"], Format.png, "results at a and within it"),
+    ],
+)
+def test_two_photographs_of_one_result_are_named(
+    tmp_path: Path, names: list[str], form: Format, message: str
+) -> None:
+    photographs = found(write_images(tmp_path / "in", *names))
+    with pytest.raises(Error, match=message):
+        check_targets(photographs, tmp_path / "out", form)
+
+
+def test_photographs_that_only_look_alike_have_results_of_their_own(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "in", "a.jpg", "a.png", "b/a.jpg", "b/5.jpg", "5.jpg")
+    check_targets(found(folder), tmp_path / "out", Format.json)
+    targets = {target_of(one, tmp_path / "out", Format.json) for one in found(folder)}
+    assert len(targets) == 5
+    both = found(folder / "a.jpg", folder / "b" / "a.jpg")
+    with pytest.raises(Error, match="name a folder above both"):
+        check_targets(both, tmp_path / "out", Format.json)
+
+
+def test_pictures_of_masks_may_not_lie_among_photographs(tmp_path: Path) -> None:
+    photographs = found(write_images(tmp_path, "a.jpg"))
+    check_targets(photographs, tmp_path, Format.json)
+    with pytest.raises(Error, match="would mix with photographs"):
+        check_targets(photographs, tmp_path, Format.png)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (replace(SETTINGS, model="sam"), "model was discs, now sam"),
+        (replace(SETTINGS, dtype="float16"), "dtype was float32, now float16"),
+        (PICTURES, "format was json, now png"),
+        (replace(SETTINGS, config=AutomaticConfig()), "points_per_side was 1, now 32; pred_iou"),
+    ],
+)
+def test_a_folder_of_other_settings_is_refused(
+    tmp_path: Path, other: Settings, message: str
+) -> None:
+    write_images(tmp_path / "in", "1.png")
+    segment(tmp_path / "in", tmp_path / "out")
+    before = tree(tmp_path / "out")
+    with pytest.raises(Error, match=message + ".*take another --out"):
+        segment(tmp_path / "in", tmp_path / "out", other)
+    assert tree(tmp_path / "out") == before
+    smaller_batches = replace(CONFIG, points_per_batch=1)
+    segment(tmp_path / "in", tmp_path / "out", replace(SETTINGS, config=smaller_batches))
+
+
+def test_results_of_unknown_settings_are_refused(tmp_path: Path) -> None:
+    write_images(tmp_path / "in", "1.png", "2.png")
+    write_images(tmp_path / "out", "sa_2.json")
+    with pytest.raises(Error, match=r"sa_2\.json is there, but \.anymask-settings"):
+        segment(tmp_path / "in", tmp_path / "out")
+    assert set(tree(tmp_path / "out")) == {"sa_2.json"}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", "5"])
+def test_damaged_settings_are_named(tmp_path: Path, content: str) -> None:
+    write_images(tmp_path / "in", "1.png")
+    write_images(tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / SETTINGS_FILE).write_text(content)
+    with pytest.raises(Error, match=r"\.anymask-settings can't be read"):
+        segment(tmp_path / "in", tmp_path / "out")
+
+
+def test_settings_that_another_process_keeps_locked_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(everywhere, "SETTINGS_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(everywhere, "POLL_S", 0.01)
+    out = tmp_path / "out"
+    locked = pytest.raises(OutputError, match="locked by another process")
+    with claim(out / SETTINGS_FILE, out / PARTS_FOLDER), locked:
+        begin(out, SETTINGS, [])
+
+
+def test_what_goes_between_processes_can_be_pickled(tmp_path: Path) -> None:
+    (photograph,) = found(write_images(tmp_path / "in", "1.png"))
+    begin(tmp_path / "out", SETTINGS, [])
+    sent = (DiscSegmenter(), photograph, tmp_path / "out", SETTINGS)
+    outcome = masks_of(*pickle.loads(pickle.dumps(sent)))
+    assert pickle.loads(pickle.dumps(outcome)) == Outcome("1.png", State.done, 1)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for long."""
+    monkeypatch.setattr(everywhere, "POLL_S", 0.01)
+    monkeypatch.setattr(everywhere, "IMAGE_TIMEOUT_S", 0.3)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_another_has_in_hand_comes_last(tmp_path: Path) -> None:
+    photographs = found(write_images(tmp_path / "in", "1.png", "2.png", "3.png"))
+    out = tmp_path / "out"
+    begin(out, SETTINGS, [])
+    with claim(target_of(photographs[0], out, Format.json), out / PARTS_FOLDER) as part:
+        assert part is not None
+        job = segment_all(DiscSegmenter(), photographs, out, SETTINGS)
+        assert masks_of(DiscSegmenter(), photographs[0], out, SETTINGS).state == State.elsewhere
+        assert [next(job).name for _ in range(2)] == ["2.png", "3.png"]
+        part.write_text("of the other")
+    assert list(job) == [Outcome("1.png", State.already)]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("freed", [True, False])
+def test_what_another_gives_up_is_done_and_what_it_keeps_is_not_waited_for_for_ever(
+    tmp_path: Path, freed: bool
+) -> None:
+    photographs = found(write_images(tmp_path / "in", "1.png"))
+    out = tmp_path / "out"
+    begin(out, SETTINGS, [])
+    claimed = claim(target_of(photographs[0], out, Format.json), out / PARTS_FOLDER)
+    claimed.__enter__()
+    timer = threading.Timer(0.05, lambda: freed and claimed.__exit__(None, None, None))
+    timer.start()
+    (outcome,) = segment_all(DiscSegmenter(), photographs, out, SETTINGS)
+    timer.join()
+    if freed:
+        assert outcome == Outcome("1.png", State.done, 1)
+    else:
+        assert outcome.state == State.broken
+        assert "another process" in outcome.reason
+        claimed.__exit__(None, None, None)
+
+
+def test_a_full_disk_stops_the_job_and_leaves_what_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photographs = found(write_images(tmp_path / "in", "1.png", "2.png", "3.png"))
+    to_bytes = sa1b.to_bytes
+
+    def fills_up(record: Record) -> bytes:
+        if record["image"]["image_id"] == 2:
+            raise OSError(28, "No space left on device")
+        return to_bytes(record)
+
+    monkeypatch.setattr(sa1b, "to_bytes", fills_up)
+    job = segment_all(DiscSegmenter(), photographs, tmp_path / "out", SETTINGS)
+    assert next(job).state == State.done
+    with pytest.raises(OutputError, match=r"sa_2\.json can't be written: No space left"):
+        next(job)
+    assert set(tree(tmp_path / "out")) == {SETTINGS_FILE, "sa_1.json"}
+
+
+def test_a_job_that_is_closed_leaves_nothing_in_the_making(tmp_path: Path) -> None:
+    photographs = found(write_images(tmp_path / "in", "1.png", "2.png"))
+    job = segment_all(DiscSegmenter(), photographs, tmp_path / "out", SETTINGS)
+    next(job)
+    assert isinstance(job, Iterator)
+    job.close()  # type: ignore[attr-defined]
+    assert set(tree(tmp_path / "out")) == {SETTINGS_FILE, "sa_1.json"}

@@ -1,0 +1,120 @@
+"""The job on a real Ray cluster: the same output as a single process, a lost machine or not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from anymask.datasets.photographs import Photograph, find_photographs
+from anymask.errors import Error
+from anymask.jobs.many_images import Format, Outcome, Settings, State, segment_all
+from anymask.predict.automatic import AutomaticConfig
+from anymask.predict.predictor import load
+from anymask.weights.checkpoint import Checkpoint
+
+# Ray reads it when imported, and then keeps to the loopback device as it does on a laptop.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+import ray
+from ray.cluster_utils import Cluster
+
+from anymask.jobs.ray_cluster import Weights, segment_fleet
+
+IOU_BIAS = "mask_decoder.iou_prediction_head.layers.2.bias"
+CONFIG = AutomaticConfig(points_per_side=10, pred_iou_thresh=0, stability_score_thresh=0)
+IMAGES = 24
+Nodes = tuple[Cluster, Any]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Nodes]:
+    """A head with one processor, and a second machine with one."""
+    head = {"num_cpus": 1, "node_ip_address": "127.0.0.1", "include_dashboard": False}
+    nodes = Cluster(initialize_head=True, head_node_args=head)
+    second = nodes.add_node(num_cpus=1, node_ip_address="127.0.0.1")
+    ray.init(nodes.address, log_to_driver=False)
+    nodes.wait_for_nodes(timeout=60)
+    yield nodes, second
+    ray.shutdown()
+    nodes.shutdown()
+
+
+@pytest.fixture
+def weights(tmp_path: Path, tiny_checkpoint: Checkpoint) -> Weights:
+    """A random model that thinks well of its masks."""
+    state = dict(tiny_checkpoint.state)
+    state[IOU_BIAS] = state[IOU_BIAS] + 5
+    path = tmp_path / "w"
+    replace(tiny_checkpoint, state=state).save(path)
+    model = load(path, device="cpu").model_id
+    return Weights(str(path), "cpu", "float32", True, model)
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> list[Photograph]:
+    """Pictures of nothing, in two folders, and a file that is none."""
+    for number in range(IMAGES):
+        path = tmp_path / "in" / ("a" if number % 2 else "b") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+    (tmp_path / "in" / "broken.jpg").write_bytes(b"no image")
+    return find_photographs([str(tmp_path / "in")]).photographs
+
+
+def alone(weights: Weights, photographs: list[Photograph], out: Path) -> dict[str, bytes]:
+    """What a single process of one thread writes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    sam = load(weights.weights, device="cpu")
+    list(segment_all(sam, photographs, out, settings(weights)))
+    torch.set_num_threads(threads)
+    return tree(out)
+
+
+def settings(weights: Weights) -> Settings:
+    return Settings(weights.model, "float32", CONFIG, Format.json)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All files of a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_machine_writes_what_a_single_process_writes(
+    cluster: Nodes, weights: Weights, photographs: list[Photograph], tmp_path: Path
+) -> None:
+    nodes, second = cluster
+    out, outcomes = tmp_path / "out", list[Outcome]()
+    for outcome in segment_fleet(weights, photographs, out, settings(weights), actors=2):
+        outcomes.append(outcome)
+        if len(outcomes) == 5:
+            nodes.remove_node(second, allow_graceful=False)
+    assert len(list(out.rglob("*.json"))) == IMAGES
+    assert sorted(one.name for one in outcomes) == sorted(one.name for one in photographs)
+    (broken,) = [one for one in outcomes if one.state == State.broken]
+    assert "broken.jpg" in broken.reason
+    assert tree(out) == alone(weights, photographs, tmp_path / "alone")
+
+    again = list(segment_fleet(weights, photographs, out, settings(weights)))
+    assert {one.state for one in again} == {State.already, State.broken}
+    assert tree(out) == tree(tmp_path / "alone")
+
+
+def test_other_weights_than_those_asked_for_are_an_error(
+    cluster: Nodes, weights: Weights, photographs: list[Photograph], tmp_path: Path
+) -> None:
+    other = replace(weights, model="another")
+    with pytest.raises(Error, match="is another model on this machine"):
+        list(segment_fleet(other, photographs[:1], tmp_path / "out", settings(other)))
