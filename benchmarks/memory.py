@@ -20,11 +20,11 @@ import torch
 
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H, Sam
 from anymask.training import recipes
-from anymask.training.learner import Learner
-from anymask.training.memory import estimate
-from anymask.training.peers import Peers
+from anymask.training.distributed import World
 from anymask.training.recipe import Recipe
-from anymask.training.start import prepare
+from anymask.training.sam.learner import Learner
+from anymask.training.sam.memory import estimate
+from anymask.training.sam.start import prepare
 
 from machine import describe
 from pages import show
@@ -51,7 +51,7 @@ def measured(name: str, encoder: str) -> float:
     given = Given(torch.randn(1, 256, 64, 64)) if recipe.freezes_embeddings else None
     scenes = scenes_of(recipe, config)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KB
-    learner = Learner(model, recipe, Peers(), given)
+    learner = Learner(model, recipe, World(), given)
     for number in range(2):
         learner.step(number, [scenes])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KB - before

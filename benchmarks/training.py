@@ -31,13 +31,13 @@ from anymask.core.interaction import first_prompts, next_points
 from anymask.core.prompts import BOX_TOP_LEFT, OBJECT, PADDING
 from anymask.datasets.sample import Sample
 from anymask.models.sam import SAM_VIT_B, Sam, SamConfig
-from anymask.training.embeddings import Embeddings
-from anymask.training.learner import Learner
-from anymask.training.peers import Peers
+from anymask.training.distributed import World
 from anymask.training.recipe import Recipe
 from anymask.training.recipes import paper
-from anymask.training.scenes import Framing, Scene
-from anymask.training.start import prepare
+from anymask.training.sam.embeddings import Embeddings
+from anymask.training.sam.learner import Learner
+from anymask.training.sam.scenes import Framing, Scene
+from anymask.training.sam.start import prepare
 
 from machine import describe
 from official import build
@@ -107,7 +107,7 @@ def ours(
     model = prepare(Sam(config), recipe).to(device)
     given = Given(torch.randn(1, 256, 64, 64, device=device) * 0.3)
     embeddings = given if case == "head" else None
-    learner = Learner(model, recipe, Peers(device=torch.device(device)), embeddings)
+    learner = Learner(model, recipe, World(device=torch.device(device)), embeddings)
     scenes = scenes_of(recipe, model.config)
 
     def step() -> None:

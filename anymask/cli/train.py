@@ -14,9 +14,9 @@ from anymask.core.atomic import check_writable
 from anymask.errors import explained
 
 if TYPE_CHECKING:
+    from anymask.training.distributed import World
     from anymask.training.job import Job
     from anymask.training.loop import Course
-    from anymask.training.peers import Peers
 
 SIGNAL_EXIT = 128  # plus the signal's number, as shells count it
 
@@ -83,8 +83,8 @@ def train(
     try:
         from anymask.predict.predictor import find_device
         from anymask.training import recipes
+        from anymask.training.distributed import join_world, leave_world
         from anymask.training.job import Job
-        from anymask.training.peers import join_peers, leave_peers
         from anymask.training.recipe import override
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
@@ -94,16 +94,16 @@ def train(
         _show_plan(job, json_)
         return
     check_writable(out)
-    peers = join_peers(find_device(device))
+    world = join_world(find_device(device))
     try:
-        stopped = _run(job, peers, json_)
+        stopped = _run(job, world, json_)
     finally:
-        leave_peers()
+        leave_world()
     if stopped:
         raise typer.Exit(SIGNAL_EXIT + stopped)
 
 
-def _run(job: Job, peers: Peers, as_json: bool) -> int:
+def _run(job: Job, world: World, as_json: bool) -> int:
     """Train with a bar; the number of the signal that stopped it, or 0."""
     from anymask.training.loop import train as run
 
@@ -127,8 +127,8 @@ def _run(job: Job, peers: Peers, as_json: bool) -> int:
                 typer.echo(_validation_line(entry), err=True)
             stopped = entry.get("stopped", stopped)
 
-        course = run(job, peers, note)
-    if peers.leads:
+        course = run(job, world, note)
+    if world.leads:
         _report(job, course, validations, stopped, as_json)
     return stopped
 

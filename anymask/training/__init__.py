@@ -1,1 +1,1 @@
-"""Training: the interactive rounds, losses, recipes, the loop."""
+"""Training: one loop, its folder and its recipes; what is learned is a family's own."""

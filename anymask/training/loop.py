@@ -20,18 +20,18 @@ from anymask.errors import TrainingError
 from anymask.models.sam import Sam
 from anymask.predict.predictor import Predictor
 from anymask.training.datasets import datasets_of
-from anymask.training.embeddings import Embeddings
+from anymask.training.distributed import World, shard, whole
 from anymask.training.feed import Feed, Position, Served
 from anymask.training.job import Job
-from anymask.training.learner import Learner, Tally
-from anymask.training.lora import merged_state
-from anymask.training.peers import Peers, shard, whole
 from anymask.training.recipe import Recipe
 from anymask.training.run_folder import CALIBRATION_FILE, EMBEDDINGS_FOLDER, RunFolder
-from anymask.training.scenes import UNJITTERED, Framing, Scene
+from anymask.training.sam.embeddings import Embeddings
+from anymask.training.sam.learner import Learner, Tally
+from anymask.training.sam.lora import merged_state
+from anymask.training.sam.scenes import UNJITTERED, Framing, Scene
+from anymask.training.sam.start import encoder_blocks, set_training, start_model
+from anymask.training.sam.validation import Validation, validate
 from anymask.training.signals import Signals
-from anymask.training.start import encoder_blocks, set_training, start_model
-from anymask.training.validation import Validation, validate
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 
@@ -55,7 +55,7 @@ class Course:
 Report = Callable[[dict[str, Any]], None]
 
 
-def train(job: Job, peers: Peers, on_entry: Report = lambda entry: None) -> Course:
+def train(job: Job, world: World, on_entry: Report = lambda entry: None) -> Course:
     """Run a job to its end, or until it is told to stop.
 
     on_entry: gets every entry of the log, in the process that leads. SIGTERM and SIGINT end the run
@@ -65,9 +65,9 @@ def train(job: Job, peers: Peers, on_entry: Report = lambda entry: None) -> Cour
     """
     learning, held_out = datasets_of(job)
     asked = {"data": job.data, "validation": job.validation, "parts": learning.fingerprint}
-    run = _folder(job, peers, asked)
+    run = _folder(job, world, asked)
     try:
-        return _Run(job, peers, run, learning, held_out, on_entry).go()
+        return _Run(job, world, run, learning, held_out, on_entry).go()
     finally:
         run.close()
 
@@ -78,20 +78,20 @@ class _Run:
     def __init__(
         self,
         job: Job,
-        peers: Peers,
+        world: World,
         run: RunFolder,
         learning: Dataset,
         held_out: Dataset | None,
         on_entry: Report,
     ) -> None:
-        self.job, self.recipe, self.peers, self.run = job, job.recipe, peers, run
+        self.job, self.recipe, self.world, self.run = job, job.recipe, world, run
         self.learning, self.held_out, self.on_entry = learning, held_out, on_entry
-        self.accumulation = self.recipe.accumulation(peers.world)
-        self.model = start_model(self.recipe, job.offline).to(peers.device)
-        self.embeddings = _embeddings(job, peers)
-        if self.recipe.sharded and peers.world > 1:
+        self.accumulation = self.recipe.accumulation(world.size)
+        self.model = start_model(self.recipe, job.offline).to(world.device)
+        self.embeddings = _embeddings(job, world)
+        if self.recipe.sharded and world.size > 1:
             shard(self.model.image_encoder, encoder_blocks(self.model))
-        self.learner = Learner(self.model, self.recipe, peers, self.embeddings)
+        self.learner = Learner(self.model, self.recipe, world, self.embeddings)
         self.course = Course()
         self.position: Position | None = None
         self.passed_over: Counter[str] = Counter()
@@ -100,7 +100,7 @@ class _Run:
 
     def go(self) -> Course:
         self._take_up()
-        if self.peers.leads and not self.run.open_tensorboard(self.course.step):
+        if self.world.leads and not self.run.open_tensorboard(self.course.step):
             self._log({"step": self.course.step, "note": "no TensorBoard: install anymask[train]"})
         if self.course.step == 0:
             self._log_start()
@@ -110,14 +110,14 @@ class _Run:
             self.learning,
             partial(self._scene, self.framing),
             self.recipe.seed,
-            self.peers.rank,
-            self.peers.world,
+            self.world.rank,
+            self.world.size,
             self.position,
         )
         with Signals() as signals, feed:
             while self.course.step < self.recipe.steps:
                 self._step(feed)
-                stop = self.peers.any(bool(signals.caught))
+                stop = self.world.any(bool(signals.caught))
                 self._after_step(stop)
                 if stop:
                     self._log({"step": self.course.step, "stopped": signals.caught or 0})
@@ -142,18 +142,18 @@ class _Run:
         """Go on where the last checkpoint is."""
         state = self.run.state() if self.job.resume else None
         if state is None:
-            if self.peers.leads:
+            if self.world.leads:
                 self.run.rewind(-1)
             return
-        if len(state["positions"]) != self.peers.world:
+        if len(state["positions"]) != self.world.size:
             raise TrainingError(
                 f"the run in {self.job.out} had {len(state['positions'])} processes; it can't go "
-                f"on exactly with {self.peers.world}"
+                f"on exactly with {self.world.size}"
             )
         self.learner.load_state(state)
         self.course = Course(**state["course"])
-        self.position = Position(*state["positions"][self.peers.rank])
-        if self.peers.leads:
+        self.position = Position(*state["positions"][self.world.rank])
+        if self.world.leads:
             self.run.rewind(self.course.step)
 
     def _step(self, feed: Feed[Scene]) -> None:
@@ -247,11 +247,11 @@ class _Run:
         }
         if self.course.step == 0:
             self.course.before = now
-        if self.peers.leads:
+        if self.world.leads:
             self.run.write_json(CALIBRATION_FILE, {"before": self.course.before, "after": now})
 
     def _save(self, is_best: bool) -> None:
-        positions = self.peers.gather(asdict(self.position or Position(self.peers.rank)))
+        positions = self.world.gather(asdict(self.position or Position(self.world.rank)))
         self.learner.swap_average()
         checkpoint = self._checkpoint()
         self.learner.swap_average()
@@ -259,9 +259,9 @@ class _Run:
             "course": asdict(self.course),
             "positions": [[one["part"], one["sample"]] for one in positions],
         }
-        if self.peers.leads:
+        if self.world.leads:
             self.run.save(self.course.step, state, checkpoint, is_best)
-        self.peers.wait()
+        self.world.wait()
 
     def _checkpoint(self) -> Checkpoint:
         made_by = {
@@ -284,7 +284,7 @@ class _Run:
         )
 
     def _log(self, entry: dict[str, Any]) -> None:
-        if self.peers.leads:
+        if self.world.leads:
             self.run.log(entry)
             self.on_entry(entry)
 
@@ -307,24 +307,24 @@ class _Run:
         return scenes
 
 
-def _folder(job: Job, peers: Peers, asked: dict[str, Any]) -> RunFolder:
+def _folder(job: Job, world: World, asked: dict[str, Any]) -> RunFolder:
     """The leader makes it; what it raises, all raise."""
-    if not peers.leads:
-        peers.wait()
+    if not world.leads:
+        world.wait()
         return RunFolder(job.out)
     try:
         return RunFolder.begin(job.out, job.recipe, asked, job.resume)
     finally:
-        peers.wait()
+        world.wait()
 
 
-def _embeddings(job: Job, peers: Peers) -> Embeddings | None:
+def _embeddings(job: Job, world: World) -> Embeddings | None:
     """Of the frozen encoder or the teacher, if there is either."""
     recipe = job.recipe
     source = recipe.teacher or ("" if recipe.train_encoder else recipe.weights)
     if not source:
         return None
-    encoder = Predictor(load_checkpoint(source, offline=job.offline), peers.device)
+    encoder = Predictor(load_checkpoint(source, offline=job.offline), world.device)
     folder = job.out / EMBEDDINGS_FOLDER if recipe.cache == "auto" else Path(recipe.cache)
     return Embeddings(encoder, folder if recipe.keeps_embeddings else None)
 

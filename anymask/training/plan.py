@@ -8,9 +8,9 @@ from typing import Any
 
 from anymask.training.datasets import datasets_of
 from anymask.training.job import Job
-from anymask.training.memory import Memory, estimate
 from anymask.training.recipe import Recipe
-from anymask.training.start import config_of
+from anymask.training.sam.memory import Memory, estimate
+from anymask.training.sam.start import config_of
 
 GB = 1e9
 

@@ -16,7 +16,7 @@ from anymask.core.records import Annotation, ImageRecord, Record
 from anymask.datasets import sa1b
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample
-from anymask.training.interactive import Objects
+from anymask.training.sam.interactive import Objects
 
 
 def objects(count: int, habits: Habits, side: int = 32, seed: int = 0) -> Objects:

@@ -19,12 +19,12 @@ from anymask.errors import OutputError, RecipeError, TrainingError
 from anymask.models.sam import Sam
 from anymask.predict.predictor import load
 from anymask.training.datasets import split
+from anymask.training.distributed import World
 from anymask.training.job import Job
-from anymask.training.learner import Learner
 from anymask.training.loop import train
-from anymask.training.peers import Peers
 from anymask.training.recipe import Recipe
 from anymask.training.run_folder import RunFolder
+from anymask.training.sam.learner import Learner
 from anymask.weights.checkpoint import Checkpoint, read_checkpoint
 from tests.training.scripted import dataset, sample, write_folder, write_shard
 
@@ -70,7 +70,7 @@ def run(data: Path, recipe: Recipe, tmp_path: Path) -> Runner:
     def go(out: str, resume: bool = False, **changes: Any) -> list[Entry]:
         entries: list[Entry] = []
         job = Job(replace(recipe, **changes), str(data), tmp_path / out, resume=resume)
-        train(job, Peers(), entries.append)
+        train(job, World(), entries.append)
         return entries
 
     return go
@@ -128,7 +128,7 @@ def test_sigterm_ends_the_step_and_resuming_gives_the_undisturbed_curve(
             os.kill(os.getpid(), signal.SIGTERM)
 
     job = Job(replace(recipe, ema=0.9), str(data), tmp_path / "cut")
-    course = train(job, Peers(), note)
+    course = train(job, World(), note)
     assert course.step == stop_after
     assert entries[-1]["stopped"] == signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is handler
@@ -147,7 +147,7 @@ def test_dying_between_checkpoints_costs_only_the_steps_since(
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        train(Job(recipe, str(data), tmp_path / "cut"), Peers(), die)
+        train(Job(recipe, str(data), tmp_path / "cut"), World(), die)
     (tmp_path / "cut" / "log.jsonl").open("a").write('{"step": 5, "lo')  # cut off by a kill
     run("cut", resume=True)
     again = log_of(tmp_path / "cut")
@@ -213,7 +213,7 @@ def test_lora_learns_qkv_and_the_head_and_leaves_plain_weights(run: Runner, tmp_
 def test_a_student_learns_the_teachers_embeddings_then_the_task(
     run: Runner, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from anymask.training import start
+    from anymask.training.sam import start
     from tests.conftest import TINY
 
     monkeypatch.setitem(start.CONFIGS, "vit-b", TINY)
@@ -266,11 +266,11 @@ def test_a_shard_that_breaks_off_is_learned_from_up_to_there(
     (folder / "b.tar").write_bytes(whole[: len(whole) // 2])
     entries: list[Entry] = []
     short = replace(recipe, holdout=0.0, batch=1, images_per_pass=1, masks_per_pass=3, steps=8)
-    train(Job(short, str(folder), tmp_path / "out"), Peers(), entries.append)
+    train(Job(short, str(folder), tmp_path / "out"), World(), entries.append)
     reasons = [reason for entry in entries for reason in entry.get("reasons", [])]
     assert any("b.tar" in reason and "cut off" in reason for reason in reasons)
     assert len(losses(entries)) == 8
-    rest = train(Job(replace(short, steps=9), str(folder), tmp_path / "out", resume=True), Peers())
+    rest = train(Job(replace(short, steps=9), str(folder), tmp_path / "out", resume=True), World())
     assert rest.step == 9
 
 

@@ -1,4 +1,4 @@
-"""One process of several: runs the job that it is told. Started by ``test_peers``."""
+"""One process of several: runs the job that it is told. Started by ``test_distributed``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
+from anymask.training.distributed import join_world, leave_world
 from anymask.training.job import Job
 from anymask.training.loop import train
-from anymask.training.peers import join_peers, leave_peers
 from anymask.training.recipe import Recipe, override
 
 
@@ -18,11 +18,11 @@ def main() -> None:
     torch.set_num_threads(1)
     data, out, *settings = sys.argv[1:]
     recipe = override(Recipe(name="test"), settings)
-    peers = join_peers(torch.device("cpu"))
+    world = join_world(torch.device("cpu"))
     try:
-        train(Job(recipe, data, Path(out), resume=True), peers)
+        train(Job(recipe, data, Path(out), resume=True), world)
     finally:
-        leave_peers()
+        leave_world()
 
 
 if __name__ == "__main__":

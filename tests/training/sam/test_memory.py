@@ -8,7 +8,7 @@ import pytest
 
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H
 from anymask.training import recipes
-from anymask.training.memory import estimate
+from anymask.training.sam.memory import estimate
 from tests.conftest import TINY
 
 HEAD_PARAMETERS = 6_220 + 4_058_340  # prompt encoder and mask decoder of every official SAM

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from anymask.training.losses import mask_losses
+from anymask.training.sam.losses import mask_losses
 
 
 def sigmoid(x: float) -> float:

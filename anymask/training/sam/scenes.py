@@ -18,8 +18,8 @@ from anymask.core.image import RGB
 from anymask.core.interaction import Habits, Script
 from anymask.datasets.sample import Sample
 from anymask.errors import ImageError
-from anymask.training.interactive import Objects
-from anymask.training.views import View, jittered_view, whole_view
+from anymask.training.sam.interactive import Objects
+from anymask.training.sam.views import View, jittered_view, whole_view
 
 UNJITTERED = (1.0, 1.0)
 

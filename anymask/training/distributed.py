@@ -1,4 +1,4 @@
-"""Peers: the processes of one run, started by torchrun; alone, everything here does nothing.
+"""The world: the processes of one run, started by torchrun; alone, everything here does nothing.
 
 Every process computes gradients of its own images over all rounds, then the sums are exchanged
 once: what DistributedDataParallel does, but it would exchange at each of the eleven backward
@@ -28,11 +28,11 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Peers:
-    """This process among ``world``: its ``rank``, and the device it computes on."""
+class World:
+    """This process among ``size``: its ``rank``, and the device it computes on."""
 
     rank: int = 0
-    world: int = 1
+    size: int = 1
     device: torch.device = CPU
 
     @property
@@ -45,13 +45,13 @@ class Peers:
 
         Those of sharded parameters came as means over the processes already (FSDP2).
         """
-        if self.world == 1:
+        if self.size == 1:
             return
         by_type: dict[torch.dtype, list[Tensor]] = {}
         for p in parameters:
             if is_sharded(p):
                 if p.grad is not None:
-                    p.grad.mul_(self.world)
+                    p.grad.mul_(self.size)
                 continue
             if p.grad is None:
                 p.grad = torch.zeros_like(p)
@@ -64,7 +64,7 @@ class Peers:
 
     def sum(self, values: Sequence[float]) -> list[float]:
         """The sums of all processes' numbers."""
-        if self.world == 1:
+        if self.size == 1:
             return list(values)
         tensor = torch.tensor(values, dtype=torch.float64, device=self._exchange())
         dist.all_reduce(tensor)
@@ -76,26 +76,26 @@ class Peers:
 
     def gather(self, value: T) -> list[T]:
         """Every process's value, by rank."""
-        if self.world == 1:
+        if self.size == 1:
             return [value]
-        out: list[Any] = [None] * self.world
+        out: list[Any] = [None] * self.size
         dist.all_gather_object(out, value)
         return out
 
     def wait(self) -> None:
         """Until all are here."""
-        if self.world > 1:
+        if self.size > 1:
             dist.barrier()
 
     def _exchange(self) -> torch.device:
         return self.device if self.device.type == "cuda" else CPU
 
 
-def join_peers(device: torch.device) -> Peers:
+def join_world(device: torch.device) -> World:
     """Find the others, if torchrun started several. Raises ``TrainingError`` if they don't come."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
-        return Peers(device=device)
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return World(device=device)
     rank, local = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
     if device.type == "cuda":
         device = torch.device("cuda", local)
@@ -105,11 +105,11 @@ def join_peers(device: torch.device) -> Peers:
         try:
             dist.init_process_group(backend, timeout=TIMEOUT)
         except (RuntimeError, ValueError) as error:
-            raise TrainingError(f"the {world} processes don't find each other: {error}") from None
-    return Peers(rank, world, device)
+            raise TrainingError(f"the {size} processes don't find each other: {error}") from None
+    return World(rank, size, device)
 
 
-def leave_peers() -> None:
+def leave_world() -> None:
     """Part from the others."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from anymask.models.sam import Sam
-from anymask.training.learner import Learner
-from anymask.training.peers import Peers
+from anymask.training.distributed import World
 from anymask.training.recipe import Recipe
-from anymask.training.scenes import Framing
-from anymask.training.start import prepare
-from anymask.training.validation import validate
+from anymask.training.sam.learner import Learner
+from anymask.training.sam.scenes import Framing
+from anymask.training.sam.start import prepare
+from anymask.training.sam.validation import validate
 from tests.conftest import TINY
 from tests.training.scripted import sample
 
@@ -36,7 +36,7 @@ RECIPE = Recipe(
 def test_a_tiny_model_learns_eight_images_by_heart() -> None:
     samples = [sample(number, discs=2) for number in range(IMAGES)]
     torch.manual_seed(0)
-    learner = Learner(prepare(Sam(TINY), RECIPE), RECIPE, Peers(), None)
+    learner = Learner(prepare(Sam(TINY), RECIPE), RECIPE, World(), None)
     framing = Framing(TINY.encoder.image_px, 4 * TINY.encoder.grid, RECIPE.habits)
     for step in range(RECIPE.steps):
         scenes = [framing.scene(x, np.random.default_rng([step, i])) for i, x in enumerate(samples)]

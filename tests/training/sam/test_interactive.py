@@ -12,8 +12,8 @@ from anymask.core.interaction import Habits
 from anymask.core.prompts import PADDING
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
-from anymask.training.interactive import Round, Weights, play
-from anymask.training.losses import mask_losses
+from anymask.training.sam.interactive import Round, Weights, play
+from anymask.training.sam.losses import mask_losses
 from tests.conftest import TINY, random_model
 from tests.training.scripted import objects
 

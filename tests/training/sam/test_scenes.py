@@ -14,8 +14,8 @@ from anymask.core.image import resize
 from anymask.core.interaction import Habits
 from anymask.datasets.sample import VOID_GROUP, Sample
 from anymask.errors import ImageError
-from anymask.training.scenes import Framing, joined
-from anymask.training.views import View, jittered_view, whole_view
+from anymask.training.sam.scenes import Framing, joined
+from anymask.training.sam.views import View, jittered_view, whole_view
 from tests.training.scripted import sample
 
 FRAMING = Framing(128, 32, Habits())

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions, LayerPositions
-from anymask.training.embeddings import Embeddings
-from anymask.training.interactive import Objects, Weights, play
-from anymask.training.peers import Peers, is_sharded, shared_like, whole
+from anymask.training.distributed import World, is_sharded, shared_like, whole
 from anymask.training.recipe import Recipe
-from anymask.training.scenes import Scene, joined
-from anymask.training.start import parameter_groups
+from anymask.training.sam.embeddings import Embeddings
+from anymask.training.sam.interactive import Objects, Weights, play
+from anymask.training.sam.scenes import Scene, joined
+from anymask.training.sam.start import parameter_groups
 
 # Image positions of all prompts that a processor's cache holds, found by trial
 # (benchmarks/training.py).
@@ -37,10 +37,10 @@ class Learner:
     """
 
     def __init__(
-        self, model: Sam, recipe: Recipe, peers: Peers, embeddings: Embeddings | None
+        self, model: Sam, recipe: Recipe, world: World, embeddings: Embeddings | None
     ) -> None:
-        self.model, self.recipe, self.peers, self.embeddings = model, recipe, peers, embeddings
-        if peers.device.type == "cpu":
+        self.model, self.recipe, self.world, self.embeddings = model, recipe, world, embeddings
+        if world.device.type == "cpu":
             model.mask_decoder.band_positions = CPU_BAND_POSITIONS
         groups = parameter_groups(model, recipe)
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas)
@@ -56,13 +56,13 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         tally: Tally = {}
         for i, scenes in enumerate(passes):
-            seed = np.random.SeedSequence([self.recipe.seed, number, i, self.peers.rank])
+            seed = np.random.SeedSequence([self.recipe.seed, number, i, self.world.rank])
             torch.manual_seed(int(seed.generate_state(1)[0]))
             for name, value in self._learn(number, scenes).items():
                 tally[name] = tally.get(name, 0.0) + value / self.recipe.batch
-        self.peers.add_up(self.learning)
+        self.world.add_up(self.learning)
         norm = self._clip()
-        tally = dict(zip(tally, self.peers.sum(list(tally.values()))))
+        tally = dict(zip(tally, self.world.sum(list(tally.values()))))
         if not np.isfinite([norm, *tally.values()]).all():
             return None
         lr = self.recipe.lr_at(number)
@@ -87,7 +87,7 @@ class Learner:
         Without the cache of converted weights, which would outlive the pass that made it.
         """
         return torch.autocast(
-            self.peers.device.type,
+            self.world.device.type,
             torch.bfloat16,
             enabled=self.recipe.precision == "bfloat16",
             cache_enabled=False,
@@ -180,7 +180,7 @@ class Learner:
 
     def _image(self, scene: Scene) -> Tensor:
         assert scene.pixels is not None
-        pixels = torch.from_numpy(scene.pixels).to(self.peers.device).permute(2, 0, 1)
+        pixels = torch.from_numpy(scene.pixels).to(self.world.device).permute(2, 0, 1)
         return self.model.preprocess(pixels)
 
     @torch.no_grad()

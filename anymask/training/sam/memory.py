@@ -18,9 +18,9 @@ from torch import Tensor
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam, SamConfig
 from anymask.models.vit import ViTConfig
-from anymask.training.losses import mask_losses
 from anymask.training.recipe import Recipe
-from anymask.training.start import encoder_blocks, prepare
+from anymask.training.sam.losses import mask_losses
+from anymask.training.sam.start import encoder_blocks, prepare
 
 META = torch.device("meta")
 ADAM_COPIES = 2  # running means of the gradient and of its square

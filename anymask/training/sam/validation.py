@@ -28,9 +28,9 @@ from anymask.core.interaction import next_click, random_points
 from anymask.core.prompts import OBJECT
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions
-from anymask.training.interactive import Objects, ask, surest
-from anymask.training.losses import mask_iou
-from anymask.training.scenes import Scene
+from anymask.training.sam.interactive import Objects, ask, surest
+from anymask.training.sam.losses import mask_iou
+from anymask.training.sam.scenes import Scene
 
 CLICKS = 3
 STABILITY_OFFSET = 1.0  # as in everything-mode

@@ -24,7 +24,7 @@ from anymask.core.interaction import Clicks, Habits, Script, first_prompts, next
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions
-from anymask.training.losses import mask_losses
+from anymask.training.sam.losses import mask_losses
 
 CLEAR, AMBIGUOUS = slice(0, 1), slice(1, None)  # mask tokens
 

@@ -17,8 +17,8 @@ from anymask.errors import RecipeError
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H, SAM_VIT_L, Sam, SamConfig
 from anymask.models.vit import ViT
-from anymask.training.lora import add_lora
 from anymask.training.recipe import Recipe
+from anymask.training.sam.lora import add_lora
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 from anymask.weights.mae import load_mae

@@ -50,7 +50,14 @@ def trained(world: int, data: Path, out: Path, weights: Path, **changes: str) ->
         if world > 1:
             env |= {"RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_RANK": str(rank)}
             env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        command = [sys.executable, "-m", "tests.training.peer", str(data), str(out), *settings]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.training.distributed_process",
+            str(data),
+            str(out),
+            *settings,
+        ]
         processes.append(subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.PIPE))
     for process in processes:
         _, stderr = process.communicate(timeout=120)

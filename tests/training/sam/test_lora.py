@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from anymask.errors import Error
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViTConfig
-from anymask.training.lora import add_lora, merge_lora, merged_state
+from anymask.training.sam.lora import add_lora, merge_lora, merged_state
 from tests.conftest import TINY, random_model
 
 TINY_VIT = TinyViTConfig(

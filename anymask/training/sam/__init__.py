@@ -1,0 +1,1 @@
+"""What SAM learns: the interactive rounds, their losses, scenes, and how answers are validated."""
