@@ -18,8 +18,8 @@ import numpy as np
 
 from anymask.core import rle
 from anymask.core.geometry import Floats, ResizeMap
-from anymask.core.mask_runs import threshold
-from anymask.core.masks import stability_score, upsample
+from anymask.core.logits import stability_score, upsample
+from anymask.core.mask_runs import runs_and_stability
 
 from machine import describe
 
@@ -38,7 +38,7 @@ def logits() -> dict[str, Floats]:
 
 def by_runs(low: Floats, resize_map: ResizeMap) -> tuple[rle.RLE, float]:
     """As everything-mode does it."""
-    runs, stability = threshold(low, resize_map)
+    runs, stability = runs_and_stability(low, resize_map)
     return runs.to_rle(), stability
 
 

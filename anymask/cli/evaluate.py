@@ -185,7 +185,9 @@ def _run(job: Job, workers: int, engine: Engine) -> Result:
     from anymask.evaluation.result import NO_MODEL, read_result
 
     sam = job.load()
-    job = dataclasses.replace(job, model_id=getattr(sam, "model_id", NO_MODEL))
+    job = dataclasses.replace(
+        job, model_id=sam.model_id if job.experiment.needs_model else NO_MODEL
+    )
     begin(job)
     try:
         with work_bar(len(job.parts)) as step:

@@ -105,9 +105,10 @@ def segment(
 
     with download_bar(f"fetching {weights}") as bar:
         sam = load(weights, device=device, dtype=dtype, offline=offline or None, on_progress=bar)
-    prompts = given if rough is None else rough_prompts(rough, given, sam.mask_side, sam.stretch)
+    embedding = sam.encode(pixels)
+    prompts = given if rough is None else rough_prompts(rough, embedding.resize_map, given)
     assert prompts is not None
-    answers = sam.predict(sam.encode(pixels), prompts, True if all_masks else None)
+    answers = sam.predict(embedding, prompts, True if all_masks else None)
     wanted = answers if all_masks else answers.best()
     if target is not None:
         shown = answers if target.suffix == ".png" and picture == Picture.overlay else wanted

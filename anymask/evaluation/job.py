@@ -80,7 +80,7 @@ class Job:
         if not self.experiment.needs_model:
             return DiscSegmenter()
         sam = self.model.load()
-        found = getattr(sam, "model_id", "")
+        found = sam.model_id
         if self.model_id and found != self.model_id:
             raise ResultError(
                 f"{self.model.weights} is another model here: {found}, not {self.model_id}"

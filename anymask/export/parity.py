@@ -109,7 +109,7 @@ def measure_upsampled(
         height, width = embedding.image_hw
         prompts = Prompts.point(width / 3, height / 2)
         low_res, iou = _answers(reference, embedding, prompts, exported.pair.single_mask)
-        masks = Masks(low_res, iou, embedding.image_hw, embedding.input_px)
+        masks = Masks(low_res, iou, embedding.resize_map)
         expected = np.stack(list(masks.full_logits())).reshape(*iou.shape, height, width)
         arrays = exported.collate([embedding], [prompts])
         outputs = ["masks", "iou_predictions"]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anymask.core.embedding import ImageEmbedding
+from anymask.core.geometry import ResizeMap
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import DiscSegmenter, Segmenter
 from anymask.errors import ImageError
@@ -22,7 +23,9 @@ def embedding(height: int, width: int) -> ImageEmbedding:
 def test_it_is_a_segmenter() -> None:
     segmenter: Segmenter = DiscSegmenter()
     made = segmenter.encode(np.zeros((60, 90, 3), np.uint8))
-    assert (made.image_hw, made.input_px) == ((60, 90), 1024)
+    assert made.resize_map == ResizeMap((60, 90), 1024)
+    assert made.model == segmenter.model_id
+    assert segmenter.everything == {}
     with pytest.raises(ImageError):
         segmenter.encode(np.zeros((0, 3)))
 

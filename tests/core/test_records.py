@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from anymask.core import rle
+from anymask.core.geometry import ResizeMap
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
 from anymask.core.records import record
@@ -28,7 +29,9 @@ SA_1B_KEYS = {
 def some_masks(prompts: int, columns: int) -> Masks:
     rng = np.random.default_rng(0)
     logits = 3 * rng.normal(size=(prompts, columns, 16, 16)).astype(np.float32)
-    return Masks(logits, rng.random((prompts, columns)).astype(np.float32), IMAGE_HW, 64, 0.5)
+    return Masks(
+        logits, rng.random((prompts, columns)).astype(np.float32), ResizeMap(IMAGE_HW, 64), 0.5
+    )
 
 
 def clicks(count: int) -> Prompts:
@@ -74,7 +77,7 @@ def test_a_record_is_plain_json() -> None:
 
 def test_an_empty_mask_has_an_empty_box_and_is_not_stable() -> None:
     nothing = np.full((1, 1, 16, 16), -9, np.float32)
-    masks = Masks(nothing, np.ones((1, 1), np.float32), IMAGE_HW, 64)
+    masks = Masks(nothing, np.ones((1, 1), np.float32), ResizeMap(IMAGE_HW, 64))
     (a,) = record(masks, clicks(1), "e.jpg")["annotations"]
     assert (a["area"], a["bbox"], a["stability_score"]) == (0, [0, 0, 0, 0], 0)
 

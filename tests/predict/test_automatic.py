@@ -204,6 +204,7 @@ def test_a_model_that_leaves_masks_out_early_finds_what_one_that_does_not_finds(
     class Slow:
         """The same model, without ``candidates``."""
 
+        model_id, everything = tiny_predictor.model_id, tiny_predictor.everything
         encode = staticmethod(tiny_predictor.encode)
         predict = staticmethod(tiny_predictor.predict)
 

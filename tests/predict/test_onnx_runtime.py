@@ -89,12 +89,12 @@ def test_an_embedding_of_another_model_or_shape_is_refused(
 ) -> None:
     sam = anymask.load(exported("tiny", "float32"))
     embedding = sam.encode(picture)
-    other = ImageEmbedding(embedding.arrays, (60, 90), 128, "other@1111")
+    other = ImageEmbedding(embedding.arrays, embedding.resize_map, "other@1111")
     with pytest.raises(EmbeddingError, match=r"made by other@1111.*by tiny@0000"):
         sam.predict(other, Prompts.point(1, 1))
     cut = {"image_embed": embedding.arrays["image_embed"][:8]}
     with pytest.raises(EmbeddingError, match=r"no image_embed of the model's size \(256, 8, 8\)"):
-        sam.predict(ImageEmbedding(cut, (60, 90), 128, sam.model_id), Prompts.point(1, 1))
+        sam.predict(ImageEmbedding(cut, embedding.resize_map, sam.model_id), Prompts.point(1, 1))
 
 
 def test_embeddings_travel_between_pytorch_and_an_export(
@@ -251,8 +251,8 @@ def test_a_stretched_image_fills_the_square(tmp_path: Path) -> None:
     pair = replace(spy_pair(tmp_path, Together.alike), stretch=True)
     sam = OnnxSegmenter(pair)
     embedding = sam.encode(np.full((8, 32, 3), 255, np.uint8))
-    assert embedding.stretch
-    assert ImageEmbedding.from_bytes(embedding.to_bytes()).stretch
+    assert embedding.resize_map.stretch
+    assert ImageEmbedding.from_bytes(embedding.to_bytes()).resize_map.stretch
     arrays = sam.collate([embedding], [Prompts.point(16, 4)])
     np.testing.assert_allclose(arrays.point_coords[0, 0], [8, 8])
     white = (255 - pair.pixel_mean[0]) / pair.pixel_std[0]
