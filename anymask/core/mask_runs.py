@@ -117,10 +117,14 @@ class _Bands:
             logits = self._logits(range(first, min(first + step, self.columns.stop)))
             columns, tops, bottoms = _runs(logits > threshold)
             bands.append((columns + first, tops + top, bottoms + top))
-            smaller += int(np.count_nonzero(logits > threshold + offset))
-            larger += int(np.count_nonzero(logits > threshold - offset))
+            if offset:
+                smaller += int(np.count_nonzero(logits > threshold + offset))
+                larger += int(np.count_nonzero(logits > threshold - offset))
         columns, tops, bottoms = (np.concatenate(arrays) for arrays in zip(*bands))
-        return MaskRuns(columns, tops, bottoms, image_hw), smaller / larger if larger else 0.0
+        runs = MaskRuns(columns, tops, bottoms, image_hw)
+        if not offset:
+            smaller = larger = runs.area()
+        return runs, smaller / larger if larger else 0.0
 
     def _logits(self, columns: range) -> Floats:
         """(columns, h') between the two columns of ``tall`` where each lies.
@@ -132,8 +136,8 @@ class _Bands:
         low = np.minimum(np.floor(at).astype(np.intp), self.first + len(self.tall) - 1)
         high = np.minimum(low + 1, self.first + len(self.tall) - 1)
         return _between(
-            self.tall[low - self.first],
-            self.tall[high - self.first],
+            self.tall.take(low - self.first, axis=0),
+            self.tall.take(high - self.first, axis=0),
             (at - low.astype(np.float32))[:, None],
         )
 

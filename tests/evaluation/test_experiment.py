@@ -62,7 +62,7 @@ def test_what_the_other_can_do_is_seen() -> None:
     assert not isinstance(Timed(DiscSegmenter()), CandidateSource)
     assert Timed(Slow()).name == "slow"
     with pytest.raises(AttributeError):
-        _ = Timed(DiscSegmenter()).model_id
+        _ = Timed(DiscSegmenter()).name
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
