@@ -289,15 +289,15 @@ class SamAutomaticMaskGenerator:
         annotations = segment_everything(self.model, image, self.config)
         return [
             {
-                "segmentation": self._segmentation(one["segmentation"]),
-                "area": one["area"],
-                "bbox": bbox_to_last_pixel(one["bbox"]),
-                "predicted_iou": one["predicted_iou"],
-                "point_coords": one["point_coords"],
-                "stability_score": one["stability_score"],
-                "crop_box": one["crop_box"],
+                "segmentation": self._segmentation(annotation["segmentation"]),
+                "area": annotation["area"],
+                "bbox": bbox_to_last_pixel(annotation["bbox"]),
+                "predicted_iou": annotation["predicted_iou"],
+                "point_coords": annotation["point_coords"],
+                "stability_score": annotation["stability_score"],
+                "crop_box": annotation["crop_box"],
             }
-            for one in annotations
+            for annotation in annotations
         ]
 
     def _segmentation(self, encoded: rle.RLE) -> Any:

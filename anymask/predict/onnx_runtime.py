@@ -90,9 +90,9 @@ class OnnxSegmenter(Promptable):
     ) -> tuple[Floats, Floats]:
         """All mask tokens that the decoder gives, in as few runs as it allows."""
         groups = list(_groups(prompts, self.pair))
-        wanted = [self.pair.logits, self.pair.predicted_iou]
+        names = [self.pair.logits, self.pair.predicted_iou]
         outputs = [
-            self.decode(embeddings[prompts.image_index[group[0]]], prompts, group, wanted)
+            self.decode(embeddings[prompts.image_index[group[0]]], prompts, group, names)
             for group in groups
         ]
         order = np.argsort(np.concatenate(groups))
@@ -196,9 +196,10 @@ def find_providers(device: str) -> list[Provider]:
         return [name for name in (PROVIDERS["cuda"], PROVIDERS["cpu"]) if name in there]
     kind, _, number = device.partition(":")
     wanted = PROVIDERS.get(kind, kind).lower().removesuffix(ENDING.lower())
-    name = next((one for one in there if one.lower().removesuffix(ENDING.lower()) == wanted), None)
+    by_short_name = {provider.lower().removesuffix(ENDING.lower()): provider for provider in there}
+    name = by_short_name.get(wanted)
     if name is None:
-        known = ", ".join(one.removesuffix(ENDING).lower() for one in there)
+        known = ", ".join(by_short_name)
         raise Error(f"this onnxruntime has no execution provider for {device}; it has {known}")
     if not number:
         return [name]
@@ -210,7 +211,10 @@ def find_providers(device: str) -> list[Provider]:
 def _run(
     session: onnxruntime.InferenceSession, outputs: list[str], feeds: Feeds
 ) -> tuple[Floats, ...]:
-    """Run a graph on those of the feeds that it has inputs for, float16 if that is their type."""
+    """The outputs of a graph, run on those of the feeds that it has inputs for.
+
+    An input of float16 is fed as float16. Raises ``Error``.
+    """
     kinds = {given.name: given.type for given in session.get_inputs()}
     fed = {
         name: array.astype(np.float16) if kinds[name] == "tensor(float16)" else array
@@ -218,10 +222,10 @@ def _run(
         if name in kinds
     }
     try:
-        found = session.run(outputs, fed)
+        arrays = session.run(outputs, fed)
     except Exception as error:  # onnxruntime raises kinds of its own, bad_alloc among them
         raise Error(f"onnxruntime could not run the model: {_gist(error)}") from None
-    return tuple(np.asarray(array, np.float32) for array in found)
+    return tuple(np.asarray(array, np.float32) for array in arrays)
 
 
 def _groups(prompts: PromptArrays, pair: GraphPair) -> Iterator[Rows]:

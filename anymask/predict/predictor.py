@@ -99,7 +99,7 @@ class Predictor(Promptable):
         return _left_there(self.embed_pixels(_image(pixels))[0])
 
     def embed_each(self, several: Sequence[RGB]) -> Sequence[Mapping[str, Floats]]:
-        """``embed`` of each: on a device in batches, on a processor, no slower so, one by one."""
+        """``embed`` of each: on a device in batches; on a processor those are slower."""
         if self.device.type == "cpu":
             return super().embed_each(several)
         return self.embed_batches(several)
@@ -200,12 +200,18 @@ class Predictor(Promptable):
             features: Tensor = self.model.image_encoder(images)
             return features.float()
 
-    def _embed_batch(self, several: Sequence[RGB]) -> Tensor:
-        """(B, C, h, w) of B images that the input has room for, of any shapes."""
-        with torch.inference_mode():
-            squares = [self.model.preprocess(_image(x).to(self.device)) for x in several]
-            features: Tensor = self.model.image_encoder(torch.cat(squares).to(self.dtype))
-            return features.float()
+    def _embed_batch(self, several: Sequence[RGB]) -> list[Tensor]:
+        """(C, h, w) of each image; where memory does not last for all, in two halves."""
+        try:
+            with torch.inference_mode():
+                squares = [self.model.preprocess(_image(rgb).to(self.device)) for rgb in several]
+                features: Tensor = self.model.image_encoder(torch.cat(squares).to(self.dtype))
+                return list(features.float())
+        except torch.OutOfMemoryError:
+            if len(several) == 1:
+                raise
+        half = len(several) // 2  # only here has the failed attempt let go of its memory
+        return [*self._embed_batch(several[:half]), *self._embed_batch(several[half:])]
 
     def _batch(self, prompts: PromptArrays) -> PromptBatch:
         """The same prompts as tensors on the device."""

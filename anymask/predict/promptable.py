@@ -172,9 +172,13 @@ class Promptable(ABC):
         )
 
     def _encode(self, images: list[RGB]) -> list[ImageEmbedding]:
-        maps = [ResizeMap((*rgb.shape[:2],), self.input_px, self.stretch) for rgb in images]
-        embedded = self.embed_each([resize(rgb, fit) for rgb, fit in zip(images, maps)])
-        return [ImageEmbedding(arrays, fit, self.model_id) for arrays, fit in zip(embedded, maps)]
+        sizes = [(rgb.shape[0], rgb.shape[1]) for rgb in images]
+        maps = [ResizeMap(image_hw, self.input_px, self.stretch) for image_hw in sizes]
+        resized = [resize(rgb, resize_map) for rgb, resize_map in zip(images, maps)]
+        return [
+            ImageEmbedding(arrays, resize_map, self.model_id)
+            for arrays, resize_map in zip(self.embed_each(resized), maps)
+        ]
 
     def _predict(
         self,

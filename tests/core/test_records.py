@@ -40,8 +40,8 @@ def clicks(count: int) -> Prompts:
 
 @pytest.mark.parametrize(("prompts", "columns"), [(1, 1), (1, 3), (3, 1), (2, 3)])
 def test_every_annotation_tells_of_its_own_mask(prompts: int, columns: int) -> None:
-    masks, asked = some_masks(prompts, columns), clicks(prompts)
-    annotations = record(masks, asked, "a.jpg")["annotations"]
+    masks, points = some_masks(prompts, columns), clicks(prompts)
+    annotations = record(masks, points, "a.jpg")["annotations"]
     assert [a["id"] for a in annotations] == list(range(prompts * columns))
     stability = masks.stability(1.0).reshape(-1)
     for number, (a, pixels) in enumerate(zip(annotations, masks.to_bool().reshape(-1, *IMAGE_HW))):
@@ -65,8 +65,8 @@ def test_the_image_is_described_by_width_and_height() -> None:
 
 def test_only_clicks_are_points_not_corners_of_boxes_nor_padding() -> None:
     box = Prompts.box(1, 2, 30, 20).with_points([[7, 8], [9, 10]], [1, 0])
-    asked = Prompts.join([box, Prompts.point(3, 4), Prompts.box(0, 0, 5, 5)])
-    points = [a["point_coords"] for a in record(some_masks(3, 1), asked, "c.jpg")["annotations"]]
+    both = Prompts.join([box, Prompts.point(3, 4), Prompts.box(0, 0, 5, 5)])
+    points = [a["point_coords"] for a in record(some_masks(3, 1), both, "c.jpg")["annotations"]]
     assert points == [[[7, 8], [9, 10]], [[3, 4]], []]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -128,6 +129,33 @@ def test_images_of_any_shapes_go_through_a_device_together(
         np.testing.assert_allclose(
             embedding.arrays[IMAGE_EMBED], expected.arrays[IMAGE_EMBED], atol=1e-4
         )
+
+
+def test_a_device_without_room_for_a_batch_takes_as_many_as_fit(
+    device_predictor: Predictor, picture: RGB
+) -> None:
+    batches: list[int] = []
+
+    def attempt(_: Any, inputs: tuple[Tensor, ...]) -> None:
+        if len(inputs[0]) > 2:
+            raise torch.OutOfMemoryError("no room")
+        batches.append(len(inputs[0]))
+
+    device_predictor.model.image_encoder.register_forward_pre_hook(attempt)
+    embeddings = device_predictor.encode([picture[: 60 - number] for number in range(7)])
+    assert [embedding.image_hw[0] for embedding in embeddings] == list(range(60, 53, -1))
+    assert batches == [1, 2, 2, 2]
+
+
+def test_a_device_without_room_for_one_image_says_so(
+    device_predictor: Predictor, picture: RGB
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise torch.OutOfMemoryError("no room")
+
+    device_predictor.model.image_encoder.register_forward_pre_hook(refuse)
+    with pytest.raises(torch.OutOfMemoryError):
+        device_predictor.encode([picture] * 2)
 
 
 def test_an_image_of_a_batch_keeps_no_other_in_memory(
