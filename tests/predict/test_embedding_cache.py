@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +15,17 @@ import pytest
 import torch
 from torch import Tensor
 
+import anymask
 from anymask.compat import SamPredictor
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.geometry import ResizeMap
+from anymask.core.geometry import Floats, ResizeMap
 from anymask.core.prompts import Prompts
 from anymask.models.two_way import SharedImage
+from anymask.predict import onnx_runtime
 from anymask.predict.embedding_cache import ENTRIES, EmbeddingCache
+from anymask.predict.onnx_runtime import OnnxSegmenter
 from anymask.predict.predictor import Predictor
+from tests.conftest import Exporter
 
 RGB = npt.NDArray[np.uint8]
 
@@ -169,3 +174,27 @@ def test_official_predictors_over_one_model_share_its_cache(
     users[0].set_torch_image(torch.zeros(1, 3, 86, 128), (60, 90))
     users[0].predict(np.array([[10, 20]]), np.array([1]))
     assert len(shares) == 3
+
+
+def test_users_of_an_export_do_not_thrash_it_either(
+    exported: Exporter, picture: RGB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sam = anymask.load(exported("tiny", "float32"))
+    assert isinstance(sam, OnnxSegmenter)
+    assert sam.pair.prepare is not None
+    prepared: list[object] = []
+    run = onnx_runtime._run
+
+    def counted(session: Any, outputs: list[str], feeds: Any) -> tuple[Floats, ...]:
+        prepared.extend([session] if session is sam.preparer else [])
+        return run(session, outputs, feeds)
+
+    monkeypatch.setattr(onnx_runtime, "_run", counted)
+    embeddings = sam.encode([picture, picture[::-1], picture[:, ::-1]])
+    for x in (10, 20, 30):
+        for one in embeddings:
+            sam.predict(one, Prompts.point(x, 20))
+    assert len(prepared) == 3
+    rough = np.zeros((1, sam.mask_side, sam.mask_side))
+    sam.predict(embeddings[0], Prompts.point(10, 20).with_masks(rough))
+    assert len(prepared) == 4  # a mask becomes part of the image: nothing to share
