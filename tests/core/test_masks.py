@@ -66,10 +66,10 @@ def torch_upsample(low_resolution: Floats, image_hw: tuple[int, int], side: int)
 )
 def test_upsampling_is_the_official_two_steps(image_hw: tuple[int, int]) -> None:
     low = np.random.default_rng(1).normal(size=(256, 256)).astype(np.float32)
-    found = upsample(low, ResizeMap(image_hw, 1024))
-    assert found.shape == image_hw
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, torch_upsample(low, image_hw, 1024), atol=1e-4)
+    full = upsample(low, ResizeMap(image_hw, 1024))
+    assert full.shape == image_hw
+    assert full.dtype == np.float32
+    np.testing.assert_allclose(full, torch_upsample(low, image_hw, 1024), atol=1e-4)
 
 
 @PROPERTY
@@ -78,9 +78,9 @@ def test_upsampling_is_the_official_two_steps_for_any_size(
     height: int, width: int, low_side: int, input_px: int
 ) -> None:
     low = np.random.default_rng(2).normal(size=(low_side, low_side)).astype(np.float32)
-    found = upsample(low, ResizeMap((height, width), input_px))
+    full = upsample(low, ResizeMap((height, width), input_px))
     expected = torch_upsample(low, (height, width), input_px)
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(full, expected, atol=1e-4)
 
 
 @PROPERTY
