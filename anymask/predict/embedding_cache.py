@@ -53,12 +53,23 @@ class EmbeddingCache(Generic[Value]):
         with self._lock:
             entry = self._by_id.get(key)
             if entry is None or entry.embedding() is not embedding:
-                entry = _Entry(weakref.ref(embedding, lambda dead: self._forget(key, dead)))
+                entry = _Entry(weakref.ref(embedding, self._forgetting(key)))
                 self._by_id[key] = entry
             self._by_id.move_to_end(key)
             while len(self._by_id) > self.entries:
                 self._by_id.popitem(last=False)
             return entry
+
+    def _forgetting(self, key: int) -> Callable[[weakref.ref[Any]], None]:
+        """What to do once an embedding is collected, without keeping the cache itself alive."""
+        this = weakref.ref(self)
+
+        def forget(dead: weakref.ref[Any]) -> None:
+            cache = this()
+            if cache is not None:
+                cache._forget(key, dead)
+
+        return forget
 
     def _forget(self, key: int, dead: weakref.ref[Any]) -> None:
         """Drop a collected embedding's entry, unless a new embedding has its place in memory."""

@@ -61,10 +61,22 @@ def test_the_least_recently_used_falls() -> None:
     assert cache.get(b, derive) == 4
 
 
-def test_a_value_falls_with_its_embedding() -> None:
-    class Value:
-        """Something that can be referred to weakly."""
+class Value:
+    """Something that can be referred to weakly."""
 
+
+def test_values_fall_with_their_cache_at_once() -> None:
+    cache, one, fallen = EmbeddingCache[Value](), embedding(), threading.Event()
+    weakref.finalize(cache.get(one, Value), fallen.set)
+    gc.disable()  # nothing may have to wait for the collector: a value may fill a card's memory
+    try:
+        del cache
+        assert fallen.is_set()
+    finally:
+        gc.enable()
+
+
+def test_a_value_falls_with_its_embedding() -> None:
     cache = EmbeddingCache[Value]()
     fallen = threading.Event()
     one, other = embedding(), embedding()
