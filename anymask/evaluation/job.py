@@ -25,10 +25,11 @@ from anymask.core.protocol import DiscSegmenter, Segmenter
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.errors import Error, ResultError
-from anymask.evaluation.experiment import Experiment, Row, Timed
+from anymask.evaluation.experiment import ImageExperiment
 from anymask.evaluation.provenance import stamp
-from anymask.evaluation.result import Result
+from anymask.evaluation.result import Result, Row
 from anymask.evaluation.rivals.load import Model
+from anymask.evaluation.timed import Timed
 from anymask.jobs.folder import claim, sweep
 
 ASKED_FILE, CLAIMS_FOLDER = "asked.json", ".claims"
@@ -44,7 +45,7 @@ class Job:
     the seed decides.
     """
 
-    experiment: Experiment
+    experiment: ImageExperiment
     dataset: Dataset
     model: Model
     model_id: str
@@ -218,7 +219,7 @@ def _awaited(job: Job, part: Part, sam: Segmenter) -> bool:
 
 def _findings(job: Job, part: Part, sam: Segmenter) -> dict[str, Any]:
     """The rows of all samples of a part, and what could not be read."""
-    start, timed = time.perf_counter(), Timed(sam)
+    start, timed = time.perf_counter(), Timed.of(sam)
     rows: list[Row] = []
     passed_over: list[dict[str, str]] = []
     names: list[str] = []

@@ -13,10 +13,12 @@ from anymask.core.image import ImageSource
 from anymask.core.protocol import DiscSegmenter
 from anymask.datasets.sample import VOID_GROUP, Sample
 from anymask.errors import DatasetError, Error
-from anymask.evaluation.experiment import Experiment, Row
-from anymask.evaluation.experiments.fairness import Fairness, by_value, statement
+from anymask.evaluation.experiment import ImageExperiment
+from anymask.evaluation.experiments.fairness import Fairness
 from anymask.evaluation.experiments.points import Points
 from anymask.evaluation.measures.bootstrap import Bootstrap
+from anymask.evaluation.measures.groups import by_value, statement
+from anymask.evaluation.result import Row
 from tests.evaluation.scripted_segmenter import rectangle, sample
 
 SQUARES = [rectangle(4, 20, 4, 20), rectangle(30, 60, 30, 60), rectangle(4, 20, 40, 60)]
@@ -59,7 +61,7 @@ def of_groups(iou: dict[str, float], images: int = 40, spread: float = 0.1) -> l
 
 
 def test_it_is_an_experiment_that_other_processes_can_have(tmp_path: Path) -> None:
-    experiment: Experiment = Fairness(table=table(tmp_path, "a,,old,"))
+    experiment: ImageExperiment = Fairness(table=table(tmp_path, "a,,old,"))
     options = experiment.options()
     assert options["table"] == "groups.csv"
     assert len(options["table_sha256"]) == 64
