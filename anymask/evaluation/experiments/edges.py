@@ -278,7 +278,7 @@ def _ask(sam: Segmenter, embedding: ImageEmbedding, points: Floats) -> Masks:
 
 
 def _each_alone(masks: Masks) -> Masks:
-    """P × M masks as P · M × 1."""
+    """(P, M) masks as (P · M, 1)."""
     logits = masks.logits.reshape(-1, 1, *masks.logits.shape[2:])
     return replace(masks, logits=logits, predicted_iou=masks.predicted_iou.reshape(-1, 1))
 

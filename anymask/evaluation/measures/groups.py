@@ -5,7 +5,7 @@ The paper says of which groups the 95 % confidence intervals overlap.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, groupby
 
@@ -44,7 +44,7 @@ class MaskGroup:
 
     @property
     def label(self) -> str:
-        """As metrics have it."""
+        """What metrics call it."""
         return f"{self.attribute}={self.value}"
 
     def mean(self, clicks: int) -> float:
@@ -105,7 +105,9 @@ def statement(rows: Sequence[Row], comparison: Comparison = DEFAULT) -> list[str
             sentences.append(f"{attribute}: too few masks to compare its values.")
         few = [group for group in groups if group not in enough]
         if few:
-            sentences.append(f"{attribute}: no interval for {_listed(map(_counted, few))}.")
+            sentences.append(
+                f"{attribute}: no interval for {_listed([_counted(group) for group in few])}."
+            )
     missing = [f"{row['image']} {row['mask']}" for row in rows if "unknown" in row]
     if missing:
         sentences.append(f"Masks of the table that their images don't have: {_listed(missing)}.")
@@ -159,7 +161,6 @@ def _counted(group: MaskGroup) -> str:
     return f"{group.value} ({len(group.images)} masks in {len(set(group.images))} images)"
 
 
-def _listed(names: Iterable[str]) -> str:
-    several = list(names)
-    more = [f"{len(several) - NAMED} others"] if len(several) > NAMED else []
-    return ", ".join([*several[:NAMED], *more])
+def _listed(names: Sequence[str]) -> str:
+    first, rest = list(names)[:NAMED], list(names)[NAMED:]
+    return ", ".join([*first, *[f"{len(rest)} others"] * bool(rest)])

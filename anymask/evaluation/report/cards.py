@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class CardSection:
-    """Lines under a title."""
+    """A part of a card: lines under a title."""
 
     title: str
     lines: tuple[Line, ...]
@@ -220,7 +220,7 @@ def data_card(results: Sequence[Result], facts: Facts, sections: Mapping[str, Se
         *_filled(before, facts),
         *_further(facts, before + after),
         *_origins(results, sections),
-        *_analyses([one for one in results if one.experiment != REPRESENTED], sections),
+        *_analyses([result for result in results if result.experiment != REPRESENTED], sections),
         *_filled(after, facts),
         *_limits(results),
     ]

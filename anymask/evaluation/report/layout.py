@@ -32,7 +32,7 @@ class Column:
     show: Callable[[float | None], str] = per_cent
 
     def of(self, metrics: Mapping[str, float]) -> str:
-        """The cell."""
+        """A row's cell, of its metrics."""
         return self.show(metrics.get(self.metric))
 
 
@@ -49,7 +49,7 @@ class Labels:
 
     @property
     def heads(self) -> list[str]:
-        """Above ``cells``."""
+        """The heads of the columns that ``cells`` fills."""
         return ["dataset", *["model"] * self.compared, "images"]
 
     @property
@@ -71,7 +71,7 @@ class Labels:
         return f"{escaped(bare(result.data))}{model} ({count(result.images)} images)"
 
     def cells(self, result: Result) -> list[str]:
-        """The first of a result's row."""
+        """The first cells of a result's row: data, model if there are several, images."""
         model = [escaped(self.model(result))] * self.compared
         return [escaped(bare(result.data)), *model, count(result.images)]
 
@@ -102,7 +102,7 @@ def short_name(model: str) -> str:
 
 
 def own_table(results: Sequence[Result], labels: Labels, columns: Sequence[Column]) -> str:
-    """A row a result."""
+    """A table of results alone, a row each."""
     rows = [
         [*labels.cells(result), *(column.of(result.metrics) for column in columns)]
         for result in results

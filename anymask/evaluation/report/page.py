@@ -25,7 +25,7 @@ class Report:
 
     @property
     def figures(self) -> list[Figure]:
-        """In the order of the page."""
+        """What is to be drawn, in the order of the page."""
         return [block for block in self.blocks if isinstance(block, Figure)]
 
     def markdown(self, folder: str = "") -> str:
