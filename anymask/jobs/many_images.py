@@ -121,7 +121,9 @@ def begin(out: Path, settings: Settings, targets: Iterable[Path]) -> None:
     try:
         job_folder(out).agree(settings.to_json(), lambda: _check_foreign(targets))
     except OtherSettingsError as other:
-        differ = "; ".join(f"{one.name} was {one.before}, now {one.now}" for one in other.changes)
+        differ = "; ".join(
+            f"{change.name} was {change.before}, now {change.now}" for change in other.changes
+        )
         raise Error(
             f"{out} holds results of other settings ({differ}); take another --out"
         ) from None
@@ -157,7 +159,7 @@ def segment_all(
     Those that another process has in hand come last: once it is done with them, or was killed and
     this one does them. Raises as ``begin`` and ``masks_of`` do; what is done stays.
     """
-    begin(out, settings, (target_of(one, out, settings.format) for one in photographs))
+    begin(out, settings, (target_of(image, out, settings.format) for image in photographs))
     attempt = partial(_attempt, sam, out, settings)
     yield from job_folder(out).go_through(photographs, attempt, _give_up)
 
@@ -216,9 +218,9 @@ def _relative_target(photograph: Photograph, form: Format) -> str:
     return posixpath.join(photograph.folder, name)
 
 
-def _collision(one: Photograph, other: Photograph, what: str) -> Error:
+def _collision(first: Photograph, other: Photograph, what: str) -> Error:
     return Error(
-        f"{_place(one)} and {_place(other)} would have {what}; "
+        f"{_place(first)} and {_place(other)} would have {what}; "
         f"name a folder above both instead of the two, or rename one"
     )
 

@@ -45,7 +45,7 @@ def segment_on_cluster(
     """
     out = out.resolve()
     join_cluster()
-    begin(out, settings, (target_of(one, out, settings.format) for one in photographs))
+    begin(out, settings, (target_of(image, out, settings.format) for image in photographs))
     start = partial(_start_actor, source, out, settings)
     try:
         yield from stream(start, photographs, actors, source.device)
