@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from anymask.jobs.many_machines import segment_on_cluster
+from anymask.jobs.ray_cluster import spread, stream
 
 IOU_BIAS = "mask_decoder.iou_prediction_head.layers.2.bias"
 CONFIG = AutomaticConfig(points_per_side=10, pred_iou_thresh=0, stability_score_thresh=0)
@@ -119,3 +122,20 @@ def test_other_weights_than_those_asked_for_are_an_error(
     other = replace(source, model_id="another")
     with pytest.raises(Error, match="is another model on this machine"):
         list(segment_on_cluster(other, photographs[:1], tmp_path / "out", settings(other)))
+
+
+@pytest.mark.usefixtures("cluster")
+def test_any_work_goes_to_a_cluster(tmp_path: Path) -> None:
+    """``start`` is called with an actor's threads, here 1; what it returns adds them to an item."""
+    start: Any = partial(partial, operator.add)
+    assert sorted(stream(start, range(10))) == list(range(1, 11))
+    assert list(stream(start, [])) == []
+    with pytest.raises(Error, match="the cluster gave up"):
+        list(stream(start, ["no number"]))
+    for _ in spread(Path.touch, tmp_path / "file", 2):
+        pass
+    assert (tmp_path / "file").exists()
+    with pytest.raises(Error, match="the cluster gave up: FileExistsError"):
+        list(spread(Path.mkdir, tmp_path / "file"))
+    with pytest.raises(Error, match="has no cards"):
+        list(spread(Path.touch, tmp_path / "file", 1, "cuda"))
