@@ -16,8 +16,8 @@ from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import ImageError
 from anymask.evaluation.experiment import Experiment, Row
-from anymask.evaluation.job import Job
-from anymask.evaluation.rivals.load import Model
+from anymask.evaluation.job import EvaluationJob
+from anymask.evaluation.rivals.load import AdaptedSource
 
 MODEL_ID = "discs@0"
 
@@ -74,6 +74,7 @@ def job_of(
     experiment: Experiment | None = None,
     limit: int | None = None,
     seed: int = 0,
-) -> Job:
+) -> EvaluationJob:
     """A job of the small experiment, or of another."""
-    return Job(experiment or Sizes(), dataset, Model("discs"), MODEL_ID, out, limit, seed)
+    source = AdaptedSource("discs", model_id=MODEL_ID)
+    return EvaluationJob(experiment or Sizes(), dataset, source, out, limit, seed)
