@@ -18,17 +18,18 @@ from anymask.cli.options import (
     EXIT_INTERRUPTED,
     DeviceOption,
     DtypeOption,
-    Engine,
+    Executor,
+    ExecutorOption,
     OfflineOption,
     WeightsOption,
 )
 from anymask.cli.progress import work_bar
 from anymask.errors import explained
-from anymask.evaluation.rivals.load import Model
+from anymask.evaluation.rivals.load import AdaptedSource
 from anymask.evaluation.rivals.rival import Adapter
 
 if TYPE_CHECKING:
-    from anymask.evaluation.job import Job
+    from anymask.evaluation.job import EvaluationJob
     from anymask.evaluation.result import Result
 
 REASONS_SHOWN = 10
@@ -149,10 +150,7 @@ def evaluate_images(
     workers: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes, each with a model of its own.")
     ] = 1,
-    engine: Annotated[
-        Engine,
-        typer.Option(help="process: here; ray: on the Ray cluster of $RAY_ADDRESS."),
-    ] = Engine.process,
+    executor: ExecutorOption = Executor.process,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "float32",
     offline: OfflineOption = False,
@@ -163,15 +161,15 @@ def evaluate_images(
     """The command of every experiment that looks at images; which, its name says."""
     try:
         from anymask.evaluation.catalogue import prepare
-        from anymask.evaluation.job import Job
+        from anymask.evaluation.job import EvaluationJob
         from anymask.evaluation.source import Source
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     source = Source(data, split_regions, tuple(void) if void else None, images)
     experiment, dataset = prepare(str(context.info_name), source, set_ or [], seed)
-    model = Model(weights, device, dtype, offline or None, adapter)
-    job = Job(experiment, dataset, model, "", out, limit, seed)
-    result = _run(job, workers, engine)
+    model_source = AdaptedSource(weights, device, dtype, offline or None, adapter=adapter)
+    job = EvaluationJob(experiment, dataset, model_source, out, limit, seed)
+    result = _run(job, workers, executor)
     _report(result, out, json_)
 
 
@@ -198,25 +196,22 @@ def _help(name: str, summary: str) -> str:
     )
 
 
-def _run(job: Job, workers: int, engine: Engine) -> Result:
+def _run(job: EvaluationJob, workers: int, executor: Executor) -> Result:
     """Do the job with a bar, here or in other processes."""
-    import dataclasses
-
     from anymask.evaluation.job import begin, done, finish, work
-    from anymask.evaluation.result import NO_MODEL, read_result
+    from anymask.evaluation.result import read_result
 
-    sam = job.load()
-    job = dataclasses.replace(job, model_id=getattr(sam, "model_id", NO_MODEL))
+    job, sam = job.load()
     begin(job)
     try:
         with work_bar(len(job.parts)) as step:
-            if workers == 1 and engine == Engine.process:
-                for worked in work(job, sam):
-                    step(worked, "")
+            if workers == 1 and executor == Executor.process:
+                for is_done_here in work(job, sam):
+                    step(is_done_here, "")
             else:
-                _count(job, _spread(job, workers, engine), step)
+                _count(job, _spread(job, workers, executor), step)
     except KeyboardInterrupt:
-        kept = f"{done(job)} of {len(job.parts)} are kept in {job.folder}"
+        kept = f"{done(job)} of {len(job.parts)} are kept in {job.folder.path}"
         typer.echo(f"anymask: stopped; {kept}; run the same command again to go on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if job.out.exists():  # another process was faster
@@ -224,30 +219,32 @@ def _run(job: Job, workers: int, engine: Engine) -> Result:
     return finish(job, _command_line())
 
 
-def _spread(job: Job, workers: int, engine: Engine) -> Iterator[None]:
+def _spread(job: EvaluationJob, workers: int, executor: Executor) -> Iterator[None]:
+    """Have workers do the job, each of which loads the model itself; yields meanwhile."""
     from anymask.evaluation.job import work_alone
 
-    if engine == Engine.process:
-        from anymask.jobs.processes import spread
+    if executor == Executor.process:
+        from anymask.jobs import processes
 
-        return spread(work_alone, job, workers)
-    from anymask.jobs.ray_cluster import spread as spread_on_cluster
+        return processes.spread(work_alone, job, workers)
+    from anymask.jobs import ray_cluster
 
-    return spread_on_cluster(work_alone, job, job.model.device, workers if workers > 1 else None)
+    # One is what --workers says where it isn't given: the cluster then decides.
+    return ray_cluster.spread(work_alone, job, workers if workers > 1 else None, job.source.device)
 
 
-def _count(job: Job, progress: Iterator[None], step: Callable[[bool, str], None]) -> None:
+def _count(job: EvaluationJob, progress: Iterator[None], step: Callable[[bool, str], None]) -> None:
     """Tell a bar of the parts that other processes have done."""
     from anymask.evaluation.job import done
 
-    seen = done(job)
-    for _ in range(seen):
+    counted = done(job)
+    for _ in range(counted):
         step(False, "")
     for _ in progress:
         now = done(job)
-        for _ in range(now - seen):
+        for _ in range(now - counted):
             step(True, "")
-        seen = max(now, seen)
+        counted = max(now, counted)
 
 
 def _command_line() -> str:

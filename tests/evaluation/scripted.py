@@ -16,9 +16,9 @@ from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import ImageError
 from anymask.evaluation.experiment import ImageExperiment
-from anymask.evaluation.job import Job
+from anymask.evaluation.job import EvaluationJob
 from anymask.evaluation.result import Row
-from anymask.evaluation.rivals.load import Model
+from anymask.evaluation.rivals.load import AdaptedSource
 
 MODEL_ID = "discs@0"
 
@@ -78,6 +78,7 @@ def job_of(
     experiment: ImageExperiment | None = None,
     limit: int | None = None,
     seed: int = 0,
-) -> Job:
+) -> EvaluationJob:
     """A job of the small experiment, or of another."""
-    return Job(experiment or Sizes(), dataset, Model("discs"), MODEL_ID, out, limit, seed)
+    source = AdaptedSource("discs", model_id=MODEL_ID)
+    return EvaluationJob(experiment or Sizes(), dataset, source, out, limit, seed)
