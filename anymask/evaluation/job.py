@@ -25,10 +25,11 @@ from anymask.core.protocol import DiscSegmenter, Segmenter
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.errors import Error, ResultError
-from anymask.evaluation.experiment import Experiment, Row, Timed
+from anymask.evaluation.experiment import ImageExperiment
 from anymask.evaluation.provenance import stamp
-from anymask.evaluation.result import NO_MODEL, Result
+from anymask.evaluation.result import NO_MODEL, Result, Row
 from anymask.evaluation.rivals.load import AdaptedSource
+from anymask.evaluation.timed import Timed
 from anymask.jobs.folder import (
     JobFolder,
     OtherSettingsError,
@@ -47,7 +48,7 @@ class EvaluationJob:
     limit: of images; which, the seed decides.
     """
 
-    experiment: Experiment
+    experiment: ImageExperiment
     dataset: Dataset
     source: AdaptedSource
     out: Path
@@ -194,7 +195,7 @@ def _give_up(part: Part) -> bool:
 
 def _findings(job: EvaluationJob, part: Part, sam: Segmenter) -> dict[str, Any]:
     """The rows of all samples of a part, and what could not be read."""
-    start, timed = time.perf_counter(), Timed(sam)
+    start, timed = time.perf_counter(), Timed.of(sam)
     rows: list[Row] = []
     passed_over: list[dict[str, str]] = []
     names: list[str] = []
