@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from anymask.datasets import coco, mask_pictures, sa1b_samples
+from anymask.datasets import coco, mask_pictures, sa1b_dataset
 from anymask.datasets.benchmarks import ade20k, cityscapes, clothing, davis, grabcut, ppdls, sbd
 from anymask.datasets.coco import CocoFile
 from anymask.datasets.listing import Listing, is_image, is_json, list_files, read_file, stem
@@ -84,7 +84,7 @@ def _readers(
         yield from (
             partial(read, split_regions=split_regions) for read in (davis.read, clothing.read)
         )
-        yield from (pictures, sa1b_samples.read, grabcut.read)
+        yield from (pictures, sa1b_dataset.read, grabcut.read)
 
 
 def _with_options(images: str | None, void: Sequence[int] | None) -> str:

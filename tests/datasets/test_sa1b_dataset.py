@@ -18,7 +18,7 @@ from PIL import Image
 
 from anymask.core import rle
 from anymask.core.records import Annotation, ImageRecord, Record
-from anymask.datasets import sa1b, sa1b_samples
+from anymask.datasets import sa1b_dataset, sa1b_record
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Sample
@@ -49,7 +49,7 @@ def record(number: int, *areas: int) -> bytes:
             )
         )  # fmt: skip
     image = ImageRecord(image_id=number, file_name=f"sa_{number}.jpg", width=HW[1], height=HW[0])
-    return sa1b.to_bytes(Record(image=image, annotations=annotations))
+    return sa1b_record.to_bytes(Record(image=image, annotations=annotations))
 
 
 def pairs(count: int = 5) -> list[tuple[str, bytes]]:
@@ -83,7 +83,7 @@ def make(folder: Path, files: Iterable[tuple[str, bytes]]) -> Path:
 
 def read_all(location: Path | str) -> list[Sample | Unread]:
     """All samples, each of a copy of its part; those of ``pairs`` are whole."""
-    dataset = sa1b_samples.read(list_files(str(location)))
+    dataset = sa1b_dataset.read(list_files(str(location)))
     assert dataset is not None
     found = [one for part in dataset.parts for one in pickle.loads(pickle.dumps(part)).read()]
     for one in found:
@@ -109,7 +109,7 @@ def test_pairs_are_found_to_the_bottom(tmp_path: Path) -> None:
     make(tmp_path / "deep" / "er", pairs(1))
     make(tmp_path, [("about.json", b"{}"), ("notes.txt", b"")])
     assert [one.name for one in read_all(tmp_path)] == ["deep/er/sa_1.jpg", "sa_1.jpg", "sa_2.jpg"]
-    dataset = sa1b_samples.read(list_files(str(tmp_path)))
+    dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     assert dataset
     assert (dataset.kind, len(dataset)) == ("SA-1B records", 3)
 
@@ -123,7 +123,7 @@ def test_pairs_that_are_broken_or_empty_are_named_and_the_others_go_on(tmp_path:
     assert isinstance(three, Unread)
     assert three.reason.startswith("sa_3.json is no JSON")
     assert four == Unread("sa_4.jpg", "has no object in its mask")
-    dataset = sa1b_samples.read(list_files(str(tmp_path)))
+    dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     (tmp_path / "sa_1.jpg").unlink()
     assert dataset
     assert list(dataset.parts[0].read()) == [
@@ -134,7 +134,7 @@ def test_pairs_that_are_broken_or_empty_are_named_and_the_others_go_on(tmp_path:
 @pytest.mark.parametrize("other", [b"{}", b'{"shapes": [], "imagePath": "sa_1.jpg"}'])
 def test_records_of_others_are_no_pairs(tmp_path: Path, other: bytes) -> None:
     make(tmp_path, [("sa_1.jpg", photograph(1)), ("sa_1.json", other)])
-    assert sa1b_samples.read(list_files(str(tmp_path))) is None
+    assert sa1b_dataset.read(list_files(str(tmp_path))) is None
 
 
 @pytest.mark.parametrize("name", ["s.tar", "s.tar.gz", "s.tgz", "s.TAR"])
@@ -143,7 +143,7 @@ def test_a_shard_is_a_part_with_samples_in_their_order(tmp_path: Path, name: str
     gzipped = name not in ("s.tar", "s.TAR")
     found = in_shard(tmp_path / name, gzip.compress(content) if gzipped else content)
     assert found == (NAMES[::-1], [])
-    dataset = sa1b_samples.read(list_files(str(tmp_path)))
+    dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     assert dataset
     assert [part.name for part in dataset.parts] == [name]
     assert dataset.kind == "SA-1B shards"
@@ -168,7 +168,7 @@ def test_shards_and_pairs_together_but_not_what_was_unpacked(tmp_path: Path) -> 
     make(tmp_path / "s", pairs(2))
     names = [one.name for one in read_all(tmp_path)]
     assert names == ["s/sa_1.jpg", "s/sa_2.jpg", "t/sa_1.jpg"]
-    dataset = sa1b_samples.read(list_files(str(tmp_path)))
+    dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     assert dataset
     assert dataset.kind == "SA-1B records and SA-1B shards"
 
@@ -176,7 +176,7 @@ def test_shards_and_pairs_together_but_not_what_was_unpacked(tmp_path: Path) -> 
 def test_shards_of_one_name_are_refused(tmp_path: Path) -> None:
     make(tmp_path, [("s.tar", tar_of(pairs(1))), ("s.tar.gz", gzip.compress(tar_of(pairs(1))))])
     with pytest.raises(DatasetError, match="a shard both plain and gzipped"):
-        sa1b_samples.read(list_files(str(tmp_path)))
+        sa1b_dataset.read(list_files(str(tmp_path)))
 
 
 def test_what_is_not_whole_in_a_shard_is_named_and_the_others_go_on(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_what_is_no_tar_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_shard_that_is_gone_is_named(tmp_path: Path) -> None:
-    dataset = sa1b_samples.read(list_files(str(make(tmp_path, [("s.tar", b"")]))))
+    dataset = sa1b_dataset.read(list_files(str(make(tmp_path, [("s.tar", b"")]))))
     (tmp_path / "s.tar").unlink()
     assert dataset
     (gone,) = dataset.parts[0].read()
@@ -273,7 +273,7 @@ def test_a_large_shard_is_not_held_in_memory(tmp_path: Path, gzipped: bool) -> N
     content = tar_of(files)
     (tmp_path / "s.tar").write_bytes(gzip.compress(content, 1) if gzipped else content)
     del content, files
-    dataset = sa1b_samples.read(list_files(str(tmp_path)))
+    dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     assert dataset
     tracemalloc.start()
     try:
@@ -304,5 +304,5 @@ def test_a_shard_is_read_from_a_stream_that_can_not_go_back(
     content = tar_of(pairs())
     make(tmp_path, [("s.tar", content)])
     for sent in (content, gzip.compress(content)):
-        monkeypatch.setattr(sa1b_samples, "open_binary", lambda url, sent=sent: Pipe(sent))
+        monkeypatch.setattr(sa1b_dataset, "open_binary", lambda url, sent=sent: Pipe(sent))
         assert [one.name for one in read_all(tmp_path)] == NAMES
