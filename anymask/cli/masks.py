@@ -22,7 +22,7 @@ from anymask.cli.options import (
 )
 from anymask.cli.progress import download_bar, work_bar
 from anymask.core.atomic import check_writable
-from anymask.datasets.photographs import Findings, Photograph, Unread, find_photographs
+from anymask.datasets.photographs import Photograph, PhotographListing, Unread, find_photographs
 from anymask.errors import Error
 from anymask.jobs.many_images import (
     Format,
@@ -203,7 +203,7 @@ def _config(preset: Preset, **flags: float | None) -> AutomaticConfig:
     return replace(PRESETS[preset], **given)
 
 
-def _found(paths: list[str], out: Path, form: Format) -> Findings:
+def _found(paths: list[str], out: Path, form: Format) -> PhotographListing:
     """The photographs, and all that can be refused before the weights are loaded."""
     check_writable(out)
     found = find_photographs(paths, out)

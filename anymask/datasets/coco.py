@@ -24,7 +24,7 @@ from anymask.core.rle import RLE
 from anymask.datasets.listing import read_file
 from anymask.datasets.locations import locate, url_of
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unread, unreadable
+from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unreadable
 from anymask.errors import DatasetError, Error, ImageError, RecordError
 
 MOST_PIXELS = 178_956_970  # Pillow refuses what is larger
@@ -211,7 +211,7 @@ def _read(
         content = _first_of(urls, name)
         masks = [(_encoded_object(one, hw), one.group) for one in objects]
     except Error as error:
-        yield unread(name, error)
+        yield Unread.from_error(name, error)
         return
     yield sample_of(name, content, masks)
 

@@ -10,7 +10,7 @@ from functools import partial
 from anymask.datasets.label_maps import Object, ObjectReader
 from anymask.datasets.listing import Listing, read_file
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unread, unreadable
+from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unreadable
 from anymask.errors import Error
 
 
@@ -75,7 +75,7 @@ def _read(
         for truth, url in truth_urls.items():
             objects += objects_of(read_file(url, truth), truth)
     except Error as error:
-        yield unread(name, error)
+        yield Unread.from_error(name, error)
         return
     yield sample_of(name, content, objects)
 

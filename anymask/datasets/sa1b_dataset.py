@@ -19,9 +19,9 @@ from typing import IO, Any, cast
 
 from anymask.datasets import sa1b_record, shards
 from anymask.datasets.listing import Listing, is_image, is_json, read_file, stem
-from anymask.datasets.locations import open_binary
+from anymask.datasets.locations import is_hidden, open_binary, reason_of
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unread, unreadable
+from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unreadable
 from anymask.errors import DatasetError, Error
 
 RECORDS_TRIED = 3  # to tell SA-1B's from other JSON files beside images
@@ -83,7 +83,7 @@ def _read_pair(image: str, url: str, record: str, record_url: str) -> Iterator[S
     try:
         files = (image, read_file(url, image)), (record, read_file(record_url, record))
     except Error as error:
-        yield unread(image, error)
+        yield Unread.from_error(image, error)
     else:
         yield _sample(*files)
 
@@ -92,7 +92,7 @@ def _sample(image: NamedContent, record: NamedContent) -> Sample | Unread:
     try:
         annotations = sa1b_record.from_bytes(record[1], record[0])["annotations"]
     except Error as error:
-        return unread(image[0], error)
+        return Unread.from_error(image[0], error)
     masks = [(annotation["segmentation"], None) for annotation in annotations]
     return sample_of(*image, masks)
 
@@ -107,8 +107,7 @@ def _read_shard(name: str, url: str) -> Iterator[Sample | Unread]:
     except DAMAGE as error:
         yield Unread(name, f"is no tar file, or damaged: {error}")
     except Exception as error:  # every file system has errors of its own
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        yield Unread(name, f"can't be read: {reason}")
+        yield Unread(name, f"can't be read: {reason_of(error)}")
 
 
 def _once(samples: Iterable[Sample | Unread]) -> Iterator[Sample | Unread]:
@@ -172,8 +171,7 @@ def _content(tar: tarfile.TarFile, entry: tarfile.TarInfo, name: str) -> bytes:
 
 
 def _is_wanted(name: str) -> bool:
-    hidden = any(part.startswith(".") for part in name.split("/"))
-    return not hidden and (is_image(name) or is_json(name))
+    return not is_hidden(name) and (is_image(name) or is_json(name))
 
 
 class _DamageError(Exception):

@@ -14,7 +14,7 @@ import pytest
 
 from anymask.datasets import shards
 from anymask.datasets.locations import open_binary
-from anymask.datasets.photographs import Findings, find_photographs
+from anymask.datasets.photographs import PhotographListing, find_photographs
 from anymask.errors import ImageError
 
 FILES = {f"./sa_{n}.jpg": bytes([n]) * (300 * n) for n in range(1, 6)}
@@ -33,7 +33,7 @@ def tar_of(files: dict[str, bytes]) -> bytes:
     return written.getvalue()
 
 
-def found_in(path: Path, content: bytes) -> Findings:
+def found_in(path: Path, content: bytes) -> PhotographListing:
     """What is found in a shard of this content; all of it can be read."""
     path.write_bytes(content)
     found = find_photographs([str(path)])

@@ -20,7 +20,7 @@ from anymask.core import rle
 from anymask.datasets.label_maps import matlab_reader
 from anymask.datasets.listing import Listing, is_image, list_files, read_file, stem
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Part, Sample, unread, unreadable
+from anymask.datasets.sample import Dataset, Part, Sample, unreadable
 from anymask.errors import DatasetError, Error, ImageError
 
 IMAGES, TRUTH = "images", "groundTruth"
@@ -95,7 +95,7 @@ def _read(name: str, url: str, truth: str, truth_url: str) -> Iterator[Sample | 
         sample = Sample(name, read_file(url, name), tuple(map(rle.encode, maps)), groups)
         sample.pixels()  # so that maps of another size are found here
     except Error as error:
-        yield unread(name, error)
+        yield Unread.from_error(name, error)
         return
     yield sample
 

@@ -24,7 +24,7 @@ from anymask.datasets.label_maps import (
 )
 from anymask.datasets.listing import Listing, read_file
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, unread, unreadable
+from anymask.datasets.sample import Dataset, unreadable
 from anymask.errors import Error, ImageError
 
 PHOTO = re.compile(r"(.*/)?photos/([^/]+)\.jpg")
@@ -80,7 +80,7 @@ def _class_names(files: Listing) -> tuple[str, ...] | Unread:
         variables = read_matlab(read_file(files.url(name), name), name)
         return tuple(str(np.ravel(cell)[0]) for cell in np.ravel(variables["label_list"]))
     except Error as error:
-        return unread(name, error)
+        return Unread.from_error(name, error)
     except (KeyError, IndexError):
         return Unread(name, "has no label_list")
 
