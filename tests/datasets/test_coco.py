@@ -219,8 +219,8 @@ def test_a_malformed_annotation_is_named_and_the_next_image_is_read(
 def test_an_outline_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     zigzag = [value for n in range(1000) for value in (n % 2 * 10_000, n)]
     with pytest.raises(RecordError, match="longer than any outline"):
-        coco.encoded([zigzag], (10_000, 10_000))
-    assert rle.area(coco.encoded([zigzag[:40]], (10_000, 10_000))) > 0
+        coco.rle_of([zigzag], (10_000, 10_000))
+    assert rle.area(coco.rle_of([zigzag[:40]], (10_000, 10_000))) > 0
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ encodings = st.fixed_dictionaries({}, optional={"size": sizes, "counts": counts}
 @given(st.one_of(anything, encodings))
 def test_whatever_a_file_holds_is_a_mask_or_an_error(segmentation: object) -> None:
     try:
-        mask = coco.encoded(segmentation, HW)
+        mask = coco.rle_of(segmentation, HW)
     except Error:
         return
     assert rle.decode(mask).shape == HW
@@ -308,7 +308,7 @@ def test_whatever_a_file_holds_is_a_mask_or_an_error(segmentation: object) -> No
 def test_polygons_are_what_pycocotools_makes_of_them(halves: list[list[float]]) -> None:
     polygons = [[value for one in half for value in (one, -one / 2 + 3)] for half in halves]
     official = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *HW)))
-    np.testing.assert_array_equal(rle.decode(coco.encoded(polygons, HW)), official)
+    np.testing.assert_array_equal(rle.decode(coco.rle_of(polygons, HW)), official)
 
 
 @pytest.mark.data
