@@ -148,7 +148,7 @@ def datasets() -> None:
             one.split,
             f"{one.images}",
             f"{one.masks}",
-            one.layout or "after conversion",
+            one.kind or "after conversion",
             one.licence,
             one.page,
         )
