@@ -85,14 +85,14 @@ def read_all(location: Path | str) -> list[Sample | Unread]:
     """All samples, each of a copy of its part; those of ``pairs`` are whole."""
     dataset = sa1b_dataset.read(list_files(str(location)))
     assert dataset is not None
-    found = [one for part in dataset.parts for one in pickle.loads(pickle.dumps(part)).read()]
-    for one in found:
-        if isinstance(one, Sample):
-            number = int(one.name.rpartition("_")[2].partition(".")[0])
-            assert one.content == photograph(number)
-            assert one.pixels().shape == (*HW, 3)
-            assert [rle.area(mask) for mask in one.masks] == [2]
-            assert one.groups == (None,)
+    found = [sample for part in dataset.parts for sample in pickle.loads(pickle.dumps(part)).read()]
+    for sample in found:
+        if isinstance(sample, Sample):
+            number = int(sample.name.rpartition("_")[2].partition(".")[0])
+            assert sample.content == photograph(number)
+            assert sample.pixels().shape == (*HW, 3)
+            assert [rle.area(mask) for mask in sample.masks] == [2]
+            assert sample.groups == (None,)
     return found
 
 
@@ -100,7 +100,7 @@ def in_shard(path: Path, content: bytes) -> tuple[list[str], list[Unread]]:
     """The names of the samples of a shard, and what is unread."""
     path.write_bytes(content)
     found = read_all(path)
-    samples = [one.name for one in found if isinstance(one, Sample)]
+    samples = [sample.name for sample in found if isinstance(sample, Sample)]
     return samples, [one for one in found if isinstance(one, Unread)]
 
 
@@ -108,7 +108,11 @@ def test_pairs_are_found_to_the_bottom(tmp_path: Path) -> None:
     make(tmp_path, pairs(2))
     make(tmp_path / "deep" / "er", pairs(1))
     make(tmp_path, [("about.json", b"{}"), ("notes.txt", b"")])
-    assert [one.name for one in read_all(tmp_path)] == ["deep/er/sa_1.jpg", "sa_1.jpg", "sa_2.jpg"]
+    assert [sample.name for sample in read_all(tmp_path)] == [
+        "deep/er/sa_1.jpg",
+        "sa_1.jpg",
+        "sa_2.jpg",
+    ]
     dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     assert dataset
     assert (dataset.kind, len(dataset)) == ("SA-1B records", 3)
@@ -152,7 +156,7 @@ def test_a_shard_is_a_part_with_samples_in_their_order(tmp_path: Path, name: str
 
 def test_shards_in_folders_globs_and_far_away(tmp_path: Path) -> None:
     make(tmp_path, [("deep/s.tar", tar_of(pairs(1))), ("t.tar", tar_of(pairs(1)))])
-    assert [one.name for one in read_all(tmp_path)] == ["deep/s/sa_1.jpg", "t/sa_1.jpg"]
+    assert [sample.name for sample in read_all(tmp_path)] == ["deep/s/sa_1.jpg", "t/sa_1.jpg"]
     assert [one.name for one in read_all(tmp_path / "*.tar")] == ["t/sa_1.jpg"]
     fsspec.filesystem("memory").pipe("/far_shards/s.tar.gz", gzip.compress(tar_of(pairs(1))))
     for location in (
@@ -160,13 +164,13 @@ def test_shards_in_folders_globs_and_far_away(tmp_path: Path) -> None:
         "memory://far_shards/*",
         "memory://far_shards/s.tar.gz",
     ):
-        assert [one.name for one in read_all(location)] == ["s/sa_1.jpg"]
+        assert [sample.name for sample in read_all(location)] == ["s/sa_1.jpg"]
 
 
 def test_shards_and_pairs_together_but_not_what_was_unpacked(tmp_path: Path) -> None:
     make(tmp_path, [("s.tar", tar_of(pairs(2))), ("t.tar", tar_of(pairs(1)))])
     make(tmp_path / "s", pairs(2))
-    names = [one.name for one in read_all(tmp_path)]
+    names = [sample.name for sample in read_all(tmp_path)]
     assert names == ["s/sa_1.jpg", "s/sa_2.jpg", "t/sa_1.jpg"]
     dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     assert dataset
@@ -210,7 +214,7 @@ def test_a_shard_cut_anywhere_gives_what_precedes_the_cut(tmp_path: Path, gzippe
         assert len(samples) >= before
         before = len(samples)
         if unread:
-            assert [one.name for one in unread] == ["s.tar"]
+            assert [shard.name for shard in unread] == ["s.tar"]
         else:  # only zeros and a checksum are lost
             assert gzipped
             assert samples == NAMES
@@ -232,7 +236,7 @@ def test_damage_within_a_gzipped_shard_is_named(tmp_path: Path) -> None:
     content[len(content) // 2 :] = b"\xff" * (len(content) // 2)
     samples, unread = in_shard(tmp_path / "s.tar.gz", bytes(content))
     assert samples == NAMES[:2]
-    assert [one.name for one in unread] == ["s.tar.gz"]
+    assert [shard.name for shard in unread] == ["s.tar.gz"]
 
 
 def test_where_a_shard_is_cut_is_said(tmp_path: Path) -> None:
@@ -305,4 +309,4 @@ def test_a_shard_is_read_from_a_stream_that_can_not_go_back(
     make(tmp_path, [("s.tar", content)])
     for sent in (content, gzip.compress(content)):
         monkeypatch.setattr(sa1b_dataset, "open_binary", lambda url, sent=sent: Pipe(sent))
-        assert [one.name for one in read_all(tmp_path)] == NAMES
+        assert [sample.name for sample in read_all(tmp_path)] == NAMES
