@@ -1,4 +1,4 @@
-"""What a measurement was made on: a line for every table."""
+"""Machine: what a measurement was made on, as a line for every table."""
 
 from __future__ import annotations
 

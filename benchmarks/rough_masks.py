@@ -57,7 +57,7 @@ def spoil(mask: Mask, how: str) -> Mask:
 
 
 def prompts_of(rough: Mask, resize_map: ResizeMap) -> dict[str, Prompts]:
-    """The ways to ask."""
+    """The prompts that can be made of a rough (H, W) mask, by their names in the table."""
     box = Prompts.of_boxes(mask_boxes(rough[None]))
     point = Prompts.point(*deepest_point(rough))
     logits = mask_logits(rough, resize_map)[None]

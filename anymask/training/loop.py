@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 
 import anymask
+from anymask.core.source_commit import source_commit
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import TrainingError
 from anymask.models.sam import Sam
@@ -270,7 +270,7 @@ class _Run:
             "recipe": self.recipe.to_json(),
             "data": self.job.data,
             "step": self.course.step,
-            "commit": _commit(),
+            "commit": source_commit(),
         }
         return Checkpoint(
             self.job.out.resolve().name,
@@ -348,14 +348,3 @@ def _entry(found: Validation) -> dict[str, Any]:
         **clicks,
         "calibration_error": found.calibration_error,
     }
-
-
-def _commit() -> str:
-    """The commit of the code, where it is a checkout."""
-    folder = Path(__file__).parent
-    asked = ["git", "rev-parse", "--short", "HEAD"]
-    try:
-        found = subprocess.run(asked, cwd=folder, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return found.stdout.strip() if found.returncode == 0 else ""

@@ -18,10 +18,11 @@ from PIL import Image
 from anymask.core import rle
 from anymask.core.protocol import DiscSegmenter
 from anymask.core.records import Record
-from anymask.datasets import sa1b
+from anymask.datasets import sa1b_record
 from anymask.datasets.photographs import Photograph, find_photographs
 from anymask.errors import Error, OutputError
-from anymask.jobs import many_images as everywhere
+from anymask.jobs import folder as job_folders
+from anymask.jobs import many_images
 from anymask.jobs.folder import claim
 from anymask.jobs.many_images import (
     PARTS_FOLDER,
@@ -120,7 +121,7 @@ def test_pictures_are_the_masks_of_the_records(tmp_path: Path) -> None:
     segment(tmp_path / "in", tmp_path / "json", replace(SETTINGS, config=many))
     segment(tmp_path / "in", tmp_path / "png", replace(PICTURES, config=many))
     content = (tmp_path / "json" / "a" / "sa_5.json").read_bytes()
-    annotations = sa1b.from_bytes(content, "sa_5.json")["annotations"]
+    annotations = sa1b_record.from_bytes(content, "sa_5.json")["annotations"]
     assert len(annotations) > 4
     pictures = tmp_path / "png" / "a" / "sa_5"
     rows = (pictures / "metadata.csv").read_text().splitlines()[1:]
@@ -185,7 +186,7 @@ def test_an_image_that_does_not_fit_in_memory_is_broken(
     def exhausted(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(everywhere, "segment_everything", exhausted)
+    monkeypatch.setattr(many_images, "segment_everything", exhausted)
     write_images(tmp_path / "in", "1.png")
     (outcome,) = segment(tmp_path / "in", tmp_path / "out")
     assert outcome == Outcome("1.png", State.broken, reason="1.png does not fit in memory")
@@ -280,8 +281,8 @@ def test_damaged_settings_are_named(tmp_path: Path, content: str) -> None:
 def test_settings_that_another_process_keeps_locked_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(everywhere, "SETTINGS_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(everywhere, "POLL_S", 0.01)
+    monkeypatch.setattr(many_images, "SETTINGS_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(job_folders, "POLL_S", 0.01)
     out = tmp_path / "out"
     locked = pytest.raises(OutputError, match="locked by another process")
     with claim(out / SETTINGS_FILE, out / PARTS_FOLDER), locked:
@@ -299,8 +300,8 @@ def test_what_goes_between_processes_can_be_pickled(tmp_path: Path) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for long."""
-    monkeypatch.setattr(everywhere, "POLL_S", 0.01)
-    monkeypatch.setattr(everywhere, "IMAGE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(job_folders, "POLL_S", 0.01)
+    monkeypatch.setattr(many_images, "IMAGE_TIMEOUT_S", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -343,14 +344,14 @@ def test_a_full_disk_stops_the_job_and_leaves_what_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photographs = found(write_images(tmp_path / "in", "1.png", "2.png", "3.png"))
-    to_bytes = sa1b.to_bytes
+    to_bytes = sa1b_record.to_bytes
 
     def fills_up(record: Record) -> bytes:
         if record["image"]["image_id"] == 2:
             raise OSError(28, "No space left on device")
         return to_bytes(record)
 
-    monkeypatch.setattr(sa1b, "to_bytes", fills_up)
+    monkeypatch.setattr(sa1b_record, "to_bytes", fills_up)
     job = segment_all(DiscSegmenter(), photographs, tmp_path / "out", SETTINGS)
     assert next(job).state == State.done
     with pytest.raises(OutputError, match=r"sa_2\.json can't be written: No space left"):
