@@ -18,8 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B
 
-import training
-from card import PEAK_TFLOPS, arguments, median_s, report
+from card import PEAK_TFLOPS, arguments, median_s, report  # makes training findable
+from training import LOOP, OURS, loop, ours, recipe_of
 
 OBJECTS = 64
 CONFIGS = {"ViT-B": SAM_VIT_B, "TinyViT": MOBILE_SAM}
@@ -27,12 +27,12 @@ CONFIGS = {"ViT-B": SAM_VIT_B, "TinyViT": MOBILE_SAM}
 
 def sides(model: str, device: str, quick: bool) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Ours, and the official modules' where they have such a model."""
-    recipe = training.recipe_of("ViT-B", device, 2 if quick else OBJECTS)
+    recipe = recipe_of("ViT-B", device, 2 if quick else OBJECTS)
     if quick:
         recipe = replace(recipe, further_points=0)
-    yield training.OURS, training.ours("ViT-B", recipe, device, CONFIGS[model])
+    yield OURS, ours("ViT-B", recipe, device, CONFIGS[model])
     if model == "ViT-B":
-        yield training.LOOP, training.loop("ViT-B", recipe, device)
+        yield LOOP, loop("ViT-B", recipe, device)
 
 
 def row(model: str, whose: str, step: Callable[[], Any], options: argparse.Namespace) -> str:
