@@ -107,9 +107,10 @@ def segment(
 
     with download_bar(f"fetching {weights}") as bar:
         sam = load(weights, device=device, dtype=dtype, offline=offline or None, on_progress=bar)
-    prompts = sparse if rough is None else rough_prompts(rough, sparse, sam.mask_side, sam.stretch)
+    embedding = sam.encode(pixels)
+    prompts = sparse if rough is None else rough_prompts(rough, embedding.resize_map, sparse)
     assert prompts is not None
-    all_answers = sam.predict(sam.encode(pixels), prompts, True if all_masks else None)
+    all_answers = sam.predict(embedding, prompts, True if all_masks else None)
     masks = all_answers if all_masks else all_answers.best()
     if target is not None:
         # An overlay shows every mask of an ambiguous prompt.

@@ -62,10 +62,10 @@ def name(device: str) -> str:
     return f"{card}; {describe(torch.get_num_threads())}"
 
 
-def report(title: str, rows: list[str], asked: argparse.Namespace) -> None:
+def report(title: str, rows: list[str], options: argparse.Namespace) -> None:
     """Print a table and, if asked to, keep it under ``results/``."""
-    text = f"# {title}, {time.strftime('%Y-%m-%d')}\n\n{name(asked.device)}\n\n" + "\n".join(rows)
+    text = f"# {title}, {time.strftime('%Y-%m-%d')}\n\n{name(options.device)}\n\n" + "\n".join(rows)
     print(text)
-    if asked.write:
+    if options.write:
         file = f"{time.strftime('%Y-%m-%d')}-gpu-{title.lower().replace(' ', '-')}.md"
         (Path(__file__).resolve().parents[1] / "results" / file).write_text(text + "\n")
