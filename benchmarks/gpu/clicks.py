@@ -10,7 +10,8 @@ the ratio is of medians, to the first row of the same model and as many prompts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import Any
 
@@ -65,10 +66,10 @@ def build(config: SamConfig, device: str) -> Predictor:
     return Predictor(checkpoint, torch.device(device), dtype)
 
 
-def main() -> None:
+def rows(options: argparse.Namespace) -> Iterator[str]:
     """Every model, both numbers of prompts, all ways."""
-    options = arguments(__doc__ or "")
-    rows = ["| model | prompts | what | p50 ms | p99 ms | ratio |", "|---" * 6 + "|"]
+    yield "| model | prompts | what | p50 ms | p99 ms | ratio |"
+    yield "|---" * 6 + "|"
     repeats = 2 if options.quick else 300
     for model in ("TinyViT",) if options.quick else MODELS:
         sam = build(MODELS[model], options.device)
@@ -79,8 +80,13 @@ def main() -> None:
                 p50, p99 = 1e3 * np.percentile(times_s(ask, options.device, repeats), [50, 99])
                 first = first or p50
                 cells = [model, str(count), what, f"{p50:.2f}", f"{p99:.2f}", f"{p50 / first:.2f}"]
-                rows.append("| " + " | ".join(cells) + " |")
-    report("Click", rows, options)
+                yield "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """The table."""
+    options = arguments(__doc__ or "")
+    report("Click", rows(options), options)
 
 
 if __name__ == "__main__":

@@ -87,21 +87,23 @@ def flop_of(config: SamConfig) -> float:
     return float(counter.get_total_flops())
 
 
-def main() -> None:
+def rows(options: argparse.Namespace) -> Iterator[str]:
     """Every model, every batch, every implementation."""
-    options = arguments(__doc__ or "")
-    rows = [
-        "| model | whose | batch | images/s | TFLOP/s | of the ceiling |",
-        "|---|---|---|---|---|---|",
-    ]
+    yield "| model | whose | batch | images/s | TFLOP/s | of the ceiling |"
+    yield "|---|---|---|---|---|---|"
     models = {"TinyViT": MOBILE_SAM} if options.quick else MODELS
     for model, config in models.items():
         flop = flop_of(config)
         for whose, encoder in encoders(model, config):
             for batch in (1,) if options.quick else (1, 8, 32):
-                rows.append(row(model, whose, encoder, batch, options, flop))
-        rows += rows_from_pixels(model, config, options, flop)
-    report("Encode", rows, options)
+                yield row(model, whose, encoder, batch, options, flop)
+        yield from rows_from_pixels(model, config, options, flop)
+
+
+def main() -> None:
+    """The table."""
+    options = arguments(__doc__ or "")
+    report("Encode", rows(options), options)
 
 
 if __name__ == "__main__":

@@ -49,17 +49,19 @@ def row(model: str, whose: str, step: Callable[[], Any], options: argparse.Names
     return "| " + " | ".join([*cells, f"{peak_gb:.1f}"]) + " |"
 
 
-def main() -> None:
+def rows(options: argparse.Namespace) -> Iterator[str]:
     """Every model, both sides."""
-    options = arguments(__doc__ or "")
-    rows = [
-        "| model | whose | images/s | TFLOP/s | of the ceiling | peak GB |",
-        "|---|" + "---|" * 5,
-    ]
+    yield "| model | whose | images/s | TFLOP/s | of the ceiling | peak GB |"
+    yield "|---|" + "---|" * 5
     for model in ("TinyViT",) if options.quick else CONFIGS:
         for whose, step in sides(model, options.device, options.quick):
-            rows.append(row(model, whose, step, options))
-    report("Training step", rows, options)
+            yield row(model, whose, step, options)
+
+
+def main() -> None:
+    """The table."""
+    options = arguments(__doc__ or "")
+    report("Training step", rows(options), options)
 
 
 if __name__ == "__main__":
