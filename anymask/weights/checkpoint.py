@@ -143,7 +143,8 @@ def config_to_json(config: SamConfig) -> dict[str, Any]:
     """The config as plain JSON values; the encoder says which kind it is."""
     kind = next(name for name, known in ENCODERS.items() if isinstance(config.encoder, known))
     plain = dataclasses.asdict(config)
-    return plain | {"encoder": {"kind": kind, **plain["encoder"]}}
+    encoder = {name: value for name, value in plain["encoder"].items() if value is not None}
+    return plain | {"encoder": {"kind": kind, **encoder}}
 
 
 def config_from_json(plain: dict[str, Any]) -> SamConfig:
