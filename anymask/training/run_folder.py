@@ -32,8 +32,6 @@ RECIPE_FILE, LOG_FILE, STATE_FILE = "recipe.json", "log.jsonl", "trainer.pt"
 CALIBRATION_FILE, EMBEDDINGS_FOLDER, PARTS_FOLDER = "calibration.json", "embeddings", ".parts"
 LAST, BEST = "last", "best"
 STEP_FOLDER = re.compile(r"step-(\d+)")
-# A run may go on with others of these; they don't change what a step does.
-MAY_CHANGE = ("steps", "log_every", "validate_every", "save_every", "prompts_per_pass", "cache")
 
 
 class RunFolder:
@@ -58,7 +56,7 @@ class RunFolder:
                 raise TrainingError(
                     f"{path} holds a run already; go on with it by --resume, or take another --out"
                 )
-            _check_same(path, json.loads(file.read_text()), header)
+            _check_same(path, recipe, json.loads(file.read_text()), header)
         make_folder(path)
         with writing(file) as part:
             part.write_text(json.dumps(header, indent=2) + "\n")
@@ -152,13 +150,13 @@ class RunFolder:
                 shutil.rmtree(self.path / name, ignore_errors=True)
 
 
-def _check_same(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise ``TrainingError`` unless a run may go on as ``now``."""
-    old, new = (header.get("recipe", {}) for header in (before, now))
+def _check_same(path: Path, recipe: Recipe, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise ``TrainingError`` unless a run may go on as ``now``, by ``recipe``."""
+    old, new = recipe.completed(before.get("recipe", {})), now["recipe"]
     changed = [
         f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
         for name in new
-        if name not in MAY_CHANGE and _plain(old.get(name)) != _plain(new.get(name))
+        if name not in recipe.may_change and _plain(old.get(name)) != _plain(new.get(name))
     ]
     changed += [
         f"{name} was {before.get(name)!r} and is {now[name]!r}"
