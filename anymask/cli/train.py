@@ -105,10 +105,10 @@ def train(
 
 def _run(job: TrainingJob, world: World, as_json: bool) -> int:
     """Train with a bar; the number of the signal that stopped it, or 0."""
-    from anymask.training.families import family_of
+    from anymask.training.families import training_of
     from anymask.training.loop import train as run
 
-    family = family_of(job.recipe)
+    training = training_of(job.recipe)
     validations: list[dict[str, Any]] = []
     stopped, passed = 0, 0
     with work_bar(job.recipe.steps, "steps") as step:
@@ -124,7 +124,7 @@ def _run(job: TrainingJob, world: World, as_json: bool) -> int:
                 typer.echo(f"anymask: {entry['note']}", err=True)
             for reason in entry.get("reasons", []):
                 typer.echo(f"passed over {reason}", err=True)
-            if summary := family.summary(entry):
+            if summary := training.summary(entry):
                 validations.append(entry)
                 typer.echo(summary, err=True)
             stopped = entry.get("stopped", stopped)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from anymask.errors import RecipeError
-from anymask.training.learner import Family
+from anymask.training.learner import FamilyTraining
 from anymask.training.recipe import Recipe
 from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.recipes import RECIPES as SAM_RECIPES
@@ -18,13 +18,13 @@ from anymask.training.sam.recipes import RECIPES as SAM_RECIPES
 
 @dataclass(frozen=True)
 class Row:
-    """recipes: by name. family: gives the rest; imports the model only when called."""
+    """recipes: by name. training: gives the rest; imports the model only when called."""
 
     recipes: Mapping[str, Callable[[], Recipe]]
-    family: Callable[[], Family]
+    training: Callable[[], FamilyTraining]
 
 
-def _sam() -> Family:
+def _sam() -> FamilyTraining:
     from anymask.training.sam.family import SAM
 
     return SAM
@@ -49,6 +49,6 @@ def find_recipe(name: str) -> Recipe:
     raise RecipeError(f"there is no recipe {name!r}; {hint}")
 
 
-def family_of(recipe: Recipe) -> Family:
+def training_of(recipe: Recipe) -> FamilyTraining:
     """How a recipe's model learns."""
-    return FAMILIES[recipe.family].family()
+    return FAMILIES[recipe.family].training()

@@ -79,7 +79,7 @@ class Learner(Protocol[Scene]):
 
 
 @dataclass(frozen=True)
-class Family:
+class FamilyTraining:
     """How a family of models is trained.
 
     start: the learner before its first step. needs: the memory and disk of a job, found without

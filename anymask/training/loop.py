@@ -20,7 +20,7 @@ from anymask.datasets.sample import Dataset
 from anymask.errors import TrainingError
 from anymask.training.datasets import datasets_of
 from anymask.training.distributed import World
-from anymask.training.families import family_of
+from anymask.training.families import training_of
 from anymask.training.feed import Feed, Position, Served
 from anymask.training.job import TrainingJob
 from anymask.training.learner import Entry, Learner, Tally
@@ -86,7 +86,7 @@ class _Run:
         self.job, self.recipe, self.world, self.run = job, job.recipe, world, run
         self.learning, self.held_out, self.on_entry = learning, held_out, on_entry
         self.accumulation = self.recipe.accumulation(world.size)
-        self.learner: Learner[Any] = family_of(self.recipe).start(job, world)
+        self.learner: Learner[Any] = training_of(self.recipe).start(job, world)
         self.course = Course()
         self.position: Position | None = None
         self.passed_over: Counter[str] = Counter()

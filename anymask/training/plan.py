@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from anymask.training.datasets import datasets_of
-from anymask.training.families import family_of
+from anymask.training.families import training_of
 from anymask.training.job import TrainingJob
 from anymask.training.needs import Memory
 from anymask.training.recipe import Recipe
@@ -54,7 +54,7 @@ class Plan:
 def plan_of(job: TrainingJob) -> Plan:
     """Look at recipe and data; compute nothing and write nothing. Raises ``Error``."""
     learning, held_out = datasets_of(job)
-    needs = family_of(job.recipe).needs(job)
+    needs = training_of(job.recipe).needs(job)
     return Plan(
         job.recipe,
         learning.kind,

@@ -9,7 +9,7 @@ from typing import Any
 from anymask.predict.predictor import Predictor
 from anymask.training.distributed import World, shard
 from anymask.training.job import TrainingJob
-from anymask.training.learner import Family
+from anymask.training.learner import FamilyTraining
 from anymask.training.needs import Needs
 from anymask.training.run_folder import EMBEDDINGS_FOLDER
 from anymask.training.sam.embeddings import Embeddings
@@ -70,4 +70,4 @@ def _embeddings(job: TrainingJob, world: World) -> Embeddings | None:
     return Embeddings(encoder, folder if recipe.keeps_embeddings else None)
 
 
-SAM = Family(start, needs, summary)
+SAM = FamilyTraining(start, needs, summary)
