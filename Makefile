@@ -69,9 +69,10 @@ bench: setup
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/decoder.py
 
-# The page of commands, from the commands themselves.
+# The page of commands from the commands themselves, the picture of the house from its imports.
 docs: setup
 	$(BIN)/typer anymask.cli.main utils docs --name anymask --output docs/cli.md
+	$(BIN)/python docs/architecture.py
 
 # Record what the tests ran with, after trying newer versions.
 constraints: setup

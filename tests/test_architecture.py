@@ -1,11 +1,12 @@
-"""The layering of DESIGN: who may import whom, read off the source."""
+"""The layering of docs/architecture.md: who may import whom, read off the source."""
 
 from __future__ import annotations
 
 import ast
+import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ ONE_FILE_EACH = ("ray", "onnxruntime", "sqlalchemy", "transformers", "open_clip"
 TOOLS = {"onnxruntime.quantization"}
 NEVER = {"torchvision", "timm", "open_clip", "lightning", "pytorch_lightning"}
 CORE_MAY = {"numpy", "cv2", "PIL", "pycocotools", "filelock"}
-LINES_AT_MOST = 420
+LINES_AT_MOST, BODY_LINES_AT_MOST, FILES_AT_MOST = 400, 60, 20
 VAGUE = {"utils", "helpers", "misc", "base", "common"}
 
 
@@ -122,6 +123,73 @@ def test_libraries_that_replace_torch_are_not_imported() -> None:
         assert not foreign_imports(path) & NEVER, path
 
 
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Imports inside functions and those for types alone count: they are knowledge, too."""
+    modules = {module_name(path): path for path in FILES}
+    edges = {
+        name: {known for one in imports_by_name(path) if (known := nearest(one, modules)) != name}
+        for name, path in modules.items()
+    }
+    assert circle(edges) is None
+
+
+def imports_by_name(path: Path) -> Iterator[str]:
+    """Every module or name in a module that a file imports, by its full name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def module_name(path: Path) -> str:
+    """``anymask.core.rle`` of ``anymask/core/rle.py``; a package has its folder's."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def nearest(name: str, modules: Collection[str]) -> str | None:
+    """The module that a name is, or is in; of a package's own names the package is passed over."""
+    for module in (name, name.rpartition(".")[0]):
+        if module in modules:
+            return None if module == "anymask" else module
+    return None
+
+
+def circle(edges: Mapping[str, Collection[str | None]]) -> list[str] | None:
+    """A path that ends where it began, if there is one: depth first, each module once."""
+    done: set[str] = set()
+
+    def below(path: list[str]) -> list[str] | None:
+        for other in sorted(filter(None, edges.get(path[-1], ()))):
+            if other in path:
+                return [*path[path.index(other) :], other]
+            if other not in done and (found := below([*path, other])):
+                return found
+        done.add(path[-1])
+        return None
+
+    return next(filter(None, (below([name]) for name in edges if name not in done)), None)
+
+
+@pytest.mark.parametrize(
+    ("edges", "expected"),
+    [
+        ({"a": ["b"], "b": ["c"], "c": []}, None),
+        ({"a": ["b", "c"], "b": ["c"], "c": []}, None),
+        ({"a": ["b"], "b": ["c"], "c": ["b"]}, ["b", "c", "b"]),
+    ],
+)
+def test_circles_are_seen(edges: dict[str, list[str]], expected: list[str] | None) -> None:
+    assert circle(edges) == expected
+
+
+def test_folders_are_small() -> None:
+    for folder in {path.parent for path in FILES}:
+        files = [path for path in folder.glob("*.py") if path.stem != "__init__"]
+        assert len(files) <= FILES_AT_MOST, (folder, len(files))
+
+
 def test_files_are_short_and_have_names_that_say_something() -> None:
     for path in FILES:
         assert len(path.read_text().splitlines()) <= LINES_AT_MOST, path
@@ -149,3 +217,10 @@ def test_the_command_line_imports_deep_learning_only_inside_functions() -> None:
 def test_light_entry_points_load_no_torch(code: str) -> None:
     check = f"{code}; import sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_the_picture_of_the_house_shows_its_imports() -> None:
+    """``make docs`` draws it again."""
+    script = runpy.run_path(str(PACKAGE.parent / "docs" / "architecture.py"))
+    drawn = (PACKAGE.parent / "docs" / "architecture.svg").read_text()
+    assert script["drawing"](script["imports"]()) == drawn

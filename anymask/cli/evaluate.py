@@ -6,154 +6,61 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from anymask.cli import report
 from anymask.cli.options import (
     EXIT_INTERRUPTED,
     DeviceOption,
     DtypeOption,
-    Engine,
+    Executor,
+    ExecutorOption,
     OfflineOption,
     WeightsOption,
 )
 from anymask.cli.progress import work_bar
 from anymask.errors import explained
-from anymask.evaluation.rivals.load import Model
+from anymask.evaluation.rivals.load import AdaptedSource
 from anymask.evaluation.rivals.rival import Adapter
 
 if TYPE_CHECKING:
-    from anymask.evaluation.job import Job
+    from anymask.evaluation.job import EvaluationJob
     from anymask.evaluation.result import Result
 
 REASONS_SHOWN = 10
-SUMMARIES = {
-    "points": "One click, and up to nine, on every object (Segment Anything, §7.1): mIoU.",
-    "clicks": "Twenty clicks on every object (RITM's protocol): how many it takes to an IoU.",
-    "edges": "Contours of everything, by the rules of BSDS500 (§7.2): ODS, OIS, AP, R50.",
-    "proposals": "Masks of everything against all objects of COCO or LVIS (§7.3): AR@1000.",
-    "boxes": "Masks of a detector's boxes (§7.4): AP. Without detections: of the true boxes.",
-    "fairness": "mIoU by group at 1 and 3 clicks, from a table of groups (§6).",
-}
+Command = Any  # click's; some versions of typer bring a click of their own
+Context = Any
+
+
+class ExperimentCommands(TyperGroup):
+    """A command for each experiment on images, found in its folder, and the others after them.
+
+    They are made when they are wanted: other commands of ``anymask`` need not wait for what
+    experiments import.
+    """
+
+    def list_commands(self, context: Context) -> list[str]:
+        """Names in the order of ``--help``."""
+        return [*_experiment_commands(), *super().list_commands(context)]
+
+    def get_command(self, context: Context, name: str) -> Command | None:
+        """The command of a name."""
+        return super().get_command(context, name) or _experiment_commands().get(name)
+
 
 app = typer.Typer(
     name="evaluate",
+    cls=ExperimentCommands,
     help="The papers' experiments on any model and data: a command for each table.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-
-def _command(name: str) -> Callable[..., None]:
-    """The command of an experiment; all take the same options."""
-
-    def evaluate(
-        data: Annotated[
-            str,
-            typer.Option(
-                metavar="PATH",
-                help="Images with masks: COCO or LVIS, folders of mask pictures, SA-1B files, "
-                "shards, the layouts of `anymask evaluate datasets`; for edges BSDS500's folder.",
-                show_default=False,
-            ),
-        ],
-        out: Annotated[
-            Path, typer.Option(metavar="JSON", help="The result's file.", show_default=False)
-        ],
-        weights: WeightsOption = "mobile-sam",
-        adapter: Annotated[
-            Adapter,
-            typer.Option(
-                help="Whose code answers: anymask, the official package segment-anything, or "
-                "huggingface (SAM and SAM 2 of transformers)."
-            ),
-        ] = Adapter.anymask,
-        set_: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--set",
-                metavar="FIELD=VALUE",
-                help="Change a field of the experiment; any number of times.",
-                show_default=False,
-            ),
-        ] = None,
-        limit: Annotated[
-            int | None,
-            typer.Option(
-                min=1,
-                metavar="N",
-                help="Look at N images only; the seed draws them.",
-                show_default=False,
-            ),
-        ] = None,
-        seed: Annotated[int, typer.Option(metavar="N", help="Of what is drawn.")] = 0,
-        split_regions: Annotated[
-            bool,
-            typer.Option(
-                "--split-regions", help="Every region of a value in a mask picture is an object."
-            ),
-        ] = False,
-        void: Annotated[
-            list[int] | None,
-            typer.Option(
-                metavar="V",
-                help="A value of mask pictures that is no object, instead of 0 and 255.",
-                show_default=False,
-            ),
-        ] = None,
-        images: Annotated[
-            str,
-            typer.Option(
-                metavar="DIR",
-                help="Where images are that lie apart from their masks.",
-                show_default=False,
-            ),
-        ] = "",
-        workers: Annotated[
-            int, typer.Option(min=1, metavar="N", help="Processes, each with a model of its own.")
-        ] = 1,
-        engine: Annotated[
-            Engine,
-            typer.Option(help="process: here; ray: on the Ray cluster of $RAY_ADDRESS."),
-        ] = Engine.process,
-        device: DeviceOption = "auto",
-        dtype: DtypeOption = "float32",
-        offline: OfflineOption = False,
-        json_: Annotated[
-            bool, typer.Option("--json", help="Print the metrics as JSON on standard output.")
-        ] = False,
-    ) -> None:
-        try:
-            from anymask.evaluation.catalogue import Source, prepare
-            from anymask.evaluation.job import Job
-        except ModuleNotFoundError as missing:
-            raise explained(missing) from None
-        source = Source(data, split_regions, tuple(void) if void else None, images)
-        experiment, dataset = prepare(name, source, set_ or [], seed)
-        model = Model(weights, device, dtype, offline or None, adapter)
-        job = Job(experiment, dataset, model, "", out, limit, seed)
-        result = _run(job, workers, engine)
-        _report(result, out, json_)
-
-    evaluate.__name__ = name
-    evaluate.__doc__ = _help(name)
-    return evaluate
-
-
-def _help(name: str) -> str:
-    return (
-        f"{SUMMARIES[name]}\n\n"
-        f"Stop it at any time, and run the same command to go on; several processes or machines "
-        f"may run it on one folder. `anymask evaluate fields {name}` lists what --set changes."
-    )
-
-
-for _name in SUMMARIES:
-    app.command(_name)(_command(_name))
-for _other in (
+for _command in (
     report.representation,
     report.report,
     report.model_card,
@@ -161,7 +68,7 @@ for _other in (
     report.ablations,
     report.datasets,
 ):
-    app.command(_other.__name__.replace("_", "-"))(_other)
+    app.command(_command.__name__.replace("_", "-"))(_command)
 
 
 @app.command()
@@ -172,64 +79,175 @@ def fields(
     from anymask.core.settings import changeable
     from anymask.evaluation.catalogue import find
 
-    found = find(experiment)
-    for field in changeable(found):
-        typer.echo(f"{field}={_shown(getattr(found, field))}")
+    defaults = find(experiment)
+    for field in changeable(defaults):
+        typer.echo(f"{field}={_shown(getattr(defaults, field))}")
 
 
-def _run(job: Job, workers: int, engine: Engine) -> Result:
+def evaluate_images(
+    context: typer.Context,
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH",
+            help="Images with masks: COCO or LVIS, folders of mask pictures, SA-1B files, "
+            "shards, the layouts of `anymask evaluate datasets`; for edges BSDS500's folder.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="JSON", help="The result's file.", show_default=False)
+    ],
+    weights: WeightsOption = "mobile-sam",
+    adapter: Annotated[
+        Adapter,
+        typer.Option(
+            help="Whose code answers: anymask, the official package segment-anything, or "
+            "huggingface (SAM and SAM 2 of transformers)."
+        ),
+    ] = Adapter.anymask,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Change a field of the experiment; any number of times.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Look at N images only; the seed draws them.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of what is drawn.")] = 0,
+    split_regions: Annotated[
+        bool,
+        typer.Option(
+            "--split-regions", help="Every region of a value in a mask picture is an object."
+        ),
+    ] = False,
+    void: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="V",
+            help="A value of mask pictures that is no object, instead of 0 and 255.",
+            show_default=False,
+        ),
+    ] = None,
+    images: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            help="Where images are that lie apart from their masks.",
+            show_default=False,
+        ),
+    ] = "",
+    workers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Processes, each with a model of its own.")
+    ] = 1,
+    executor: ExecutorOption = Executor.process,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "float32",
+    offline: OfflineOption = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print the metrics as JSON on standard output.")
+    ] = False,
+) -> None:
+    """The command of every experiment that looks at images; which, its name says."""
+    try:
+        from anymask.evaluation.catalogue import prepare
+        from anymask.evaluation.job import EvaluationJob
+        from anymask.evaluation.source import Source
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
+    source = Source(data, split_regions, tuple(void) if void else None, images)
+    experiment, dataset = prepare(str(context.info_name), source, set_ or [], seed)
+    model_source = AdaptedSource(weights, device, dtype, offline or None, adapter=adapter)
+    job = EvaluationJob(experiment, dataset, model_source, out, limit, seed)
+    result = _run(job, workers, executor)
+    _report(result, out, json_)
+
+
+@cache
+def _experiment_commands() -> dict[str, Command]:
+    """By name, in the order of the catalogue; all take the same options."""
+    try:
+        from anymask.evaluation.catalogue import image_experiments
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
+    commands = {}
+    for name, experiment in image_experiments().items():
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name, help=_help(name, experiment.summary))(evaluate_images)
+        commands[name] = typer.main.get_command(alone)
+    return commands
+
+
+def _help(name: str, summary: str) -> str:
+    return (
+        f"{summary}\n\n"
+        f"Stop it at any time, and run the same command to go on; several processes or machines "
+        f"may run it on one folder. `anymask evaluate fields {name}` lists what --set changes."
+    )
+
+
+def _run(job: EvaluationJob, workers: int, executor: Executor) -> Result:
     """Do the job with a bar, here or in other processes."""
-    import dataclasses
-
     from anymask.evaluation.job import begin, done, finish, work
-    from anymask.evaluation.result import NO_MODEL, read_result
+    from anymask.evaluation.result import read_result
 
-    sam = job.load()
-    job = dataclasses.replace(job, model_id=getattr(sam, "model_id", NO_MODEL))
+    job, sam = job.load()
     begin(job)
     try:
         with work_bar(len(job.parts)) as step:
-            if workers == 1 and engine == Engine.process:
-                for worked in work(job, sam):
-                    step(worked, "")
+            if workers == 1 and executor == Executor.process:
+                for is_done_here in work(job, sam):
+                    step(is_done_here, "")
             else:
-                _count(job, _spread(job, workers, engine), step)
+                _count(job, _spread(job, workers, executor), step)
     except KeyboardInterrupt:
-        kept = f"{done(job)} of {len(job.parts)} are kept in {job.folder}"
+        kept = f"{done(job)} of {len(job.parts)} are kept in {job.folder.path}"
         typer.echo(f"anymask: stopped; {kept}; run the same command again to go on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if job.out.exists():  # another process was faster
         return read_result(job.out)
-    return finish(job, _asked())
+    return finish(job, _command_line())
 
 
-def _spread(job: Job, workers: int, engine: Engine) -> Iterator[None]:
+def _spread(job: EvaluationJob, workers: int, executor: Executor) -> Iterator[None]:
+    """Have workers do the job, each of which loads the model itself; yields meanwhile."""
     from anymask.evaluation.job import work_alone
 
-    if engine == Engine.process:
-        from anymask.jobs.processes import spread
+    if executor == Executor.process:
+        from anymask.jobs import processes
 
-        return spread(work_alone, job, workers)
-    from anymask.jobs.ray_cluster import spread as spread_on_cluster
+        return processes.spread(work_alone, job, workers)
+    from anymask.jobs import ray_cluster
 
-    return spread_on_cluster(work_alone, job, job.model.device, workers if workers > 1 else None)
+    # One is what --workers says where it isn't given: the cluster then decides.
+    return ray_cluster.spread(work_alone, job, workers if workers > 1 else None, job.source.device)
 
 
-def _count(job: Job, progress: Iterator[None], step: Callable[[bool, str], None]) -> None:
+def _count(job: EvaluationJob, progress: Iterator[None], step: Callable[[bool, str], None]) -> None:
     """Tell a bar of the parts that other processes have done."""
     from anymask.evaluation.job import done
 
-    seen = done(job)
-    for _ in range(seen):
+    counted = done(job)
+    for _ in range(counted):
         step(False, "")
     for _ in progress:
         now = done(job)
-        for _ in range(now - seen):
+        for _ in range(now - counted):
             step(True, "")
-        seen = max(now, seen)
+        counted = max(now, counted)
 
 
-def _asked() -> str:
+def _command_line() -> str:
     """The command as it was given."""
     return shlex.join(["anymask", *sys.argv[1:]])
 
@@ -241,8 +259,8 @@ def _report(result: Result, out: Path, as_json: bool) -> None:
     else:
         for name, value in result.metrics.items():
             typer.echo(f"{name:24} {value:.4f}")
-    for one in result.passed_over[:REASONS_SHOWN]:
-        typer.echo(f"passed over {one['name']}: {one['reason']}", err=True)
+    for unread in result.passed_over[:REASONS_SHOWN]:
+        typer.echo(f"passed over {unread['name']}: {unread['reason']}", err=True)
     if len(result.passed_over) > REASONS_SHOWN:
         typer.echo(f"and {len(result.passed_over) - REASONS_SHOWN} others", err=True)
     typer.echo(

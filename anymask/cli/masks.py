@@ -5,24 +5,43 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from anymask.cli.everything_options import (
+    OWN_THRESHOLDS,
+    BoxNmsThreshOption,
+    CropLayersOption,
+    CropNmsThreshOption,
+    CropOverlapOption,
+    CropPointsOption,
+    FastOption,
+    MinRegionAreaOption,
+    PointsPerBatchOption,
+    PointsPerSideOption,
+    PredIouThreshOption,
+    Preset,
+    PresetOption,
+    StabilityScoreOffsetOption,
+    StabilityScoreThreshOption,
+    configure,
+)
 from anymask.cli.options import (
     EXIT_INTERRUPTED,
     DeviceOption,
     DtypeOption,
-    Engine,
+    Executor,
+    ExecutorOption,
     OfflineOption,
     WeightsOption,
 )
 from anymask.cli.progress import download_bar, work_bar
 from anymask.core.atomic import check_writable
-from anymask.datasets.photographs import Findings, Photograph, Unread, find_photographs
+from anymask.datasets.photographs import Findings, Unread, find_photographs
 from anymask.errors import Error
 from anymask.jobs.many_images import (
     Format,
@@ -32,27 +51,10 @@ from anymask.jobs.many_images import (
     check_targets,
     segment_all,
 )
-from anymask.predict.automatic import OFFICIAL, PAPER, AutomaticConfig
-
-if TYPE_CHECKING:
-    from anymask.predict.promptable import Promptable
+from anymask.predict.load import ModelSource
+from anymask.predict.promptable import Promptable
 
 EXIT_BROKEN = 1
-
-
-class Preset(StrEnum):
-    """Settings to start from."""
-
-    official = "official"
-    paper = "paper"
-
-
-PRESETS = {Preset.official: OFFICIAL, Preset.paper: PAPER}
-
-
-def _flag(text: str, minimum: float | None = 0, maximum: float | None = None) -> Any:
-    """An option of the official ``amg.py``; not given, the preset says."""
-    return typer.Option(help=text, min=minimum, max=maximum, metavar="N", show_default=False)
 
 
 def masks(
@@ -77,71 +79,24 @@ def masks(
         ),
     ] = Format.json,
     weights: WeightsOption = "mobile-sam",
-    preset: Annotated[
-        Preset,
-        typer.Option(
-            help="Where to start: the official package's defaults, or the paper's settings with "
-            "two layers of crops (slower, finds more that is small)."
-        ),
-    ] = Preset.official,
-    fast: Annotated[
-        bool,
-        typer.Option(
-            "--fast",
-            help="A quarter of the time for nearly all of the masks: a coarse first look tells "
-            "which points deserve an exact answer.",
-        ),
-    ] = False,
-    points_per_side: Annotated[
-        int | None, _flag("Points along each side of the grid; they are squared.", 1)
-    ] = None,
-    points_per_batch: Annotated[
-        int | None, _flag("Points asked at once by models that can't pass over poor masks.", 1)
-    ] = None,
-    pred_iou_thresh: Annotated[
-        float | None,
-        _flag(
-            "Drop masks of a lower predicted IoU, 0 to 1. Weights that were fine-tuned bring their "
-            "own.",
-            0,
-            1,
-        ),
-    ] = None,
-    stability_score_thresh: Annotated[
-        float | None, _flag("Drop masks of a lower stability score, 0 to 1.", 0, 1)
-    ] = None,
-    stability_score_offset: Annotated[
-        float | None, _flag("How far the threshold moves to measure stability.")
-    ] = None,
-    box_nms_thresh: Annotated[
-        float | None, _flag("IoU of boxes above which two masks are one, 0 to 1.", 0, 1)
-    ] = None,
-    crop_n_layers: Annotated[
-        int | None, _flag("Look again at crops: layer i has 2^i a side.")
-    ] = None,
-    crop_nms_thresh: Annotated[
-        float | None, _flag("As --box-nms-thresh, between crops.", 0, 1)
-    ] = None,
-    crop_overlap_ratio: Annotated[
-        float | None, _flag("Overlap of crops, in parts of the shorter side.", 0, 1)
-    ] = None,
-    crop_n_points_downscale_factor: Annotated[
-        int | None, _flag("Layer i has so many times fewer points a side, to the power of i.", 1)
-    ] = None,
-    min_mask_region_area: Annotated[
-        int | None, _flag("Remove islands and fill holes of fewer pixels.")
-    ] = None,
-    engine: Annotated[
-        Engine,
-        typer.Option(
-            help="process: here; ray: on the Ray cluster of $RAY_ADDRESS, or on all of this "
-            "machine, every actor with a model of its own."
-        ),
-    ] = Engine.process,
+    preset: PresetOption = Preset.official,
+    fast: FastOption = False,
+    points_per_side: PointsPerSideOption = None,
+    points_per_batch: PointsPerBatchOption = None,
+    pred_iou_thresh: PredIouThreshOption = None,
+    stability_score_thresh: StabilityScoreThreshOption = None,
+    stability_score_offset: StabilityScoreOffsetOption = None,
+    box_nms_thresh: BoxNmsThreshOption = None,
+    crop_n_layers: CropLayersOption = None,
+    crop_nms_thresh: CropNmsThreshOption = None,
+    crop_overlap_ratio: CropOverlapOption = None,
+    crop_n_points_downscale_factor: CropPointsOption = None,
+    min_mask_region_area: MinRegionAreaOption = None,
+    executor: ExecutorOption = Executor.process,
     actors: Annotated[
         int | None,
         typer.Option(
-            help="With --engine ray: how many hold a model; otherwise one for each card or for "
+            help="With --on ray: how many hold a model; otherwise one for each card or for "
             "every four processors.",
             min=1,
             metavar="N",
@@ -160,37 +115,40 @@ def masks(
     Images that are done are passed over. Several processes may share one folder. Images that can't
     be read are listed at the end.
     """
-    config = _config(
-        preset,
-        fast=fast,
-        points_per_side=points_per_side,
-        points_per_batch=points_per_batch,
-        pred_iou_thresh=pred_iou_thresh,
-        stability_score_thresh=stability_score_thresh,
-        stability_score_offset=stability_score_offset,
-        box_nms_thresh=box_nms_thresh,
-        crop_n_layers=crop_n_layers,
-        crop_nms_thresh=crop_nms_thresh,
-        crop_overlap_ratio=crop_overlap_ratio,
-        crop_n_points_downscale_factor=crop_n_points_downscale_factor,
-        min_mask_region_area=min_mask_region_area,
-    )
-    if actors is not None and engine != Engine.ray:
-        raise typer.BadParameter("--actors goes with --engine ray")
-    model = Model(weights, device, dtype, offline)
+    flags = {
+        "fast": fast,
+        "points_per_side": points_per_side,
+        "points_per_batch": points_per_batch,
+        "pred_iou_thresh": pred_iou_thresh,
+        "stability_score_thresh": stability_score_thresh,
+        "stability_score_offset": stability_score_offset,
+        "box_nms_thresh": box_nms_thresh,
+        "crop_n_layers": crop_n_layers,
+        "crop_nms_thresh": crop_nms_thresh,
+        "crop_overlap_ratio": crop_overlap_ratio,
+        "crop_n_points_downscale_factor": crop_n_points_downscale_factor,
+        "min_mask_region_area": min_mask_region_area,
+    }
+    config = configure(preset, flags)
+    if actors is not None and executor != Executor.ray:
+        raise typer.BadParameter("--actors goes with --on ray")
+    source = ModelSource(weights, device, dtype, offline or None)
     try:
-        found = _found(paths, out, format_)
-        work = _on_cluster(actors) if engine == Engine.ray else _here
-        given = {
-            "pred_iou_thresh": pred_iou_thresh,
-            "stability_score_thresh": stability_score_thresh,
-        }
-        open_ = [name for name, value in given.items() if value is None]
-        outcomes = _run(work, model, found.photographs, out, config, format_, open_)
+        findings = _find(paths, out, format_)
+        segment_on_cluster = _find_cluster(actors) if executor == Executor.ray else None
+        sam = _load(source)
+        config = replace(config, **_own_thresholds(sam, weights, flags))
+        settings = Settings(sam.model_id, sam.dtype_name, config, format_)
+        job = findings.photographs, out, settings
+        if segment_on_cluster is None:
+            outcomes = segment_all(sam, *job)
+        else:
+            outcomes = segment_on_cluster(replace(source, model_id=sam.model_id), *job)
+        known = _with_bar(outcomes, len(findings.photographs))
     except KeyboardInterrupt:
         typer.echo("anymask: stopped; run the same command again to go on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    summary = _summary(outcomes, found.unread, out)
+    summary = _summary(known, findings.unread, out)
     _report(summary)
     if json_:
         typer.echo(json.dumps(summary))
@@ -198,90 +156,53 @@ def masks(
         raise typer.Exit(EXIT_BROKEN)
 
 
-def _config(preset: Preset, **flags: float | None) -> AutomaticConfig:
-    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
-    return replace(PRESETS[preset], **given)
-
-
-def _found(paths: list[str], out: Path, form: Format) -> Findings:
+def _find(paths: list[str], out: Path, form: Format) -> Findings:
     """The photographs, and all that can be refused before the weights are loaded."""
     check_writable(out)
-    found = find_photographs(paths, out)
-    if not found.photographs:
-        unread = "".join(f"; {one.name} {one.reason}" for one in found.unread)
+    findings = find_photographs(paths, out)
+    if not findings.photographs:
+        unread = "".join(f"; {file.name} {file.reason}" for file in findings.unread)
         raise Error(f"there are no images in {', '.join(paths)}{unread}")
-    check_targets(found.photographs, out, form)
-    return found
+    check_targets(findings.photographs, out, form)
+    return findings
 
 
-@dataclass(frozen=True)
-class Model:
-    """What ``anymask.load`` is asked for."""
-
-    weights: str
-    device: str
-    dtype: str
-    offline: bool
+def _load(source: ModelSource) -> Promptable:
+    with download_bar(f"fetching {source.weights}") as bar:
+        return source.load(bar)
 
 
-Work = Callable[[Model, "Promptable", list[Photograph], Path, Settings], Iterator[Outcome]]
-
-
-def _run(
-    work: Work,
-    model: Model,
-    photographs: list[Photograph],
-    out: Path,
-    config: AutomaticConfig,
-    form: Format,
-    left_open: list[str],
-) -> list[Outcome]:
-    """left_open: settings that the weights may bring along."""
-    from anymask.predict.load import load
-
-    with download_bar(f"fetching {model.weights}") as bar:
-        sam = load(
-            model.weights,
-            device=model.device,
-            dtype=model.dtype,
-            offline=model.offline or None,
-            on_progress=bar,
-        )
-    own = {name: value for name, value in sam.everything.items() if name in left_open}
+def _own_thresholds(
+    sam: Promptable, weights: str, flags: dict[str, float | None]
+) -> dict[str, Any]:
+    """The thresholds that suit the weights, as their training found, where none are given."""
+    own = {name: sam.everything[name] for name in sam.everything if name in OWN_THRESHOLDS}
+    own = {name: value for name, value in own.items() if flags[name] is None}
     if own:
-        config = replace(config, **own)  # type: ignore[arg-type]
         options = [f"--{name.replace('_', '-')} {value:g}" for name, value in own.items()]
-        typer.echo(f"{model.weights} was trained for {' '.join(options)}", err=True)
-    settings = Settings(sam.model_id, sam.dtype_name, config, form)
-    outcomes = []
-    with work_bar(len(photographs)) as step:
-        for outcome in work(model, sam, photographs, out, settings):
-            outcomes.append(outcome)
+        typer.echo(f"{weights} was trained for {' '.join(options)}", err=True)
+    return own
+
+
+def _find_cluster(actors: int | None) -> Callable[..., Iterator[Outcome]]:
+    """``segment_on_cluster``. Imports ray at once: that it is missing is said before all else."""
+    from anymask.jobs.many_machines import segment_on_cluster
+
+    return partial(segment_on_cluster, actors=actors)
+
+
+def _with_bar(outcomes: Iterator[Outcome], total: int) -> list[Outcome]:
+    """All outcomes, counted on a bar as they come."""
+    known = []
+    with work_bar(total) as step:
+        for outcome in outcomes:
+            known.append(outcome)
             step(outcome.state == State.done, "")
-    return outcomes
-
-
-def _here(
-    model: Model, sam: Promptable, photographs: list[Photograph], out: Path, settings: Settings
-) -> Iterator[Outcome]:
-    return segment_all(sam, photographs, out, settings)
-
-
-def _on_cluster(actors: int | None) -> Work:
-    """Imports ray at once: that it is missing is said before anything is loaded."""
-    from anymask.jobs.ray_cluster import Weights, segment_fleet
-
-    def work(
-        model: Model, sam: Promptable, photographs: list[Photograph], out: Path, settings: Settings
-    ) -> Iterator[Outcome]:
-        offline = model.offline or None
-        asked = Weights(model.weights, model.device, model.dtype, offline, settings.model)
-        return segment_fleet(asked, photographs, out, settings, actors)
-
-    return work
+    return known
 
 
 def _summary(outcomes: list[Outcome], unread: list[Unread], out: Path) -> dict[str, Any]:
+    """What ``--json`` prints."""
     count = Counter(outcome.state for outcome in outcomes)
     return {
         "out": str(out),
@@ -294,7 +215,7 @@ def _summary(outcomes: list[Outcome], unread: list[Unread], out: Path) -> dict[s
             for outcome in outcomes
             if outcome.state == State.broken
         ],
-        "unread": [{"path": one.name, "reason": one.reason} for one in unread],
+        "unread": [{"path": file.name, "reason": file.reason} for file in unread],
     }
 
 
@@ -304,7 +225,7 @@ def _report(summary: dict[str, Any]) -> None:
     images = "1 image" if summary["images"] == 1 else f"{summary['images']} images"
     counts = f"{summary['done']} done, {summary['already']} there already, {len(broken)} broken"
     typer.echo(f"{images}: {counts}", err=True)
-    for one in broken:
-        typer.echo(f"  {one['reason']}", err=True)
-    for one in unread:
-        typer.echo(f"  {one['path']} {one['reason']}", err=True)
+    for image in broken:
+        typer.echo(f"  {image['reason']}", err=True)
+    for file in unread:
+        typer.echo(f"  {file['path']} {file['reason']}", err=True)

@@ -10,13 +10,22 @@ import typer
 EXIT_INTERRUPTED = 130
 
 
-class Engine(StrEnum):
-    """Where the work is done."""
+class Executor(StrEnum):
+    """What does the work: processes of this machine, or a Ray cluster."""
 
     process = "process"
     ray = "ray"
 
 
+ExecutorOption = Annotated[
+    Executor,
+    typer.Option(
+        "--on",
+        "--engine",
+        help="process: here; ray: on the Ray cluster of $RAY_ADDRESS, or on all of this machine, "
+        "every worker with a model of its own.",
+    ),
+]
 WeightsOption = Annotated[
     str,
     typer.Option(

@@ -50,13 +50,14 @@ def report(
 ) -> None:
     """Lay results beside the paper's figures: a page and its pictures."""
     try:
-        from anymask.evaluation.report import page as pages
+        from anymask.evaluation.catalogue import sections
+        from anymask.evaluation.report import page
         from anymask.evaluation.result import read_result
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
-    found = [read_result(path) for path in results]
     model_id = str(_model_facts(weights, offline)["model"]) if weights else None
-    pages.write(pages.report(found, model_id, compare), out)
+    contents = [read_result(path) for path in results]
+    page.write(page.report(contents, sections(), model_id, compare), out)
     typer.echo(f"{out} lays out {', '.join(path.name for path in results)}", err=True)
 
 
@@ -68,11 +69,12 @@ def model_card(
     offline: OfflineOption = False,
 ) -> None:
     """Fill a model card from the weights and from results; what is not known it says."""
-    from anymask.evaluation.report.cards import model_card as card
+    from anymask.evaluation.catalogue import sections
+    from anymask.evaluation.report import cards
     from anymask.evaluation.result import read_result
 
     known = {**_model_facts(weights, offline), **_read_facts(facts)}
-    _write(out, card([read_result(path) for path in results or []], known))
+    _write(out, cards.model_card([read_result(path) for path in results or []], known, sections()))
 
 
 def data_card(
@@ -86,11 +88,12 @@ def data_card(
     """Fill a data card by reading a dataset, and from results on it; what is not known it says."""
     from anymask.datasets.recognise import open_dataset
     from anymask.datasets.statistics import facts_of
-    from anymask.evaluation.report.cards import data_card as card
+    from anymask.evaluation.catalogue import sections
+    from anymask.evaluation.report import cards
     from anymask.evaluation.result import read_result
 
     known = {**facts_of(open_dataset(data)), **_read_facts(facts)}
-    _write(out, card([read_result(path) for path in results or []], known))
+    _write(out, cards.data_card([read_result(path) for path in results or []], known, sections()))
 
 
 def representation(
@@ -106,35 +109,21 @@ def representation(
 ) -> None:
     """Where a dataset's images come from, by region and by income (§6)."""
     try:
-        from anymask.evaluation.experiments.representation import representation as count
-        from anymask.evaluation.provenance import stamp
-        from anymask.evaluation.result import NO_MODEL, Result
+        from anymask.evaluation.experiments.representation import Representation
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     if out.exists():
         raise ResultError(f"{out} is there already; take another --out, or remove it")
-    metrics, rows, passed_over = count(table)
+    result = Representation.result(table)
     make_folder(out.parent)
-    Result(
-        experiment="representation",
-        options={},
-        data=table.name,
-        data_kind="table of countries",
-        data_fingerprint=_sha256_of(table),
-        model=NO_MODEL,
-        images=int(metrics["images/placed"]),
-        metrics=metrics,
-        command=f"anymask evaluate representation {table.name}",
-        **stamp(),
-        passed_over=passed_over,
-        rows=rows,
-    ).write(out)
-    for name, value in metrics.items():
+    result.write(out)
+    for name, value in result.metrics.items():
         if name.startswith("share/"):
             typer.echo(f"{name:24} {value:.4f}")
-    for one in passed_over[:REASONS_SHOWN]:
-        typer.echo(f"left out {one['name']}: {one['reason']}", err=True)
-    typer.echo(f"images without a country: {metrics['images/unplaced']:.0f}; see {out}", err=True)
+    for unplaced in result.passed_over[:REASONS_SHOWN]:
+        typer.echo(f"left out {unplaced['name']}: {unplaced['reason']}", err=True)
+    count = result.metrics["images/unplaced"]
+    typer.echo(f"images without a country: {count:.0f}; see {out}", err=True)
 
 
 def datasets() -> None:
@@ -144,15 +133,15 @@ def datasets() -> None:
     rows = [("name", "split", "images", "masks", "read as", "licence", "page")]
     rows += [
         (
-            one.name,
-            one.split,
-            f"{one.images}",
-            f"{one.masks}",
-            one.layout or "after conversion",
-            one.licence,
-            one.page,
+            benchmark.name,
+            benchmark.split,
+            f"{benchmark.images}",
+            f"{benchmark.masks}",
+            benchmark.layout or "after conversion",
+            benchmark.licence,
+            benchmark.page,
         )
-        for one in (*SUITE, *OTHERS)
+        for benchmark in (*SUITE, *OTHERS)
     ]
     _columns(rows)
     typer.echo("\nIn the suite of single points are the first 23.", err=True)
@@ -165,17 +154,17 @@ def ablations(
     """Train and evaluate a model for each cell of a grid, and draw Fig. 13 (§7.6)."""
     try:
         from anymask.evaluation.experiments.ablations import panels_of, read_grid, run
-        from anymask.evaluation.report.pictures import ablation_figure
+        from anymask.evaluation.report import figures
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
-    found = []
+    results = []
     for cell, result in run(read_grid(grid), out):
-        found.append((cell, result))
+        results.append((cell, result))
         shown = ", ".join(f"{name} {value:.3f}" for name, value in result.metrics.items())
         typer.echo(f"{cell.panel} {cell.label}: {shown}")
     with writing(out / "ablations.png") as part:
-        part.write_bytes(ablation_figure(panels_of(found)))
-    typer.echo(f"{len(found)} models: {out / 'ablations.png'}", err=True)
+        part.write_bytes(figures.ablations(panels_of(results)))
+    typer.echo(f"{len(results)} models: {out / 'ablations.png'}", err=True)
 
 
 def _model_facts(weights: str, offline: bool) -> dict[str, Any]:
@@ -187,26 +176,20 @@ def _model_facts(weights: str, offline: bool) -> dict[str, Any]:
     sam = load(weights, device="cpu", offline=offline or None)
     facts: dict[str, Any] = {"name": sam.name, "model": sam.model_id}
     facts["thresholds"] = {**OFFICIAL_THRESHOLDS, **sam.everything}
-    row = next((one for one in ROWS if one.name == weights), None)
+    row = next((row for row in ROWS if row.name == weights), None)
     if row is not None:
         facts["licence"] = row.licence
         facts["sha256"] = [f"{file.name}: {file.sha256}" for file in row.files]
         facts["source"] = sorted({source for file in row.files for source in file.sources})
     network = getattr(sam, "model", None)
     if network is not None:
-        facts["parameters"] = sum(one.numel() for one in network.parameters())
+        facts["parameters"] = sum(tensor.numel() for tensor in network.parameters())
         facts["architecture"] = type(network.config.encoder).__name__.removesuffix("Config")
     return facts
 
 
 def _read_facts(path: Path | None) -> Mapping[str, Any]:
     return {} if path is None else read_object(path, ResultError)
-
-
-def _sha256_of(path: Path) -> str:
-    from anymask.weights.fetch import sha256_of
-
-    return sha256_of(path)[:16]
 
 
 def _write(out: Path, page: str) -> None:

@@ -1,74 +1,73 @@
-"""Experiments by name, and the data that each of them reads."""
+"""The experiments by name, found by listing the folder ``experiments``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import inspect
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
 
 from anymask.core.settings import changeable, override
-from anymask.datasets.benchmarks import bsds
-from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Dataset
-from anymask.errors import DatasetError, Error
-from anymask.evaluation.experiment import Experiment
-from anymask.evaluation.experiments.boxes import Boxes
-from anymask.evaluation.experiments.clicks import Clicks
-from anymask.evaluation.experiments.edges import Edges
-from anymask.evaluation.experiments.fairness import Fairness
-from anymask.evaluation.experiments.points import Points
-from anymask.evaluation.experiments.proposals import Proposals
-from anymask.evaluation.measures.coco_truth import frequencies_of
+from anymask.errors import Error
+from anymask.evaluation import experiments as folder
+from anymask.evaluation.experiment import Experiment, ImageExperiment
+from anymask.evaluation.report.layout import Section
+from anymask.evaluation.source import Source
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where the data is, and how it is to be read (``datasets.recognise.open_dataset``).
-
-    images: a folder where images are that lie apart from their masks.
-    """
-
-    data: str
-    split_regions: bool = False
-    void: tuple[int, ...] | None = None
-    images: str = ""
-
-    def open(self) -> Dataset:
-        """The dataset. Raises ``DatasetError``."""
-        return open_dataset(
-            self.data, split_regions=self.split_regions, void=self.void, images=self.images or None
-        )
+@cache
+def experiments() -> Mapping[str, type[Experiment]]:
+    """All of them by name, in the order of their places. Raises ``Error`` for two of one name."""
+    named: dict[str, type[Experiment]] = {}
+    for kind in sorted(_in_folder(), key=lambda kind: (kind.place, kind.name)):
+        if kind.name in named:
+            modules = f"{named[kind.name].__module__} and {kind.__module__}"
+            raise Error(f"{modules} both hold an experiment {kind.name!r}")
+        named[kind.name] = kind
+    return named
 
 
-DEFAULTS: Mapping[str, Experiment] = {
-    one.name: one
-    for one in (Points(), Clicks(), Edges(), Proposals(), Boxes(annotations=""), Fairness())
-}
+@cache
+def image_experiments() -> Mapping[str, ImageExperiment]:
+    """Those that ask a segmenter about images, as they are without settings, in order."""
+    return {
+        name: kind() for name, kind in experiments().items() if issubclass(kind, ImageExperiment)
+    }
+
+
+def sections() -> dict[str, Section]:
+    """The sections of the report by the experiment's name, in the order of the page."""
+    return {name: Section(kind.title, kind.section) for name, kind in experiments().items()}
+
+
+def find(name: str) -> ImageExperiment:
+    """The experiment of a name, as it is without settings. Raises ``Error``."""
+    known = image_experiments()
+    if name not in known:
+        raise Error(f"there is no experiment {name!r}: take one of {', '.join(known)}")
+    return known[name]
 
 
 def prepare(
     name: str, source: Source, settings: Sequence[str] = (), seed: int = 0
-) -> tuple[Experiment, Dataset]:
-    """An experiment with ``field=value`` settings, and its data. Raises ``Error``."""
+) -> tuple[ImageExperiment, Dataset]:
+    """An experiment with ``field=value`` settings, and its data. Raises ``Error``.
+
+    seed: of the experiment, where it has one and no setting says otherwise.
+    """
     experiment = find(name)
     if "seed" in changeable(experiment):
         settings = [f"seed={seed}", *settings]
-    experiment = override(experiment, settings, name)
-    if isinstance(experiment, Edges):
-        return experiment, bsds.read(source.data, experiment.split)
-    dataset = source.open()
-    if isinstance(experiment, Proposals) and dataset.annotations:
-        experiment = replace(experiment, frequencies=frequencies_of(dataset.annotations))
-    if isinstance(experiment, Boxes):
-        if not dataset.annotations:
-            raise DatasetError(
-                f"boxes are those of a COCO or LVIS file; {source.data} is {dataset.kind}"
-            )
-        experiment = replace(experiment, annotations=dataset.annotations)
-    return experiment, dataset
+    return override(experiment, settings, name).open(source)
 
 
-def find(name: str) -> Experiment:
-    """The experiment of a name, as it is without settings. Raises ``Error``."""
-    if name not in DEFAULTS:
-        raise Error(f"there is no experiment {name!r}: take one of {', '.join(DEFAULTS)}")
-    return DEFAULTS[name]
+def _in_folder() -> Iterator[type[Experiment]]:
+    """The classes that a file of the folder defines, not those that it imports."""
+    for file in pkgutil.iter_modules(folder.__path__):
+        module = import_module(f"{folder.__name__}.{file.name}")
+        for _, kind in inspect.getmembers(module, inspect.isclass):
+            is_own = kind.__module__ == module.__name__
+            if is_own and issubclass(kind, Experiment) and not inspect.isabstract(kind):
+                yield kind

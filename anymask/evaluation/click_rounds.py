@@ -1,6 +1,6 @@
-"""Asking about objects whose masks are known: rounds of clicks, each placed by the answer before.
+"""Rounds of clicks on objects whose masks are known, each click placed by the answer before.
 
-Shape legend: P objects asked about at once, M masks of an answer, N clicks so far, H W pixels.
+Shape legend: P objects at once, M answers to each, N clicks so far, H W pixels.
 """
 
 from __future__ import annotations
@@ -25,13 +25,17 @@ from anymask.core.protocol import Segmenter
 from anymask.datasets.sample import Sample
 from anymask.errors import Error
 
-Rule = Callable[[Mask, Mask, Floats], Click]  # truth, answer and earlier clicks to the next one
+# Truth and answer, (H, W) each, and (N, 2) earlier clicks to the next click.
+ClickRule = Callable[[Mask, Mask, Floats], Click]
 Box = tuple[int, int, int, int]  # XYXY, the lower right corner outside
+
+ALL_OBJECTS = {"masks_per_image": None, "smallest_px": 0}  # options of whoever leaves none out
+OPTION_WORDS = {"smallest_px": "smallest mask in pixels"}
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Which of an image's masks are asked about.
+class ObjectChoice:
+    """Which of an image's masks are clicked on.
 
     masks_per_image: at most; None: all. Which, only seed, image and number of the mask decide.
     smallest_px: those of a smaller area are left out. batch: so many at once; figures depend
@@ -59,13 +63,15 @@ class Choice:
         }
 
     def numbers(self, sample: Sample) -> list[int]:
-        """Of the masks, rising. Pixels that nobody decided about are no object."""
+        """The numbers of the masks in the sample, rising. Undecided pixels are no object."""
         objects = [
             number
             for number, (mask, is_object) in enumerate(zip(sample.masks, sample.is_object))
             if is_object and rle.area(mask) >= max(1, self.smallest_px)
         ]
-        drawn = sorted(objects, key=lambda number: drawn_for(sample, number, self.seed, "choice"))
+        drawn = sorted(
+            objects, key=lambda number: random_bytes(sample, number, self.seed, "choice")
+        )
         return sorted(drawn[: self.masks_per_image])
 
 
@@ -84,12 +90,12 @@ class Target:
 
     @cached_property
     def area(self) -> int:
-        """Pixels of the truth."""
+        """The truth's pixels."""
         return int(np.count_nonzero(self.truth))
 
     @cached_property
     def box(self) -> Box:
-        """Around the truth."""
+        """The box of the truth."""
         return _box(self.truth)
 
 
@@ -105,12 +111,12 @@ class Answer:
 
     @cached_property
     def iou(self) -> float:
-        """With the truth."""
+        """IoU with the truth."""
         part = self._part
         return float(mask_iou(self.target.truth[part], self.predicted[part]))
 
-    def next_click(self, rule: Rule, taken_xy: Floats) -> Click:
-        """What a user says to it. taken_xy: (N, 2) clicks before."""
+    def next_click(self, rule: ClickRule, taken_xy: Floats) -> Click:
+        """Where a user clicks next. taken_xy: (N, 2) clicks before."""
         rows, columns = self._part
         corner = np.array([columns.start, rows.start], np.float32)
         truth, predicted = self.target.truth[rows, columns], self.predicted[rows, columns]
@@ -119,7 +125,7 @@ class Answer:
 
     @cached_property
     def _part(self) -> tuple[slice, slice]:
-        """Of the image: around both masks. Beyond, neither is, so that nothing depends on it."""
+        """Rows and columns around both masks: on what lies beyond, nothing depends."""
         a, b = self.target.box, _box(self.predicted)
         b = b if b[2] else a  # an empty answer has no box
         rows = slice(min(a[1], b[1]), max(a[3], b[3]))
@@ -127,8 +133,8 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False)
-class Round:
-    """What was asked about P objects, and what was answered.
+class ClickRound:
+    """A click more on each of P objects, and what was answered.
 
     prompts: N clicks each and, from the second round on, the answers before. answers: M for each
     object, of which the first goes on.
@@ -138,43 +144,40 @@ class Round:
     answers: list[list[Answer]]
 
     def ious(self) -> list[float]:
-        """Of the answers that go on: P."""
-        return [several[0].iou for several in self.answers]
+        """IoUs of the answers that go on: P."""
+        return [of_object[0].iou for of_object in self.answers]
 
 
-def embedded(
-    sam: Segmenter, sample: Sample, choice: Choice
+def targets_by_batch(
+    sam: Segmenter, sample: Sample, choice: ObjectChoice
 ) -> Iterator[tuple[ImageEmbedding, list[Target]]]:
-    """``targets``, some at a time, with the image's embedding; nothing is encoded for none."""
+    """``targets``, each batch with the image's embedding; without objects nothing is encoded."""
     if not choice.numbers(sample):
         return
     embedding = sam.encode(sample.pixels())
-    for objects in targets(sample, choice):
-        yield embedding, objects
+    for batch in targets(sample, choice):
+        yield embedding, batch
 
 
-def targets(sample: Sample, choice: Choice) -> Iterator[list[Target]]:
-    """The objects of an image that are asked about, some at a time.
-
-    One of which no pixel counts is none.
-    """
+def targets(sample: Sample, choice: ObjectChoice) -> Iterator[list[Target]]:
+    """The chosen objects of an image in batches, without those of which no pixel counts."""
     voids = [mask for mask, is_object in zip(sample.masks, sample.is_object) if not is_object]
     void = reduce(np.logical_or, map(rle.decode, voids)) if voids else None
-    objects = (_target(sample, number, void) for number in choice.numbers(sample))
-    seen = (one for one in objects if one.area)
-    while some := list(islice(seen, choice.batch)):
-        yield some
+    chosen = (_target(sample, number, void) for number in choice.numbers(sample))
+    visible = (target for target in chosen if target.area)
+    while batch := list(islice(visible, choice.batch)):
+        yield batch
 
 
-def play(
+def click_rounds(
     sam: Segmenter,
     embedding: ImageEmbedding,
     objects: Sequence[Target],
     first_xy: Floats,
-    rule: Rule,
+    rule: ClickRule,
     clicks: int,
     first_multimask: bool = True,
-) -> Iterator[Round]:
+) -> Iterator[ClickRound]:
     """Rounds of one click more each, as SAM is used (§7.1, §D.1).
 
     first_xy: (P, 2). The first click gets three masks, the surest of which goes on, where the model
@@ -186,10 +189,12 @@ def play(
     prompts = Prompts(xy, labels)
     masks = sam.predict(embedding, prompts, None if first_multimask else False)
     for number in range(1, clicks + 1):
-        played = Round(prompts, compared(masks, objects))
-        yield played
+        done = ClickRound(prompts, answers_of(masks, objects))
+        yield done
         if number < clicks:
-            more = [each[0].next_click(rule, xy[row]) for row, each in enumerate(played.answers)]
+            more = [
+                answers[0].next_click(rule, xy[row]) for row, answers in enumerate(done.answers)
+            ]
             new_xy = np.array([point for point, _ in more], np.float32)
             xy = np.concatenate([xy, new_xy[:, None]], axis=1)
             labels = np.concatenate([labels, np.array([[label] for _, label in more])], axis=1)
@@ -197,17 +202,17 @@ def play(
             masks = sam.predict(embedding, prompts, False)
 
 
-def compared(masks: Masks, objects: Sequence[Target]) -> list[list[Answer]]:
-    """P × M answers at the size of the image beside P truths."""
+def answers_of(masks: Masks, objects: Sequence[Target]) -> list[list[Answer]]:
+    """(P, M) masks at the size of the image, each beside the truth of its object."""
     full = masks.full_logits()
     return [
-        [_answer(next(full), masks.threshold, one) for _ in range(masks.logits.shape[1])]
-        for one in objects
+        [_answer(next(full), masks.threshold, target) for _ in range(masks.logits.shape[1])]
+        for target in objects
     ]
 
 
-def drawn_for(sample: Sample, number: int, seed: int, purpose: str) -> bytes:
-    """Random bytes, the same for a mask whenever and wherever they are asked for."""
+def random_bytes(sample: Sample, number: int, seed: int, purpose: str) -> bytes:
+    """32 bytes that depend on nothing but sample, number of the mask, seed and purpose."""
     text = f"{seed} {purpose} {number} {sample.name}"
     return hashlib.sha256(text.encode(errors="surrogateescape")).digest()
 

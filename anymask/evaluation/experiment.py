@@ -1,101 +1,86 @@
-"""Experiment: what is asked of a segmenter about one image, and what all answers come to.
+"""Experiment: what is measured, and how a page tells of it. Each is a file of ``experiments/``.
 
-Rows are plain JSON values, so that they can be kept image by image, shared by processes, and read
-by people who want to know which masks went wrong.
+All that belongs to one stands in its file: fields, rows and metrics, its section of the report, the
+figures that others published, and where our protocol departs from theirs. ``catalogue`` finds it
+there, so that a new one needs no other file.
 """
 
 from __future__ import annotations
 
-import time
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
-from anymask.core.embedding import ImageEmbedding
-from anymask.core.image import ImageSource
-from anymask.core.masks import Masks
-from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Sample
-from anymask.predict.automatic import Candidate
+from anymask.datasets.sample import Dataset, Sample
+from anymask.evaluation.report.departures import PublishedProtocol
+from anymask.evaluation.report.layout import Blocks, Labels
+from anymask.evaluation.report.metrics_section import all_metrics
+from anymask.evaluation.result import Result, Row
+from anymask.evaluation.source import Source
 
-Row = dict[str, Any]
+LAST = 100
 
 
-class Experiment(Protocol):
-    """One table of a paper. A frozen dataclass: what its fields say goes into the result."""
+class Experiment(ABC):
+    """What gives a ``Result``, and lays it out.
 
-    __dataclass_fields__: ClassVar[dict[str, Any]]
+    name: of the command and in results. title: of the section. place: commands and sections stand
+    in the order of places, those of the same place by name. protocol: how others measured the same.
+    """
 
-    @property
-    def name(self) -> str:
-        """As ``anymask evaluate`` calls it."""
-        ...
+    name: ClassVar[str]
+    title: ClassVar[str]
+    place: ClassVar[int] = LAST
+    protocol: ClassVar[PublishedProtocol | None] = None
+
+    @classmethod
+    def section(cls, results: Sequence[Result], labels: Labels) -> Blocks:
+        """Results of this experiment, at least one, as Markdown and figures.
+
+        Here: all metrics as they are, below what is not as in the protocol.
+        """
+        return all_metrics(results, labels, cls.protocol)
+
+
+@dataclass(frozen=True)
+class ImageExperiment(Experiment):
+    """What is asked of a segmenter about one image, and what all answers come to.
+
+    ``anymask evaluate NAME`` runs it. A frozen dataclass: its fields are what ``--set`` changes,
+    and each has a default. It is sent to other processes by pickle.
+
+    Rows are plain JSON values, so that they can be kept image by image, shared by processes, and
+    read by people who want to know which masks went wrong.
+
+    summary: a line for ``--help``.
+    """
+
+    summary: ClassVar[str]
 
     @property
     def needs_model(self) -> bool:
         """False for what is measured without one: a classical detector, to compare with."""
         return True
 
+    def open(self, source: Source) -> tuple[Self, Dataset]:
+        """The data, and the experiment as it is on them. Raises ``DatasetError``."""
+        return self, source.open()
+
+    @abstractmethod
     def options(self) -> Mapping[str, Any]:
         """All that a figure depends on besides model and data, as plain JSON values."""
-        ...
 
     def notes(self, names: Collection[str]) -> Sequence[Unread]:
         """What of its own files (detections, a table) fits none of the samples of these names."""
         return ()
 
+    @abstractmethod
     def rows(self, sam: Segmenter, sample: Sample) -> list[Row]:
         """What is found on one image: often a row a mask. Raises ``Error`` to pass over it."""
-        ...
 
+    @abstractmethod
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
         """The figures of all rows; each row also has ``image``, the name of its sample."""
-        ...
-
-
-@dataclass
-class Timed:
-    """A segmenter whose time is counted, to tell the model's share of an evaluation.
-
-    What the other can do besides (``candidates``) is passed on, and its attributes are seen.
-    """
-
-    sam: Any
-    seconds: float = field(default=0.0)
-
-    def encode(self, image: ImageSource) -> ImageEmbedding:
-        """As the other's."""
-        start = time.perf_counter()
-        try:
-            embedding: ImageEmbedding = self.sam.encode(image)
-            return embedding
-        finally:
-            self.seconds += time.perf_counter() - start
-
-    def predict(
-        self, embedding: ImageEmbedding, prompts: Prompts, multimask_output: bool | None = None
-    ) -> Masks:
-        """As the other's."""
-        start = time.perf_counter()
-        try:
-            masks: Masks = self.sam.predict(embedding, prompts, multimask_output)
-            return masks
-        finally:
-            self.seconds += time.perf_counter() - start
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "candidates":
-            inner = self.sam.candidates  # AttributeError where the other has none
-            return lambda *arguments: self._timed(inner(*arguments))
-        return getattr(self.sam, name)
-
-    def _timed(self, candidates: Iterator[Candidate]) -> Iterator[Candidate]:
-        while True:
-            start = time.perf_counter()
-            one = next(candidates, None)
-            self.seconds += time.perf_counter() - start
-            if one is None:
-                return
-            yield one

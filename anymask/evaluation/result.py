@@ -15,7 +15,8 @@ from typing import Any
 
 from anymask.core.atomic import writing
 from anymask.errors import ResultError
-from anymask.evaluation.experiment import Row
+
+Row = dict[str, Any]  # of plain JSON values
 
 FORMAT = 1
 KEY = "anymask_result"

@@ -8,28 +8,25 @@ no other memory than its folder. No deep-learning library is imported here; the 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import posixpath
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from anymask.core.atomic import make_folder
 from anymask.core.image import decode_image
 from anymask.core.protocol import Segmenter
 from anymask.core.records import ImageRecord, Record
 from anymask.datasets import mask_folder, sa1b
 from anymask.datasets.photographs import Photograph
-from anymask.errors import Error, OutputError
-from anymask.jobs.folder import claim, sweep
+from anymask.errors import Error
+from anymask.jobs.folder import JobFolder, OtherSettingsError
 from anymask.predict.automatic import AutomaticConfig, segment_everything
 
 SETTINGS_FILE, PARTS_FOLDER = ".anymask-settings", ".parts"
-POLL_S = 0.2
 # How long another process may take for one image, or for the settings, before we give up on it.
 IMAGE_TIMEOUT_S, SETTINGS_TIMEOUT_S = 3600.0, 60.0
 SPEED_ONLY = ("points_per_batch",)  # a job may go on with less memory
@@ -68,8 +65,8 @@ class Settings:
         config = dataclasses.asdict(self.config)
         grids = config.pop("point_grids")
         config["point_grids"] = None if grids is None else [grid.tolist() for grid in grids]
-        asked = {key: value for key, value in config.items() if key not in SPEED_ONLY}
-        return {"model": self.model, "dtype": self.dtype, "format": str(self.format), **asked}
+        lasting = {key: value for key, value in config.items() if key not in SPEED_ONLY}
+        return {"model": self.model, "dtype": self.dtype, "format": str(self.format), **lasting}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +106,11 @@ def check_targets(photographs: Iterable[Photograph], out: Path, form: Format) ->
                 raise _collision(owners[above], photograph, f"results at {above} and within it")
 
 
+def job_folder(out: Path) -> JobFolder:
+    """The folder of results as processes share it."""
+    return JobFolder(out, SETTINGS_FILE, PARTS_FOLDER, IMAGE_TIMEOUT_S, SETTINGS_TIMEOUT_S)
+
+
 def begin(out: Path, settings: Settings, targets: Iterable[Path]) -> None:
     """Make the folder of results and note the settings, or find that they are the same as before.
 
@@ -116,19 +118,15 @@ def begin(out: Path, settings: Settings, targets: Iterable[Path]) -> None:
 
     Raises ``Error`` for other settings or foreign results, and ``OutputError``.
     """
-    make_folder(out)
-    path, deadline = out / SETTINGS_FILE, time.monotonic() + SETTINGS_TIMEOUT_S
-    content = json.dumps(settings.to_json(), indent=2).encode() + b"\n"
-    while not path.exists():
-        with claim(path, out / PARTS_FOLDER) as part:
-            if part is not None:
-                _check_foreign(targets)
-                part.write_bytes(content)
-                continue
-        if time.monotonic() > deadline:
-            raise OutputError(f"{path} has been locked by another process for too long")
-        time.sleep(POLL_S)
-    _check_same(path, settings)
+    try:
+        job_folder(out).agree(settings.to_json(), lambda: _check_foreign(targets))
+    except OtherSettingsError as other:
+        differ = "; ".join(
+            f"{change.name} was {change.before}, now {change.now}" for change in other.changes
+        )
+        raise Error(
+            f"{out} holds results of other settings ({differ}); take another --out"
+        ) from None
 
 
 def masks_of(sam: Segmenter, photograph: Photograph, out: Path, settings: Settings) -> Outcome:
@@ -138,7 +136,7 @@ def masks_of(sam: Segmenter, photograph: Photograph, out: Path, settings: Settin
     outcome; a result that can't be written is an ``OutputError``.
     """
     target = target_of(photograph, out, settings.format)
-    with claim(target, out / PARTS_FOLDER) as part:
+    with job_folder(out).claim(target) as part:
         if part is None:
             there = os.path.lexists(target)
             return Outcome(photograph.name, State.already if there else State.elsewhere)
@@ -161,33 +159,29 @@ def segment_all(
     Those that another process has in hand come last: once it is done with them, or was killed and
     this one does them. Raises as ``begin`` and ``masks_of`` do; what is done stays.
     """
-    try:
-        begin(out, settings, (target_of(one, out, settings.format) for one in photographs))
-        elsewhere = []
-        for photograph in photographs:
-            outcome = masks_of(sam, photograph, out, settings)
-            if outcome.state == State.elsewhere:
-                elsewhere.append(photograph)
-            else:
-                yield outcome
-        for photograph in elsewhere:
-            yield awaited(sam, photograph, out, settings)
-    finally:
-        sweep(out / PARTS_FOLDER)
+    begin(out, settings, (target_of(image, out, settings.format) for image in photographs))
+    attempt = partial(_attempt, sam, out, settings)
+    yield from job_folder(out).go_through(photographs, attempt, _give_up)
 
 
 def awaited(sam: Segmenter, photograph: Photograph, out: Path, settings: Settings) -> Outcome:
     """``masks_of``, but what another process has in hand is waited for, or done if it dies."""
-    deadline = time.monotonic() + IMAGE_TIMEOUT_S
-    while True:
-        outcome = masks_of(sam, photograph, out, settings)
-        if outcome.state != State.elsewhere:
-            return outcome
-        if time.monotonic() > deadline:
-            minutes = f"{IMAGE_TIMEOUT_S / 60:g} minutes"
-            reason = f"{photograph.name} has been in another process's hands for {minutes}"
-            return Outcome(photograph.name, State.broken, reason=reason)
-        time.sleep(POLL_S)
+    attempt = partial(_attempt, sam, out, settings)
+    return job_folder(out).wait_for(photograph, attempt, _give_up)
+
+
+def _attempt(
+    sam: Segmenter, out: Path, settings: Settings, photograph: Photograph
+) -> Outcome | None:
+    """``masks_of``, or None while another process has the photograph in hand."""
+    outcome = masks_of(sam, photograph, out, settings)
+    return None if outcome.state == State.elsewhere else outcome
+
+
+def _give_up(photograph: Photograph) -> Outcome:
+    minutes = f"{IMAGE_TIMEOUT_S / 60:g} minutes"
+    reason = f"{photograph.name} has been in another process's hands for {minutes}"
+    return Outcome(photograph.name, State.broken, reason=reason)
 
 
 def _record(sam: Segmenter, photograph: Photograph, config: AutomaticConfig) -> Record:
@@ -210,28 +204,11 @@ def _reason(photograph: Photograph, error: Error | MemoryError) -> str:
 
 
 def _check_foreign(targets: Iterable[Path]) -> None:
-    found = next((target for target in targets if os.path.lexists(target)), None)
-    if found is not None:
+    """Raise ``Error`` if a result is there before the first run."""
+    foreign = next((target for target in targets if os.path.lexists(target)), None)
+    if foreign is not None:
         raise Error(
-            f"{found} is there, but {SETTINGS_FILE}, which says how it was made, is not; "
-            f"take another --out"
-        )
-
-
-def _check_same(path: Path, settings: Settings) -> None:
-    try:
-        before = dict(json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
-        raise OutputError(f"{path} can't be read: {error}; take another --out") from None
-    now = settings.to_json()
-    differ = [
-        f"{key} was {before.get(key)}, now {now.get(key)}"
-        for key in {**before, **now}
-        if before.get(key) != now.get(key)
-    ]
-    if differ:
-        raise Error(
-            f"{path.parent} holds results of other settings ({'; '.join(differ)}); "
+            f"{foreign} is there, but {SETTINGS_FILE}, which says how it was made, is not; "
             f"take another --out"
         )
 
@@ -241,9 +218,9 @@ def _relative_target(photograph: Photograph, form: Format) -> str:
     return posixpath.join(photograph.folder, name)
 
 
-def _collision(one: Photograph, other: Photograph, what: str) -> Error:
+def _collision(first: Photograph, other: Photograph, what: str) -> Error:
     return Error(
-        f"{_place(one)} and {_place(other)} would have {what}; "
+        f"{_place(first)} and {_place(other)} would have {what}; "
         f"name a folder above both instead of the two, or rename one"
     )
 

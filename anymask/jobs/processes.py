@@ -18,23 +18,23 @@ THREADS = "OMP_NUM_THREADS"
 Job = TypeVar("Job")
 
 
-def spread(work: Callable[[Job], None], job: Job, processes: int) -> Iterator[None]:
+def spread(work: Callable[[Job], None], job: Job, workers: int) -> Iterator[None]:
     """Call ``work(job)`` in so many processes, which share the processors; yields meanwhile.
 
-    For jobs whose processes find out by themselves what is left to do, from a folder. Raises what
-    one of them raises; what is done stays.
+    For jobs whose workers find out by themselves what is left to do, from a folder. Raises what
+    one of them raises, and ``Error`` if one was killed; what is done stays.
     """
-    threads = max((os.cpu_count() or 1) // processes, 1)
+    threads = max((os.cpu_count() or 1) // workers, 1)
     before = os.environ.get(THREADS)
     os.environ[THREADS] = str(threads)  # the processes to come read it when they load torch
     try:
         spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, spawn, _end_with_parent) as pool:
-            tasks = {pool.submit(work, job) for _ in range(processes)}
+        with ProcessPoolExecutor(workers, spawn, _end_with_parent) as pool:
+            tasks = {pool.submit(work, job) for _ in range(workers)}
             while tasks:
                 ended, tasks = wait(tasks, POLL_S, FIRST_EXCEPTION)
-                for one in ended:
-                    one.result()
+                for task in ended:
+                    task.result()
                 yield
     except BrokenProcessPool:
         raise Error("a process was killed; run the same command again to go on") from None

@@ -6,6 +6,7 @@ Neither is imported before it is known which one it takes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,6 +51,40 @@ def load(
     return load_predictor(
         weights, device=device, dtype=dtype, offline=offline, on_progress=on_progress
     )
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model comes from: small, so that other processes and machines can load it, too.
+
+    weights, device, dtype, offline: as ``load`` takes them. model_id: what it must turn out to be;
+    "" before that is known.
+    """
+
+    weights: str
+    device: str = "auto"
+    dtype: str = "float32"
+    offline: bool | None = None
+    model_id: str = ""
+
+    def load(self, on_progress: Progress | None = None) -> Promptable:
+        """Load it. Raises ``Error``, also if it is another model than ``model_id``."""
+        sam = self._load(on_progress)
+        if self.model_id and sam.model_id != self.model_id:
+            raise Error(
+                f"{self.weights} is another model on this machine: {sam.model_id}, "
+                f"not {self.model_id}"
+            )
+        return sam
+
+    def _load(self, on_progress: Progress | None) -> Promptable:
+        return load(
+            self.weights,
+            device=self.device,
+            dtype=self.dtype,
+            offline=self.offline,
+            on_progress=on_progress,
+        )
 
 
 def _on_onnxruntime(pair: GraphPair, device: str, dtype: str) -> Promptable:

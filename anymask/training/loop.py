@@ -5,17 +5,16 @@ What is learned, and from what, is a learner's of the recipe's family (``trainin
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 import torch
 
 import anymask
+from anymask.core.source_commit import source_commit
 from anymask.datasets.sample import Dataset
 from anymask.errors import TrainingError
 from anymask.training.datasets import datasets_of
@@ -231,7 +230,7 @@ class _Run:
             "recipe": self.recipe.to_json(),
             "data": self.job.data,
             "step": self.course.step,
-            "commit": _commit(),
+            "commit": source_commit(),
         }
 
     def _log(self, entry: Entry) -> None:
@@ -262,14 +261,3 @@ def _folder(job: TrainingJob, world: World, wanted: dict[str, Any]) -> RunFolder
         return RunFolder.begin(job.out, job.recipe, wanted, job.resume)
     finally:
         world.wait()
-
-
-def _commit() -> str:
-    """The commit of the code, where it is a checkout."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    folder = Path(__file__).parent
-    try:
-        git = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return git.stdout.strip() if git.returncode == 0 else ""

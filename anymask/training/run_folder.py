@@ -23,7 +23,7 @@ import torch
 
 from anymask.core.atomic import make_folder, writing
 from anymask.errors import TrainingError
-from anymask.jobs.folder import claim, sweep
+from anymask.jobs.folder import claim, setting_changes, sweep
 from anymask.training.recipe import Recipe
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.state_file import write_pickle
@@ -56,7 +56,8 @@ class RunFolder:
                 raise TrainingError(
                     f"{path} holds a run already; go on with it by --resume, or take another --out"
                 )
-            _check_same(path, recipe, json.loads(file.read_text()), header)
+            before, now = json.loads(file.read_text()), json.loads(json.dumps(header))
+            _check_same(path, recipe, before, now)
         make_folder(path)
         with writing(file) as part:
             part.write_text(json.dumps(header, indent=2) + "\n")
@@ -151,24 +152,12 @@ class RunFolder:
 
 
 def _check_same(path: Path, recipe: Recipe, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise ``TrainingError`` unless a run may go on as ``now``, by ``recipe``."""
-    old, new = recipe.completed(before.get("recipe", {})), now["recipe"]
-    changed = [
-        f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
-        for name in new
-        if name not in recipe.may_change and _plain(old.get(name)) != _plain(new.get(name))
-    ]
-    changed += [
-        f"{name} was {before.get(name)!r} and is {now[name]!r}"
-        for name in now
-        if name != "recipe" and before.get(name) != now[name]
-    ]
-    if changed:
-        raise TrainingError(f"{path} holds another run: {'; '.join(changed)}")
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+    """Raise ``TrainingError`` unless a run may go on as ``now``; both as JSON has them."""
+    fields = (name for name in now["recipe"] if name not in recipe.may_change)
+    changes = setting_changes(recipe.completed(before.get("recipe", {})), now["recipe"], fields)
+    changes += setting_changes(before, now, (key for key in now if key != "recipe"))
+    if changes:
+        raise TrainingError(f"{path} holds another run: {'; '.join(map(str, changes))}")
 
 
 def _step_of(line: str) -> float:

@@ -16,13 +16,13 @@ from anymask.datasets.geography import (
     find_country,
 )
 from anymask.errors import MissingExtraError
-from anymask.evaluation.report.published import REPRESENTATION
+from anymask.evaluation.experiments.representation import PUBLISHED
 
 
 def test_regions_and_income_groups_have_as_many_countries_as_in_the_paper() -> None:
     found = Counter(one.region for one in countries().values() if one.is_listed)
     found.update({income: economies_in(income) for income in INCOMES})
-    assert found == {one.group: one.countries for one in REPRESENTATION}
+    assert found == {one.group: one.countries for one in PUBLISHED}
 
 
 def test_every_economy_has_one_income_and_is_a_country_of_the_gazetteer() -> None:

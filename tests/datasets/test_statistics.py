@@ -59,7 +59,7 @@ def test_images_need_not_be_opened() -> None:
 def test_a_dataset_of_which_nothing_can_be_read_has_facts() -> None:
     facts = facts_of(dataset_of(Unread("lost.png", "is missing")))
     assert (facts["images"], facts["masks"], facts["mask_px"]) == (0, 0, {})
-    assert "**Area of masks (pixels):** not known" in data_card([], facts)
+    assert "**Area of masks (pixels):** not known" in data_card([], facts, {})
 
 
 def test_of_many_names_the_most_frequent_are_told() -> None:

@@ -10,9 +10,10 @@ import numpy as np
 
 from anymask.evaluation.experiments.clicks import Clicks
 from anymask.evaluation.experiments.edges import Edges
-from anymask.evaluation.experiments.fairness import CLICKS, Fairness
+from anymask.evaluation.experiments.fairness import Fairness
 from anymask.evaluation.experiments.points import Points
 from anymask.evaluation.experiments.proposals import Proposals
+from anymask.evaluation.measures.groups import CLICKS
 from anymask.evaluation.result import Result
 
 MODEL, OTHER_MODEL = "mobile-sam@0123456789abcdef", "sam-vit-b@fedcba9876543210"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -15,18 +15,22 @@ from anymask.core.protocol import Segmenter
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import ImageError
-from anymask.evaluation.experiment import Experiment, Row
-from anymask.evaluation.job import Job
-from anymask.evaluation.rivals.load import Model
+from anymask.evaluation.experiment import ImageExperiment
+from anymask.evaluation.job import EvaluationJob
+from anymask.evaluation.result import Row
+from anymask.evaluation.rivals.load import AdaptedSource
 
 MODEL_ID = "discs@0"
 
 
 @dataclass(frozen=True)
-class Sizes(Experiment):
+class Sizes(ImageExperiment):
     """How large masks are, and answers to a click in the middle."""
 
-    name: str = "sizes"
+    name: ClassVar[str] = "sizes"
+    title: ClassVar[str] = "Sizes"
+    summary: ClassVar[str] = "How large masks are."
+
     scale: float = 1.0
 
     def options(self) -> Mapping[str, Any]:
@@ -71,9 +75,10 @@ def dataset_in(folder: Path, images: int = 4) -> Dataset:
 def job_of(
     dataset: Dataset,
     out: Path,
-    experiment: Experiment | None = None,
+    experiment: ImageExperiment | None = None,
     limit: int | None = None,
     seed: int = 0,
-) -> Job:
+) -> EvaluationJob:
     """A job of the small experiment, or of another."""
-    return Job(experiment or Sizes(), dataset, Model("discs"), MODEL_ID, out, limit, seed)
+    source = AdaptedSource("discs", model_id=MODEL_ID)
+    return EvaluationJob(experiment or Sizes(), dataset, source, out, limit, seed)

@@ -16,7 +16,7 @@ from anymask.core.protocol import DiscSegmenter
 from anymask.datasets.recognise import open_dataset
 from anymask.errors import ResultError
 from anymask.evaluation import job as jobs
-from anymask.evaluation.job import Job, begin, done, finish, work
+from anymask.evaluation.job import EvaluationJob, begin, done, finish, work
 from anymask.evaluation.result import read_result
 from anymask.jobs.folder import claim
 from tests.evaluation.scripted import MODEL_ID, Sizes, dataset_in, job_of, save_pair
@@ -24,7 +24,7 @@ from tests.evaluation.scripted import MODEL_ID, Sizes, dataset_in, job_of, save_
 SAM = DiscSegmenter()
 
 
-def run(job: Job) -> list[bool]:
+def run(job: EvaluationJob) -> list[bool]:
     """From beginning to end."""
     begin(job)
     return list(work(job, SAM))
@@ -43,7 +43,7 @@ def test_a_result_says_what_was_found_and_how(tmp_path: Path) -> None:
     assert result.machine
     assert result.versions["python"]
     assert 0 < result.model_seconds <= result.seconds
-    assert not job.folder.exists()
+    assert not job.folder.path.exists()
     assert "set" not in json.dumps(json.loads(job.out.read_text())["command"])
 
 
@@ -138,7 +138,7 @@ def test_a_job_can_be_sent_to_another_process(tmp_path: Path) -> None:
     assert finish(job, "").images == 4
 
 
-def slow_work(job: Job) -> None:
+def slow_work(job: EvaluationJob) -> None:
     """Half a second a part."""
     for _ in work(job, SAM):
         time.sleep(0.5)
@@ -166,7 +166,7 @@ def test_whoever_comes_after_the_result_does_nothing(tmp_path: Path) -> None:
     run(job)
     finish(job, "")
     assert list(work(job, SAM)) == [False] * 4
-    assert not job.folder.exists()
+    assert not job.folder.path.exists()
 
 
 def test_a_part_in_other_hands_for_too_long_is_an_error(
@@ -176,5 +176,8 @@ def test_a_part_in_other_hands_for_too_long_is_an_error(
     begin(job)
     monkeypatch.setattr(jobs, "PART_TIMEOUT_S", 0.0)
     held = job.file(job.parts[0])
-    with claim(held, job.folder / jobs.CLAIMS_FOLDER), pytest.raises(ResultError, match="too long"):
+    with (
+        claim(held, job.folder.path / jobs.CLAIMS_FOLDER),
+        pytest.raises(ResultError, match="too long"),
+    ):
         list(work(job, SAM))

@@ -21,7 +21,8 @@ from anymask.core.records import Record
 from anymask.datasets import sa1b
 from anymask.datasets.photographs import Photograph, find_photographs
 from anymask.errors import Error, OutputError
-from anymask.jobs import many_images as everywhere
+from anymask.jobs import folder as job_folders
+from anymask.jobs import many_images
 from anymask.jobs.folder import claim
 from anymask.jobs.many_images import (
     PARTS_FOLDER,
@@ -185,7 +186,7 @@ def test_an_image_that_does_not_fit_in_memory_is_broken(
     def exhausted(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(everywhere, "segment_everything", exhausted)
+    monkeypatch.setattr(many_images, "segment_everything", exhausted)
     write_images(tmp_path / "in", "1.png")
     (outcome,) = segment(tmp_path / "in", tmp_path / "out")
     assert outcome == Outcome("1.png", State.broken, reason="1.png does not fit in memory")
@@ -280,8 +281,8 @@ def test_damaged_settings_are_named(tmp_path: Path, content: str) -> None:
 def test_settings_that_another_process_keeps_locked_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(everywhere, "SETTINGS_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(everywhere, "POLL_S", 0.01)
+    monkeypatch.setattr(many_images, "SETTINGS_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(job_folders, "POLL_S", 0.01)
     out = tmp_path / "out"
     locked = pytest.raises(OutputError, match="locked by another process")
     with claim(out / SETTINGS_FILE, out / PARTS_FOLDER), locked:
@@ -299,8 +300,8 @@ def test_what_goes_between_processes_can_be_pickled(tmp_path: Path) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for long."""
-    monkeypatch.setattr(everywhere, "POLL_S", 0.01)
-    monkeypatch.setattr(everywhere, "IMAGE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(job_folders, "POLL_S", 0.01)
+    monkeypatch.setattr(many_images, "IMAGE_TIMEOUT_S", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from anymask.datasets.photographs import Photograph, find_photographs
 from anymask.errors import Error
 from anymask.jobs.many_images import Format, Outcome, Settings, State, segment_all
 from anymask.predict.automatic import AutomaticConfig
+from anymask.predict.load import ModelSource
 from anymask.predict.predictor import load
 from anymask.weights.checkpoint import Checkpoint
 
@@ -27,7 +30,8 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 import ray
 from ray.cluster_utils import Cluster
 
-from anymask.jobs.ray_cluster import Weights, segment_fleet
+from anymask.jobs.many_machines import segment_on_cluster
+from anymask.jobs.ray_cluster import spread, stream
 
 IOU_BIAS = "mask_decoder.iou_prediction_head.layers.2.bias"
 CONFIG = AutomaticConfig(points_per_side=10, pred_iou_thresh=0, stability_score_thresh=0)
@@ -49,14 +53,14 @@ def cluster() -> Iterator[Nodes]:
 
 
 @pytest.fixture
-def weights(tmp_path: Path, tiny_checkpoint: Checkpoint) -> Weights:
+def source(tmp_path: Path, tiny_checkpoint: Checkpoint) -> ModelSource:
     """A random model that thinks well of its masks."""
     state = dict(tiny_checkpoint.state)
     state[IOU_BIAS] = state[IOU_BIAS] + 5
     path = tmp_path / "w"
     replace(tiny_checkpoint, state=state).save(path)
-    model = load(path, device="cpu").model_id
-    return Weights(str(path), "cpu", "float32", True, model)
+    model_id = load(path, device="cpu").model_id
+    return ModelSource(str(path), "cpu", "float32", True, model_id)
 
 
 @pytest.fixture
@@ -71,18 +75,18 @@ def photographs(tmp_path: Path) -> list[Photograph]:
     return find_photographs([str(tmp_path / "in")]).photographs
 
 
-def alone(weights: Weights, photographs: list[Photograph], out: Path) -> dict[str, bytes]:
+def alone(source: ModelSource, photographs: list[Photograph], out: Path) -> dict[str, bytes]:
     """What a single process of one thread writes."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    sam = load(weights.weights, device="cpu")
-    list(segment_all(sam, photographs, out, settings(weights)))
+    sam = load(source.weights, device="cpu")
+    list(segment_all(sam, photographs, out, settings(source)))
     torch.set_num_threads(threads)
     return tree(out)
 
 
-def settings(weights: Weights) -> Settings:
-    return Settings(weights.model, "float32", CONFIG, Format.json)
+def settings(source: ModelSource) -> Settings:
+    return Settings(source.model_id, "float32", CONFIG, Format.json)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -93,11 +97,11 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_a_cluster_that_loses_a_machine_writes_what_a_single_process_writes(
-    cluster: Nodes, weights: Weights, photographs: list[Photograph], tmp_path: Path
+    cluster: Nodes, source: ModelSource, photographs: list[Photograph], tmp_path: Path
 ) -> None:
     nodes, second = cluster
     out, outcomes = tmp_path / "out", list[Outcome]()
-    for outcome in segment_fleet(weights, photographs, out, settings(weights), actors=2):
+    for outcome in segment_on_cluster(source, photographs, out, settings(source), actors=2):
         outcomes.append(outcome)
         if len(outcomes) == 5:
             nodes.remove_node(second, allow_graceful=False)
@@ -105,16 +109,33 @@ def test_a_cluster_that_loses_a_machine_writes_what_a_single_process_writes(
     assert sorted(one.name for one in outcomes) == sorted(one.name for one in photographs)
     (broken,) = [one for one in outcomes if one.state == State.broken]
     assert "broken.jpg" in broken.reason
-    assert tree(out) == alone(weights, photographs, tmp_path / "alone")
+    assert tree(out) == alone(source, photographs, tmp_path / "alone")
 
-    again = list(segment_fleet(weights, photographs, out, settings(weights)))
+    again = list(segment_on_cluster(source, photographs, out, settings(source)))
     assert {one.state for one in again} == {State.already, State.broken}
     assert tree(out) == tree(tmp_path / "alone")
 
 
 def test_other_weights_than_those_asked_for_are_an_error(
-    cluster: Nodes, weights: Weights, photographs: list[Photograph], tmp_path: Path
+    cluster: Nodes, source: ModelSource, photographs: list[Photograph], tmp_path: Path
 ) -> None:
-    other = replace(weights, model="another")
+    other = replace(source, model_id="another")
     with pytest.raises(Error, match="is another model on this machine"):
-        list(segment_fleet(other, photographs[:1], tmp_path / "out", settings(other)))
+        list(segment_on_cluster(other, photographs[:1], tmp_path / "out", settings(other)))
+
+
+@pytest.mark.usefixtures("cluster")
+def test_any_work_goes_to_a_cluster(tmp_path: Path) -> None:
+    """``start`` is called with an actor's threads, here 1; what it returns adds them to an item."""
+    start: Any = partial(partial, operator.add)
+    assert sorted(stream(start, range(10))) == list(range(1, 11))
+    assert list(stream(start, [])) == []
+    with pytest.raises(Error, match="the cluster gave up"):
+        list(stream(start, ["no number"]))
+    for _ in spread(Path.touch, tmp_path / "file", 2):
+        pass
+    assert (tmp_path / "file").exists()
+    with pytest.raises(Error, match="the cluster gave up: FileExistsError"):
+        list(spread(Path.mkdir, tmp_path / "file"))
+    with pytest.raises(Error, match="has no cards"):
+        list(spread(Path.touch, tmp_path / "file", 1, "cuda"))

@@ -8,6 +8,7 @@ Shape legend: H W pixels.
 
 from __future__ import annotations
 
+import io
 import posixpath
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anymask.core import rle
-from anymask.datasets.labels import matlab_of, matlab_reader
+from anymask.datasets.labels import matlab_reader
 from anymask.datasets.listing import Listing, is_image, list_files, read_file, stem
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample, unread, unreadable
@@ -102,11 +103,11 @@ def boundaries_of(content: bytes, name: str) -> Sequence[npt.NDArray[np.bool_]]:
 
     name: what errors call it. Raises ``ImageError``.
     """
-    variables = matlab_of(content, name)
+    load = matlab_reader()
     try:
-        annotators = variables["groundTruth"].reshape(-1)
+        annotators = load(io.BytesIO(content))["groundTruth"].reshape(-1)
         maps = [np.asarray(one["Boundaries"].reshape(-1)[0]) for one in annotators]
-    except Exception as error:  # whatever it holds instead
+    except Exception as error:  # scipy raises many kinds for broken files
         raise ImageError(f"{name} holds no boundaries of BSDS500: {error!r}") from None
     if not maps or any(one.ndim != 2 or one.dtype.kind not in "buif" for one in maps):
         raise ImageError(f"{name} holds no boundaries of BSDS500: expected are (H, W) maps")

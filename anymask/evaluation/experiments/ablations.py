@@ -30,10 +30,13 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from anymask.core.atomic import make_folder
 from anymask.errors import Error
+from anymask.evaluation.experiment import Experiment
+from anymask.evaluation.experiments.points import miou_by_clicks
+from anymask.evaluation.report.figures import AblatedModel
 from anymask.evaluation.result import Result, read_result
 
 PANELS = {"stages": "Training data", "amounts": "Share of the training data", "encoders": "Encoder"}
@@ -56,14 +59,18 @@ class Cell:
 
     @property
     def folder(self) -> str:
-        """A name for its files."""
+        """Name of the folder of its run and its result."""
         kept = "".join(sign if sign.isalnum() or sign in "-." else "-" for sign in self.label)
         return f"{self.panel}-{kept}"
 
 
 @dataclass(frozen=True)
-class Grid:
-    """What to train and evaluate. evaluate: options for ``anymask evaluate points``."""
+class Ablations(Experiment):
+    """What to train and evaluate. evaluate: options for ``anymask evaluate points``, of which the
+    results are."""
+
+    name: ClassVar[str] = "ablations"
+    title: ClassVar[str] = "Ablations"
 
     recipe: str
     test: str
@@ -72,7 +79,7 @@ class Grid:
     device: str = "auto"
 
 
-def read_grid(path: Path) -> Grid:
+def read_grid(path: Path) -> Ablations:
     """The grid of a TOML file; its paths are relative to the file. Raises ``Error``."""
     try:
         content = tomllib.loads(path.read_text())
@@ -80,16 +87,16 @@ def read_grid(path: Path) -> Grid:
         raise Error(f"{path} can't be read as a grid: {error}") from None
     unknown = set(content) - GRID_KEYS
     if unknown or not {"recipe", "data", "test"} <= set(content):
-        what = f"an unknown {min(unknown)}" if unknown else "no recipe, data or test"
-        raise Error(f"{path} has {what}; a grid has {', '.join(sorted(GRID_KEYS))}")
+        wrong = f"an unknown {min(unknown)}" if unknown else "no recipe, data or test"
+        raise Error(f"{path} has {wrong}; a grid has {', '.join(sorted(GRID_KEYS))}")
     cells = tuple(
-        _cell(path, content, panel, number, one)
+        _cell(path, content, panel, number, entry)
         for panel in PANELS
-        for number, one in enumerate(content.get(panel, []))
+        for number, entry in enumerate(content.get(panel, []))
     )
     if not cells or len({cell.folder for cell in cells}) < len(cells):
         raise Error(f"{path} has {'two cells of one label' if cells else 'no cell'}")
-    return Grid(
+    return Ablations(
         content["recipe"],
         _place(path, content["test"]),
         cells,
@@ -98,7 +105,7 @@ def read_grid(path: Path) -> Grid:
     )
 
 
-def run(grid: Grid, out: Path) -> Iterator[tuple[Cell, Result]]:
+def run(grid: Ablations, out: Path) -> Iterator[tuple[Cell, Result]]:
     """Train and evaluate each cell that is not done yet. Raises ``Error`` where a command fails."""
     for cell in grid.cells:
         folder = out / cell.folder
@@ -110,40 +117,35 @@ def run(grid: Grid, out: Path) -> Iterator[tuple[Cell, Result]]:
         yield cell, read_result(result)
 
 
-def panels_of(found: Sequence[tuple[Cell, Result]]) -> dict[str, list[dict[str, Any]]]:
-    """What the figure draws: for each panel its cells' label, place and mIoU by clicks."""
-    panels: dict[str, list[dict[str, Any]]] = {}
-    for cell, result in found:
-        miou = {
-            int(name.removeprefix("miou_")): value
-            for name, value in result.metrics.items()
-            if name.startswith("miou_")
-        }
-        one = {"label": cell.label, "x": cell.x, "miou": miou}
-        panels.setdefault(PANELS[cell.panel], []).append(one)
+def panels_of(results: Sequence[tuple[Cell, Result]]) -> dict[str, list[AblatedModel]]:
+    """What the figure draws: the models of each panel, by its title."""
+    panels: dict[str, list[AblatedModel]] = {}
+    for cell, result in results:
+        model = AblatedModel(cell.label, cell.x, miou_by_clicks(result))
+        panels.setdefault(PANELS[cell.panel], []).append(model)
     return panels
 
 
 def _cell(
-    path: Path, grid: Mapping[str, Any], panel: str, number: int, one: Mapping[str, Any]
+    path: Path, grid: Mapping[str, Any], panel: str, number: int, entry: Mapping[str, Any]
 ) -> Cell:
-    unknown = set(one) - CELL_KEYS
+    unknown = set(entry) - CELL_KEYS
     if unknown:
         raise Error(f"{path}: a cell of {panel} has an unknown {min(unknown)}")
-    share = one.get("share")
-    settings = (*grid.get("set", ()), *one.get("set", ()))
+    share = entry.get("share")
+    settings = (*grid.get("set", ()), *entry.get("set", ()))
     if share is not None:
         settings = (*settings, f"share={share}")
-    label = str(one.get("label", f"{share:g}" if share is not None else number))
-    x = one.get("millions", share if share is not None else number)
-    return Cell(panel, label, float(x), _place(path, one.get("data", grid["data"])), settings)
+    label = str(entry.get("label", f"{share:g}" if share is not None else number))
+    x = entry.get("millions", share if share is not None else number)
+    return Cell(panel, label, float(x), _place(path, entry.get("data", grid["data"])), settings)
 
 
 def _place(path: Path, name: str) -> str:
     return name if "://" in name else str(path.parent / name)
 
 
-def _training(grid: Grid, cell: Cell, run: Path) -> list[str]:
+def _training(grid: Ablations, cell: Cell, run: Path) -> list[str]:
     settings = [word for setting in cell.settings for word in ("--set", setting)]
     resume = ["--resume"] if (run / "recipe.json").exists() else []
     return [
@@ -152,7 +154,7 @@ def _training(grid: Grid, cell: Cell, run: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _evaluation(grid: Grid, run: Path, result: Path) -> list[str]:
+def _evaluation(grid: Ablations, run: Path, result: Path) -> list[str]:
     weights = run / "best" if (run / "best").exists() else run / "last"
     return [
         "evaluate", "points", "--data", grid.test, "--weights", str(weights), "--out", str(result),

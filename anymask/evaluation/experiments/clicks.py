@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,25 +17,74 @@ from anymask.core.interaction import best_click, deepest_click
 from anymask.core.protocol import Segmenter
 from anymask.datasets.sample import Sample
 from anymask.errors import Error
-from anymask.evaluation import click_rounds as asking
-from anymask.evaluation.click_rounds import Choice, Target
-from anymask.evaluation.experiment import Experiment, Row
+from anymask.evaluation.click_rounds import (
+    ALL_OBJECTS,
+    OPTION_WORDS,
+    ObjectChoice,
+    Target,
+    click_rounds,
+    targets_by_batch,
+)
+from anymask.evaluation.experiment import ImageExperiment
+from anymask.evaluation.report import figures
+from anymask.evaluation.report.departures import PublishedProtocol, notes, variants
+from anymask.evaluation.report.layout import (
+    Blocks,
+    Column,
+    Figure,
+    Labels,
+    by_number,
+    heading,
+    numbered,
+    own_table,
+)
+from anymask.evaluation.report.markdown import decimals
+from anymask.evaluation.result import Result, Row
 
 DIGITS = 5
 TARGETS = {"85": 0.85, "90": 0.9}
 WORSE = 1e-3  # a smaller loss of IoU is none
+CLICKS = 20
+
+PROTOCOL = PublishedProtocol(
+    "RITM's protocol (Sofiiuk et al., 2021)",
+    {"clicks": CLICKS, **ALL_OBJECTS},
+    words={
+        "first_multimask": "first click answered by the surest of three masks",
+        **OPTION_WORDS,
+    },
+)
+NOC = (
+    Column("NoC@85", "noc_85", decimals),
+    Column("NoC@90", "noc_90", decimals),
+    Column("failures@85", "failures_85"),
+    Column("failures@90", "failures_90"),
+    Column("worse", "worse_share"),
+    Column("by", "worse_by"),
+)
+MIOU_AFTER = tuple(
+    Column(f"mIoU after {number}", f"miou_after_{number}") for number in (1, 3, 5, 10, CLICKS)
+)
 
 
 @dataclass(frozen=True)
-class Clicks(Experiment):
+class Clicks(ImageExperiment):
     """Number of clicks to an IoU (NoC), and how the IoU rises and falls with them.
 
     A click goes where the deeper of the two errors is deepest. All ``clicks`` are made, so that
     curves are of all objects. first_multimask: the first click is answered by the surest of three
-    masks. masks_per_image, smallest_px, seed, batch: ``Choice``.
+    masks. masks_per_image, smallest_px, seed, batch: ``ObjectChoice``.
     """
 
-    clicks: int = 20
+    name: ClassVar[str] = "clicks"
+    title: ClassVar[str] = "Interactive segmentation"
+    summary: ClassVar[str] = (
+        "Twenty clicks on every object (RITM's protocol): how many it takes to an IoU."
+    )
+    place: ClassVar[int] = 20
+    protocol: ClassVar[PublishedProtocol | None] = PROTOCOL
+
+    clicks: int = CLICKS
     first_multimask: bool = True
     masks_per_image: int | None = None
     smallest_px: int = 0
@@ -47,14 +97,9 @@ class Clicks(Experiment):
             raise Error("clicks must be 1 or more")
 
     @property
-    def name(self) -> str:
-        """As ``anymask evaluate`` calls it."""
-        return "clicks"
-
-    @property
-    def choice(self) -> Choice:
-        """Which masks are asked about."""
-        return Choice(self.masks_per_image, self.smallest_px, self.seed, self.batch)
+    def choice(self) -> ObjectChoice:
+        """Which masks are clicked on."""
+        return ObjectChoice(self.masks_per_image, self.smallest_px, self.seed, self.batch)
 
     def options(self) -> Mapping[str, Any]:
         """All that a figure depends on besides model and data."""
@@ -68,8 +113,8 @@ class Clicks(Experiment):
         """A row a mask: IoUs after each click, and clicks to each target. Raises ``Error``."""
         return [
             row
-            for embedding, objects in asking.embedded(sam, sample, self.choice)
-            for row in self._asked(sam, embedding, objects)
+            for embedding, targets in targets_by_batch(sam, sample, self.choice)
+            for row in self._clicked(sam, embedding, targets)
         ]
 
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
@@ -94,16 +139,39 @@ class Clicks(Experiment):
             if worse.any():
                 yield "worse_by", float(falls[worse].mean())
 
-    def _asked(
-        self, sam: Segmenter, embedding: ImageEmbedding, objects: Sequence[Target]
+    @classmethod
+    def section(cls, results: Sequence[Result], labels: Labels) -> Blocks:
+        """How many clicks a good mask takes, and the mIoU after each."""
+        for number, (title, members) in enumerate(variants(results, PROTOCOL), start=1):
+            yield from heading(title)
+            yield " ".join(notes(members, PROTOCOL))
+            most = members[0].options.get("clicks", CLICKS)
+            yield own_table(members, labels, NOC)
+            yield (
+                f"NoC: clicks until the IoU is 85 or 90 %, {most} where they don't bring it there; "
+                "failures: the share of these. worse: the share of clicks, the first excepted, "
+                "that lowered the IoU, and by how much these did."
+            )
+            yield own_table(members, labels, MIOU_AFTER)
+            series = {
+                name: by_number(result, "miou_after_", range(1, most + 1))
+                for name, result in labels.lines(members).items()
+            }
+            if any(series.values()):
+                draw = partial(figures.interactive, series)
+                yield Figure(numbered("interactive", number), "mIoU by the number of clicks", draw)
+
+    def _clicked(
+        self, sam: Segmenter, embedding: ImageEmbedding, targets: Sequence[Target]
     ) -> Iterator[Row]:
-        xy = np.array([best_click(one.truth)[0] for one in objects], np.float32)
-        rounds = asking.play(
-            sam, embedding, objects, xy, deepest_click, self.clicks, self.first_multimask
+        """A row for each of P objects."""
+        xy = np.array([best_click(target.truth)[0] for target in targets], np.float32)
+        rounds = click_rounds(
+            sam, embedding, targets, xy, deepest_click, self.clicks, self.first_multimask
         )
-        curves = zip(*[played.ious() for played in rounds])
-        for one, ious in zip(objects, curves):
-            row = {"mask": one.number, "group": one.group, "area": one.area}
+        curves = zip(*[click_round.ious() for click_round in rounds])
+        for target, ious in zip(targets, curves):
+            row = {"mask": target.number, "group": target.group, "area": target.area}
             yield {**row, **_summary(ious)}
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import cv2
 import numpy as np
@@ -22,9 +23,25 @@ from anymask.core.image import ImageSource, read_image
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
-from anymask.datasets.sample import Sample
+from anymask.datasets.benchmarks import bsds
+from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import Error
-from anymask.evaluation.experiment import Experiment, Row
+from anymask.evaluation.experiment import ImageExperiment
+from anymask.evaluation.report import figures
+from anymask.evaluation.report.departures import PublishedProtocol, notes, variants
+from anymask.evaluation.report.figures import PrecisionRecall
+from anymask.evaluation.report.layout import (
+    Blocks,
+    Column,
+    Figure,
+    Labels,
+    heading,
+    numbered,
+    table_beside,
+)
+from anymask.evaluation.report.markdown import three_decimals
+from anymask.evaluation.report.published import PublishedTable
+from anymask.evaluation.result import Result, Row
 from anymask.evaluation.rivals.edge_detectors import (
     DETECTORS,
     faded,
@@ -32,16 +49,53 @@ from anymask.evaluation.rivals.edge_detectors import (
     sobel_gradient,
     thin_ridges,
 )
+from anymask.evaluation.source import Source
 from anymask.predict.automatic import point_grid
 
 DIGITS = 5
 COUNTS = ("cnt_r", "sum_r", "cnt_p", "sum_p")
 TOUCHING = np.ones((3, 3), np.uint8)
+SCORES = ("ods", "ois", "ap", "r50")
 Mask = npt.NDArray[np.bool_]
+
+# The last three are the benchmark's own, whose standard metrics the paper takes.
+PROTOCOL = PublishedProtocol(
+    "the paper (§7.2, §D.2)",
+    {
+        "split": "test",
+        "points_per_side": 16,
+        "thresholds": 99,
+        "thinned": True,
+        "max_distance": 0.0075,
+    },
+    words={
+        "box_nms_thresh": "box IoU of duplicates",
+        "points_per_side": "points a side of the grid",
+        "thinned": "edges thinned",
+        "max_distance": "distance of matched pixels relative to the diagonal",
+    },
+    unsaid=frozenset({"detector"}),
+    of_models=frozenset({"points_per_side", "box_nms_thresh"}),
+)
+PUBLISHED = PublishedTable.of(
+    "Table 3",
+    "BSDS500, test split (200 images)",
+    SCORES,
+    {
+        "HED": (0.788, 0.808, 0.840, 0.923),
+        "EDETR": (0.840, 0.858, 0.896, 0.930),
+        "Sobel filter": (0.539, None, None, None),
+        "Canny": (0.600, 0.640, 0.580, None),
+        "Felz-Hutt": (0.610, 0.640, 0.560, None),
+        "SAM": (0.768, 0.786, 0.794, 0.928),
+    },
+    trained=("HED", "EDETR"),
+)
+COLUMNS = tuple(Column(name.upper(), name, three_decimals) for name in SCORES)
 
 
 @dataclass(frozen=True)
-class Edges(Experiment):
+class Edges(ImageExperiment):
     """Edge maps against what people drew: ODS, OIS, AP and R50.
 
     split: of BSDS500. detector: "" for the segmenter; ``canny`` or ``sobel`` ask no model.
@@ -51,6 +105,14 @@ class Edges(Experiment):
     paired pixels, relative to the image's diagonal. batch: clicks asked about at once; on it no
     figure depends.
     """
+
+    name: ClassVar[str] = "edges"
+    title: ClassVar[str] = "Edges"
+    summary: ClassVar[str] = (
+        "Contours of everything, by the rules of BSDS500 (§7.2): ODS, OIS, AP, R50."
+    )
+    place: ClassVar[int] = 30
+    protocol: ClassVar[PublishedProtocol | None] = PROTOCOL
 
     split: str = "val"
     detector: str = ""
@@ -71,11 +133,6 @@ class Edges(Experiment):
             raise Error(f'detector is {known}, or "" for the segmenter, not {self.detector!r}')
 
     @property
-    def name(self) -> str:
-        """As ``anymask evaluate`` calls it."""
-        return "edges"
-
-    @property
     def needs_model(self) -> bool:
         """A classical detector asks none."""
         return not self.detector
@@ -84,6 +141,10 @@ class Edges(Experiment):
     def steps(self) -> tuple[float, ...]:
         """The thresholds: as far from each other as from 0 and 1."""
         return tuple(step / (self.thresholds + 1) for step in range(1, self.thresholds + 1))
+
+    def open(self, source: Source) -> tuple[Self, Dataset]:
+        """BSDS500's folder, whatever else a source says. Raises ``DatasetError``."""
+        return self, bsds.read(source.data, self.split)
 
     def options(self) -> Mapping[str, Any]:
         """All that a figure depends on besides model and data."""
@@ -120,13 +181,33 @@ class Edges(Experiment):
         if not rows:
             return
         images = [boundaries.Counts(*(np.array(row[name]) for name in COUNTS)) for row in rows]
-        found = boundaries.score(images, self.steps)
-        yield "ods", found.ods
-        yield "ois", found.ois
-        yield "ap", found.ap
-        if found.r50 is not None:
-            yield "r50", found.r50
-        yield "ods_threshold", found.ods_threshold
+        scores = boundaries.score(images, self.steps)
+        yield "ods", scores.ods
+        yield "ois", scores.ois
+        yield "ap", scores.ap
+        if scores.r50 is not None:
+            yield "r50", scores.r50
+        yield "ods_threshold", scores.ods_threshold
+
+    @classmethod
+    def section(cls, results: Sequence[Result], labels: Labels) -> Blocks:
+        """Contours on BSDS500 beside Table 3, with those of classical detectors."""
+        unlike = ["detector", *PROTOCOL.of_models]
+        for number, (title, members) in enumerate(variants(results, PROTOCOL, unlike), start=1):
+            yield from heading(title)
+            yield " ".join(notes(members, PROTOCOL))
+            of_models = [result for result in members if not result.options.get("detector")]
+            by_name = _told_apart(of_models, labels) + [
+                (f"{labels.model(result)}, computed here", result)
+                for result in members
+                if result not in of_models
+            ]
+            yield table_beside(by_name, PUBLISHED, COLUMNS)
+            curves = [_curve(name, result) for name, result in by_name]
+            drawn = [curve for curve in curves if curve is not None]
+            if drawn:
+                draw = partial(figures.edges, drawn)
+                yield Figure(numbered("edges", number), "Precision and recall of edges", draw)
 
 
 def edge_map(sam: Segmenter, image: ImageSource, config: Edges | None = None) -> Floats:
@@ -153,14 +234,14 @@ def distinct_masks(sam: Segmenter, embedding: ImageEmbedding, config: Edges) -> 
     points = point_grid(config.points_per_side, embedding.image_hw)
     batches = np.array_split(points, range(config.batch, len(points), config.batch))
     answers = [_each_alone(_ask(sam, embedding, batch)) for batch in batches]
-    boxes = np.concatenate([coarse_boxes(one) for one in answers])
-    predicted_iou = np.concatenate([one.predicted_iou[:, 0] for one in answers])
+    boxes = np.concatenate([coarse_boxes(masks) for masks in answers])
+    predicted_iou = np.concatenate([masks.predicted_iou[:, 0] for masks in answers])
     seen = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
     kept = np.sort(seen[nms(boxes[seen], predicted_iou[seen], config.box_nms_thresh)])
     first = np.cumsum([0, *map(len, answers)])
     logits = [
-        one.logits[kept[(kept >= start) & (kept < start + len(one))] - start]
-        for one, start in zip(answers, first)
+        masks.logits[kept[(kept >= start) & (kept < start + len(masks))] - start]
+        for masks, start in zip(answers, first)
     ]
     return replace(
         answers[0], logits=np.concatenate(logits), predicted_iou=predicted_iou[kept, None]
@@ -197,6 +278,27 @@ def _ask(sam: Segmenter, embedding: ImageEmbedding, points: Floats) -> Masks:
 
 
 def _each_alone(masks: Masks) -> Masks:
-    """P × M masks as P · M × 1."""
+    """(P, M) masks as (P · M, 1)."""
     logits = masks.logits.reshape(-1, 1, *masks.logits.shape[2:])
     return replace(masks, logits=logits, predicted_iou=masks.predicted_iou.reshape(-1, 1))
+
+
+def _told_apart(results: Sequence[Result], labels: Labels) -> list[tuple[str, Result]]:
+    """Results by the model's name and, where they differ in them, their options."""
+    return [
+        (", ".join(filter(None, [labels.model(result), title])), result)
+        for title, members in variants(results, PROTOCOL)
+        for result in members
+    ]
+
+
+def _curve(name: str, result: Result) -> PrecisionRecall | None:
+    """Over all images, if the rows have counts of pixels."""
+    rows = [row for row in result.rows if all(kind in row for kind in COUNTS)]
+    if not rows or "ods" not in result.metrics:
+        return None
+    found, drawn, right, all_found = (
+        np.sum([row[kind] for row in rows], axis=0, dtype=np.float64) for kind in COUNTS
+    )
+    recall, precision = found / np.maximum(drawn, 1), right / np.maximum(all_found, 1)
+    return PrecisionRecall(name, recall.tolist(), precision.tolist(), result.metrics["ods"])

@@ -6,37 +6,124 @@ The paper draws the first point at random, looks at 1 and 3 points, and says of 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import combinations, groupby
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from anymask.core.protocol import Segmenter
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import VOID_GROUP, Sample
-from anymask.evaluation.experiment import Experiment, Row
+from anymask.evaluation.click_rounds import ALL_OBJECTS, OPTION_WORDS
+from anymask.evaluation.experiment import ImageExperiment
 from anymask.evaluation.experiments.points import RANDOM, Points
-from anymask.evaluation.measures.bootstrap import Bootstrap, Interval
+from anymask.evaluation.measures.bootstrap import Bootstrap
 from anymask.evaluation.measures.group_table import GROUP, GroupTable, read_groups
+from anymask.evaluation.measures.groups import (
+    CLICKS,
+    FEWEST_IMAGES,
+    FEWEST_MASKS,
+    Comparison,
+    MaskGroup,
+    by_value,
+    statement,
+)
+from anymask.evaluation.report import figures
+from anymask.evaluation.report.departures import PublishedProtocol, notes
+from anymask.evaluation.report.figures import GroupMeans
+from anymask.evaluation.report.layout import Blocks, Figure, Labels, numbered
+from anymask.evaluation.report.markdown import DASH, count, escaped, per_cent, table
+from anymask.evaluation.result import Result, Row
 
-CLICKS = (1, 3)
-FEWEST_MASKS, FEWEST_IMAGES = 10, 5
-MOST_COMPARED = 12  # values of an attribute: more give more pairs than anybody reads
-NAMED = 5
+PROTOCOL = PublishedProtocol(
+    "the paper (§6, §C)",
+    {"first": RANDOM, "level": 0.95, **ALL_OBJECTS},
+    words={
+        "first": "first point",
+        "level": "level of intervals",
+        "fewest": "fewest masks for an interval",
+        "fewest_images": "fewest images for an interval",
+        **OPTION_WORDS,
+    },
+    unsaid=frozenset({"table", "table_sha256"}),
+)
 
 
 @dataclass(frozen=True)
-class Fairness(Experiment):
+class PublishedInterval:
+    """A mean and half the width of its 95 % confidence interval."""
+
+    mean: float
+    margin: float
+
+
+@dataclass(frozen=True)
+class PublishedGroup:
+    """People (Table 2) or clothes of people (Table 6) who share the value of an attribute."""
+
+    attribute: str
+    value: str
+    one_point: PublishedInterval
+    three_points: PublishedInterval
+
+    @classmethod
+    def of_per_cent(
+        cls, attribute: str, value: str, one: tuple[float, float], three: tuple[float, float]
+    ) -> PublishedGroup:
+        """From means and margins after one and three points in per cent, as the tables print."""
+        one_point, three_points = (
+            PublishedInterval(round(mean / 100, 5), round(margin / 100, 5))
+            for mean, margin in (one, three)
+        )
+        return cls(attribute, value, one_point, three_points)
+
+
+_group = PublishedGroup.of_per_cent
+GENDER, AGE, SKIN = "perceived gender presentation", "perceived age group", "perceived skin tone"
+PEOPLE_TABLE = "Table 2"
+PEOPLE = (
+    _group(GENDER, "feminine", (54.4, 1.7), (90.4, 0.6)),
+    _group(GENDER, "masculine", (55.7, 1.7), (90.1, 0.6)),
+    _group(AGE, "older", (62.9, 6.7), (92.6, 1.3)),
+    _group(AGE, "middle", (54.5, 1.3), (90.2, 0.5)),
+    _group(AGE, "young", (54.2, 2.2), (91.2, 0.7)),
+    _group(SKIN, "1", (52.9, 2.2), (91.0, 0.9)),
+    _group(SKIN, "2", (51.5, 1.4), (91.1, 0.5)),
+    _group(SKIN, "3", (52.2, 1.9), (91.4, 0.7)),
+    _group(SKIN, "4", (51.5, 2.7), (91.7, 1.0)),
+    _group(SKIN, "5", (52.4, 4.2), (92.5, 1.4)),
+    _group(SKIN, "6", (56.7, 6.3), (91.2, 2.4)),
+)
+CLOTHES = (  # Table 6
+    _group(GENDER, "feminine", (76.3, 1.1), (90.7, 0.5)),
+    _group(GENDER, "masculine", (81.0, 1.2), (92.3, 0.4)),
+    _group(AGE, "older", (81.9, 3.8), (92.8, 1.6)),
+    _group(AGE, "middle", (78.2, 0.8), (91.3, 0.3)),
+    _group(AGE, "young", (77.3, 2.7), (91.5, 0.9)),
+)
+COMPARED_BY = ("fewest", "fewest_images", "level", "resamples", "seed")  # options
+# What the name of an attribute has in it, to be one of Table 2's.
+ATTRIBUTES = {"gender": GENDER, "age": AGE, "skin": SKIN}
+
+
+@dataclass(frozen=True)
+class Fairness(ImageExperiment):
     """Mean IoU after 1 and 3 clicks by the values of attributes, with bootstrap intervals.
 
-    table: path of a table of groups (``groups.read_groups``), whose masks alone are asked about;
+    table: path of a table of groups (``measures.group_table``), whose masks alone are asked about;
         "": the dataset's own groups are the values of the only attribute.
     first, masks_per_image, smallest_px: as ``Points`` has them.
     fewest, fewest_images: groups of fewer masks or images get no interval. level, resamples:
         ``Bootstrap``. seed: of points and intervals.
     """
+
+    name: ClassVar[str] = "fairness"
+    title: ClassVar[str] = "Fairness"
+    summary: ClassVar[str] = "mIoU by group at 1 and 3 clicks, from a table of groups (§6)."
+    place: ClassVar[int] = 60
+    protocol: ClassVar[PublishedProtocol | None] = PROTOCOL
 
     table: str = ""
     first: str = RANDOM
@@ -49,12 +136,7 @@ class Fairness(Experiment):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _ = self.points, self.bootstrap  # which raise Error for what they can't do
-
-    @property
-    def name(self) -> str:
-        """As ``anymask evaluate`` calls it."""
-        return "fairness"
+        _ = self.points, self.comparison  # which raise Error for what they can't do
 
     @property
     def points(self) -> Points:
@@ -62,9 +144,10 @@ class Fairness(Experiment):
         return Points(CLICKS, self.first, False, self.masks_per_image, self.smallest_px, self.seed)
 
     @property
-    def bootstrap(self) -> Bootstrap:
-        """How intervals are made."""
-        return Bootstrap(self.level, self.resamples, self.seed)
+    def comparison(self) -> Comparison:
+        """Which groups get intervals, and how these are made."""
+        bootstrap = Bootstrap(self.level, self.resamples, self.seed)
+        return Comparison(self.fewest, self.fewest_images, bootstrap)
 
     @cached_property
     def groups(self) -> GroupTable | None:
@@ -101,8 +184,8 @@ class Fairness(Experiment):
         if not known:
             return missing
         kept, reduced = _reduced(sample, known)
-        found = [{**row, "mask": kept[row["mask"]]} for row in self.points.rows(sam, reduced)]
-        return [_row(row, known[row["mask"]]) for row in found] + missing
+        rows = [{**row, "mask": kept[row["mask"]]} for row in self.points.rows(sam, reduced)]
+        return [_row(row, known[row["mask"]]) for row in rows] + missing
 
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
         """Mean IoU of each value of each attribute, its interval, and how many masks it is of.
@@ -113,12 +196,12 @@ class Fairness(Experiment):
         """
         for group in by_value(rows):
             yield f"masks/{group.label}", float(len(group.ious[CLICKS[0]]))
+            intervals = group.intervals(self.comparison)
             for clicks in CLICKS:
                 yield f"miou_{clicks}/{group.label}", group.mean(clicks)
-                if group.is_enough(self.fewest, self.fewest_images):
-                    interval = group.interval(clicks, self.bootstrap)
-                    yield f"miou_{clicks}/{group.label}/low", interval.low
-                    yield f"miou_{clicks}/{group.label}/high", interval.high
+                if clicks in intervals:
+                    yield f"miou_{clicks}/{group.label}/low", intervals[clicks].low
+                    yield f"miou_{clicks}/{group.label}/high", intervals[clicks].high
         if self.groups is not None:
             yield "unknown_masks", float(sum("unknown" in row for row in rows))
             yield "unseen_images", float(len(self.notes({row["image"] for row in rows})))
@@ -128,143 +211,27 @@ class Fairness(Experiment):
         unknown = self.groups.images_beyond(names) if self.groups else []
         return [Unread(name, "is in the table, but not in the data") for name in unknown]
 
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """The masks that share a value of an attribute.
-
-    images: of each mask. ious: by the number of clicks, of each mask.
-    """
-
-    attribute: str
-    value: str
-    images: Sequence[str]
-    ious: Mapping[int, Sequence[float]]
-
-    @property
-    def label(self) -> str:
-        """As metrics have it."""
-        return f"{self.attribute}={self.value}"
-
-    def mean(self, clicks: int) -> float:
-        """Of the IoUs."""
-        return float(sum(self.ious[clicks]) / len(self.ious[clicks]))
-
-    def is_enough(self, masks: int, images: int) -> bool:
-        """Whether there is enough of it for an interval. Images are what is drawn again."""
-        return len(self.images) >= masks and len(set(self.images)) >= max(2, images)
-
-    def interval(self, clicks: int, bootstrap: Bootstrap) -> Interval:
-        """Of the mean."""
-        return bootstrap.mean(self.ious[clicks], self.images)
-
-    def lead(self, other: Group, clicks: int, bootstrap: Bootstrap) -> Interval:
-        """How much higher its mean is than another's."""
-        mine, others = self.ious[clicks], other.ious[clicks]
-        return bootstrap.difference(mine, self.images, others, other.images)
-
-
-def by_value(rows: Sequence[Row]) -> list[Group]:
-    """The groups of rows, sorted by attribute and value."""
-    members: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        for attribute, value in row.get("attributes", {}).items():
-            members.setdefault((attribute, value), []).append(row)
-    return [
-        Group(
-            *key,
-            [row["image"] for row in members[key]],
-            {number: [row[f"iou_{number}"] for row in members[key]] for number in CLICKS},
-        )
-        for key in sorted(members)
-    ]
-
-
-def statement(
-    rows: Sequence[Row],
-    fewest: int = FEWEST_MASKS,
-    fewest_images: int = FEWEST_IMAGES,
-    bootstrap: Bootstrap = Bootstrap(),  # noqa: B008 — a frozen value
-) -> list[str]:
-    """What the rows say of overlap, attribute by attribute, in sentences; all mIoUs in per cent.
-
-    Intervals that overlap don't prove that groups are served alike, and even then the interval of
-    their difference may leave out 0. No correction is made for the number of pairs.
-    """
-    sentences = []
-    for attribute, members in groupby(by_value(rows), lambda group: group.attribute):
-        groups = list(members)
-        enough = [group for group in groups if group.is_enough(fewest, fewest_images)]
-        if len(enough) > 1:
-            for clicks in CLICKS:
-                sentences += _compared(attribute, enough, clicks, bootstrap)
-        elif len(groups) > 1 or not enough:
-            sentences.append(f"{attribute}: too few masks to compare its values.")
-        few = [group for group in groups if group not in enough]
-        if few:
-            sentences.append(f"{attribute}: no interval for {_listed(map(_counted, few))}.")
-    missing = [f"{row['image']} {row['mask']}" for row in rows if "unknown" in row]
-    if missing:
-        sentences.append(f"Masks of the table that their images don't have: {_listed(missing)}.")
-    return sentences
-
-
-def _compared(
-    attribute: str, groups: Sequence[Group], clicks: int, bootstrap: Bootstrap
-) -> list[str]:
-    """Sentences about the pairs of an attribute's values."""
-    where = f"{attribute} at {clicks} point{'s' * (clicks > 1)}"
-    ranked = sorted(groups, key=lambda group: -group.mean(clicks))
-    intervals = {group.value: group.interval(clicks, bootstrap) for group in ranked}
-    shown = [f"{value} {_per_cent(interval)}" for value, interval in intervals.items()]
-    if len(ranked) > MOST_COMPARED:
-        shown = [*shown[:3], f"{len(shown) - 6} others", *shown[-3:]]
-    sentences = [f"{where}: mIoU in per cent {', '.join(shown)}."]
-    pairs = list(combinations(ranked, 2))
-    apart = [(a, b) for a, b in pairs if not intervals[a.value].overlaps(intervals[b.value])]
-    if not apart:
-        sentences.append(
-            f"{where}: {'the' if len(pairs) == 1 else 'all'} intervals overlap. That does not show "
-            f"that the values are equal, only that these masks don't tell them apart for certain."
-        )
-    elif len(pairs) > 1:
-        sentences.append(
-            f"{where}: of {len(pairs)} pairs of intervals, {len(apart)} do not overlap, which "
-            f"chance alone brings about now and then where many pairs are compared."
-        )
-    if len(ranked) > MOST_COMPARED:
-        return sentences
-    for a, b in pairs:
-        lead = a.lead(b, clicks, bootstrap)
-        said = f"{a.value} is {_per_cent(lead)} above {b.value}"
-        if (a, b) in apart:
-            sentences.append(f"{where}: {a.value} and {b.value} don't overlap: {said}.")
-        elif not lead.holds(0):
-            sentences.append(
-                f"{where}: {a.value} and {b.value} overlap, but the interval of their difference "
-                f"leaves out 0: {said}."
-            )
-    return sentences
-
-
-def _per_cent(interval: Interval) -> str:
-    mean, low, high = (100 * one for one in (interval.mean, interval.low, interval.high))
-    return f"{mean:.1f} ({low:.1f} to {high:.1f})"
-
-
-def _counted(group: Group) -> str:
-    return f"{group.value} ({len(group.images)} masks in {len(set(group.images))} images)"
-
-
-def _listed(names: Iterable[str]) -> str:
-    several = list(names)
-    more = [f"{len(several) - NAMED} others"] if len(several) > NAMED else []
-    return ", ".join([*several[:NAMED], *more])
+    @classmethod
+    def section(cls, results: Sequence[Result], labels: Labels) -> Blocks:
+        """mIoU of groups beside Table 2, and what can be said of their differences."""
+        for number, result in enumerate(results, start=1):
+            if len(results) > 1:
+                yield f"### {labels.title(result)}"
+            yield " ".join(notes([result], PROTOCOL))
+            comparison = _comparison(result)
+            groups = by_value(result.rows)
+            yield _table(groups, comparison) if groups else ""
+            sentences = statement(result.rows, comparison) or ["No mask has an attribute."]
+            yield "\n".join(f"- {escaped(sentence)}" for sentence in sentences)
+            if groups:
+                means = [_means(group, comparison) for group in groups]
+                draw = partial(figures.fairness, means)
+                yield Figure(numbered("fairness", number), "mIoU of groups, and its interval", draw)
 
 
 def _reduced(sample: Sample, known: Collection[int]) -> tuple[list[int], Sample]:
     """A sample of some masks and, so that they go on not to count, of undecided pixels; and which
-    numbers its masks had."""
+    numbers its masks had before."""
     kept = [
         number
         for number, group in enumerate(sample.groups)
@@ -278,3 +245,60 @@ def _reduced(sample: Sample, known: Collection[int]) -> tuple[list[int], Sample]
 def _row(row: Row, attributes: Mapping[str, str]) -> Row:
     ious = {f"iou_{number}": row[f"iou_{number}"] for number in CLICKS}
     return {"mask": row["mask"], "group": row["group"], **ious, "attributes": dict(attributes)}
+
+
+def _comparison(result: Result) -> Comparison:
+    """How the groups of a result were compared, by its options."""
+    known = Fairness()
+    options = {key: result.options.get(key, getattr(known, key)) for key in COMPARED_BY}
+    return replace(known, **options).comparison
+
+
+def _table(groups: Sequence[MaskGroup], comparison: Comparison) -> str:
+    """A row a group, beside the group of Table 2 that has its name."""
+    published = [_alike(group) for group in groups]
+    beside = any(published)
+    rows = []
+    for group, paper in zip(groups, published):
+        intervals = group.intervals(comparison)
+        cells = [per_cent(group.mean(clicks)) for clicks in CLICKS]
+        if intervals:
+            ends = [(intervals[clicks].low, intervals[clicks].high) for clicks in CLICKS]
+            cells = [
+                f"{cell} ({per_cent(low)}–{per_cent(high)})"
+                for cell, (low, high) in zip(cells, ends)
+            ]
+        if beside:
+            cells += [_shown(paper.one_point) if paper else DASH]
+            cells += [_shown(paper.three_points) if paper else DASH]
+        names = [escaped(group.attribute), escaped(group.value)]
+        rows.append([*names, count(len(group.images)), *cells])
+    head = ["attribute", "group", "masks", "1 point", "3 points"]
+    paper_head = [f"{PEOPLE_TABLE}: 1 point", f"{PEOPLE_TABLE}: 3 points"]
+    return table([*head, *paper_head * beside], rows, texts=2)
+
+
+def _means(group: MaskGroup, comparison: Comparison) -> GroupMeans:
+    """For the figure; a group without an interval has its mean for both ends."""
+    by_clicks = {clicks: (group.mean(clicks),) * 3 for clicks in CLICKS}
+    for clicks, interval in group.intervals(comparison).items():
+        by_clicks[clicks] = (interval.mean, interval.low, interval.high)
+    return GroupMeans(group.attribute, group.value, by_clicks)
+
+
+def _shown(interval: PublishedInterval) -> str:
+    return f"{per_cent(interval.mean)} ± {per_cent(interval.margin)}"
+
+
+def _alike(group: MaskGroup) -> PublishedGroup | None:
+    """The group of Table 2 that has this name."""
+    words, values = _words(group.attribute), _words(group.value)
+    attributes = [name for word, name in ATTRIBUTES.items() if word in words]
+    for published in PEOPLE:
+        if attributes == [published.attribute] and published.value in values:
+            return published
+    return None
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower())

@@ -6,24 +6,66 @@ Shape legend: D proposals, G truths.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import compress
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from anymask.core import rle
 from anymask.core.protocol import Segmenter
 from anymask.core.rle import RLE
-from anymask.datasets.sample import Sample
+from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import Error
-from anymask.evaluation.experiment import Experiment, Row
+from anymask.evaluation.experiment import ImageExperiment
+from anymask.evaluation.measures.coco_truth import frequencies_of
 from anymask.evaluation.measures.recall import FREQUENCIES, average_recalls, truth_fields
+from anymask.evaluation.report.departures import PublishedProtocol, notes, variants
+from anymask.evaluation.report.layout import (
+    Blocks,
+    Column,
+    Labels,
+    heading,
+    own_table,
+    table_beside,
+)
+from anymask.evaluation.report.markdown import count
+from anymask.evaluation.report.published import PublishedTable
+from anymask.evaluation.result import Result, Row
+from anymask.evaluation.source import Source
 from anymask.predict.automatic import AutomaticConfig, segment_everything
+
+PROTOCOL = PublishedProtocol(
+    "the paper (§7.3, §D.3)",
+    {"points_per_side": 64, "box_nms_thresh": 0.9},
+    words={
+        "box_nms_thresh": "box IoU of duplicates",
+        "points_per_side": "points a side of the grid",
+    },
+    unsaid=frozenset({"frequencies"}),
+)
+PARTS = ("small", "medium", "large", "frequent", "common", "rare")
+PUBLISHED = PublishedTable.of_per_cent(
+    "Table 4",
+    "LVIS v1, validation split",
+    ("ar_1000", *(f"ar_1000_{part}" for part in PARTS)),
+    {
+        "ViTDet-H": (63.0, 51.7, 80.8, 87.0, 63.1, 63.3, 58.3),
+        "SAM, single output": (54.9, 42.8, 76.7, 74.4, 54.7, 59.8, 62.0),
+        "SAM": (59.3, 45.5, 81.6, 86.9, 59.1, 63.9, 65.8),
+    },
+    trained=("ViTDet-H",),
+)
+RECALL = (Column("all", "ar_1000"), *(Column(part, f"ar_1000_{part}") for part in PARTS))
+FEWER = (
+    Column("AR@10", "ar_10"),
+    Column("AR@100", "ar_100"),
+    Column("proposals an image", "proposals_per_image", count),
+)
 
 
 @dataclass(frozen=True)
-class Proposals(Experiment):
+class Proposals(ImageExperiment):
     """All masks of a grid, none left out for its scores, against all truths whatever they are.
 
     The paper's grid has 64 points a side, no crops, and duplicates above a box IoU of 0.9 removed,
@@ -33,6 +75,14 @@ class Proposals(Experiment):
     limits: how many proposals to allow, one after the other. frequencies: from category to LVIS's
     letter (``coco_truth.frequencies_of``), to tell frequent, common and rare ones apart.
     """
+
+    name: ClassVar[str] = "proposals"
+    title: ClassVar[str] = "Object proposals"
+    summary: ClassVar[str] = (
+        "Masks of everything against all objects of COCO or LVIS (§7.3): AR@1000."
+    )
+    place: ClassVar[int] = 40
+    protocol: ClassVar[PublishedProtocol | None] = PROTOCOL
 
     points_per_side: int = 64
     box_nms_thresh: float = 0.9
@@ -44,11 +94,6 @@ class Proposals(Experiment):
             raise Error(f"limits are numbers of proposals, 1 or more, not {self.limits}")
 
     @property
-    def name(self) -> str:
-        """As ``anymask evaluate`` calls it."""
-        return "proposals"
-
-    @property
     def config(self) -> AutomaticConfig:
         """What everything-mode is asked: predicted IoUs may be below 0, and all of them pass."""
         return AutomaticConfig(
@@ -58,6 +103,13 @@ class Proposals(Experiment):
             box_nms_thresh=self.box_nms_thresh,
         )
 
+    def open(self, source: Source) -> tuple[Self, Dataset]:
+        """Images with masks; of LVIS also how frequent categories are. Raises ``DatasetError``."""
+        dataset = source.open()
+        if not dataset.annotations:
+            return self, dataset
+        return replace(self, frequencies=frequencies_of(dataset.annotations)), dataset
+
     def options(self) -> Mapping[str, Any]:
         """Grid, duplicates, limits, and how many categories of each frequency are known."""
         letters = list(self.frequencies.values())
@@ -65,7 +117,7 @@ class Proposals(Experiment):
             "points_per_side": self.points_per_side,
             "box_nms_thresh": self.box_nms_thresh,
             "limits": list(self.limits),
-            "frequencies": {name: letters.count(one) for one, name in FREQUENCIES.items()},
+            "frequencies": {name: letters.count(letter) for letter, name in FREQUENCIES.items()},
         }
 
     def rows(self, sam: Segmenter, sample: Sample) -> list[Row]:
@@ -75,8 +127,8 @@ class Proposals(Experiment):
         groups = list(compress(sample.groups, sample.is_object))
         if not masks:
             return []
-        found = self.proposals(sam, sample)
-        iou = rle.iou(found, masks)
+        proposals = self.proposals(sam, sample)
+        iou = rle.iou(proposals, masks)
         areas = [rle.area(mask) for mask in masks]
         frequencies = [self.frequencies.get(group or "") for group in groups]
         best = iou.max(axis=0, initial=0.0)
@@ -84,7 +136,7 @@ class Proposals(Experiment):
             {
                 "group": group,
                 "area": area,
-                "proposals": len(found),
+                "proposals": len(proposals),
                 "iou": round(float(overlap), 5),
                 **fields,
             }
@@ -95,10 +147,10 @@ class Proposals(Experiment):
 
     def proposals(self, sam: Segmenter, sample: Sample) -> list[RLE]:
         """The masks of an image that have a pixel, best first. Raises ``ImageError``."""
-        found = segment_everything(sam, sample.pixels(), self.config)
-        scores = [-(one["predicted_iou"] + one["stability_score"]) for one in found]
-        order = np.argsort(scores, kind="stable")
-        masks = [found[number]["segmentation"] for number in order if found[number]["area"]]
+        annotations = segment_everything(sam, sample.pixels(), self.config)
+        scores = [-(one["predicted_iou"] + one["stability_score"]) for one in annotations]
+        ranked = [annotations[number] for number in np.argsort(scores, kind="stable")]
+        masks = [one["segmentation"] for one in ranked if one["area"]]
         return masks[: max(self.limits)]
 
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
@@ -108,3 +160,14 @@ class Proposals(Experiment):
         counts = {row["image"]: row["proposals"] for row in rows}
         if counts:
             yield "proposals_per_image", sum(counts.values()) / len(counts)
+
+    @classmethod
+    def section(cls, results: Sequence[Result], labels: Labels) -> Blocks:
+        """Average recall of everything-mode beside Table 4."""
+        for title, members in variants(results, PROTOCOL, unlike=["frequencies"]):
+            yield from heading(title)
+            yield " ".join(notes(members, PROTOCOL))
+            yield "Mask AR@1000, by the size of objects and how frequent their category is:"
+            ours = [(labels.model(result), result) for result in members]
+            yield table_beside(ours, PUBLISHED, RECALL)
+            yield own_table(members, labels, FEWER)

@@ -100,8 +100,8 @@ class Bootstrap:
         blocks = []
         for first in range(0, self.resamples, at_once):
             drawn = rng.integers(0, clusters, (min(at_once, self.resamples - first), clusters))
-            total = np.stack([one[drawn].sum(axis=1) for one in sums], axis=1)
-            number = np.stack([one[drawn].sum(axis=1) for one in counts], axis=1)
+            total = np.stack([of_group[drawn].sum(axis=1) for of_group in sums], axis=1)
+            number = np.stack([of_group[drawn].sum(axis=1) for of_group in counts], axis=1)
             blocks.append(np.divide(total, number, np.full_like(total, np.nan), where=number > 0))
         return np.concatenate(blocks)
 

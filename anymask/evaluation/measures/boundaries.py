@@ -61,9 +61,9 @@ class Counts:
         )
 
     def at(self, number: int) -> Counts:
-        """Only those at one threshold."""
-        one = slice(number, number + 1)
-        return Counts(self.cnt_r[one], self.sum_r[one], self.cnt_p[one], self.sum_p[one])
+        """The counts at the threshold of this number alone: (1,) each."""
+        here = slice(number, number + 1)
+        return Counts(self.cnt_r[here], self.sum_r[here], self.cnt_p[here], self.sum_p[here])
 
     @property
     def recall(self) -> Curve:
@@ -110,19 +110,19 @@ def count(
     """
     _check(edges, annotators)
     reach_px = max_distance * math.hypot(*edges.shape)
-    found = list(_found(edges, thresholds, thinned))
-    right = np.zeros((len(found), edges.size), bool)
-    recalled = np.zeros(len(found), np.int64)
+    maps = list(_edge_pixels(edges, thresholds, thinned))
+    right = np.zeros((len(maps), edges.size), bool)
+    recalled = np.zeros(len(maps), np.int64)
     for annotator in annotators:
-        for number, pixels in enumerate(_paired(Drawn.of(annotator, reach_px), found)):
+        for number, pixels in enumerate(_paired(Drawn.of(annotator, reach_px), maps)):
             right[number, pixels] = True
             recalled[number] += len(pixels)
-    drawn = sum(np.count_nonzero(one) for one in annotators)
+    drawn = sum(np.count_nonzero(annotator) for annotator in annotators)
     return Counts(
         recalled,
-        np.full(len(found), drawn),
+        np.full(len(maps), drawn),
         np.count_nonzero(right, axis=1),
-        np.array([np.count_nonzero(one) for one in found], np.int64),
+        np.array([np.count_nonzero(pixels) for pixels in maps], np.int64),
     )
 
 
@@ -132,7 +132,7 @@ def score(images: Sequence[Counts], thresholds: Sequence[float] = THRESHOLDS) ->
         raise Error("there are no counts of any image to score")
     whole = reduce(operator.add, images)
     ods, ods_threshold = best_f(whole.recall, whole.precision, thresholds)
-    at_best = reduce(operator.add, [one.at(int(one.f_measure.argmax())) for one in images])
+    at_best = reduce(operator.add, [counts.at(int(counts.f_measure.argmax())) for counts in images])
     return Scores(
         ods,
         ods_threshold,
@@ -186,14 +186,14 @@ def recall_at_half(recall: Curve, precision: Curve) -> float | None:
 
 
 def _check(edges: Floats, annotators: Sequence[Mask]) -> None:
-    if edges.ndim != 2 or any(one.shape != edges.shape for one in annotators):
-        shapes = [one.shape for one in annotators]
+    if edges.ndim != 2 or any(annotator.shape != edges.shape for annotator in annotators):
+        shapes = [annotator.shape for annotator in annotators]
         raise Error(f"an edge map and boundaries must all be (H, W), not {edges.shape}, {shapes}")
     if not (edges >= 0).all() or not (edges <= 1).all():
         raise Error("an edge map must have values between 0 and 1")
 
 
-def _found(edges: Floats, thresholds: Sequence[float], thinned: bool) -> Iterator[Mask]:
+def _edge_pixels(edges: Floats, thresholds: Sequence[float], thinned: bool) -> Iterator[Mask]:
     """The (H, W) edge pixels at each threshold."""
     before, shown = None, None
     for threshold in thresholds:
@@ -203,11 +203,11 @@ def _found(edges: Floats, thresholds: Sequence[float], thinned: bool) -> Iterato
         yield shown
 
 
-def _paired(annotator: Drawn, found: Sequence[Mask]) -> Iterator[Numbers]:
+def _paired(annotator: Drawn, maps: Sequence[Mask]) -> Iterator[Numbers]:
     """At each threshold the flat indices of edge pixels that are paired with the annotator's."""
     before, paired = None, None
-    for one in found:
-        pixels = annotator.nearby(one)
+    for edge_pixels in maps:
+        pixels = annotator.nearby(edge_pixels)
         if before is None or paired is None or not np.array_equal(pixels, before):
             before, (paired, _) = pixels, annotator.pair(pixels)
         yield paired

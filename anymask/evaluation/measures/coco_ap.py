@@ -56,20 +56,24 @@ class Category:
 
 
 def average_precision(
-    truth: CocoTruth, found: Mapping[Id, Sequence[ScoredMask]]
+    truth: CocoTruth, of_image: Mapping[Id, Sequence[ScoredMask]]
 ) -> Iterator[tuple[str, float]]:
-    """``ap``, ``ap_50`` and so on over the images that ``found`` has, be it without a mask.
+    """``ap``, ``ap_50`` and so on over the images that ``of_image`` has, be it without a mask.
 
     Category by category, each over the images that have something of it: LVIS's 1,203 categories
     times 19,809 images are more pairs than COCO's code can hold. Figures without an object are
     left out.
     """
     most = MOST_OF_IMAGE if truth.is_lvis else MOST_OF_CATEGORY
-    by_category = {one: what for one, what in _sorted_out(truth, found).items() if what.objects}
+    by_category = {
+        category_id: category
+        for category_id, category in _sorted_out(truth, of_image).items()
+        if category.objects
+    }
     if not by_category:
         return
-    precision = np.stack([_precision(one, most) for one in by_category.values()])
-    letters = np.array([truth.frequencies.get(one, "") for one in by_category])
+    precision = np.stack([_precision(category, most) for category in by_category.values()])
+    letters = np.array([truth.frequencies.get(category_id, "") for category_id in by_category])
     yield from _figures(precision, letters)
 
 
@@ -84,63 +88,67 @@ def counted(image: TrueImage, categories: Sequence[Id], scores: Sequence[float])
     return [int(number) for number in sorted(surest) if categories[number] in image.looked_for]
 
 
-def _sorted_out(truth: CocoTruth, found: Mapping[Id, Sequence[ScoredMask]]) -> dict[Id, Category]:
+def _sorted_out(
+    truth: CocoTruth, of_image: Mapping[Id, Sequence[ScoredMask]]
+) -> dict[Id, Category]:
     """Objects and masks by category; images are numbered in the order of their ids, as by COCO."""
     by_category: dict[Id, Category] = {}
-    ids = sorted(found, key=lambda image_id: (isinstance(image_id, str), image_id))
+    ids = sorted(of_image, key=lambda image_id: (isinstance(image_id, str), image_id))
     for number, image_id in enumerate(ids):
-        image, masks = truth.images[image_id], found[image_id]
+        image, masks = truth.images[image_id], of_image[image_id]
         for category_id in image.not_exhaustive:
             by_category.setdefault(category_id, Category()).undecided.add(number)
         for category_id, entry in _objects(image):
             objects = by_category.setdefault(category_id, Category()).objects
             objects.append({**entry, "image_id": number, "id": len(objects) + 1})
         for which in counted(image, [x.category_id for x in masks], [x.score for x in masks]):
-            one = masks[which]
-            said = by_category.setdefault(one.category_id, Category()).masks
-            entry = {"score": one.score, **_entry(one.segmentation)}
-            said.append({**entry, "image_id": number, "id": len(said) + 1})
+            mask = masks[which]
+            entries = by_category.setdefault(mask.category_id, Category()).masks
+            entry = {"score": mask.score, **_entry(mask.segmentation)}
+            entries.append({**entry, "image_id": number, "id": len(entries) + 1})
     return by_category
 
 
 def _objects(image: TrueImage) -> Iterator[tuple[Id, Entry]]:
-    for one in image.objects:
+    for truth_object in image.objects:
         try:
-            entry = _entry(one.mask(image.image_hw))
+            entry = _entry(truth_object.mask(image.image_hw))
         except Error:
             continue  # only crowds: no image with a malformed object is evaluated
-        area = entry["area"] if one.area is None else one.area
-        yield one.category_id, {**entry, "area": area, "iscrowd": int(one.crowd)}
+        area = entry["area"] if truth_object.area is None else truth_object.area
+        crowd = int(truth_object.crowd)
+        yield truth_object.category_id, {**entry, "area": area, "iscrowd": crowd}
 
 
 def _entry(mask: RLE) -> Entry:
     return {"category_id": 1, "segmentation": mask, "area": rle.area(mask), "iscrowd": 0}
 
 
-def _precision(one: Category, most: int) -> Floats:
+def _precision(category: Category, most: int) -> Floats:
     """(T, R, A), -1 where there is no object of that area."""
-    numbers = sorted({entry["image_id"] for entry in [*one.objects, *one.masks]})
+    numbers = sorted({entry["image_id"] for entry in [*category.objects, *category.masks]})
     with redirect_stdout(io.StringIO()):
-        judge = COCOeval(_indexed(one.objects, numbers), _indexed(one.masks, numbers), "segm")
+        objects, masks = _indexed(category.objects, numbers), _indexed(category.masks, numbers)
+        judge = COCOeval(objects, masks, "segm")
         judge.params.maxDets = [most]
         judge.evaluate()
-        for seen in judge.evalImgs:
-            if seen is not None and seen["image_id"] in one.undecided:
-                seen["dtIgnore"] = seen["dtIgnore"] | (seen["dtMatches"] == 0)
+        for image in judge.evalImgs:
+            if image is not None and image["image_id"] in category.undecided:
+                image["dtIgnore"] = image["dtIgnore"] | (image["dtMatches"] == 0)
         judge.accumulate()
     return np.asarray(judge.eval["precision"][:, :, 0, :, 0], np.float64)
 
 
 def _indexed(entries: Sequence[Entry], numbers: Sequence[int]) -> COCO:
     """As COCO's reader would make it of a file."""
-    made = COCO()
-    made.dataset = {
+    index = COCO()
+    index.dataset = {
         "images": [{"id": number, "height": 0, "width": 0} for number in numbers],
         "categories": [{"id": 1}],
         "annotations": list(entries),
     }
-    made.createIndex()
-    return made
+    index.createIndex()
+    return index
 
 
 def _figures(precision: Floats, letters: npt.NDArray[np.str_]) -> Iterator[tuple[str, float]]:

@@ -78,7 +78,7 @@ class CocoTruth:
 
     @property
     def file_name(self) -> str:
-        """For messages."""
+        """The annotations' file without its folder, for messages."""
         return posixpath.basename(self.location)
 
     def image_of(self, sample_name: str) -> TrueImage:
@@ -103,19 +103,25 @@ def read_truth(annotations: str) -> CocoTruth:
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
         raise RecordError(f"{annotations} is no COCO file: it has no list of images")
     entries = [
-        one for one in _dicts_of(document, "images") if is_id(one.get("id")) and _has_size(one)
+        entry
+        for entry in _dicts_of(document, "images")
+        if is_id(entry.get("id")) and _has_size(entry)
     ]
-    is_lvis = any("neg_category_ids" in one for one in entries)
+    is_lvis = any("neg_category_ids" in entry for entry in entries)
     objects = _objects_by_image(_dicts_of(document, "annotations"))
-    categories = [one for one in _dicts_of(document, "categories") if is_id(one.get("id"))]
-    used = {one.category_id for several in objects.values() for one in several}
+    categories = [entry for entry in _dicts_of(document, "categories") if is_id(entry.get("id"))]
+    used = {one.category_id for of_image in objects.values() for one in of_image}
     return CocoTruth(
         annotations,
-        {one["id"]: _image(one, objects.get(one["id"], []), is_lvis) for one in entries},
-        {name: one["id"] for one in entries for name in coco.file_names(one)[-1:]},
-        frozenset(one["id"] for one in categories) | used,
-        {one["id"]: one["name"] for one in categories if isinstance(one.get("name"), str)},
-        {one["id"]: one["frequency"] for one in categories if one.get("frequency") in LETTERS},
+        {entry["id"]: _image(entry, objects.get(entry["id"], []), is_lvis) for entry in entries},
+        {name: entry["id"] for entry in entries for name in coco.file_names(entry)[-1:]},
+        frozenset(entry["id"] for entry in categories) | used,
+        {entry["id"]: entry["name"] for entry in categories if isinstance(entry.get("name"), str)},
+        {
+            entry["id"]: entry["frequency"]
+            for entry in categories
+            if entry.get("frequency") in LETTERS
+        },
         is_lvis,
     )
 
@@ -127,7 +133,9 @@ def frequencies_of(annotations: str) -> dict[str, str]:
     """
     truth = read_truth(annotations)
     return {
-        truth.names[one]: letter for one, letter in truth.frequencies.items() if one in truth.names
+        truth.names[category_id]: letter
+        for category_id, letter in truth.frequencies.items()
+        if category_id in truth.names
     }
 
 
@@ -148,25 +156,27 @@ def is_id(value: object) -> TypeGuard[Id]:
 
 def _dicts_of(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     values = document.get(key)
-    return [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+    return (
+        [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+    )
 
 
 def _objects_by_image(annotations: Iterable[dict[str, Any]]) -> dict[Id, list[TrueObject]]:
     objects: dict[Id, list[TrueObject]] = {}
-    for one in annotations:
-        if is_id(one.get("image_id")) and is_id(one.get("category_id")):
-            objects.setdefault(one["image_id"], []).append(_object(one))
+    for entry in annotations:
+        if is_id(entry.get("image_id")) and is_id(entry.get("category_id")):
+            objects.setdefault(entry["image_id"], []).append(_object(entry))
     return objects
 
 
-def _object(one: dict[str, Any]) -> TrueObject:
-    area = one.get("area")
+def _object(entry: dict[str, Any]) -> TrueObject:
+    area = entry.get("area")
     return TrueObject(
-        one["category_id"],
-        one.get("bbox"),
-        one.get("segmentation"),
+        entry["category_id"],
+        entry.get("bbox"),
+        entry.get("segmentation"),
         float(area) if isinstance(area, (int, float)) and math.isfinite(area) else None,
-        one.get("iscrowd") == 1,
+        entry.get("iscrowd") == 1,
     )
 
 
@@ -182,7 +192,7 @@ def _image(entry: dict[str, Any], objects: Sequence[TrueObject], is_lvis: bool) 
 
 
 def _ids(values: object) -> set[Id]:
-    return {one for one in values if is_id(one)} if isinstance(values, list) else set()
+    return {value for value in values if is_id(value)} if isinstance(values, list) else set()
 
 
 def _has_size(entry: dict[str, Any]) -> bool:

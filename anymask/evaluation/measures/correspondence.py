@@ -41,7 +41,7 @@ class Drawn:
 
     @classmethod
     def of(cls, boundaries: Mask, reach_px: float) -> Drawn:
-        """Of an (H, W) map."""
+        """From the (H, W) map that an annotator drew."""
         height, width = boundaries.shape
         side = np.arange(-int(reach_px), int(reach_px) + 1)
         steps = np.hypot(side[:, None], side)
@@ -56,9 +56,9 @@ class Drawn:
         near = sparse.csr_array((cost, ((y * width + x)[inside], number)), shape=shape)
         return cls(near, reach_px)
 
-    def nearby(self, found: Mask) -> Numbers:
+    def nearby(self, edges: Mask) -> Numbers:
         """Which pixels of an (H, W) map have something drawn within reach: flat indices (N,)."""
-        return np.flatnonzero(found.reshape(-1) & (np.diff(self.near.indptr) > 0))
+        return np.flatnonzero(edges.reshape(-1) & (np.diff(self.near.indptr) > 0))
 
     def pair(self, pixels: Numbers) -> tuple[Numbers, Numbers]:
         """Pair (N,) flat indices, as ``nearby`` gives them, with what was drawn, one to one.

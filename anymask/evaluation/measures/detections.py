@@ -67,10 +67,10 @@ def read_detections(location: str, truth: CocoTruth) -> Detections:
 def true_boxes(truth: CocoTruth) -> Detections:
     """The boxes of all objects that are no crowd, without scores; malformed ones are ignored."""
     entries = (
-        {"image_id": image.id, "category_id": one.category_id, "bbox": one.bbox}
+        {"image_id": image.id, "category_id": truth_object.category_id, "bbox": truth_object.bbox}
         for image in truth.images.values()
-        for one in image.objects
-        if not one.crowd
+        for truth_object in image.objects
+        if not truth_object.crowd
     )
     return _sorted_out(entries, truth, truth.location)
 
@@ -89,8 +89,8 @@ def _sorted_out(
             continue
         x, y, width, height = map(float, entry["bbox"])
         score = float(entry["score"]) if sha256 else None
-        one = Detection(entry["category_id"], (x, y, width, height), score)
-        of_image.setdefault(entry["image_id"], []).append(one)
+        detection = Detection(entry["category_id"], (x, y, width, height), score)
+        of_image.setdefault(entry["image_id"], []).append(detection)
     name = posixpath.basename(location)
     notes = tuple(Unread(name, _note(reason, values)) for reason, values in faults.items())
     return Detections(of_image, sum(map(len, faults.values())), notes, sha256)

@@ -89,5 +89,5 @@ def _subsets(areas: npt.ArrayLike, frequencies: Sequence[str | None]) -> dict[st
         name: np.asarray((px >= low) & (px <= high)) for name, (low, high) in AREAS.items()
     }
     for letter, name in FREQUENCIES.items():
-        by_name[name] = np.array([one == letter for one in frequencies], bool)
+        by_name[name] = np.array([frequency == letter for frequency in frequencies], bool)
     return {name: among for name, among in by_name.items() if among.any()}

@@ -1,1 +1,1 @@
-"""Pages of results: tables beside the published figures, pictures, cards."""
+"""Pages of results: tables beside the published ones, figures, cards."""

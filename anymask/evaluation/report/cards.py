@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anymask.errors import ResultError
-from anymask.evaluation.report import group_sections
-from anymask.evaluation.report.layout import Blocks, Labels, short_name
+from anymask.evaluation.report.layout import Blocks, Labels, Section, short_name
 from anymask.evaluation.report.markdown import count, escaped, table
 from anymask.evaluation.result import Result
 
@@ -35,14 +34,14 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Section:
-    """Lines under a title."""
+class CardSection:
+    """A part of a card: lines under a title."""
 
     title: str
     lines: tuple[Line, ...]
 
 
-MODEL_DETAILS = Section(
+MODEL_DETAILS = CardSection(
     "Model details",
     (
         Line("Name", "name", "what its makers call it"),
@@ -58,7 +57,7 @@ MODEL_DETAILS = Section(
         Line("Questions to", "contact", "an address that its makers answer"),
     ),
 )
-INTENDED_USE = Section(
+INTENDED_USE = CardSection(
     "Intended use",
     (
         Line("Primary uses", "primary_uses", "what its makers mean it for"),
@@ -66,18 +65,18 @@ INTENDED_USE = Section(
         Line("Out of scope", "out_of_scope", "what it should not be used for, and why"),
     ),
 )
-FACTORS = Section(
+FACTORS = CardSection(
     "Factors",
     (
         Line("Groups", "groups", "which people and things its answers may differ for"),
         Line("Cameras and surroundings", "instrumentation", "what photographs it was made for"),
     ),
 )
-DECISIONS = Section(
+DECISIONS = CardSection(
     "Decision thresholds",
     (Line("Thresholds", "thresholds", "the settings that everything-mode has for these weights"),),
 )
-TRAINING = Section(
+TRAINING = CardSection(
     "Training data",
     (
         Line(
@@ -86,7 +85,7 @@ TRAINING = Section(
         Line("Data", "training_data", "the data card of what it learnt from"),
     ),
 )
-ETHICS = Section(
+ETHICS = CardSection(
     "Ethical considerations",
     (
         Line("People in the data", "people", "the data card of what it learnt from"),
@@ -94,12 +93,12 @@ ETHICS = Section(
         Line("Risks and harms", "risks", "what may come of its errors, and of its being right"),
     ),
 )
-CAVEATS = Section(
+CAVEATS = CardSection(
     "Caveats and recommendations",
     (Line("Known weaknesses", "caveats", "looking at masks of your own images before using it"),),
 )
 
-MOTIVATION = Section(
+MOTIVATION = CardSection(
     "Motivation",
     (
         Line("Purpose", "purpose", "why it was made, and which gap it was to fill"),
@@ -107,7 +106,7 @@ MOTIVATION = Section(
         Line("Paid for by", "funding", "its makers"),
     ),
 )
-COMPOSITION = Section(
+COMPOSITION = CardSection(
     "Composition",
     (
         Line("Name of its folder or file", "data", "reading it"),
@@ -130,7 +129,7 @@ COMPOSITION = Section(
         Line("Offensive content", "offensive", "whether anybody has looked, and what was found"),
     ),
 )
-COLLECTION = Section(
+COLLECTION = CardSection(
     "Collection process",
     (
         Line("How images were got", "collection", "who took them, and with what"),
@@ -138,7 +137,7 @@ COLLECTION = Section(
         Line("Consent and payment", "consent", "what those who took and made them agreed to"),
     ),
 )
-LABELLING = Section(
+LABELLING = CardSection(
     "Preprocessing, cleaning, labelling",
     (
         Line("Preprocessing", "preprocessing", "scaling, blurring of faces, what was thrown out"),
@@ -147,21 +146,21 @@ LABELLING = Section(
         Line("Raw data", "raw", "whether what it was made of is kept"),
     ),
 )
-USES = Section(
+USES = CardSection(
     "Uses",
     (
         Line("Used for", "uses", "papers and products"),
         Line("Not to be used for", "out_of_scope", "its makers' judgement and its licence"),
     ),
 )
-DISTRIBUTION = Section(
+DISTRIBUTION = CardSection(
     "Distribution",
     (
         Line("Licence", "licence", "the terms that it was published under"),
         Line("Where", "where", "an address"),
     ),
 )
-MAINTENANCE = Section(
+MAINTENANCE = CardSection(
     "Maintenance",
     (
         Line("Questions to", "contact", "an address that its makers answer"),
@@ -170,11 +169,12 @@ MAINTENANCE = Section(
 )
 
 
-def model_card(results: Sequence[Result], facts: Facts) -> str:
+def model_card(results: Sequence[Result], facts: Facts, sections: Mapping[str, Section]) -> str:
     """The card of a model.
 
     results: of ``anymask evaluate``, all of this model. facts: by the keys of the lines above, as
-    text, numbers, lists or mappings; others are listed, too.
+    text, numbers, lists or mappings; others are listed, too. sections: of the report, by the
+    experiment, of which the card takes what is said of groups.
 
     Raises ``ResultError`` for results of different models or of another than ``facts["model"]``.
     """
@@ -188,22 +188,23 @@ def model_card(results: Sequence[Result], facts: Facts) -> str:
     after = (ETHICS, CAVEATS)
     blocks = [
         f"# Model card: {escaped(str(facts.get('name', facts.get('model', 'unnamed'))))}",
-        *_sections(before, facts),
+        *_filled(before, facts),
         *_further(facts, before + after),
         *_evaluation_data(results),
-        *_analyses(results),
-        *_sections(after, facts),
+        *_analyses(results, sections),
+        *_filled(after, facts),
         *_limits(results),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
-def data_card(results: Sequence[Result], facts: Facts) -> str:
+def data_card(results: Sequence[Result], facts: Facts, sections: Mapping[str, Section]) -> str:
     """The card of a dataset.
 
     results: what models were found to do on it, and whence its images come (the experiment
-    ``representation``). facts: those of ``dataset_facts.facts_of``, and what its makers know, by
-    the keys of the lines above; others are listed, too.
+    ``representation``). facts: those of ``datasets.statistics.facts_of``, and what its makers know,
+    by the keys of the lines above; others are listed, too. sections: of the report, by the
+    experiment, of which the card takes what is said of groups and of places.
 
     Raises ``ResultError`` for results on other data than ``facts["data"]``.
     """
@@ -216,17 +217,17 @@ def data_card(results: Sequence[Result], facts: Facts) -> str:
     after = (USES, DISTRIBUTION, MAINTENANCE)
     blocks = [
         f"# Data card: {escaped(str(facts.get('name', facts.get('data', 'unnamed'))))}",
-        *_sections(before, facts),
+        *_filled(before, facts),
         *_further(facts, before + after),
-        *_origins(results),
-        *_analyses([one for one in results if one.experiment != REPRESENTED]),
-        *_sections(after, facts),
+        *_origins(results, sections),
+        *_analyses([result for result in results if result.experiment != REPRESENTED], sections),
+        *_filled(after, facts),
         *_limits(results),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
-def _sections(sections: Sequence[Section], facts: Facts) -> Iterator[str]:
+def _filled(sections: Sequence[CardSection], facts: Facts) -> Iterator[str]:
     for section in sections:
         yield f"## {section.title}"
         yield "\n".join(_line(line, facts) for line in section.lines)
@@ -239,7 +240,7 @@ def _line(line: Line, facts: Facts) -> str:
     return f"- **{line.label}:** {_shown(value)}"
 
 
-def _further(facts: Facts, sections: Sequence[Section]) -> Iterator[str]:
+def _further(facts: Facts, sections: Sequence[CardSection]) -> Iterator[str]:
     """What the templates have no line for."""
     known = {line.fact for section in sections for line in section.lines}
     further = [key for key in facts if key not in known]
@@ -250,10 +251,10 @@ def _further(facts: Facts, sections: Sequence[Section]) -> Iterator[str]:
 
 def _shown(value: Any, is_inner: bool = False) -> str:
     if isinstance(value, Mapping):
-        text = "; ".join(f"{escaped(str(key))} {_shown(one, True)}" for key, one in value.items())
+        text = "; ".join(f"{escaped(str(key))} {_shown(item, True)}" for key, item in value.items())
         return f"({text})" if is_inner else text
     if isinstance(value, (list, tuple)):
-        return ", ".join(_shown(one, True) for one in value)
+        return ", ".join(_shown(item, True) for item in value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return escaped(str(value))
     if isinstance(value, int) or abs(value) >= LARGE:
@@ -270,19 +271,20 @@ def _evaluation_data(results: Sequence[Result]) -> Iterator[str]:
         ["dataset", "layout", "experiment", "images", "asked for"],
         [
             [
-                escaped(one.data),
-                escaped(one.data_kind),
-                one.experiment,
-                count(one.images),
-                "all" if one.limit is None else count(one.limit),
+                escaped(result.data),
+                escaped(result.data_kind),
+                result.experiment,
+                count(result.images),
+                "all" if result.limit is None else count(result.limit),
             ]
-            for one in results
+            for result in results
         ],
         texts=3,
     )
 
 
-def _analyses(results: Sequence[Result]) -> Iterator[str]:
+def _analyses(results: Sequence[Result], sections: Mapping[str, Section]) -> Iterator[str]:
+    """The metrics of each result; of fairness, its section of the report."""
     yield "## Quantitative analyses"
     if not results:
         yield "Not known; to be filled from: results of `anymask evaluate`."
@@ -290,35 +292,35 @@ def _analyses(results: Sequence[Result]) -> Iterator[str]:
         model = escaped(short_name(result.model))
         yield f"### {result.experiment} on {escaped(result.data)}, {model}"
         if result.experiment == FAIRNESS:
-            yield from _texts(group_sections.fairness([result], Labels()))
+            yield from _texts(sections[FAIRNESS].blocks([result], Labels()))
         else:
             metrics = list(result.metrics.items())[:MOST_METRICS]
             yield table(["metric", "value"], [[escaped(n), f"{v:.4g}"] for n, v in metrics])
-    if results and not any(one.experiment == FAIRNESS for one in results):
+    if results and not any(result.experiment == FAIRNESS for result in results):
         yield "By groups of people: not known; to be filled from: `anymask evaluate fairness`."
 
 
-def _origins(results: Sequence[Result]) -> Iterator[str]:
+def _origins(results: Sequence[Result], sections: Mapping[str, Section]) -> Iterator[str]:
     """Where images come from, beside the paper's Table 1."""
     yield "## Where images come from"
-    found = [one for one in results if one.experiment == REPRESENTED]
-    if found:
-        yield from _texts(group_sections.representation(found, Labels()))
+    counts = [result for result in results if result.experiment == REPRESENTED]
+    if counts:
+        yield from _texts(sections[REPRESENTED].blocks(counts, Labels()))
     else:
         yield "Not known; to be filled from: a table of countries or captions of its images."
 
 
 def _texts(blocks: Blocks) -> Iterator[str]:
-    """A section of the report without its pictures."""
+    """A section of the report without its figures."""
     return (block for block in blocks if isinstance(block, str) and block)
 
 
 def _limits(results: Sequence[Result]) -> Iterator[str]:
     """What takes from the weight of the results."""
     limits = [
-        f"{one.experiment} on {escaped(one.data)}: {reason}"
-        for one in results
-        for reason in _reasons(one)
+        f"{result.experiment} on {escaped(result.data)}: {reason}"
+        for result in results
+        for reason in _reasons(result)
     ]
     if limits:
         yield "Of the figures above:"

@@ -105,7 +105,7 @@ def shades_of(count: int) -> Sequence[str]:
     """From few clicks to many."""
     if count > len(SHADES):
         return [SHADES[-1]] * count
-    return [SHADES[round(one)] for one in np.linspace(0, len(SHADES) - 1, count)]
+    return [SHADES[round(place)] for place in np.linspace(0, len(SHADES) - 1, count)]
 
 
 def label_right(axes: Axes, ends: Sequence[End]) -> None:
@@ -148,4 +148,4 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
     pooled = np.repeat([mean for mean, _ in pools], [count for _, count in pools])
     placed = np.empty(len(positions))
     placed[order] = np.clip(pooled, low, max(low, high - steps[-1:].sum())) + steps
-    return [float(one) for one in placed]
+    return [float(position) for position in placed]

@@ -1,17 +1,17 @@
-"""Layout: what the report's sections are made of: labels, tables of figures, pictures."""
+"""Layout: what the report's sections are made of: labels, tables, figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from anymask.evaluation.report.markdown import bare, count, escaped, per_cent, table
-from anymask.evaluation.report.published import Table
+from anymask.evaluation.report.published import PublishedTable
 from anymask.evaluation.result import NO_MODEL, Result
 
 
 @dataclass(frozen=True)
-class Picture:
+class Figure:
     """A PNG to be drawn. name: of its file, without the ending."""
 
     name: str
@@ -19,7 +19,7 @@ class Picture:
     draw: Callable[[], bytes]
 
 
-Block = str | Picture
+Block = str | Figure
 Blocks = Iterator[Block]
 
 
@@ -32,7 +32,7 @@ class Column:
     show: Callable[[float | None], str] = per_cent
 
     def of(self, metrics: Mapping[str, float]) -> str:
-        """The cell."""
+        """A row's cell, of its metrics."""
         return self.show(metrics.get(self.metric))
 
 
@@ -49,7 +49,7 @@ class Labels:
 
     @property
     def heads(self) -> list[str]:
-        """Above ``cells``."""
+        """The heads of the columns that ``cells`` fills."""
         return ["dataset", *["model"] * self.compared, "images"]
 
     @property
@@ -62,11 +62,16 @@ class Labels:
         if result.model == NO_MODEL:
             return str(result.options.get("detector") or "no model")
         name = short_name(result.model)
-        alike = [one for one in self.models if short_name(one) == name]
+        alike = [model for model in self.models if short_name(model) == name]
         return name if len(alike) < 2 else bare(result.model)
 
+    def title(self, result: Result) -> str:
+        """What is said of one result alone: its data, how many images, and of which model."""
+        model = f", {escaped(self.model(result))}" if self.compared else ""
+        return f"{escaped(bare(result.data))}{model} ({count(result.images)} images)"
+
     def cells(self, result: Result) -> list[str]:
-        """The first of a result's row."""
+        """The first cells of a result's row: data, model if there are several, images."""
         model = [escaped(self.model(result))] * self.compared
         return [escaped(bare(result.data)), *model, count(result.images)]
 
@@ -83,26 +88,35 @@ class Labels:
         return named
 
 
+@dataclass(frozen=True)
+class Section:
+    """Of the report, about one experiment. blocks: lays its results out, at least one."""
+
+    title: str
+    blocks: Callable[[Sequence[Result], Labels], Blocks]
+
+
 def short_name(model: str) -> str:
     """Of a model id: without its hash."""
     return bare(model.rpartition("@")[0] or model)
 
 
 def own_table(results: Sequence[Result], labels: Labels, columns: Sequence[Column]) -> str:
-    """A row a result."""
+    """A table of results alone, a row each."""
     rows = [
-        [*labels.cells(one), *(column.of(one.metrics) for column in columns)] for one in results
+        [*labels.cells(result), *(column.of(result.metrics) for column in columns)]
+        for result in results
     ]
     return table([*labels.heads, *(column.head for column in columns)], rows, labels.texts)
 
 
 def table_beside(
-    ours: Sequence[tuple[str, Result]], paper: Table, columns: Sequence[Column]
+    ours: Sequence[tuple[str, Result]], paper: PublishedTable, columns: Sequence[Column]
 ) -> str:
     """Results by what they are called, above the rows of a table of the paper."""
     rows = [
-        [f"**{escaped(name)}**", _data(one), *(column.of(one.metrics) for column in columns)]
-        for name, one in ours
+        [f"**{escaped(name)}**", _data(result), *(column.of(result.metrics) for column in columns)]
+        for name, result in ours
     ]
     for row in paper.rows:
         name = f"{paper.where}: {row.method}{', trained on it' if row.trained else ''}"
@@ -112,7 +126,7 @@ def table_beside(
 
 def has(results: Sequence[Result], column: Column) -> bool:
     """Whether one of them has the figure."""
-    return any(column.metric in one.metrics for one in results)
+    return any(column.metric in result.metrics for result in results)
 
 
 def heading(title: str) -> list[str]:
@@ -121,34 +135,34 @@ def heading(title: str) -> list[str]:
 
 
 def numbered(name: str, number: int) -> str:
-    """The name of a picture of the first, second, … part of a section."""
+    """The name of a figure of the first, second, … part of a section."""
     return name if number == 1 else f"{name}-{number}"
 
 
 def by_model(results: Sequence[Result], labels: Labels) -> dict[str, list[Result]]:
     """Results of a model each; all together where there is but one."""
     models: dict[str, list[Result]] = {}
-    for one in results:
-        models.setdefault(one.model if labels.compared else "", []).append(one)
+    for result in results:
+        models.setdefault(result.model if labels.compared else "", []).append(result)
     return models
 
 
 def mean(results: Sequence[Result], metric: str) -> float | None:
     """Over results, each counting alike; None if one lacks the metric."""
-    values = [one.metrics[metric] for one in results if metric in one.metrics]
+    values = [result.metrics[metric] for result in results if metric in result.metrics]
     return sum(values) / len(values) if len(values) == len(results) else None
 
 
-def by_number(result: Result, prefix: str) -> dict[int, float]:
-    """Metrics whose names end in a number, by it."""
+def by_number(result: Result, prefix: str, numbers: Iterable[int]) -> dict[int, float]:
+    """Metrics whose names end in one of these numbers, by it; those that the result has."""
     return {
-        int(name.removeprefix(prefix)): value
-        for name, value in result.metrics.items()
-        if name.startswith(prefix) and name.removeprefix(prefix).isdigit()
+        number: result.metrics[f"{prefix}{number}"]
+        for number in numbers
+        if f"{prefix}{number}" in result.metrics
     }
 
 
 def _data(result: Result) -> str:
     split = result.options.get("split")
-    said = [escaped(bare(result.data)), *[escaped(f"{split} split")] * bool(split)]
-    return f"{', '.join(said)} ({count(result.images)} images)"
+    names = [escaped(bare(result.data)), *[escaped(f"{split} split")] * bool(split)]
+    return f"{', '.join(names)} ({count(result.images)} images)"

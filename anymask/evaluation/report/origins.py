@@ -14,30 +14,31 @@ NAMED = 5  # of what was passed over
 
 def origins(results: Sequence[Result], labels: Labels) -> Iterator[str]:
     """The last section: a row a result, the machines, the commands."""
-    machines = list(dict.fromkeys(_machine(one) for one in results))
+    machines = list(dict.fromkeys(_machine(result) for result in results))
     several = len(machines) > 1
     head = ["experiment", *labels.heads, "passed over", "limit", "seed", "seconds", "overhead"]
     head += ["commit", "date", *["machine"] * several]
     rows = []
-    for one in results:
-        cells = [_experiment(one), *labels.cells(one), count(len(one.passed_over))]
-        cells += [DASH if one.limit is None else count(one.limit), str(one.seed)]
-        cells += [count(one.seconds), _overhead(one), one.commit or DASH, one.date or DASH]
-        rows.append([*cells, *[str(machines.index(_machine(one)) + 1)] * several])
+    for result in results:
+        cells = [_experiment(result), *labels.cells(result), count(len(result.passed_over))]
+        cells += [DASH if result.limit is None else count(result.limit), str(result.seed)]
+        cells += [count(result.seconds), _overhead(result)]
+        cells += [result.commit or DASH, result.date or DASH]
+        rows.append([*cells, *[str(machines.index(_machine(result)) + 1)] * several])
     yield table(head, rows, texts=1 + labels.texts)
     yield (
         "Seconds are those of all processes together; overhead is the time outside the model, as "
         "a share of the time in it (%)."
     )
-    left_out = [_passed_over(one, labels) for one in results if one.passed_over]
+    left_out = [_passed_over(result, labels) for result in results if result.passed_over]
     if left_out:
         yield "\n".join(["Passed over:", "", *left_out])
     if several:
-        lines = [f"{number}. {one}" for number, one in enumerate(machines, start=1)]
+        lines = [f"{number}. {machine}" for number, machine in enumerate(machines, start=1)]
         yield "\n".join(["Machines:", "", *lines])
     else:
         yield f"Made on {machines[0]}."
-    commands = [plain_command(one.command) for one in results if one.command]
+    commands = [plain_command(result.command) for result in results if result.command]
     if commands:
         yield "\n".join(["```sh", *dict.fromkeys(commands), "```"])
 
@@ -65,7 +66,7 @@ def _experiment(result: Result) -> str:
 
 def _passed_over(result: Result, labels: Labels) -> str:
     """The names of the first, and how many more."""
-    names = [_within(str(one.get("name", ""))) for one in result.passed_over]
+    names = [_within(str(unread.get("name", ""))) for unread in result.passed_over]
     more = [f"{len(names) - NAMED} others"] * (len(names) > NAMED)
     what = ", ".join([_experiment(result), *labels.cells(result)[: labels.texts]])
     return f"- {what}: {', '.join([*map(escaped, names[:NAMED]), *more])}"

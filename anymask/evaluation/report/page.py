@@ -1,31 +1,20 @@
-"""Report: results beside the paper's figures, as a page of Markdown with pictures."""
+"""Report: results beside the paper's figures, as a page of Markdown with figures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 from anymask.core.atomic import check_writable, make_folder, writing
 from anymask.errors import ResultError
-from anymask.evaluation.report import group_sections, sections
-from anymask.evaluation.report.layout import Block, Blocks, Labels, Picture, short_name
+from anymask.evaluation.report.layout import Block, Figure, Labels, Section, short_name
 from anymask.evaluation.report.markdown import DASH, bare, code, escaped
+from anymask.evaluation.report.metrics_section import all_metrics
 from anymask.evaluation.report.origins import origins
 from anymask.evaluation.report.published import PAPER
 from anymask.evaluation.result import NO_MODEL, Result
-
-Section = Callable[[Sequence[Result], Labels], Blocks]
-SECTIONS: Mapping[str, tuple[str, Section]] = {
-    "points": ("Single point", sections.points),
-    "clicks": ("Interactive segmentation", sections.clicks),
-    "edges": ("Edges", sections.edges),
-    "proposals": ("Object proposals", sections.proposals),
-    "boxes": ("Instance segmentation from boxes", sections.boxes),
-    "fairness": ("Fairness", group_sections.fairness),
-    "representation": ("Representation", group_sections.representation),
-}
 
 
 @dataclass(frozen=True)
@@ -35,26 +24,33 @@ class Report:
     blocks: tuple[Block, ...]
 
     @property
-    def pictures(self) -> list[Picture]:
-        """In the order of the page."""
-        return [block for block in self.blocks if isinstance(block, Picture)]
+    def figures(self) -> list[Figure]:
+        """What is to be drawn, in the order of the page."""
+        return [block for block in self.blocks if isinstance(block, Figure)]
 
     def markdown(self, folder: str = "") -> str:
-        """The page. folder: where, relative to it, the pictures are."""
+        """The page. folder: where, relative to it, the figures are."""
         start = f"{folder}/" if folder else ""
         shown = [
-            f"![{block.caption}]({start}{block.name}.png)" if isinstance(block, Picture) else block
+            f"![{block.caption}]({start}{block.name}.png)" if isinstance(block, Figure) else block
             for block in self.blocks
         ]
         return "\n\n".join(filter(None, shown)) + "\n"
 
 
-def report(results: Sequence[Result], model_id: str | None = None, compare: bool = False) -> Report:
+def report(
+    results: Sequence[Result],
+    sections: Mapping[str, Section],
+    model_id: str | None = None,
+    compare: bool = False,
+) -> Report:
     """Lay results out.
 
-    model_id: of which all must be that have a model; None: of the first one's. What no model was
-    asked for, such as a classical edge detector, may stand beside. compare: results of several
-    models side by side; model_id, if given, must be among them.
+    sections: by the experiment, in the order of the page (``catalogue.sections``); results of
+    experiments that are not among them come last, with all metrics as they are. model_id: of which
+    all must be that have a model; None: of the first one's. What no model was asked for, such as a
+    classical edge detector, may stand beside. compare: results of several models side by side;
+    model_id, if given, must be among them.
 
     Raises ``ResultError`` for a result of other weights, for two of the same, and for none.
     """
@@ -62,26 +58,26 @@ def report(results: Sequence[Result], model_id: str | None = None, compare: bool
     _check_once(results)
     labels = Labels(tuple(models))
     blocks: list[Block] = [*_head(results, models)]
-    for experiment in dict.fromkeys([*SECTIONS, *(one.experiment for one in results)]):
-        members = [one for one in results if one.experiment == experiment]
+    for experiment in dict.fromkeys([*sections, *(result.experiment for result in results)]):
+        members = [result for result in results if result.experiment == experiment]
         if members:
-            title, section = SECTIONS.get(experiment, (experiment, group_sections.other))
-            blocks += [f"## {escaped(title)}", *section(members, labels)]
+            section = sections.get(experiment, Section(experiment, all_metrics))
+            blocks += [f"## {escaped(section.title)}", *section.blocks(members, labels)]
     blocks += ["## How the figures were made", *origins(results, labels)]
     return Report(tuple(blocks))
 
 
 def write(page: Report, path: Path) -> None:
-    """Write the page, and its pictures into a folder beside it that is named after it.
+    """Write the page, and its figures into a folder beside it that is named after it.
 
-    All pictures are drawn before anything is written; the page comes last. Raises ``OutputError``,
-    and ``MissingExtraError`` where pictures can't be drawn.
+    All figures are drawn before anything is written; the page comes last. Raises ``OutputError``,
+    and ``MissingExtraError`` where figures can't be drawn.
     """
     folder = path.with_suffix("")
     if folder == path:
         raise ResultError(f"{path} has no ending: name the page {path.name}.md")
     check_writable(folder)
-    drawn = {picture.name: picture.draw() for picture in page.pictures}
+    drawn = {figure.name: figure.draw() for figure in page.figures}
     make_folder(folder if drawn else path.parent)
     for name, content in drawn.items():
         with writing(folder / f"{name}.png") as part:
@@ -94,21 +90,21 @@ def _models(results: Sequence[Result], model_id: str | None, compare: bool) -> l
     """The ids of the models that the results are of, once each."""
     if not results:
         raise ResultError("there is no result to report on")
-    found = list(dict.fromkeys(one.model for one in results if one.model != NO_MODEL))
-    asked = model_id or next(iter(found), NO_MODEL)
+    models = list(dict.fromkeys(result.model for result in results if result.model != NO_MODEL))
     if compare:
-        if model_id and all(_weights(one) != _weights(model_id) for one in found):
+        if model_id and all(_weights(model) != _weights(model_id) for model in models):
             raise ResultError(
-                f"no result is of {model_id}, but of {', '.join(found) or 'no model'}"
+                f"no result is of {model_id}, but of {', '.join(models) or 'no model'}"
             )
-        return found
-    for one in results:
-        if one.model != NO_MODEL and _weights(one.model) != _weights(asked):
+        return models
+    wanted = model_id or next(iter(models), NO_MODEL)
+    for result in results:
+        if result.model != NO_MODEL and _weights(result.model) != _weights(wanted):
             raise ResultError(
-                f"the result of {one.experiment} on {bare(one.data)} is of {one.model}, not of "
-                f"{asked}; evaluate these weights, or compare them (--compare)"
+                f"the result of {result.experiment} on {bare(result.data)} is of {result.model}, "
+                f"not of {wanted}; evaluate these weights, or compare them (--compare)"
             )
-    return [asked] if found else []
+    return [wanted] if models else []
 
 
 def _weights(model: str) -> tuple[str, str]:
@@ -119,6 +115,7 @@ def _weights(model: str) -> tuple[str, str]:
 
 
 def _check_once(results: Sequence[Result]) -> None:
+    """Raise ``ResultError`` if two results answer the same question."""
     for one, other in combinations(results, 2):
         if _question(one) == _question(other):
             raise ResultError(
@@ -128,14 +125,15 @@ def _check_once(results: Sequence[Result]) -> None:
 
 
 def _question(result: Result) -> tuple[object, ...]:
+    """Experiment, model, data and options."""
     images = result.data, result.data_fingerprint, result.data_kind
     return result.experiment, result.model, images, dict(result.options)
 
 
 def _head(results: Sequence[Result], models: Sequence[str]) -> list[str]:
     """Title, model, and whose work this page is."""
-    names = ", ".join(escaped(short_name(one)) for one in models)
-    ids = ", ".join(code(bare(one)) for one in models)
+    names = ", ".join(escaped(short_name(model)) for model in models)
+    ids = ", ".join(code(bare(model)) for model in models)
     return [
         f"# Evaluation of {names}" if models else "# Evaluation",
         f"Model{'s' * (len(models) > 1)}: {ids}." if models else "",

@@ -85,9 +85,9 @@ class HuggingFace(Rival):
         self.model, self.device = model.float().eval().to(device), device
         self.pixel_mean, self.pixel_std = pixel_mean, pixel_std
         self.stretch = isinstance(model, Sam2Model)
-        asked = model.config.prompt_encoder_config
-        self.input_px, grid = asked.image_size, asked.image_size // asked.patch_size
-        self.mask_side, width = 4 * grid, asked.hidden_size
+        config = model.config.prompt_encoder_config
+        self.input_px, grid = config.image_size, config.image_size // config.patch_size
+        self.mask_side, width = 4 * grid, config.hidden_size
         self.shapes = {IMAGE_EMBED: (width, grid, grid)}
         if self.stretch:
             levels = zip((width // 8, width // 4, width), model.backbone_feature_sizes)
@@ -115,14 +115,14 @@ class HuggingFace(Rival):
         count = next(len(part) for part in given if part is not None)
         levels = [self._tensor(embedding.arrays[name])[None] for name in self.shapes]
         levels = [level.expand(count, -1, -1, -1) for level in levels]
-        asked = {
+        inputs = {
             "input_points": question.points,
             "input_labels": question.labels,
             "input_boxes": question.boxes,
         }
         out = self.model(
             image_embeddings=levels if self.stretch else levels[0],
-            **{k: self._tensor(v)[:, None] for k, v in asked.items() if v is not None},
+            **{k: self._tensor(v)[:, None] for k, v in inputs.items() if v is not None},
             input_masks=None if question.masks is None else self._tensor(question.masks),
             multimask_output=multimask_output,
         )
@@ -154,23 +154,24 @@ def _from_hub(name: str, offline: bool | None) -> Path:
 
 def _read_model(model: Any, folder: Path) -> Any:
     try:
-        found, notes = model.from_pretrained(
+        loaded, notes = model.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, output_loading_info=True
         )
     except Exception as error:  # of many kinds, for a config that is another model's
         raise LayoutError(f"transformers can't load {folder}: {error}") from None
     if notes["missing_keys"]:
-        some = ", ".join(sorted(notes["missing_keys"])[:3])
-        raise LayoutError(f"{folder} lacks weights of a {model.__name__}: {some}")
-    return found
+        missing = ", ".join(sorted(notes["missing_keys"])[:3])
+        raise LayoutError(f"{folder} lacks weights of a {model.__name__}: {missing}")
+    return loaded
 
 
 def _normalisation(folder: Path) -> tuple[Floats, Floats]:
     """Mean and deviation (3,), 0-255, as the model's processor says, or ImageNet's."""
-    said: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for file in PROCESSORS:
         if (folder / file).is_file():
             content = read_object(folder / file, LayoutError)
-            said |= content.get("image_processor", content)
-    mean, std = said.get("image_mean", IMAGENET_MEAN), said.get("image_std", IMAGENET_STD)
+            settings |= content.get("image_processor", content)
+    mean = settings.get("image_mean", IMAGENET_MEAN)
+    std = settings.get("image_std", IMAGENET_STD)
     return 255 * np.array(mean, np.float32), 255 * np.array(std, np.float32)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from anymask.core.protocol import Segmenter
 from anymask.errors import Error
 from anymask.evaluation.rivals.rival import Adapter, Rival
-from anymask.predict.load import load
+from anymask.predict.load import ModelSource, Progress
+from anymask.predict.promptable import Promptable
 
 # What to give to pip for the code of others. SAM 2 came to transformers with 4.56.
 PACKAGES = {
@@ -26,8 +26,8 @@ class MissingPackageError(Error):
 
 
 @dataclass(frozen=True)
-class Model:
-    """Weights and who runs them.
+class AdaptedSource(ModelSource):
+    """Where a model comes from, and whose code runs it.
 
     weights: as ``anymask.load`` takes them; for ``segment-anything`` an official ``.pth``,
     ``vit_b:PATH`` to say its type, or its name in ``anymask weights list``; for ``huggingface`` the
@@ -35,16 +35,11 @@ class Model:
     in float32.
     """
 
-    weights: str
-    device: str = "auto"
-    dtype: str = "float32"
-    offline: bool | None = None
     adapter: Adapter = Adapter.anymask
 
-    def load(self) -> Segmenter:
-        """Something that answers prompts. Raises ``Error``."""
+    def _load(self, on_progress: Progress | None) -> Promptable:
         if self.adapter is Adapter.anymask:
-            return load(self.weights, device=self.device, dtype=self.dtype, offline=self.offline)
+            return super()._load(on_progress)
         if self.dtype != "float32":
             raise Error(f"{self.adapter} computes in float32 only, not in {self.dtype}")
         load_rival = _find_loader(self.adapter)

@@ -25,7 +25,7 @@ PROMPTS_AT_ONCE = 16  # of one call: more need memory and gain nothing on a proc
 
 
 class Adapter(StrEnum):
-    """Whose code answers."""
+    """Whose code answers prompts: ours, or that of another package."""
 
     anymask = "anymask"
     segment_anything = "segment-anything"
@@ -70,11 +70,11 @@ class Rival(Promptable):
         multimask_output: bool | None,
     ) -> list[Masks]:
         """As the parent's, but without asking twice where all prompts want the same."""
-        for embedding, asked in zip(embeddings, prompts):
-            self.check(embedding, asked)
+        for embedding, of_image in zip(embeddings, prompts):
+            self.check(embedding, of_image)
         return [
-            self._about(embedding, asked, multimask_output)
-            for embedding, asked in zip(embeddings, prompts)
+            self._about(embedding, of_image, multimask_output)
+            for embedding, of_image in zip(embeddings, prompts)
         ]
 
     def _about(
@@ -82,7 +82,7 @@ class Rival(Promptable):
     ) -> Masks:
         ambiguous = prompts.ambiguous()
         each = ambiguous if multimask_output is None else [multimask_output]
-        wanted = sorted({bool(several) for several in each})
+        wanted = sorted({bool(multimask) for multimask in each})
         arrays = self.collate([embedding], [prompts])
         logits, iou = self._answer([embedding], arrays, wanted)
         order = rank(iou, ambiguous, multimask_output)
@@ -107,8 +107,8 @@ class Rival(Promptable):
         for rows in groups:
             embedding = embeddings[prompts.image_index[rows[0]]]
             question = _question(prompts, rows)
-            asked = [self.ask(embedding, question, several) for several in wanted]
-            answers.append([np.concatenate(parts, axis=1) for parts in zip(*asked)])
+            outputs = [self.ask(embedding, question, multimask) for multimask in wanted]
+            answers.append([np.concatenate(parts, axis=1) for parts in zip(*outputs)])
         order = np.argsort(np.concatenate(groups))
         logits, iou = (np.concatenate(parts)[order] for parts in zip(*answers))
         return logits, iou

@@ -12,6 +12,7 @@ from anymask.cli.main import app
 from anymask.errors import Error
 from anymask.evaluation.experiments import ablations
 from anymask.evaluation.experiments.ablations import Cell, panels_of, read_grid, run
+from anymask.evaluation.report.figures import AblatedModel
 from anymask.evaluation.result import Result
 from anymask.weights.checkpoint import Checkpoint
 from tests.training.scripted import write_folder
@@ -111,7 +112,7 @@ def test_a_stopped_grid_goes_on_and_what_is_done_is_not_done_again(
     ]
     panels = panels_of(found)
     assert [len(panel) for panel in panels.values()] == [1, 2, 1]
-    assert panels["Encoder"] == [{"label": "ViT-B", "x": 91.0, "miou": {1: 0.5}}]
+    assert panels["Encoder"] == [AblatedModel("ViT-B", 91.0, {1: 0.5})]
 
 
 @pytest.mark.slow

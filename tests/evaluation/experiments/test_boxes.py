@@ -21,8 +21,8 @@ from anymask.core.protocol import DiscSegmenter, Segmenter
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Sample
 from anymask.errors import Error, ImageError, RecordError
-from anymask.evaluation.experiment import Row
 from anymask.evaluation.experiments.boxes import Boxes
+from anymask.evaluation.result import Row
 from anymask.predict.predictor import Predictor
 
 HW = (240, 320)  # of 1024 pixels of the model's input to 320

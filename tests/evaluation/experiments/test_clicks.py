@@ -11,7 +11,7 @@ from anymask.core.prompts import BACKGROUND, OBJECT
 from anymask.core.protocol import DiscSegmenter
 from anymask.datasets.sample import VOID_GROUP
 from anymask.errors import Error
-from anymask.evaluation.experiment import Experiment
+from anymask.evaluation.experiment import ImageExperiment
 from anymask.evaluation.experiments.clicks import Clicks
 from tests.evaluation.scripted_segmenter import SIDE, Script, Scripted, rectangle, sample
 
@@ -35,7 +35,7 @@ def row_of(*columns: int, **options: int) -> dict[str, object]:
 
 
 def test_it_is_an_experiment_that_other_processes_can_have() -> None:
-    experiment: Experiment = Clicks(masks_per_image=3)
+    experiment: ImageExperiment = Clicks(masks_per_image=3)
     assert experiment.name == "clicks"
     assert pickle.loads(pickle.dumps(experiment)) == experiment
     assert "batch" not in experiment.options()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from anymask.core.embedding import ImageEmbedding
@@ -13,10 +12,12 @@ from anymask.core.image import ImageSource
 from anymask.core.protocol import DiscSegmenter
 from anymask.datasets.sample import VOID_GROUP, Sample
 from anymask.errors import DatasetError, Error
-from anymask.evaluation.experiment import Experiment, Row
-from anymask.evaluation.experiments.fairness import Fairness, by_value, statement
+from anymask.evaluation.experiment import ImageExperiment
+from anymask.evaluation.experiments.fairness import Fairness
 from anymask.evaluation.experiments.points import Points
 from anymask.evaluation.measures.bootstrap import Bootstrap
+from anymask.evaluation.measures.groups import by_value, statement
+from tests.evaluation.measures.scripted_groups import of_groups
 from tests.evaluation.scripted_segmenter import rectangle, sample
 
 SQUARES = [rectangle(4, 20, 4, 20), rectangle(30, 60, 30, 60), rectangle(4, 20, 40, 60)]
@@ -42,24 +43,8 @@ class Counting(DiscSegmenter):
         return super().encode(image)
 
 
-def of_groups(iou: dict[str, float], images: int = 40, spread: float = 0.1) -> list[Row]:
-    """A mask of each value an image: IoUs around a mean after 1 click, all equal after 3."""
-    rng = np.random.default_rng(0)
-    return [
-        {
-            "image": f"{number}.jpg",
-            "mask": 0,
-            "iou_1": mean + rng.normal(0, spread),
-            "iou_3": 0.9 + rng.normal(0, spread),
-            "attributes": {"age": value},
-        }
-        for value, mean in iou.items()
-        for number in range(images)
-    ]
-
-
 def test_it_is_an_experiment_that_other_processes_can_have(tmp_path: Path) -> None:
-    experiment: Experiment = Fairness(table=table(tmp_path, "a,,old,"))
+    experiment: ImageExperiment = Fairness(table=table(tmp_path, "a,,old,"))
     options = experiment.options()
     assert options["table"] == "groups.csv"
     assert len(options["table_sha256"]) == 64
@@ -182,37 +167,3 @@ def test_intervals_come_with_enough_masks_and_images() -> None:
     of_one_image = [{**row, "image": "a"} for row in rows]
     assert "miou_1/age=old/low" not in dict(Fairness().metrics(of_one_image))
     assert "miou_1/age=old/low" not in dict(Fairness(fewest=41).metrics(rows))
-
-
-def test_of_pairs_that_do_not_overlap_the_difference_is_told() -> None:
-    said = statement(of_groups({"young": 0.7, "old": 0.5}))
-    (apart,) = [one for one in said if "don't overlap" in one]
-    assert apart.startswith("age at 1 point: young and old")
-    assert "young is 2" in apart
-    assert any(one.startswith("age at 3 points: the intervals overlap") for one in said)
-    assert any("does not show that the values are equal" in one for one in said)
-
-
-def test_overlap_is_not_taken_for_equality_where_the_same_images_tell_otherwise() -> None:
-    rng = np.random.default_rng(0)
-    images = rng.uniform(0.2, 0.9, 60)
-    rows: list[Row] = [
-        {"image": f"{k}", "mask": 0, "iou_1": iou + by, "iou_3": iou, "attributes": {"age": value}}
-        for value, by in (("young", 0.02), ("old", 0.0))
-        for k, iou in enumerate(images)
-    ]
-    said = statement(rows)
-    assert any("overlap, but the interval of their difference leaves out 0" in one for one in said)
-
-
-def test_small_groups_are_said_to_be_too_small() -> None:
-    rows = of_groups({"young": 0.7, "old": 0.5}) + of_groups({"middle": 0.5}, images=3)
-    assert "age: no interval for middle (3 masks in 3 images)." in statement(rows)
-    assert "too few masks" in statement(of_groups({"a": 0.5, "b": 0.6}, images=3))[0]
-
-
-def test_many_values_are_told_in_short() -> None:
-    said = statement(of_groups({f"{k:02}": 0.4 + 0.02 * k for k in range(20)}))
-    assert len(said) == 4
-    assert "14 others" in said[0]
-    assert "of 190 pairs" in said[1]

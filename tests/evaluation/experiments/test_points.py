@@ -18,7 +18,7 @@ from anymask.core.protocol import DiscSegmenter
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import VOID_GROUP, Sample
 from anymask.errors import Error, ImageError
-from anymask.evaluation.experiment import Experiment
+from anymask.evaluation.experiment import ImageExperiment
 from anymask.evaluation.experiments.points import RANDOM, Points
 from anymask.predict.predictor import Predictor
 from tests.evaluation.scripted_segmenter import SIDE, Script, Scripted, rectangle, sample
@@ -48,7 +48,7 @@ def discs(count: int, seed: int = 0) -> Sample:
 
 
 def test_it_is_an_experiment_that_other_processes_can_have() -> None:
-    experiment: Experiment = Points(first=RANDOM, smallest_px=4)
+    experiment: ImageExperiment = Points(first=RANDOM, smallest_px=4)
     assert experiment.name == "points"
     assert pickle.loads(pickle.dumps(experiment)) == experiment
     assert experiment.options() == {

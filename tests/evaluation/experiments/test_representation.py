@@ -8,8 +8,12 @@ import pytest
 
 from anymask.errors import DatasetError
 from anymask.evaluation.experiments import representation as module
-from anymask.evaluation.experiments.representation import beside_published, representation
-from anymask.evaluation.report.published import REPRESENTATION
+from anymask.evaluation.experiments.representation import (
+    PUBLISHED,
+    Representation,
+    representation,
+)
+from anymask.evaluation.report.layout import Labels
 
 
 def table(folder: Path, text: str) -> Path:
@@ -38,8 +42,8 @@ def test_images_are_counted_by_country_region_and_income(tmp_path: Path) -> None
 
 def test_shares_of_regions_and_of_incomes_each_add_up(tmp_path: Path) -> None:
     metrics, _, _ = representation(table(tmp_path, "country,images\nUS,7\nIndia,5\nHaiti,2\n"))
-    regions = [metrics[f"share/{one.group}"] for one in REPRESENTATION[:5]]
-    incomes = [metrics[f"share/{one.group}"] for one in REPRESENTATION[5:]]
+    regions = [metrics[f"share/{one.group}"] for one in PUBLISHED[:5]]
+    incomes = [metrics[f"share/{one.group}"] for one in PUBLISHED[5:]]
     assert sum(regions) == pytest.approx(1)
     assert sum(incomes) == pytest.approx(1)
 
@@ -86,13 +90,13 @@ def test_only_so_many_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_it_is_laid_beside_the_papers_table(tmp_path: Path) -> None:
     lines = "".join(f"{code},{n}\n" for code, n in (("FR", 6), ("US", 3), ("KE", 1)))
-    metrics, _, _ = representation(table(tmp_path, "country,images\n" + lines))
-    beside = {row["group"]: row for row in beside_published(metrics)}
-    assert list(beside) == [one.group for one in REPRESENTATION]
-    assert beside["Africa"] == {
-        "group": "Africa", "countries": 1, "listed": 54, "images": 1, "share": 0.1,
-        "sa_1b": 0.028, "coco": 0.030, "open_images": 0.017,
-    }  # fmt: skip
+    result = Representation.result(table(tmp_path, "country,images\n" + lines))
+    said, laid_out = Representation.section([result], Labels())
+    assert "the country of 10 images is known, that of 0 is not" in str(said)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in str(laid_out).splitlines()]
+    assert [row[0] for row in rows[2:]] == [one.group for one in PUBLISHED]
+    assert rows[2][:4] == ["Africa", "10.0", "1", "1 of 54"]
+    assert rows[2][5:] == ["2.8", "54", "3.0", "1.7"]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +126,6 @@ def test_a_table_that_is_missing_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", ["sa_1b", "coco", "open_images"])
 def test_the_published_shares_add_up(column: str) -> None:
-    shares = [getattr(one, column) for one in REPRESENTATION]
+    shares = [getattr(one, column) for one in PUBLISHED]
     assert sum(shares[:5]) == pytest.approx(1, abs=0.0015)
     assert sum(shares[5:]) == pytest.approx(1, abs=0.0015)

@@ -13,6 +13,7 @@ import pytest
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.statistics import facts_of
 from anymask.errors import ResultError
+from anymask.evaluation.catalogue import sections
 from anymask.evaluation.experiments.fairness import Fairness
 from anymask.evaluation.experiments.representation import representation
 from anymask.evaluation.report.cards import data_card, model_card
@@ -87,7 +88,7 @@ def line(card: str, label: str) -> str:
 def test_an_empty_card_has_all_sections_and_says_what_would_fill_them(
     card: Any, titles: tuple[str, ...]
 ) -> None:
-    text = card([], {})
+    text = card([], {}, sections())
     heads = [one.removeprefix("## ") for one in text.splitlines() if one.startswith("## ")]
     assert tuple(heads) == titles
     lines = [one for one in text.splitlines() if one.startswith("- ")]
@@ -105,7 +106,7 @@ def test_a_model_card_is_filled_from_facts_and_results() -> None:
         "mascot": ["a cat", "a dog"],
         "caveats": "",
     }
-    card = model_card([result(), fair()], facts)
+    card = model_card([result(), fair()], facts, sections())
     assert card.startswith("# Model card: Mobile \\| SAM\n")
     assert line(card, "Identifier").endswith("mobile-sam@0123")
     assert line(card, "Parameters").endswith("10,130,092")
@@ -121,7 +122,7 @@ def test_a_model_card_is_filled_from_facts_and_results() -> None:
 
 def test_what_takes_from_the_weight_of_results_is_said() -> None:
     broken = [{"name": "x", "reason": "is broken"}]
-    card = model_card([result(limit=5, images=5, passed_over=broken, commit="")], {})
+    card = model_card([result(limit=5, images=5, passed_over=broken, commit="")], {}, sections())
     assert "| points | 5 | 5 |" in card
     assert "only 5 images were asked for" in card
     assert "could not be read or placed: 1." in card
@@ -131,11 +132,11 @@ def test_what_takes_from_the_weight_of_results_is_said() -> None:
 
 def test_a_card_is_of_one_model_and_of_one_dataset() -> None:
     with pytest.raises(ResultError, match=r"one model, not of a@1, mobile-sam@0123"):
-        model_card([result(), result(model="a@1")], {})
+        model_card([result(), result(model="a@1")], {}, sections())
     with pytest.raises(ResultError, match="one model"):
-        model_card([result()], {"model": "a@1"})
+        model_card([result()], {"model": "a@1"}, sections())
     with pytest.raises(ResultError, match="points is on coco446, not on dsb60"):
-        data_card([result()], {"data": "dsb60"})
+        data_card([result()], {"data": "dsb60"}, sections())
 
 
 def test_a_data_card_is_filled_from_a_dataset_and_results(tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_a_data_card_is_filled_from_a_dataset_and_results(tmp_path: Path) -> Non
         cv2.imwrite(str(folder / "images" / f"{number}.png"), np.stack([labels] * 3, axis=-1))
         cv2.imwrite(str(folder / "masks" / f"{number}.png"), labels)
     facts = {**facts_of(open_dataset(str(folder))), "licence": "CC BY 4.0"}
-    card = data_card([result(data="pairs"), origins(tmp_path)], facts)
+    card = data_card([result(data="pairs"), origins(tmp_path)], facts, sections())
     assert card.startswith("# Data card: pairs\n")
     assert line(card, "Images").endswith(" 2")
     assert line(card, "Masks").endswith(" 4")

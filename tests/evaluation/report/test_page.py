@@ -11,14 +11,20 @@ import pytest
 from PIL import Image
 
 from anymask.errors import OutputError, ResultError
+from anymask.evaluation.catalogue import sections
+from anymask.evaluation.report import page as pages
 from anymask.evaluation.report.markdown import bare, escaped, three_decimals
 from anymask.evaluation.report.origins import plain_command
-from anymask.evaluation.report.page import report, write
+from anymask.evaluation.report.page import Report, write
 from anymask.evaluation.result import Result
 from tests.evaluation import invented
 from tests.evaluation.invented import HOME, MODEL, OTHER_MODEL
 
 DASH = "–"
+
+
+def report(results: Sequence[Result], model_id: str | None = None, compare: bool = False) -> Report:
+    return pages.report(results, sections(), model_id, compare)
 
 
 def page(*results: Result) -> str:
@@ -210,7 +216,7 @@ def test_no_folder_of_anybody_gets_onto_the_page(home: str) -> None:
     assert "somebody" not in text
     assert f"{home}/" not in text
     assert "detections=found.json '--data=my data' --out out.json" in text
-    labels = [str(picture.draw) for picture in report(results).pictures]
+    labels = [str(figure.draw) for figure in report(results).figures]
     assert not any(f"{home}/" in label or "somebody" in label for label in labels)
 
 

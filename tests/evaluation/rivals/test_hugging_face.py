@@ -23,7 +23,7 @@ from torch import Tensor
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.errors import EmbeddingError, LayoutError, OfflineError, UnknownWeightsError
-from anymask.evaluation.rivals.load import Model
+from anymask.evaluation.rivals.load import AdaptedSource
 from anymask.evaluation.rivals.rival import Adapter
 
 transformers: Any = pytest.importorskip("transformers")
@@ -130,7 +130,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A tiny random model, saved and loaded as a worker process would."""
     folder = tmp_path_factory.mktemp("models") / f"tiny-{request.param}"
     theirs = saved(request.param, folder)
-    model = Model(str(folder), "cpu", adapter=Adapter.hugging_face)
+    model = AdaptedSource(str(folder), "cpu", adapter=Adapter.hugging_face)
     return Pair(theirs, folder, pickle.loads(pickle.dumps(model)).load(), request.param == "sam2")
 
 
@@ -261,13 +261,13 @@ def test_the_embedding_names_its_weights_and_how_the_image_lies_in_it(pair: Pair
 
 def test_the_embedding_of_other_weights_is_refused(pair: Pair, tmp_path: Path) -> None:
     saved(pair.folder.name.removeprefix("tiny-"), tmp_path / "other", seed=1)
-    other = Model(str(tmp_path / "other"), "cpu", adapter=Adapter.hugging_face).load()
+    other = AdaptedSource(str(tmp_path / "other"), "cpu", adapter=Adapter.hugging_face).load()
     with pytest.raises(EmbeddingError, match="other@"):
         pair.sam.predict(other.encode(PICTURE), Prompts.point(1, 1))
 
 
 def load(weights: str) -> Any:
-    return Model(weights, "cpu", offline=True, adapter=Adapter.hugging_face).load()
+    return AdaptedSource(weights, "cpu", offline=True, adapter=Adapter.hugging_face).load()
 
 
 def test_the_mean_is_the_processors(tmp_path: Path) -> None:
@@ -302,6 +302,6 @@ def test_offline_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
         load("anymask/sam-vit-nowhere")
     monkeypatch.setenv("ANYMASK_OFFLINE", "1")
     with pytest.raises(OfflineError):
-        Model("anymask/sam-vit-nowhere", "cpu", adapter=Adapter.hugging_face).load()
+        AdaptedSource("anymask/sam-vit-nowhere", "cpu", adapter=Adapter.hugging_face).load()
     with pytest.raises(UnknownWeightsError, match="no folder"):
         load("no/such/folder")

@@ -18,7 +18,7 @@ import tests.parity.conftest  # noqa: F401  makes the official package importabl
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.errors import EmbeddingError, LayoutError, UnknownWeightsError, UnsafeFileError
-from anymask.evaluation.rivals.load import Model
+from anymask.evaluation.rivals.load import AdaptedSource
 from anymask.evaluation.rivals.rival import Adapter
 from tests.parity.twins import SIZES, official_sam, segment_anything
 
@@ -39,7 +39,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def sam(weights: str) -> Segmenter:
     """The adapter, loaded as a worker process would."""
-    model = Model(weights, "cpu", adapter=Adapter.segment_anything)
+    model = AdaptedSource(weights, "cpu", adapter=Adapter.segment_anything)
     loaded: Segmenter = pickle.loads(pickle.dumps(model)).load()
     return loaded
 
@@ -140,7 +140,9 @@ def test_the_embedding_of_other_weights_is_refused(
 ) -> None:
     state = official_sam(SIZE).state_dict()
     torch.save({name: tensor + 1 for name, tensor in state.items()}, tmp_path / "other.pth")
-    other = Model(f"vit_b:{tmp_path / 'other.pth'}", "cpu", adapter=Adapter.segment_anything)
+    other = AdaptedSource(
+        f"vit_b:{tmp_path / 'other.pth'}", "cpu", adapter=Adapter.segment_anything
+    )
     with pytest.raises(EmbeddingError, match="other@"):
         sam.predict(other.load().encode(picture), Prompts.point(1, 1))
 
@@ -155,7 +157,7 @@ def test_the_type_is_found_by_the_encoders_width(width: int, kind: str) -> None:
 
 def test_what_is_no_official_checkpoint_is_refused(weights: str, tmp_path: Path) -> None:
     def load(name: str) -> None:
-        Model(name, "cpu", adapter=Adapter.segment_anything).load()
+        AdaptedSource(name, "cpu", adapter=Adapter.segment_anything).load()
 
     torch.save({"a": torch.zeros(1)}, tmp_path / "foreign.pth")
     torch.save({"a": tmp_path}, tmp_path / "unsafe.pth")

@@ -20,7 +20,7 @@ from anymask.core.geometry import Floats
 from anymask.core.image import RGB
 from anymask.core.prompts import Prompts
 from anymask.errors import EmbeddingError, Error
-from anymask.evaluation.rivals.load import MissingPackageError, Model
+from anymask.evaluation.rivals.load import AdaptedSource, MissingPackageError
 from anymask.evaluation.rivals.rival import PROMPTS_AT_ONCE, Adapter, Question, Rival
 from anymask.weights.checkpoint import Checkpoint
 
@@ -165,8 +165,8 @@ def test_the_embedding_of_another_model_is_refused(peer: Scripted) -> None:
 
 def test_a_model_is_sent_to_other_processes(tiny_checkpoint: Checkpoint, tmp_path: Path) -> None:
     tiny_checkpoint.save(tmp_path / "tiny")
-    model = pickle.loads(pickle.dumps(Model(str(tmp_path / "tiny"), "cpu")))
-    assert model == Model(str(tmp_path / "tiny"), "cpu")
+    model = pickle.loads(pickle.dumps(AdaptedSource(str(tmp_path / "tiny"), "cpu")))
+    assert model == AdaptedSource(str(tmp_path / "tiny"), "cpu")
     sam = model.load()
     masks = sam.predict(sam.encode(np.zeros((9, 9, 3), np.uint8)), Prompts.point(4, 4))
     assert masks.predicted_iou.shape == (1, 3)
@@ -182,19 +182,19 @@ def test_a_model_is_sent_to_other_processes(tiny_checkpoint: Checkpoint, tmp_pat
 def test_a_missing_package_is_named(
     monkeypatch: pytest.MonkeyPatch, adapter: Adapter, package: str, module: str
 ) -> None:
-    monkeypatch.delitem(sys.modules, f"anymask.evaluation.{module}", raising=False)
+    monkeypatch.delitem(sys.modules, f"anymask.evaluation.rivals.{module}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingPackageError, match="pip install") as raised:
-        Model("somewhere", adapter=adapter).load()
+        AdaptedSource("somewhere", adapter=adapter).load()
     assert package in str(raised.value)
 
 
 def test_others_compute_in_float32_only() -> None:
     with pytest.raises(Error, match="float32"):
-        Model("somewhere", dtype="bfloat16", adapter=Adapter.hugging_face).load()
+        AdaptedSource("somewhere", dtype="bfloat16", adapter=Adapter.hugging_face).load()
 
 
 def test_naming_a_model_needs_no_torch() -> None:
-    code = "from anymask.evaluation.rivals.load import Model; Model('x')"
+    code = "from anymask.evaluation.rivals.load import AdaptedSource; AdaptedSource('x')"
     check = f"{code}; import sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Pictures: what results look like, as PNGs drawn with matplotlib.
+"""Figures: what results look like, as PNGs drawn with matplotlib.
 
 Each function takes plain numbers, fractions of 1, and draws per cent. Lines are labelled where they
 end. All raise ``MissingExtraError`` where matplotlib is missing.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -55,12 +55,21 @@ class PrecisionRecall:
 
 
 @dataclass(frozen=True)
-class GroupFigure:
+class GroupMeans:
     """A group's mean IoU after some numbers of clicks: mean, low and high end of its interval."""
 
     attribute: str
     value: str
     by_clicks: Mapping[int, tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class AblatedModel:
+    """A model of a panel of Fig. 13. x: where it stands there; miou: by the number of clicks."""
+
+    label: str
+    x: float
+    miou: Mapping[int, float]
 
 
 def single_point(datasets: Mapping[str, Series], mean: Series | None = None) -> bytes:
@@ -89,7 +98,7 @@ def edges(curves: Sequence[PrecisionRecall]) -> bytes:
     return content.getvalue()
 
 
-def fairness(groups: Sequence[GroupFigure]) -> bytes:
+def fairness(groups: Sequence[GroupMeans]) -> bytes:
     """Mean IoU of groups with intervals, attribute below attribute."""
     attributes = list(dict.fromkeys(group.attribute for group in groups))
     clicks = sorted({number for group in groups for number in group.by_clicks})
@@ -105,20 +114,21 @@ def fairness(groups: Sequence[GroupFigure]) -> bytes:
     return content.getvalue()
 
 
-def ablation_figure(panels: Mapping[str, Sequence[Mapping[str, Any]]]) -> bytes:
+def ablations(panels: Mapping[str, Sequence[AblatedModel]]) -> bytes:
     """Fig. 13: panels of models that differ in one thing, a line a number of clicks.
 
-    panels: by title; a model is its ``label``, its place ``x``, and its ``miou`` by clicks. Models
-    stand in the order of their places, at equal distances.
+    panels: by title. Models stand in the order of their places, at equal distances.
     """
-    sorted_panels = [
-        (title, sorted(models, key=lambda one: float(one["x"]))) for title, models in panels.items()
-    ]
-    clicks = sorted({n for _, models in sorted_panels for one in models for n in one["miou"]})
+    sorted_panels = {
+        title: sorted(models, key=lambda model: model.x) for title, models in panels.items()
+    }
+    clicks = sorted(
+        {n for models in sorted_panels.values() for model in models for n in model.miou}
+    )
     with drawing(4.0) as (figure, content):
         margins = {"left": 0.75, "right": 1.05, "bottom": 0.95, "top": 0.5}
         every = row_of_axes(figure, len(sorted_panels), **margins)
-        for axes, (title, models) in zip(every, sorted_panels):
+        for axes, (title, models) in zip(every, sorted_panels.items()):
             _draw_panel(axes, title, models, clicks)
         if every:
             every[0].set_ylabel("mIoU (%)")
@@ -209,7 +219,7 @@ def _write_right(axes: Axes, line: int, text: str, colour: str) -> None:
 
 def _draw_curve(axes: Axes, curve: PrecisionRecall, colour: str) -> None:
     """Without thresholds at which nothing was found: their precision is none."""
-    recall, precision = (np.asarray(one, np.float64) for one in (curve.recall, curve.precision))
+    recall, precision = (np.asarray(x, np.float64) for x in (curve.recall, curve.precision))
     recall, precision = recall[precision > 0], precision[precision > 0]
     if len(recall):
         axes.plot(recall, precision, color=colour, zorder=3)
@@ -219,7 +229,7 @@ def _draw_curve(axes: Axes, curve: PrecisionRecall, colour: str) -> None:
 
 def _draw_groups(
     axes: Axes,
-    groups: Sequence[GroupFigure],
+    groups: Sequence[GroupMeans],
     attributes: Sequence[str],
     colours: Mapping[int, str],
 ) -> None:
@@ -230,7 +240,7 @@ def _draw_groups(
             short(attribute), (0, y), (-6, 0), xycoords=("axes fraction", "data"),
             textcoords="offset points", ha="right", va="center", weight="bold", size=SMALL_PT,
         )  # fmt: skip
-        for group in [one for one in groups if one.attribute == attribute]:
+        for group in [group for group in groups if group.attribute == attribute]:
             y -= 1
             names[y] = short(group.value)
             axes.axhline(y, color=FAINT, lw=0.8, zorder=0)
@@ -259,12 +269,12 @@ def _name_clicks(axes: Axes, clicks: Sequence[int], colours: Sequence[str]) -> N
 
 
 def _draw_panel(
-    axes: Axes, title: str, models: Sequence[Mapping[str, Any]], clicks: Sequence[int]
+    axes: Axes, title: str, models: Sequence[AblatedModel], clicks: Sequence[int]
 ) -> None:
     for number, colour in zip(clicks, shades_of(len(clicks))):
-        values = [100 * model["miou"].get(number, np.nan) for model in models]
+        values = [100 * model.miou.get(number, np.nan) for model in models]
         axes.plot(range(len(models)), values, "o-", color=colour, ms=5, zorder=3)
-    labels = [short(str(model["label"])) for model in models]
+    labels = [short(model.label) for model in models]
     axes.set_xticks(range(len(models)), labels)
     width_in = axes.get_position().width * WIDTH_IN
     if LETTER_IN * (sum(map(len, labels)) + len(labels)) > width_in:

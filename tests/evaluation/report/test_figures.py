@@ -1,4 +1,4 @@
-"""Pictures: that they can be drawn of whatever there is, and disturb nobody's matplotlib."""
+"""Figures: that they can be drawn of whatever there is, and disturb nobody's matplotlib."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ import pytest
 from PIL import Image
 
 from anymask.errors import MissingExtraError
-from anymask.evaluation.report import pictures
+from anymask.evaluation.report import figures
 from anymask.evaluation.report.drawing import WIDTH_IN, spread
-from anymask.evaluation.report.pictures import GroupFigure, PrecisionRecall
+from anymask.evaluation.report.figures import AblatedModel, GroupMeans, PrecisionRecall
 
 SERIES = {1: 0.5, 2: 0.6, 9: 0.9}
 CURVE = PrecisionRecall("Canny", (0.9, 0.5, 0.0), (0.2, 0.8, 0.0), 0.6)
-GROUP = GroupFigure("age", "older", {1: (0.5, 0.4, 0.6), 3: (0.9, 0.9, 0.9)})
-MODEL = {"label": "ViT-B", "x": 91.0, "miou": SERIES}
+GROUP = GroupMeans("age", "older", {1: (0.5, 0.4, 0.6), 3: (0.9, 0.9, 0.9)})
+MODEL = AblatedModel("ViT-B", 91.0, SERIES)
 DRAWN: dict[str, Callable[[], bytes]] = {
-    "single point": lambda: pictures.single_point({"coins": SERIES, "leaves": SERIES}, SERIES),
-    "one dataset": lambda: pictures.single_point({"$coins^": SERIES}),
-    "one number": lambda: pictures.single_point({"coins": {1: 1.0}}),
-    "no dataset": lambda: pictures.single_point({}),
-    "many datasets": lambda: pictures.single_point({f"set {n}": SERIES for n in range(23)}, SERIES),
-    "a long name": lambda: pictures.single_point({"coins " * 30: SERIES}),
-    "clicks": lambda: pictures.interactive({"coins": {n: n / 21 for n in range(1, 21)}}),
-    "edges": lambda: pictures.edges([CURVE, CURVE]),
-    "an edge map of nothing": lambda: pictures.edges([PrecisionRecall("x", (0.0,), (0.0,), 0.0)]),
-    "fairness": lambda: pictures.fairness([GROUP, GROUP]),
-    "ablation": lambda: pictures.ablation_figure({"Encoder": [MODEL], "Data": [MODEL, MODEL]}),
-    "ablation with a gap": lambda: pictures.ablation_figure(
-        {"Data": [MODEL, {**MODEL, "miou": {}}]}
+    "single point": lambda: figures.single_point({"coins": SERIES, "leaves": SERIES}, SERIES),
+    "one dataset": lambda: figures.single_point({"$coins^": SERIES}),
+    "one number": lambda: figures.single_point({"coins": {1: 1.0}}),
+    "no dataset": lambda: figures.single_point({}),
+    "many datasets": lambda: figures.single_point({f"set {n}": SERIES for n in range(23)}, SERIES),
+    "a long name": lambda: figures.single_point({"coins " * 30: SERIES}),
+    "clicks": lambda: figures.interactive({"coins": {n: n / 21 for n in range(1, 21)}}),
+    "edges": lambda: figures.edges([CURVE, CURVE]),
+    "an edge map of nothing": lambda: figures.edges([PrecisionRecall("x", (0.0,), (0.0,), 0.0)]),
+    "fairness": lambda: figures.fairness([GROUP, GROUP]),
+    "ablation": lambda: figures.ablations({"Encoder": [MODEL], "Data": [MODEL, MODEL]}),
+    "ablation with a gap": lambda: figures.ablations(
+        {"Data": [MODEL, AblatedModel("ViT-L", 308.0, {})]}
     ),
-    "histograms": lambda: pictures.histograms({f"set {n}": [0.1, 0.9] for n in range(4)}),
+    "histograms": lambda: figures.histograms({f"set {n}": [0.1, 0.9] for n in range(4)}),
 }
 
 
@@ -51,20 +51,20 @@ def test_all_are_pngs_that_a_page_can_show(draw: Callable[[], bytes]) -> None:
 
 def test_nothing_of_matplotlib_is_left_changed() -> None:
     before = dict(mpl.rcParams)
-    pictures.single_point({"coins": SERIES})
+    figures.single_point({"coins": SERIES})
     assert dict(mpl.rcParams) == before
 
 
-def test_a_users_style_changes_no_picture() -> None:
-    plain = pictures.single_point({"coins": SERIES})
+def test_a_users_style_changes_no_figure() -> None:
+    plain = figures.single_point({"coins": SERIES})
     with mpl.rc_context({"axes.facecolor": "black", "font.size": 30}):
-        assert pictures.single_point({"coins": SERIES}) == plain
+        assert figures.single_point({"coins": SERIES}) == plain
 
 
 def test_a_missing_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match="evaluate"):
-        pictures.single_point({"coins": SERIES})
+        figures.single_point({"coins": SERIES})
 
 
 def test_labels_keep_their_places_where_there_is_room() -> None:
@@ -92,4 +92,4 @@ def test_labels_of_any_number_keep_their_order_and_their_distance() -> None:
 
 
 def test_the_width_is_that_of_the_page() -> None:
-    assert Image.open(BytesIO(pictures.edges([CURVE]))).width == WIDTH_IN * 150
+    assert Image.open(BytesIO(figures.edges([CURVE]))).width == WIDTH_IN * 150

@@ -1,0 +1,74 @@
+"""Everything in many images on a Ray cluster: ``many_images`` by actors on many machines.
+
+Each has loaded the model once and does for a photograph exactly what a single process does, with
+the same guarantees: what was killed with its machine is done by another actor, and what is done is
+passed over. The folder of results and the photographs must be reachable under the same path or URL
+from every machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from anymask.core.protocol import Segmenter
+from anymask.datasets.photographs import Photograph
+from anymask.jobs.many_images import (
+    Outcome,
+    Settings,
+    State,
+    awaited,
+    begin,
+    job_folder,
+    target_of,
+)
+from anymask.jobs.ray_cluster import join_cluster, stream
+from anymask.predict.load import ModelSource
+
+ATTEMPTS, PAUSE_S = 3, 1.0
+
+
+def segment_on_cluster(
+    source: ModelSource,
+    photographs: Sequence[Photograph],
+    out: Path,
+    settings: Settings,
+    actors: int | None = None,
+) -> Iterator[Outcome]:
+    """``many_images.segment_all`` on the cluster of ``$RAY_ADDRESS``, or on one of this machine.
+
+    source: with its ``model_id``: other weights under the same name on a machine are an error.
+    actors: how many hold a model; None: one for each card, or for each four processors.
+    Outcomes come in the order in which they are known. Raises ``Error`` and ``OutputError``.
+    """
+    out = out.resolve()
+    join_cluster()
+    begin(out, settings, (target_of(image, out, settings.format) for image in photographs))
+    start = partial(_start_actor, source, out, settings)
+    try:
+        yield from stream(start, photographs, actors, source.device)
+    finally:
+        job_folder(out).sweep()
+
+
+def _start_actor(
+    source: ModelSource, out: Path, settings: Settings, threads: int
+) -> Callable[[Photograph], Outcome]:
+    """Load the model; what is left to say is the photograph."""
+    import torch
+
+    torch.set_num_threads(threads)
+    return partial(_segment, source.load(), out, settings)
+
+
+def _segment(sam: Segmenter, out: Path, settings: Settings, photograph: Photograph) -> Outcome:
+    """The outcome of one photograph. What can't be read may be so for a moment only."""
+    outcome = awaited(sam, photograph, out, settings)
+    for _ in range(ATTEMPTS - 1):
+        if outcome.state != State.broken:
+            break
+        time.sleep(PAUSE_S)
+        outcome = awaited(sam, photograph, out, settings)
+    return outcome
