@@ -42,14 +42,14 @@ class RunFolder:
         self._tensorboard: Any = None
 
     @classmethod
-    def begin(cls, path: Path, recipe: Recipe, asked: Mapping[str, Any], resume: bool) -> RunFolder:
+    def begin(cls, path: Path, recipe: Recipe, about: Mapping[str, Any], resume: bool) -> RunFolder:
         """Make the folder, or take up the run in it.
 
-        asked: what else the run was asked for; a run goes on with the same alone. Raises
+        about: the data, and what else a run goes on with the same of alone. Raises
         ``TrainingError`` for a folder that holds a run unless ``resume``, and for one that holds
         another run; ``OutputError``.
         """
-        header = {"recipe": recipe.to_json(), **asked}
+        header = {"recipe": recipe.to_json(), **about}
         file = path / RECIPE_FILE
         if file.exists() and cls(path)._steps():  # what never got to a checkpoint is not missed
             if not resume:
@@ -132,8 +132,8 @@ class RunFolder:
             part.write_text(json.dumps(content, indent=2) + "\n")
 
     def _steps(self) -> list[int]:
-        found = (STEP_FOLDER.fullmatch(entry.name) for entry in self.path.iterdir())
-        return [int(match[1]) for match in found if match]
+        matches = (STEP_FOLDER.fullmatch(entry.name) for entry in self.path.iterdir())
+        return [int(match[1]) for match in matches if match]
 
     def _link(self, name: str, target: str) -> None:
         """Point ``name`` at a folder beside it; at every moment it points somewhere."""

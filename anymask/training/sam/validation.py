@@ -34,7 +34,7 @@ from anymask.training.sam.scenes import Scene
 
 CLICKS = 3
 STABILITY_OFFSET = 1.0  # as in everything-mode
-Masks = npt.NDArray[np.bool_]
+Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
 
@@ -103,7 +103,7 @@ def validate(
 def _clicked(model: Sam, features: Tensor, positions: ImagePositions, objects: Objects) -> Floats:
     """The IoUs after 1, 2, … clicks: (P, CLICKS)."""
     xy, labels = np.zeros((len(objects), 0, 2), np.float32), np.zeros((len(objects), 0), np.int64)
-    masks: list[Masks | None] = [None] * len(objects)
+    masks: list[Mask | None] = [None] * len(objects)
     wanted = torch.from_numpy(objects.truth).to(features.device)
     answer: Tensor | None = None
     ious = []
