@@ -19,11 +19,11 @@ from pathlib import Path
 import torch
 
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H, Sam
-from anymask.training import recipes
 from anymask.training.distributed import World
-from anymask.training.recipe import Recipe
-from anymask.training.sam.learner import Learner
+from anymask.training.sam.learner import SamLearner
 from anymask.training.sam.memory import estimate
+from anymask.training.sam.recipe import SamRecipe
+from anymask.training.sam.recipes import RECIPES
 from anymask.training.sam.start import prepare
 
 from machine import describe
@@ -38,9 +38,9 @@ MEASURED = ("TinyViT", "ViT-B")
 GB, KB = 1e9, 1024
 
 
-def recipe_of(name: str) -> Recipe:
+def recipe_of(name: str) -> SamRecipe:
     """One pass a step."""
-    recipe = recipes.find(name)
+    recipe = RECIPES[name]()
     return replace(recipe, batch=recipe.images_per_pass)
 
 
@@ -51,7 +51,7 @@ def measured(name: str, encoder: str) -> float:
     given = Given(torch.randn(1, 256, 64, 64)) if recipe.freezes_embeddings else None
     scenes = scenes_of(recipe, config)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KB
-    learner = Learner(model, recipe, World(), given)
+    learner = SamLearner(model, recipe, World(), given)
     for number in range(2):
         learner.step(number, [scenes])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KB - before

@@ -32,10 +32,10 @@ from anymask.core.prompts import BOX_TOP_LEFT, OBJECT, PADDING
 from anymask.datasets.sample import Sample
 from anymask.models.sam import SAM_VIT_B, Sam, SamConfig
 from anymask.training.distributed import World
-from anymask.training.recipe import Recipe
-from anymask.training.recipes import paper
 from anymask.training.sam.embeddings import Embeddings
-from anymask.training.sam.learner import Learner
+from anymask.training.sam.learner import SamLearner
+from anymask.training.sam.recipe import SamRecipe
+from anymask.training.sam.recipes import paper
 from anymask.training.sam.scenes import Framing, Scene
 from anymask.training.sam.start import prepare
 
@@ -62,7 +62,7 @@ class Given(Embeddings):
         return self.features
 
 
-def recipe_of(case: str, device: str, objects: int | None = None) -> Recipe:
+def recipe_of(case: str, device: str, objects: int | None = None) -> SamRecipe:
     """The paper's, at a batch that fits; objects: of an image, where not the case's."""
     images = CASES[case][0]
     objects = objects or CASES[case][1]
@@ -78,10 +78,11 @@ def recipe_of(case: str, device: str, objects: int | None = None) -> Recipe:
         masks_per_pass=images * objects,
         prompts_per_pass=4 if on_cpu else images * objects,
         drop_path=0.0,
+        decoder_dropout=0.0,
     )
 
 
-def scenes_of(recipe: Recipe, config: SamConfig) -> list[Scene]:
+def scenes_of(recipe: SamRecipe, config: SamConfig) -> list[Scene]:
     """Pictures of nothing with discs on them."""
     rng, scenes = np.random.default_rng(0), []
     framing = Framing(config.encoder.image_px, 4 * config.encoder.grid, recipe.habits)
@@ -100,14 +101,14 @@ def scenes_of(recipe: Recipe, config: SamConfig) -> list[Scene]:
 
 
 def ours(
-    case: str, recipe: Recipe, device: str, config: SamConfig = SAM_VIT_B
+    case: str, recipe: SamRecipe, device: str, config: SamConfig = SAM_VIT_B
 ) -> Callable[[], Any]:
     """A step of ``anymask.training``."""
     torch.manual_seed(0)
     model = prepare(Sam(config), recipe).to(device)
     given = Given(torch.randn(1, 256, 64, 64, device=device) * 0.3)
     embeddings = given if case == "head" else None
-    learner = Learner(model, recipe, World(device=torch.device(device)), embeddings)
+    learner = SamLearner(model, recipe, World(device=torch.device(device)), embeddings)
     scenes = scenes_of(recipe, model.config)
 
     def step() -> None:
@@ -116,7 +117,7 @@ def ours(
     return step
 
 
-def loop(case: str, recipe: Recipe, device: str, each_round: bool = False) -> Callable[[], Any]:
+def loop(case: str, recipe: SamRecipe, device: str, each_round: bool = False) -> Callable[[], Any]:
     """The same step over the official modules."""
     torch.manual_seed(0)
     sam = build("vit_b").to(device).train()
@@ -150,7 +151,7 @@ def loop(case: str, recipe: Recipe, device: str, each_round: bool = False) -> Ca
     return step
 
 
-def _rounds(sam: Any, features: Tensor, scene: Scene, recipe: Recipe) -> Iterator[Tensor]:
+def _rounds(sam: Any, features: Tensor, scene: Scene, recipe: SamRecipe) -> Iterator[Tensor]:
     """The losses of one image, round by round."""
     objects, habits, device = scene.objects, recipe.habits, features.device
     truth = torch.from_numpy(objects.truth).to(device)
@@ -195,7 +196,7 @@ def _embedded(
     return out
 
 
-def _loss(logits: Tensor, predicted: Tensor, truth: Tensor, recipe: Recipe) -> Tensor:
+def _loss(logits: Tensor, predicted: Tensor, truth: Tensor, recipe: SamRecipe) -> Tensor:
     """Focal and dice loss of the best mask, and the error of the predicted IoUs."""
     wanted = truth[:, None].expand(-1, logits.shape[1], -1, -1).float()
     p = logits.sigmoid()

@@ -15,7 +15,7 @@ from anymask.errors import explained
 
 if TYPE_CHECKING:
     from anymask.training.distributed import World
-    from anymask.training.job import Job
+    from anymask.training.job import TrainingJob
     from anymask.training.loop import Course
 
 SIGNAL_EXIT = 128  # plus the signal's number, as shells count it
@@ -82,14 +82,14 @@ def train(
     """
     try:
         from anymask.predict.predictor import find_device
-        from anymask.training import recipes
         from anymask.training.distributed import join_world, leave_world
-        from anymask.training.job import Job
+        from anymask.training.families import find_recipe
+        from anymask.training.job import TrainingJob
         from anymask.training.recipe import override
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
-    wanted = override(recipes.find(recipe), set_ or [])
-    job = Job(wanted, data, out, validation, resume, offline or None)
+    wanted = override(find_recipe(recipe), set_ or [])
+    job = TrainingJob(wanted, data, out, validation, resume, offline or None)
     if dry_run:
         _show_plan(job, json_)
         return
@@ -103,10 +103,12 @@ def train(
         raise typer.Exit(SIGNAL_EXIT + stopped)
 
 
-def _run(job: Job, world: World, as_json: bool) -> int:
+def _run(job: TrainingJob, world: World, as_json: bool) -> int:
     """Train with a bar; the number of the signal that stopped it, or 0."""
+    from anymask.training.families import training_of
     from anymask.training.loop import train as run
 
+    training = training_of(job.recipe)
     validations: list[dict[str, Any]] = []
     stopped, passed = 0, 0
     with work_bar(job.recipe.steps, "steps") as step:
@@ -122,9 +124,9 @@ def _run(job: Job, world: World, as_json: bool) -> int:
                 typer.echo(f"anymask: {entry['note']}", err=True)
             for reason in entry.get("reasons", []):
                 typer.echo(f"passed over {reason}", err=True)
-            if "miou_1" in entry:
+            if summary := training.summary(entry):
                 validations.append(entry)
-                typer.echo(_validation_line(entry), err=True)
+                typer.echo(summary, err=True)
             stopped = entry.get("stopped", stopped)
 
         course = run(job, world, note)
@@ -133,15 +135,8 @@ def _run(job: Job, world: World, as_json: bool) -> int:
     return stopped
 
 
-def _validation_line(entry: dict[str, Any]) -> str:
-    return (
-        f"step {entry['step']}: mIoU {entry['miou_1']:.3f} with 1 click, "
-        f"{entry['miou_3']:.3f} with 3; predicted IoU is off by {entry['calibration_error']:.3f}"
-    )
-
-
 def _report(
-    job: Job, course: Course, validations: list[dict[str, Any]], stopped: int, as_json: bool
+    job: TrainingJob, course: Course, validations: list[dict[str, Any]], stopped: int, as_json: bool
 ) -> None:
     """Say on stderr what there is now and how to go on."""
     if stopped:
@@ -166,7 +161,7 @@ def _report(
         typer.echo(json.dumps(summary))
 
 
-def _show_plan(job: Job, as_json: bool) -> None:
+def _show_plan(job: TrainingJob, as_json: bool) -> None:
     from anymask.training.plan import plan_of
 
     plan = plan_of(job)

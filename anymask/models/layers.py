@@ -75,6 +75,14 @@ def drop_path(x: Tensor, rate: float, training: bool) -> Tensor:
     return x * (kept / (1 - rate))
 
 
+def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
+    """Zero each number with probability ``rate``, in training only; divide the others by 1 - rate.
+
+    Without a rate nothing is computed and no random number is drawn, unlike ``F.dropout``.
+    """
+    return F.dropout(x, rate) if training and rate else x
+
+
 def checkpointed(block: nn.Module, *inputs: Any) -> Tensor:
     """``block(*inputs)``, all within it computed again when gradients need it, not kept until then.
 

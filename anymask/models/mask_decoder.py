@@ -74,6 +74,10 @@ class MaskDecoder(nn.Module):
         """Project the positions (L, C) of the image side, once for any number of ``forward``."""
         return self.transformer.positions(image_pe)
 
+    def set_dropout(self, rate: float) -> None:
+        """Dropout of the transformer in training (``TwoWayTransformer.set_dropout``)."""
+        self.transformer.set_dropout(rate)
+
     def forward(
         self,
         features: Tensor,

@@ -6,6 +6,9 @@ cross-attentions move these products to the token side, which is exact up to rou
 
     (W_q t)·(W_k i) = (W_kᵀ W_q t)·i        softmax(…) (W_v I) = W_v (softmax(…) I)
 
+While training, what an attention or an MLP gives may lose numbers by chance before it is added to
+what was there (``TwoWayTransformer.set_dropout``).
+
 Positions of the image side are the same for every prompt: their projections are computed once by
 ``positions`` and handed to ``forward``. Prompts without masks that are about one image even share
 the whole image side of the first layer: ``share`` computes that once.
@@ -23,15 +26,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anymask.models.layers import MLPBlock
+from anymask.models.layers import MLPBlock, dropout
 
 
 class Projections(nn.Module):
-    """Query, key, value and output projections of an attention of ``inner`` channels."""
+    """Query, key, value and output projections of an attention of ``inner`` channels.
+
+    ``dropout``: how often training zeroes a number of what the attention gives.
+    """
 
     def __init__(self, width: int, inner: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
+        self.dropout = 0.0
         self.scale = (inner // heads) ** -0.5
         self.q_proj = nn.Linear(width, inner)
         self.k_proj = nn.Linear(width, inner)
@@ -50,6 +57,10 @@ class Projections(nn.Module):
         """The weight of a projection to heads: (H, D, C)."""
         return torch.unflatten(linear.weight, 0, (self.heads, -1))
 
+    def drop(self, given: Tensor) -> Tensor:
+        """Dropout of what the attention gives (P, T or L, C), in training."""
+        return dropout(given, self.dropout, self.training)
+
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """(P, H, T, K) times (H, K, N): (P, H, T, N), without a copy of ``b`` for each prompt."""
@@ -67,8 +78,7 @@ class SelfAttention(Projections):
         mixed = F.scaled_dot_product_attention(
             q, k, self.split_heads(self.v_proj(v)), attn_mask=bias
         )
-        out: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
-        return out
+        return self.drop(self.out_proj(mixed.transpose(1, 2).flatten(2)))
 
 
 class TokenToImageAttention(Projections):
@@ -90,8 +100,7 @@ class TokenToImageAttention(Projections):
         seen = scores.softmax(dim=-1) @ image  # P H·T C
         seen = torch.unflatten(seen, 1, (self.heads, -1))  # P H T C
         mixed = dot(seen, self.head_weights(self.v_proj).mT).transpose(1, 2).flatten(2)  # P T H·D
-        out: Tensor = self.out_proj(mixed + self.v_proj.bias)
-        return out
+        return self.drop(self.out_proj(mixed + self.v_proj.bias))
 
     def share(self, image: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Keys (H, D, L) and values (H, L, D) of one image (L, C), for ``forward_shared``."""
@@ -107,8 +116,7 @@ class TokenToImageAttention(Projections):
         if log_weight is not None:
             scores = scores + log_weight
         mixed = dot(scores.softmax(dim=-1), values).transpose(1, 2).flatten(2)  # P T H·D
-        out: Tensor = self.out_proj(mixed + self.v_proj.bias)
-        return out
+        return self.drop(self.out_proj(mixed + self.v_proj.bias))
 
 
 class ImageToTokenAttention(Projections):
@@ -146,6 +154,8 @@ class ImageToTokenAttention(Projections):
         v_image = dot(self.split_heads(self.v_proj(values)), out_weights)
         # A head's weights sum to one: a share of the bias in every value adds up to the bias.
         v_image = (v_image + self.out_proj.bias / self.heads).flatten(1, 2)  # P H·T C
+        if self.training and self.dropout:
+            return image + self.drop(weights.mT @ v_image)
         return torch.baddbmm(image, weights.mT, v_image)
 
 
@@ -191,11 +201,15 @@ class SharedImage(NamedTuple):
 
 
 class TwoWayAttentionBlock(nn.Module):
-    """Self-attention, tokens to image, MLP, image to tokens; each with residual and norm."""
+    """Self-attention, tokens to image, MLP, image to tokens; each with residual and norm.
+
+    ``dropout``: how often training zeroes a number of what the MLP gives.
+    """
 
     def __init__(self, width: int, heads: int, hidden: int, first: bool) -> None:
         super().__init__()
         self.first = first
+        self.dropout = 0.0
         inner = width // 2
         self.self_attn = SelfAttention(width, width, heads)
         self.norm1 = nn.LayerNorm(width)
@@ -252,7 +266,8 @@ class TwoWayAttentionBlock(nn.Module):
 
     def _digest(self, tokens: Tensor, seen: Tensor) -> Tensor:
         tokens = self.norm2(tokens + seen)
-        out: Tensor = self.norm3(tokens + self.mlp(tokens))
+        answer = dropout(self.mlp(tokens), self.dropout, self.training)
+        out: Tensor = self.norm3(tokens + answer)
         return out
 
 
@@ -307,6 +322,23 @@ class TwoWayTransformer(nn.Module):
             tokens + prompt, image, positions.final, positions.log_weight
         )
         return self.norm_final_attn(tokens + seen), image
+
+    def set_dropout(self, rate: float) -> None:
+        """Let training zero numbers of what every attention and every MLP gives, at ``rate``.
+
+        The paper gives "each self/cross-attention and MLP … a dropout of 0.1 at training" (§A) and
+        leaves open where. Here: of what a sublayer gives, before the residual is added and the norm
+        taken, as in the first transformer (arXiv 1706.03762, §5.4); also where there is no residual
+        (self-attention of the first block) and in the last look at the image; not of attention
+        weights, nor inside the MLP. The official code has no dropout.
+
+        Raises ``ValueError`` unless 0 <= rate < 1.
+        """
+        if not 0 <= rate < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, not {rate}")
+        for module in self.modules():
+            if isinstance(module, (Projections, TwoWayAttentionBlock)):
+                module.dropout = rate
 
     def _blocks(self) -> list[TwoWayAttentionBlock]:
         return [layer for layer in self.layers if isinstance(layer, TwoWayAttentionBlock)]

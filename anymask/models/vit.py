@@ -1,6 +1,6 @@
 """The plain vision transformer with window attention: SAM's ViT-B, L and H (§A, image encoder).
 
-Shape legend: B images, C channels, h w token grid, H heads, D head width, s window side,
+Shape legend: B images, C channels, h w token grid (of a window: its own), H heads, D head width,
 n windows of one image. Tokens travel as (B, h, w, C).
 
 Parameter names are those of the official ``ImageEncoderViT``.
@@ -20,7 +20,15 @@ from anymask.models.windows import join_windows, split_windows
 
 @dataclass(frozen=True)
 class ViTConfig:
-    """Size of a ViT encoder. The defaults are ViT-B's."""
+    """Size of a ViT encoder. The defaults are ViT-B's.
+
+    image_px: the longer side of the input, and both sides unless ``image_hw`` says otherwise.
+    image_hw: height and width of an input that is not square; None for a square.
+    window: side of the windows, in tokens; they are square on any grid.
+
+    Raises ``ValueError`` for an ``image_hw`` whose longer side is not ``image_px``, or that is not
+    whole patches.
+    """
 
     width: int = 768
     depth: int = 12
@@ -31,11 +39,29 @@ class ViTConfig:
     window: int = 14
     mlp_ratio: float = 4.0
     out_channels: int = 256
+    image_hw: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.image_hw is None:
+            return
+        if max(self.image_hw) != self.image_px:
+            raise ValueError(f"image_px is {self.image_px} and image_hw is {self.image_hw}")
+        if any(side % self.patch_px for side in self.image_hw):
+            raise ValueError(f"{self.image_hw} is not whole patches of {self.patch_px} pixels")
+
+    @property
+    def grid_hw(self) -> tuple[int, int]:
+        """Height and width of the token grid."""
+        height, width = self.image_hw or (self.image_px, self.image_px)
+        return height // self.patch_px, width // self.patch_px
 
     @property
     def grid(self) -> int:
-        """Side of the token grid."""
-        return self.image_px // self.patch_px
+        """Side of a square token grid. Raises ``ValueError`` for another."""
+        height, width = self.grid_hw
+        if height != width:
+            raise ValueError(f"a grid of {height} rows and {width} columns has no one side")
+        return height
 
 
 VIT_B = ViTConfig()
@@ -57,29 +83,34 @@ def relative_positions(table: Tensor, side: int) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Self-attention over a square of tokens with decomposed relative positions (ViTDet)."""
+    """Self-attention over a grid of tokens with decomposed relative positions (ViTDet).
 
-    def __init__(self, width: int, heads: int, side: int) -> None:
+    grid_hw: height and width of the grid: a window's, or the whole image's.
+    """
+
+    def __init__(self, width: int, heads: int, grid_hw: tuple[int, int]) -> None:
         super().__init__()
         self.heads = heads
-        self.side = side
+        self.grid_hw = grid_hw
+        height, columns = grid_hw
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
-        self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
-        self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, width // heads))
+        self.rel_pos_h = nn.Parameter(torch.zeros(2 * height - 1, width // heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(2 * columns - 1, width // heads))
 
     def attend(self, qkv: Tensor, band_rows: int = 0) -> Tensor:
-        """Mix (B·n, s·s, 3C) projected tokens into (B·n, s·s, C), before ``proj``.
+        """Mix (B·n, h·w, 3C) projected tokens into (B·n, h·w, C), before ``proj``.
 
         With ``band_rows`` the queries of that many rows at a time: the position bias of a whole
         64×64 grid would be as large as 16.8 million numbers a head.
         """
         b, tokens, _ = qkv.shape
         q, k, v = qkv.view(b, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        rows = band_rows or self.side
+        height, width = self.grid_hw
+        rows = band_rows or height
         bands = []
-        for top in range(0, self.side, rows):
-            band = q[:, :, top * self.side : (top + rows) * self.side]
+        for top in range(0, height, rows):
+            band = q[:, :, top * width : (top + rows) * width]
             bias = self.position_bias(band, top)
             bands.append(F.scaled_dot_product_attention(band, k, v, attn_mask=bias))
         return torch.cat(bands, dim=2).transpose(1, 2).reshape(b, tokens, -1)
@@ -87,21 +118,23 @@ class Attention(nn.Module):
     def position_bias(self, q: Tensor, top: int) -> Tensor:
         """The relative-position term q·(R_h + R_w) of whole rows of queries from row ``top``.
 
-        q: (B, H, rows·s, D); gives (B, H, rows·s, s·s).
+        q: (B, H, rows·w, D); gives (B, H, rows·w, h·w).
         """
-        s = self.side
-        grid = torch.unflatten(q, 2, (-1, s))  # B H rows s D
-        rel_h = relative_positions(self.rel_pos_h, s)[top : top + grid.shape[2]]
-        rel_w = relative_positions(self.rel_pos_w, s)
+        height, width = self.grid_hw
+        grid = torch.unflatten(q, 2, (-1, width))  # B H rows w D
+        rel_h = relative_positions(self.rel_pos_h, height)[top : top + grid.shape[2]]
+        rel_w = relative_positions(self.rel_pos_w, width)
         bias_h = torch.einsum("bhyxd,ykd->bhyxk", grid, rel_h).contiguous()
         bias_w = torch.einsum("bhyxd,xkd->bhyxk", grid, rel_w).contiguous()
-        return (bias_h[..., :, None] + bias_w[..., None, :]).view(*q.shape[:3], s * s)
+        return (bias_h[..., :, None] + bias_w[..., None, :]).view(*q.shape[:3], height * width)
 
 
 class Block(nn.Module):
-    """A transformer block: ``attend``, then ``feed``. ``window`` 0 means global attention.
+    """A transformer block: adds to its tokens what ``attend`` gives, then what ``feed`` gives.
 
-    ``drop_path`` is how often training drops what either of them would add, per image.
+    Both come without the residual, so that a model may change what is added, as SegGPT does when
+    it merges what several prompts see. ``window`` 0 means global attention. ``drop_path`` is how
+    often training drops what either of them would add, per image.
     """
 
     def __init__(self, config: ViTConfig, window: int) -> None:
@@ -110,12 +143,13 @@ class Block(nn.Module):
         self.window = window
         self.drop_path = 0.0
         self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.attn = Attention(width, config.heads, window or config.grid)
+        grid_hw = (window, window) if window else config.grid_hw
+        self.attn = Attention(width, config.heads, grid_hw)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = MLPBlock(width, int(width * config.mlp_ratio), nn.GELU())
 
     def attend(self, x: Tensor, band_rows: int = 0) -> Tensor:
-        """Add what attention finds to (B, h, w, C) tokens."""
+        """What attention adds to (B, h, w, C) tokens, of their shape."""
         b, h, w, _ = x.shape
         qkv = self.attn.qkv(self.norm1(x))
         if self.window:
@@ -124,16 +158,15 @@ class Block(nn.Module):
             mixed = join_windows(self.attn.attend(windows), self.window, (h, w))
         else:
             mixed = self.attn.attend(qkv.view(b, h * w, -1), band_rows).view(b, h, w, -1)
-        out: Tensor = x + drop_path(self.attn.proj(mixed), self.drop_path, self.training)
-        return out
+        return drop_path(self.attn.proj(mixed), self.drop_path, self.training)
 
     def feed(self, x: Tensor) -> Tensor:
-        """Add the MLP's answer to (B, h, w, C) tokens."""
-        out: Tensor = x + drop_path(self.mlp(self.norm2(x)), self.drop_path, self.training)
-        return out
+        """What the MLP adds to (B, h, w, C) tokens, of their shape."""
+        return drop_path(self.mlp(self.norm2(x)), self.drop_path, self.training)
 
     def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
-        return self.feed(self.attend(x, band_rows))
+        x = x + self.attend(x, band_rows)
+        return x + self.feed(x)
 
 
 class PatchEmbed(nn.Module):
@@ -151,6 +184,8 @@ class PatchEmbed(nn.Module):
 class ViT(nn.Module):
     """Image encoder: (B, 3, 1024, 1024) normalised pixels to a (B, 256, 64, 64) embedding.
 
+    Or, with other sizes in the config, (B, 3, H, W) to (B, C, h, w).
+
     ``band_rows`` is the one switch between global attention of all queries at once (0) and of a
     few rows at a time, which saves most of its memory on a CPU and gives the same numbers.
     ``checkpointing`` is another: training keeps only what goes into each block and computes the
@@ -163,7 +198,7 @@ class ViT(nn.Module):
         self.band_rows = 0
         self.checkpointing = False
         self.patch_embed = PatchEmbed(config.patch_px, config.width)
-        self.pos_embed = nn.Parameter(torch.zeros(1, config.grid, config.grid, config.width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, *config.grid_hw, config.width))
         self.blocks = nn.ModuleList(
             Block(config, 0 if i in config.global_blocks else config.window)
             for i in range(config.depth)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Dataset
 from anymask.errors import RecipeError
-from anymask.training.job import Job
+from anymask.training.job import TrainingJob
 
 
-def datasets_of(job: Job) -> tuple[Dataset, Dataset | None]:
+def datasets_of(job: TrainingJob) -> tuple[Dataset, Dataset | None]:
     """What to learn from, and what to validate with, if anything. Raises ``Error``."""
     recipe = job.recipe
     dataset = open_dataset(job.data, split_regions=recipe.split_regions)

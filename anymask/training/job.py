@@ -1,4 +1,4 @@
-"""Job: what a run is asked for."""
+"""The job of a run: what ``anymask train`` is asked for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from anymask.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Job:
-    """What ``anymask train`` takes.
+class TrainingJob:
+    """A recipe, what to learn from, and where to.
 
     data: where the images and masks are; validation: where those to validate with are, "" for the
     recipe's ``holdout`` of ``data``. out: the run's folder; resume: go on with the run in it.

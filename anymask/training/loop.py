@@ -1,39 +1,30 @@
-"""The loop: from a recipe and a dataset to checkpoints, through any number of interruptions."""
+"""The loop: from a recipe and a dataset to checkpoints, through any number of interruptions.
+
+What is learned, and from what, is a learner's of the recipe's family (``training.learner``).
+"""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-import numpy as np
 import torch
 
 import anymask
 from anymask.core.source_commit import source_commit
-from anymask.datasets.sample import Dataset, Sample
+from anymask.datasets.sample import Dataset
 from anymask.errors import TrainingError
-from anymask.models.sam import Sam
-from anymask.predict.predictor import Predictor
 from anymask.training.datasets import datasets_of
-from anymask.training.distributed import World, shard, whole
+from anymask.training.distributed import World
+from anymask.training.families import training_of
 from anymask.training.feed import Feed, Position, Served
-from anymask.training.job import Job
-from anymask.training.recipe import Recipe
-from anymask.training.run_folder import CALIBRATION_FILE, EMBEDDINGS_FOLDER, RunFolder
-from anymask.training.sam.embeddings import Embeddings
-from anymask.training.sam.learner import Learner, Tally
-from anymask.training.sam.lora import merged_state
-from anymask.training.sam.scenes import UNJITTERED, Framing, Scene
-from anymask.training.sam.start import encoder_blocks, set_training, start_model
-from anymask.training.sam.validation import Validation, validate
+from anymask.training.job import TrainingJob
+from anymask.training.learner import Entry, Learner, Tally
+from anymask.training.run_folder import RunFolder
 from anymask.training.signals import Signals
-from anymask.weights.checkpoint import Checkpoint
-from anymask.weights.load import load_checkpoint
 
 BAD_STEPS = 10  # in a row whose losses are no numbers; then something is wrong for good
 REASONS_SHOWN = 5  # of samples that are passed over, in a step's log
@@ -41,21 +32,28 @@ REASONS_SHOWN = 5  # of samples that are passed over, in a step's log
 
 @dataclass
 class Course:
-    """How far a run is: what goes into its state beside the weights."""
+    """How far a run is: what goes into its state beside the learner's.
+
+    best_miou: the highest of any validation after the first step. bad_steps: in a row, up to now.
+    everything: what the last validation found to suit everything-mode.
+    """
 
     step: int = 0
     best_miou: float = -1.0
     passed_over: int = 0
     bad_steps: int = 0
     everything: dict[str, float] = field(default_factory=dict)
-    found_before: float = 0.0  # share of the objects that everything-mode would find
-    before: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Course:
+        """From a run's state; the learner keeps numbers of its own beside these."""
+        return cls(**{number.name: state["course"][number.name] for number in fields(cls)})
 
 
-Report = Callable[[dict[str, Any]], None]
+Report = Callable[[Entry], None]
 
 
-def train(job: Job, world: World, on_entry: Report = lambda entry: None) -> Course:
+def train(job: TrainingJob, world: World, on_entry: Report = lambda entry: None) -> Course:
     """Run a job to its end, or until it is told to stop.
 
     on_entry: gets every entry of the log, in the process that leads. SIGTERM and SIGINT end the run
@@ -64,8 +62,8 @@ def train(job: Job, world: World, on_entry: Report = lambda entry: None) -> Cour
     Raises ``Error``: whatever is wrong with recipe, data, weights or disk, and ``TrainingError``.
     """
     learning, held_out = datasets_of(job)
-    asked = {"data": job.data, "validation": job.validation, "parts": learning.fingerprint}
-    run = _folder(job, world, asked)
+    wanted = {"data": job.data, "validation": job.validation, "parts": learning.fingerprint}
+    run = _folder(job, world, wanted)
     try:
         return _Run(job, world, run, learning, held_out, on_entry).go()
     finally:
@@ -77,7 +75,7 @@ class _Run:
 
     def __init__(
         self,
-        job: Job,
+        job: TrainingJob,
         world: World,
         run: RunFolder,
         learning: Dataset,
@@ -87,15 +85,10 @@ class _Run:
         self.job, self.recipe, self.world, self.run = job, job.recipe, world, run
         self.learning, self.held_out, self.on_entry = learning, held_out, on_entry
         self.accumulation = self.recipe.accumulation(world.size)
-        self.model = start_model(self.recipe, job.offline).to(world.device)
-        self.embeddings = _embeddings(job, world)
-        if self.recipe.sharded and world.size > 1:
-            shard(self.model.image_encoder, encoder_blocks(self.model))
-        self.learner = Learner(self.model, self.recipe, world, self.embeddings)
+        self.learner: Learner[Any] = training_of(self.recipe).start(job, world)
         self.course = Course()
         self.position: Position | None = None
         self.passed_over: Counter[str] = Counter()
-        self.framing = _framing(self.recipe, self.model)
         self.scenes = self._validation_scenes()
 
     def go(self) -> Course:
@@ -103,12 +96,13 @@ class _Run:
         if self.world.leads and not self.run.open_tensorboard(self.course.step):
             self._log({"step": self.course.step, "note": "no TensorBoard: install anymask[train]"})
         if self.course.step == 0:
-            self._log_start()
+            for note in self.learner.notes():
+                self._log({"step": 0, "note": note})
         if self.course.step == 0 and self.scenes:
             self._validate()
         feed = Feed(
             self.learning,
-            partial(self._scene, self.framing),
+            self.learner.scene,
             self.recipe.seed,
             self.world.rank,
             self.world.size,
@@ -124,20 +118,6 @@ class _Run:
                     break
         return self.course
 
-    def _log_start(self) -> None:
-        """What a person may have overlooked."""
-        if self.recipe.encoder.startswith("vit") and not (self.recipe.mae or self.recipe.teacher):
-            note = (
-                "the encoder starts from random numbers; the paper's from an MAE (--set mae=FILE)"
-            )
-            self._log({"step": 0, "note": note})
-
-    def _scene(self, framing: Framing, sample: Sample, rng: np.random.Generator) -> Scene:
-        """What is broken is found out here, where it is passed over."""
-        if self.embeddings is not None and not framing.needs_pixels:
-            self.embeddings.check(sample)
-        return framing.scene(sample, rng)
-
     def _take_up(self) -> None:
         """Go on where the last checkpoint is."""
         state = self.run.state() if self.job.resume else None
@@ -151,12 +131,12 @@ class _Run:
                 f"on exactly with {self.world.size}"
             )
         self.learner.load_state(state)
-        self.course = Course(**state["course"])
+        self.course = Course.of(state)
         self.position = Position(*state["positions"][self.world.rank])
         if self.world.leads:
             self.run.rewind(self.course.step)
 
-    def _step(self, feed: Feed[Scene]) -> None:
+    def _step(self, feed: Feed[Any]) -> None:
         begin_s = time.monotonic()
         number = self.course.step
         tally = self.learner.step(number, self._passes(feed))
@@ -185,10 +165,10 @@ class _Run:
                 f"checkpoint is in {self.job.out}"
             )
 
-    def _passes(self, feed: Feed[Scene]) -> Iterator[Sequence[Scene]]:
+    def _passes(self, feed: Feed[Any]) -> Iterator[Sequence[Any]]:
         """The scenes of one step, pass by pass."""
         for _ in range(self.accumulation):
-            scenes: list[Scene] = []
+            scenes: list[Any] = []
             while len(scenes) < self.recipe.images_per_pass:
                 served = next(feed)
                 self.position = served.after
@@ -198,7 +178,7 @@ class _Run:
                     scenes.append(served.scene)
             yield scenes
 
-    def _pass_over(self, served: Served[Scene]) -> None:
+    def _pass_over(self, served: Served[Any]) -> None:
         self.passed_over[f"{served.name}: {served.reason}"] += 1
 
     def _passed_over(self) -> dict[str, Any]:
@@ -216,55 +196,35 @@ class _Run:
             self._save(is_best)
 
     def _validate(self) -> bool:
-        """Log what clicks are worth now; whether it is the best so far."""
-        self.learner.swap_average()
-        self.model.eval()
-        try:
-            with self.learner.autocast():
-                found = validate(
-                    self.model, self.scenes, self.learner.features, self.recipe.prompts_per_pass
-                )
-        finally:
-            set_training(self.model, self.recipe)
-            self.learner.swap_average()
-        if self.course.step == 0:
-            self.course.found_before = found.found
-        self.course.everything = found.everything(self.course.found_before)
-        entry = _entry(found) | {"everything": self.course.everything}
-        self._log({"step": self.course.step, **entry})
-        self._write_calibration(found, entry)
-        is_best = self.course.step > 0 and found.miou[0] > self.course.best_miou
-        if is_best:
-            self.course.best_miou = found.miou[0]
-        return is_best
-
-    def _write_calibration(self, found: Validation, entry: dict[str, Any]) -> None:
-        """Predicted against actual IoU, before the first step and now."""
-        now = {
-            "step": self.course.step,
-            **entry,
-            "reliability": [asdict(one) for one in found.reliability()],
-        }
-        if self.course.step == 0:
-            self.course.before = now
+        """Log what the model is worth now; whether it is the best so far."""
+        validated = self.learner.validate(self.course.step, self.scenes)
+        self.course.everything = dict(validated.everything)
+        self._log({"step": self.course.step, **validated.entry})
         if self.world.leads:
-            self.run.write_json(CALIBRATION_FILE, {"before": self.course.before, "after": now})
+            for name, content in validated.files.items():
+                self.run.write_json(name, content)
+        is_best = self.course.step > 0 and validated.miou > self.course.best_miou
+        if is_best:
+            self.course.best_miou = validated.miou
+        return is_best
 
     def _save(self, is_best: bool) -> None:
         positions = self.world.gather(asdict(self.position or Position(self.world.rank)))
-        self.learner.swap_average()
-        checkpoint = self._checkpoint()
-        self.learner.swap_average()
-        state = self.learner.state() | {
-            "course": asdict(self.course),
-            "positions": [[one["part"], one["sample"]] for one in positions],
+        checkpoint = self.learner.checkpoint(
+            self.job.out.resolve().name, self._made_by(), self.course.everything
+        )
+        state = self.learner.state()
+        state |= {
+            "course": asdict(self.course) | state["course"],
+            "positions": [[position["part"], position["sample"]] for position in positions],
         }
         if self.world.leads:
             self.run.save(self.course.step, state, checkpoint, is_best)
         self.world.wait()
 
-    def _checkpoint(self) -> Checkpoint:
-        made_by = {
+    def _made_by(self) -> dict[str, Any]:
+        """Where a checkpoint of now comes from."""
+        return {
             "anymask": anymask.__version__,
             "torch": str(torch.__version__),
             "recipe": self.recipe.to_json(),
@@ -272,33 +232,18 @@ class _Run:
             "step": self.course.step,
             "commit": source_commit(),
         }
-        return Checkpoint(
-            self.job.out.resolve().name,
-            self.model.config,
-            {
-                name: whole(tensor).detach().to("cpu", copy=True)  # the weights change again
-                for name, tensor in merged_state(self.model).items()
-            },
-            made_by=made_by,
-            everything=self.course.everything,
-        )
 
-    def _log(self, entry: dict[str, Any]) -> None:
+    def _log(self, entry: Entry) -> None:
         if self.world.leads:
             self.run.log(entry)
             self.on_entry(entry)
 
-    def _validation_scenes(self) -> list[Scene]:
-        """The scenes that are clicked on, the same each time."""
+    def _validation_scenes(self) -> list[Any]:
+        """The scenes to validate with, the same each time."""
         if self.held_out is None:
             return []
-        framing = replace(
-            self.framing,
-            scales=UNJITTERED,
-            masks_per_image=self.recipe.validation_masks,
-        )
-        scenes: list[Scene] = []
-        with Feed(self.held_out, partial(self._scene, framing), self.recipe.seed) as feed:
+        scenes: list[Any] = []
+        with Feed(self.held_out, self.learner.validation_scene, self.recipe.seed) as feed:
             for served in feed.first_epoch():
                 if served.scene is not None:
                     scenes.append(served.scene)
@@ -307,44 +252,12 @@ class _Run:
         return scenes
 
 
-def _folder(job: Job, world: World, asked: dict[str, Any]) -> RunFolder:
+def _folder(job: TrainingJob, world: World, wanted: dict[str, Any]) -> RunFolder:
     """The leader makes it; what it raises, all raise."""
     if not world.leads:
         world.wait()
         return RunFolder(job.out)
     try:
-        return RunFolder.begin(job.out, job.recipe, asked, job.resume)
+        return RunFolder.begin(job.out, job.recipe, wanted, job.resume)
     finally:
         world.wait()
-
-
-def _embeddings(job: Job, world: World) -> Embeddings | None:
-    """Of the frozen encoder or the teacher, if there is either."""
-    recipe = job.recipe
-    source = recipe.teacher or ("" if recipe.train_encoder else recipe.weights)
-    if not source:
-        return None
-    encoder = Predictor(load_checkpoint(source, offline=job.offline), world.device)
-    folder = job.out / EMBEDDINGS_FOLDER if recipe.cache == "auto" else Path(recipe.cache)
-    return Embeddings(encoder, folder if recipe.keeps_embeddings else None)
-
-
-def _framing(recipe: Recipe, model: Sam) -> Framing:
-    encoder = model.config.encoder
-    return Framing(
-        encoder.image_px,
-        4 * encoder.grid,
-        recipe.habits,
-        recipe.jitter,
-        recipe.masks_per_pass // recipe.images_per_pass,
-        recipe.max_mask_fraction,
-        needs_pixels=not recipe.freezes_embeddings,
-    )
-
-
-def _entry(found: Validation) -> dict[str, Any]:
-    clicks = {f"miou_{i + 1}": value for i, value in enumerate(found.miou)}
-    return {
-        **clicks,
-        "calibration_error": found.calibration_error,
-    }

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from anymask.training.datasets import datasets_of
-from anymask.training.job import Job
+from anymask.training.families import training_of
+from anymask.training.job import TrainingJob
+from anymask.training.needs import Memory
 from anymask.training.recipe import Recipe
-from anymask.training.sam.memory import Memory, estimate
-from anymask.training.sam.start import config_of
 
 GB = 1e9
 
@@ -51,18 +51,17 @@ class Plan:
             yield f"disk: {self.embeddings / 1e6:.1f} MB for each image's embedding"
 
 
-def plan_of(job: Job) -> Plan:
+def plan_of(job: TrainingJob) -> Plan:
     """Look at recipe and data; compute nothing and write nothing. Raises ``Error``."""
     learning, held_out = datasets_of(job)
-    config = config_of(job.recipe, job.offline)
-    numbers = config.decoder.width * config.encoder.grid**2
+    needs = training_of(job.recipe).needs(job)
     return Plan(
         job.recipe,
         learning.kind,
         len(learning),
         len(held_out) if held_out else 0,
-        estimate(job.recipe, config),
-        2 * numbers if job.recipe.keeps_embeddings else 0,
+        needs.memory,
+        needs.embeddings,
     )
 
 
@@ -70,4 +69,4 @@ def _as_set(value: Any) -> str:
     """As ``--set`` takes it."""
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(f"{one}" for one in value) if isinstance(value, tuple) else f"{value}"
+    return ",".join(f"{part}" for part in value) if isinstance(value, tuple) else f"{value}"

@@ -32,8 +32,6 @@ RECIPE_FILE, LOG_FILE, STATE_FILE = "recipe.json", "log.jsonl", "trainer.pt"
 CALIBRATION_FILE, EMBEDDINGS_FOLDER, PARTS_FOLDER = "calibration.json", "embeddings", ".parts"
 LAST, BEST = "last", "best"
 STEP_FOLDER = re.compile(r"step-(\d+)")
-# A run may go on with others of these; they don't change what a step does.
-MAY_CHANGE = ("steps", "log_every", "validate_every", "save_every", "prompts_per_pass", "cache")
 
 
 class RunFolder:
@@ -44,21 +42,22 @@ class RunFolder:
         self._tensorboard: Any = None
 
     @classmethod
-    def begin(cls, path: Path, recipe: Recipe, asked: Mapping[str, Any], resume: bool) -> RunFolder:
+    def begin(cls, path: Path, recipe: Recipe, about: Mapping[str, Any], resume: bool) -> RunFolder:
         """Make the folder, or take up the run in it.
 
-        asked: what else the run was asked for; a run goes on with the same alone. Raises
+        about: the data, and what else a run goes on with the same of alone. Raises
         ``TrainingError`` for a folder that holds a run unless ``resume``, and for one that holds
         another run; ``OutputError``.
         """
-        header = {"recipe": recipe.to_json(), **asked}
+        header = {"recipe": recipe.to_json(), **about}
         file = path / RECIPE_FILE
         if file.exists() and cls(path)._steps():  # what never got to a checkpoint is not missed
             if not resume:
                 raise TrainingError(
                     f"{path} holds a run already; go on with it by --resume, or take another --out"
                 )
-            _check_same(path, json.loads(file.read_text()), json.loads(json.dumps(header)))
+            before, now = json.loads(file.read_text()), json.loads(json.dumps(header))
+            _check_same(path, recipe, before, now)
         make_folder(path)
         with writing(file) as part:
             part.write_text(json.dumps(header, indent=2) + "\n")
@@ -133,8 +132,8 @@ class RunFolder:
             part.write_text(json.dumps(content, indent=2) + "\n")
 
     def _steps(self) -> list[int]:
-        found = (STEP_FOLDER.fullmatch(entry.name) for entry in self.path.iterdir())
-        return [int(match[1]) for match in found if match]
+        matches = (STEP_FOLDER.fullmatch(entry.name) for entry in self.path.iterdir())
+        return [int(match[1]) for match in matches if match]
 
     def _link(self, name: str, target: str) -> None:
         """Point ``name`` at a folder beside it; at every moment it points somewhere."""
@@ -152,12 +151,10 @@ class RunFolder:
                 shutil.rmtree(self.path / name, ignore_errors=True)
 
 
-def _check_same(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+def _check_same(path: Path, recipe: Recipe, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise ``TrainingError`` unless a run may go on as ``now``; both as JSON has them."""
-    recipe, recipe_now = before.get("recipe", {}), now["recipe"]
-    changes = setting_changes(
-        recipe, recipe_now, (key for key in recipe_now if key not in MAY_CHANGE)
-    )
+    fields = (name for name in now["recipe"] if name not in recipe.may_change)
+    changes = setting_changes(recipe.completed(before.get("recipe", {})), now["recipe"], fields)
     changes += setting_changes(before, now, (key for key in now if key != "recipe"))
     if changes:
         raise TrainingError(f"{path} holds another run: {'; '.join(map(str, changes))}")

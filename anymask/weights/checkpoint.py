@@ -1,19 +1,19 @@
 """Checkpoint: a model's config, its weights, and what made it, in one folder.
 
-``config.json`` holds the frozen dataclasses, field by field, and the provenance;
+``config.json`` holds the frozen dataclasses, field by field, the family of models they are of
+unless it is SAM's (``weights.model_families``), and the provenance;
 ``model.safetensors`` the tensors under the official names.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from anymask.core.atomic import make_folder, writing
@@ -21,19 +21,12 @@ from anymask.core.calibration import read_thresholds
 from anymask.core.embedding import model_id
 from anymask.core.json_object import read_object
 from anymask.errors import CorruptFileError, LayoutError
-from anymask.models.mask_decoder import MaskDecoderConfig
-from anymask.models.sam import Sam, SamConfig
-from anymask.models.tiny_vit import TinyViTConfig
-from anymask.models.vit import ViTConfig
 from anymask.weights.fetch import sha256_of
+from anymask.weights.model_families import FAMILIES, SAM, Model, ModelConfig, family_name
 from anymask.weights.state_file import read_state, write_safetensors
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 FORMAT = 1
-ENCODERS: dict[str, type[ViTConfig] | type[TinyViTConfig]] = {
-    "vit": ViTConfig,
-    "tiny-vit": TinyViTConfig,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +39,7 @@ class Checkpoint:
     """
 
     name: str
-    config: SamConfig
+    config: ModelConfig
     state: Mapping[str, Tensor]
     sha256: str = ""
     made_by: Mapping[str, Any] = field(default_factory=dict)
@@ -57,10 +50,13 @@ class Checkpoint:
         """Name and hash, as image embeddings carry it."""
         return model_id(self.name, self.sha256)
 
-    def build(self) -> Sam:
-        """The model with these weights, in evaluation mode. Raises ``LayoutError`` on a misfit."""
+    def build(self) -> Model:
+        """The model with these weights, of the config's family, in evaluation mode.
+
+        Raises ``LayoutError`` on a misfit.
+        """
         with _Uninitialised():
-            model = Sam(self.config)
+            model = FAMILIES[family_name(self.config)].model(self.config)
         check_state(model, self.state)
         model.load_state_dict(dict(self.state), strict=True, assign=True)
         return model.eval()
@@ -73,10 +69,12 @@ class Checkpoint:
             part.write_text(json.dumps(self._header(), indent=2) + "\n")
 
     def _header(self) -> dict[str, Any]:
+        family = family_name(self.config)
         return {
             "anymask": FORMAT,
             "name": self.name,
-            "config": config_to_json(self.config),
+            **({} if family == SAM else {"family": family}),  # SAM's stay as they always were
+            "config": FAMILIES[family].to_json(self.config),
             "everything": dict(self.everything),
             "made_by": dict(self.made_by),
         }
@@ -104,12 +102,22 @@ def is_checkpoint(folder: Path) -> bool:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read a folder that ``Checkpoint.save`` wrote."""
+    """Read a folder that ``Checkpoint.save`` wrote.
+
+    Raises ``CorruptFileError`` for damage, and ``LayoutError`` for a newer version's or an unknown
+    family's.
+    """
     header = _read_header(folder)
     try:
         if header["anymask"] > FORMAT:
             raise LayoutError(f"{folder} was written by a newer anymask; please update")
-        config = config_from_json(header["config"])
+        family = str(header.get("family", SAM))
+        if family not in FAMILIES:
+            raise LayoutError(
+                f"{folder} holds a model of the family {family!r}, which this anymask does not "
+                f"know; please update"
+            )
+        config = FAMILIES[family].from_json(header["config"])
         name, made_by = str(header["name"]), dict(header["made_by"])
         everything = read_thresholds(header.get("everything"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -124,7 +132,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
     return read_object(folder / CONFIG_FILE, CorruptFileError)
 
 
-def check_state(model: Sam, state: Mapping[str, Tensor]) -> None:
+def check_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Raise ``LayoutError`` unless names and shapes are exactly the model's."""
     wanted = model.state_dict()
     complaints = [f"{name} is missing" for name in wanted if name not in state]
@@ -137,24 +145,3 @@ def check_state(model: Sam, state: Mapping[str, Tensor]) -> None:
     if complaints:
         shown = "; ".join(complaints[:5])
         raise LayoutError(f"the weights don't fit the model: {shown} ({len(complaints)} in all)")
-
-
-def config_to_json(config: SamConfig) -> dict[str, Any]:
-    """The config as plain JSON values; the encoder says which kind it is."""
-    kind = next(name for name, known in ENCODERS.items() if isinstance(config.encoder, known))
-    plain = dataclasses.asdict(config)
-    return plain | {"encoder": {"kind": kind, **plain["encoder"]}}
-
-
-def config_from_json(plain: dict[str, Any]) -> SamConfig:
-    """The inverse of ``config_to_json``. Raises ``TypeError`` or ``KeyError`` for other content."""
-    encoder = dict(plain["encoder"])
-    kind = ENCODERS[encoder.pop("kind")]
-    rest = {k: v for k, v in plain.items() if k not in ("encoder", "decoder")}
-    decoder = MaskDecoderConfig(**plain["decoder"])
-    return SamConfig(encoder=kind(**_tuples(encoder)), decoder=decoder, **_tuples(rest))
-
-
-def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has lists where frozen dataclasses have tuples."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}

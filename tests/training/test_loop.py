@@ -20,11 +20,11 @@ from anymask.models.sam import Sam
 from anymask.predict.predictor import load
 from anymask.training.datasets import split
 from anymask.training.distributed import World
-from anymask.training.job import Job
+from anymask.training.job import TrainingJob
 from anymask.training.loop import train
-from anymask.training.recipe import Recipe
 from anymask.training.run_folder import RunFolder
-from anymask.training.sam.learner import Learner
+from anymask.training.sam.learner import SamLearner
+from anymask.training.sam.recipe import SamRecipe
 from anymask.weights.checkpoint import Checkpoint, read_checkpoint
 from tests.training.scripted import dataset, sample, write_folder, write_shard
 
@@ -38,10 +38,10 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def recipe(tiny_checkpoint: Checkpoint, tmp_path: Path) -> Recipe:
+def recipe(tiny_checkpoint: Checkpoint, tmp_path: Path) -> SamRecipe:
     """Six steps of the head on a frozen tiny encoder."""
     tiny_checkpoint.save(tmp_path / "tiny")
-    return Recipe(
+    return SamRecipe(
         name="test",
         weights=str(tmp_path / "tiny"),
         train_encoder=False,
@@ -64,12 +64,12 @@ Runner = Callable[..., list[Entry]]
 
 
 @pytest.fixture
-def run(data: Path, recipe: Recipe, tmp_path: Path) -> Runner:
+def run(data: Path, recipe: SamRecipe, tmp_path: Path) -> Runner:
     """Train into a folder; gives the log's entries."""
 
     def go(out: str, resume: bool = False, **changes: Any) -> list[Entry]:
         entries: list[Entry] = []
-        job = Job(replace(recipe, **changes), str(data), tmp_path / out, resume=resume)
+        job = TrainingJob(replace(recipe, **changes), str(data), tmp_path / out, resume=resume)
         train(job, World(), entries.append)
         return entries
 
@@ -116,7 +116,7 @@ def test_the_losses_are_the_same_each_time(run: Runner) -> None:
 
 @pytest.mark.parametrize("stop_after", [1, 2, 5])
 def test_sigterm_ends_the_step_and_resuming_gives_the_undisturbed_curve(
-    run: Runner, data: Path, recipe: Recipe, tmp_path: Path, stop_after: int
+    run: Runner, data: Path, recipe: SamRecipe, tmp_path: Path, stop_after: int
 ) -> None:
     whole = run("whole", ema=0.9)
     entries: list[Entry] = []
@@ -127,7 +127,7 @@ def test_sigterm_ends_the_step_and_resuming_gives_the_undisturbed_curve(
         if entry.get("step") == stop_after and "loss" in entry:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    job = Job(replace(recipe, ema=0.9), str(data), tmp_path / "cut")
+    job = TrainingJob(replace(recipe, ema=0.9), str(data), tmp_path / "cut")
     course = train(job, World(), note)
     assert course.step == stop_after
     assert entries[-1]["stopped"] == signal.SIGTERM
@@ -138,7 +138,7 @@ def test_sigterm_ends_the_step_and_resuming_gives_the_undisturbed_curve(
 
 
 def test_dying_between_checkpoints_costs_only_the_steps_since(
-    run: Runner, data: Path, recipe: Recipe, tmp_path: Path
+    run: Runner, data: Path, recipe: SamRecipe, tmp_path: Path
 ) -> None:
     whole = run("whole")
 
@@ -147,7 +147,7 @@ def test_dying_between_checkpoints_costs_only_the_steps_since(
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        train(Job(recipe, str(data), tmp_path / "cut"), World(), die)
+        train(TrainingJob(recipe, str(data), tmp_path / "cut"), World(), die)
     (tmp_path / "cut" / "log.jsonl").open("a").write('{"step": 5, "lo')  # cut off by a kill
     run("cut", resume=True)
     again = log_of(tmp_path / "cut")
@@ -211,7 +211,7 @@ def test_lora_learns_qkv_and_the_head_and_leaves_plain_weights(run: Runner, tmp_
 
 
 def test_a_student_learns_the_teachers_embeddings_then_the_task(
-    run: Runner, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Runner, recipe: SamRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from anymask.training.sam import start
     from tests.conftest import TINY
@@ -257,7 +257,7 @@ def test_a_broken_image_and_an_empty_mask_are_passed_over_and_counted(
 
 
 def test_a_shard_that_breaks_off_is_learned_from_up_to_there(
-    recipe: Recipe, tmp_path: Path
+    recipe: SamRecipe, tmp_path: Path
 ) -> None:
     folder = tmp_path / "shards"
     folder.mkdir()
@@ -266,11 +266,13 @@ def test_a_shard_that_breaks_off_is_learned_from_up_to_there(
     (folder / "b.tar").write_bytes(whole[: len(whole) // 2])
     entries: list[Entry] = []
     short = replace(recipe, holdout=0.0, batch=1, images_per_pass=1, masks_per_pass=3, steps=8)
-    train(Job(short, str(folder), tmp_path / "out"), World(), entries.append)
+    train(TrainingJob(short, str(folder), tmp_path / "out"), World(), entries.append)
     reasons = [reason for entry in entries for reason in entry.get("reasons", [])]
     assert any("b.tar" in reason and "cut off" in reason for reason in reasons)
     assert len(losses(entries)) == 8
-    rest = train(Job(replace(short, steps=9), str(folder), tmp_path / "out", resume=True), World())
+    rest = train(
+        TrainingJob(replace(short, steps=9), str(folder), tmp_path / "out", resume=True), World()
+    )
     assert rest.step == 9
 
 
@@ -296,10 +298,10 @@ def test_losses_that_stay_no_numbers_end_the_run(
 
 def _poison(monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> None:
     """Make the embeddings of some steps no numbers."""
-    plain = Learner.features
+    plain = SamLearner.features
     number = -1
 
-    def step(self: Learner, at: int, passes: Any, inner: Any = Learner.step) -> Any:
+    def step(self: SamLearner, at: int, passes: Any, inner: Any = SamLearner.step) -> Any:
         nonlocal number
         number = at
         try:
@@ -307,12 +309,12 @@ def _poison(monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> None:
         finally:
             number = -1
 
-    def features(self: Learner, scenes: Any) -> Tensor:
+    def features(self: SamLearner, scenes: Any) -> Tensor:
         found = plain(self, scenes)
         return found * float("nan") if number in steps else found
 
-    monkeypatch.setattr(Learner, "step", step)
-    monkeypatch.setattr(Learner, "features", features)
+    monkeypatch.setattr(SamLearner, "step", step)
+    monkeypatch.setattr(SamLearner, "features", features)
 
 
 def test_a_full_disk_is_named_and_the_last_checkpoint_stays(
@@ -369,14 +371,14 @@ def test_the_holdout_depends_on_names_and_seed_alone() -> None:
 
 def test_the_model_is_left_in_training_mode_by_validation(run: Runner) -> None:
     modes: list[bool] = []
-    plain = Learner.step
+    plain = SamLearner.step
 
-    def step(self: Learner, *about: Any) -> Any:
+    def step(self: SamLearner, *about: Any) -> Any:
         model: Sam = self.model
         modes.append(model.training)
         return plain(self, *about)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Learner, "step", step)
+        patch.setattr(SamLearner, "step", step)
         run("out", validate_every=1, steps=3)
     assert modes == [True] * 3

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from anymask.errors import RecipeError
-from anymask.training import recipes
-from anymask.training.recipe import Recipe, override
-from anymask.training.recipes import RECIPES
+from anymask.training.families import find_recipe
+from anymask.training.recipe import override
+from anymask.training.sam import recipes
+from anymask.training.sam.recipe import SamRecipe
+from anymask.training.sam.recipes import RECIPES
 
 
 def test_the_papers_recipe_is_the_papers() -> None:
@@ -31,7 +33,7 @@ def test_the_papers_recipe_is_the_papers() -> None:
 def test_the_smaller_encoders_have_numbers_of_their_own(
     name: str, lr: float, layer_decay: float, drop_path: float
 ) -> None:
-    one = recipes.find(name)
+    one = recipes.RECIPES[name]()
     assert (one.batch, one.steps, one.weight_decay) == (128, 180_000, 0.1)
     assert (one.lr, one.layer_decay, one.drop_path) == (lr, layer_decay, drop_path)
     assert one.encoder == name.removeprefix("paper_").replace("_", "-")
@@ -56,9 +58,9 @@ def test_the_learning_rate_warms_up_and_falls_at_the_milestones() -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_survives_its_file_and_bears_its_name(name: str) -> None:
-    one = recipes.find(name)
+    one = find_recipe(name)
     assert one.name == name
-    assert Recipe.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert SamRecipe.from_json(json.loads(json.dumps(one.to_json()))) == one
     assert one.accumulation(1) * one.images_per_pass == one.batch
 
 
@@ -104,9 +106,9 @@ def test_wrong_settings_are_explained(setting: str, said: str) -> None:
 
 def test_an_unknown_recipe_is_answered_with_the_nearest() -> None:
     with pytest.raises(RecipeError, match="did you mean finetune_decoder"):
-        recipes.find("finetune-decoder")
+        find_recipe("finetune-decoder")
     with pytest.raises(RecipeError, match="there are paper, "):
-        recipes.find("xyz")
+        find_recipe("xyz")
 
 
 def test_a_batch_must_fit_the_processes() -> None:
@@ -120,4 +122,4 @@ def test_a_recipe_of_another_version_is_refused() -> None:
     plain = recipes.paper().to_json()
     del plain["seed"]
     with pytest.raises(RecipeError, match="no recipe of this version"):
-        Recipe.from_json(plain)
+        SamRecipe.from_json(plain)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from anymask.errors import TrainingError
-from anymask.training import recipes
 from anymask.training.run_folder import RunFolder
+from anymask.training.sam import recipes
 from anymask.weights.checkpoint import Checkpoint, read_checkpoint
 
 RECIPE = recipes.finetune_decoder()

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from anymask.errors import CorruptFileError, LayoutError, OutputError, UnknownWeightsError
 from anymask.models.sam import MOBILE_SAM, Sam
-from anymask.weights.checkpoint import Checkpoint, config_from_json, config_to_json
+from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.convert import to_checkpoint, write_hugging_face, write_official
 from anymask.weights.fetch import sha256_of
 from anymask.weights.load import load_checkpoint
+from anymask.weights.model_families import sam_from_json, sam_to_json
 
 
 def same(a: Checkpoint, b: Checkpoint) -> bool:
@@ -83,7 +84,7 @@ def test_mobile_sams_file_is_recognised_and_its_classifier_dropped(tmp_path: Pat
 
 def test_configs_survive_json(tiny_checkpoint: Checkpoint) -> None:
     for config in (MOBILE_SAM, tiny_checkpoint.config):
-        assert config_from_json(json.loads(json.dumps(config_to_json(config)))) == config
+        assert sam_from_json(json.loads(json.dumps(sam_to_json(config)))) == config
 
 
 def drop(state: dict[str, Tensor]) -> None:

@@ -52,7 +52,7 @@ class Objects:
 
 
 @dataclass(frozen=True)
-class Weights:
+class LossWeights:
     """How much each loss counts (§A: focal : dice = 20 : 1, and the error of the IoU once)."""
 
     focal: float = 20.0
@@ -62,7 +62,10 @@ class Weights:
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """What one round says of P prompts, (P,) each; only ``loss`` carries gradients.
+    """One round of interaction (§A, training algorithm) with P prompts.
+
+    A model is asked once and its answers are compared with the truth; (P,) numbers each, of which
+    only ``loss`` carries gradients.
 
     loss: the weighted sum. focal, dice: of the mask with the lowest loss. iou_error: squared, the
     mean over the prompt's masks. iou: of the mask that the model is most sure of.
@@ -81,7 +84,7 @@ def play(
     positions: ImagePositions,
     objects: Objects,
     habits: Habits,
-    weights: Weights,
+    weights: LossWeights,
 ) -> Iterator[Round]:
     """Play all rounds with P objects; the caller may compute gradients between any two.
 
@@ -98,9 +101,10 @@ def play(
     answer: Tensor | None = None  # (P, h, w) logits, without gradient
     for number in range(habits.rounds):
         if answer is not None:
-            seen = (answer > 0).cpu().numpy()
-            more = next_points(objects.truth, seen, objects.script, number, cell_px)
-            xy, labels = np.concatenate([xy, more[0]], 1), np.concatenate([labels, more[1]], 1)
+            masks = (answer > 0).cpu().numpy()
+            new_xy, new_labels = next_points(objects.truth, masks, objects.script, number, cell_px)
+            xy = np.concatenate([xy, new_xy], axis=1)
+            labels = np.concatenate([labels, new_labels], axis=1)
         logits, predicted_iou = ask(
             model, features, positions, (xy, labels), objects.image_index, answer
         )
@@ -133,11 +137,11 @@ def ask(
 
 def surest(logits: Tensor, predicted_iou: Tensor) -> Tensor:
     """The mask with the highest predicted IoU of each prompt: (P, M, h, w) to (P, h, w)."""
-    each = torch.arange(len(logits), device=logits.device)
-    return logits[each, predicted_iou.argmax(dim=1)].float()
+    prompts = torch.arange(len(logits), device=logits.device)
+    return logits[prompts, predicted_iou.argmax(dim=1)].float()
 
 
-def _compared(logits: Tensor, predicted_iou: Tensor, truth: Tensor, weights: Weights) -> Round:
+def _compared(logits: Tensor, predicted_iou: Tensor, truth: Tensor, weights: LossWeights) -> Round:
     """Losses of (P, M) answers; of each prompt's masks only the best one's count."""
     losses = mask_losses(logits, truth)
     masks = weights.focal * losses.focal + weights.dice * losses.dice

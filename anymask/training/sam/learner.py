@@ -1,133 +1,151 @@
-"""The learner: a model, its optimiser, and what one step does to them.
+"""SAM's learner: a model, and what one step and a validation do with it.
 
 Shape legend: B images of a pass, P objects, C channels, h w embedding grid, S side of the input.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from anymask.datasets.sample import Sample
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions, LayerPositions
-from anymask.training.distributed import World, is_sharded, shared_like, whole
-from anymask.training.recipe import Recipe
+from anymask.training.distributed import World, whole
+from anymask.training.learner import Entry, Tally, Validated
+from anymask.training.optimiser import Optimiser
+from anymask.training.run_folder import CALIBRATION_FILE
 from anymask.training.sam.embeddings import Embeddings
-from anymask.training.sam.interactive import Objects, Weights, play
-from anymask.training.sam.scenes import Scene, joined
-from anymask.training.sam.start import parameter_groups
+from anymask.training.sam.interactive import LossWeights, Objects, play
+from anymask.training.sam.lora import merged_state
+from anymask.training.sam.recipe import SamRecipe
+from anymask.training.sam.scenes import UNJITTERED, Framing, Scene, joined
+from anymask.training.sam.start import parameter_groups, set_training
+from anymask.training.sam.validation import Validation, validate
+from anymask.weights.checkpoint import Checkpoint
 
 # Image positions of all prompts that a processor's cache holds, found by trial
 # (benchmarks/training.py).
 CPU_BAND_POSITIONS = 4096
-Tally = dict[str, float]  # sums over images, each image's own means
 
 
-class Learner:
-    """Learns from passes of scenes, one optimiser step at a time.
+@dataclass
+class Untrained:
+    """What validation said of the model before the first step; a run's state has it.
+
+    found_before: the share of objects that everything-mode would find. before: the entry.
+    """
+
+    found_before: float = 0.0
+    before: Entry = field(default_factory=dict)
+
+
+class SamLearner:
+    """Learns from passes of scenes, one step at a time (``training.learner.Learner``).
 
     embeddings: of the encoder, where it is frozen; of the teacher, where it is distilled.
     """
 
     def __init__(
-        self, model: Sam, recipe: Recipe, world: World, embeddings: Embeddings | None
+        self, model: Sam, recipe: SamRecipe, world: World, embeddings: Embeddings | None
     ) -> None:
         self.model, self.recipe, self.world, self.embeddings = model, recipe, world, embeddings
         if world.device.type == "cpu":
             model.mask_decoder.band_positions = CPU_BAND_POSITIONS
-        groups = parameter_groups(model, recipe)
-        self.optimizer = torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas)
-        self.learning: list[nn.Parameter] = [p for p in model.parameters() if p.requires_grad]
-        self.average = [p.detach().clone() for p in self.learning] if recipe.ema else []
-        self.weights = Weights(recipe.focal_weight, recipe.dice_weight, recipe.iou_weight)
+        self.optimiser = Optimiser(model, parameter_groups(model, recipe), recipe, world)
+        self.losses = LossWeights(recipe.focal_weight, recipe.dice_weight, recipe.iou_weight)
+        self.framing = framing_of(model, recipe)
+        self.untrained = Untrained()
+
+    def scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
+        """A scene to learn from. Raises ``ImageError`` for what can't be learned from."""
+        return self._framed(self.framing, sample, rng)
+
+    def validation_scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
+        """A scene to validate with: the whole image. Raises as ``scene``."""
+        framing = replace(
+            self.framing, scales=UNJITTERED, masks_per_image=self.recipe.validation_masks
+        )
+        return self._framed(framing, sample, rng)
+
+    def notes(self) -> list[str]:
+        """Whether the encoder knows nothing."""
+        if self.recipe.encoder.startswith("vit") and not (self.recipe.mae or self.recipe.teacher):
+            return [
+                "the encoder starts from random numbers; the paper's from an MAE (--set mae=FILE)"
+            ]
+        return []
 
     def step(self, number: int, passes: Iterable[Sequence[Scene]]) -> Tally | None:
         """One update, number ``number`` from 0; None, and none made, if a loss is no number.
 
         All losses are means over a mask's rounds, an image's masks and the step's images.
         """
-        self.optimizer.zero_grad(set_to_none=True)
-        tally: Tally = {}
-        for i, scenes in enumerate(passes):
-            seed = np.random.SeedSequence([self.recipe.seed, number, i, self.world.rank])
-            torch.manual_seed(int(seed.generate_state(1)[0]))
-            for name, value in self._learn(number, scenes).items():
-                tally[name] = tally.get(name, 0.0) + value / self.recipe.batch
-        self.world.add_up(self.learning)
-        norm = self._clip()
-        tally = dict(zip(tally, self.world.sum(list(tally.values()))))
-        if not np.isfinite([norm, *tally.values()]).all():
-            return None
-        lr = self.recipe.lr_at(number)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr * group["lr_scale"]
-        self.optimizer.step()
-        self._keep_average()
-        return tally | {"lr": lr, "gradient_norm": norm}
+        return self.optimiser.step(number, passes, self._learn)
 
     def features(self, scenes: Sequence[Scene]) -> Tensor:
         """The embeddings of B scenes: (B, C, h, w), with gradients where the encoder learns."""
         if self.embeddings is not None and not self.recipe.train_encoder:
             return torch.cat([self._frozen(self.embeddings, scene) for scene in scenes])
         images = [self._image(scene) for scene in scenes]
-        with self.autocast():
+        with self.optimiser.autocast():
             features: Tensor = self.model.image_encoder(torch.stack(images))
         return features.float()
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        """Compute in bfloat16, if the recipe says so.
-
-        Without the cache of converted weights, which would outlive the pass that made it.
-        """
-        return torch.autocast(
-            self.world.device.type,
-            torch.bfloat16,
-            enabled=self.recipe.precision == "bfloat16",
-            cache_enabled=False,
-        )
+    def validate(self, step: int, scenes: Sequence[Scene]) -> Validated:
+        """What clicks are worth after ``step`` steps, and predicted against actual IoU."""
+        with self.optimiser.averaged():
+            self.model.eval()
+            try:
+                with self.optimiser.autocast():
+                    validation = validate(
+                        self.model, scenes, self.features, self.recipe.prompts_per_pass
+                    )
+            finally:
+                set_training(self.model, self.recipe)
+        if step == 0:
+            self.untrained.found_before = validation.objects_found
+        everything = validation.everything(self.untrained.found_before)
+        entry = _entry(validation) | {"everything": everything}
+        reliability = [asdict(bin_) for bin_ in validation.reliability()]
+        calibration = {"step": step, **entry, "reliability": reliability}
+        if step == 0:
+            self.untrained.before = calibration
+        both = {"before": self.untrained.before, "after": calibration}
+        return Validated(validation.miou[0], entry, everything, {CALIBRATION_FILE: both})
 
     def state(self) -> dict[str, Any]:
-        """All that a step changes, whole; every process must ask for it."""
-        optimizer = self.optimizer.state_dict()
-        moments = {
-            number: {name: whole(tensor) for name, tensor in kept.items()}
-            for number, kept in optimizer["state"].items()
-        }
-        return {
-            "model": {name: whole(tensor) for name, tensor in self.model.state_dict().items()},
-            "optimizer": {**optimizer, "state": moments},
-            "average": [whole(tensor) for tensor in self.average],
-        }
+        """All that steps and validation change, whole; every process must ask for it."""
+        return self.optimiser.state() | {"course": asdict(self.untrained)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from ``state``."""
-        mine = self.model.state_dict()
-        self.model.load_state_dict(
-            {name: shared_like(tensor, mine[name]) for name, tensor in state["model"].items()}
-        )
-        learning = [p for group in self.optimizer.param_groups for p in group["params"]]
-        moments = {
-            number: {name: _moment(tensor, learning[number]) for name, tensor in kept.items()}
-            for number, kept in state["optimizer"]["state"].items()
-        }
-        self.optimizer.load_state_dict({**state["optimizer"], "state": moments})
-        for mean, other in zip(self.average, state["average"], strict=True):
-            mean.copy_(shared_like(other, mean))
+        self.optimiser.load_state(state)
+        course = state["course"]
+        self.untrained = Untrained(course["found_before"], course["before"])
 
-    @torch.no_grad()
-    def swap_average(self) -> None:
-        """Exchange the weights with their moving average, if one is kept; twice changes nothing."""
-        for parameter, mean in zip(self.learning, self.average):
-            kept = parameter.clone()
-            parameter.copy_(mean)
-            mean.copy_(kept)
+    def checkpoint(
+        self, name: str, made_by: Mapping[str, Any], everything: Mapping[str, float]
+    ) -> Checkpoint:
+        """The averaged model with LoRA merged; every process must ask for it."""
+        with self.optimiser.averaged():
+            state = {
+                key: whole(tensor).detach().to("cpu", copy=True)  # the weights change again
+                for key, tensor in merged_state(self.model).items()
+            }
+        return Checkpoint(name, self.model.config, state, made_by=made_by, everything=everything)
+
+    def _framed(self, framing: Framing, sample: Sample, rng: np.random.Generator) -> Scene:
+        """What is broken is found out here, where it is passed over."""
+        if self.embeddings is not None and not framing.needs_pixels:
+            self.embeddings.check(sample)
+        return framing.scene(sample, rng)
 
     def _learn(self, number: int, scenes: Sequence[Scene]) -> Tally:
         """Add the gradients of one pass."""
@@ -156,15 +174,16 @@ class Learner:
         tally: Tally = {"loss": 0.0, "focal": 0.0, "dice": 0.0, "iou_error": 0.0, "iou": 0.0}
         for first in range(0, len(objects), self.recipe.prompts_per_pass):
             rows = slice(first, first + self.recipe.prompts_per_pass)
-            with self.autocast():
+            with self.optimiser.autocast():
                 rounds = play(
-                    self.model, features, leaves, objects[rows], self.recipe.habits, self.weights
+                    self.model, features, leaves, objects[rows], self.recipe.habits, self.losses
                 )
-                for one in rounds:
-                    part = (one.loss * share[rows]).sum() / self.recipe.batch
-                    torch.autograd.backward([part])
+                for answered in rounds:
+                    loss = (answered.loss * share[rows]).sum() / self.recipe.batch
+                    torch.autograd.backward([loss])
                     for name in tally:
-                        tally[name] += float((getattr(one, name).detach() * share[rows]).sum())
+                        losses = getattr(answered, name).detach()
+                        tally[name] += float((losses * share[rows]).sum())
         if self.recipe.train_head:
             _pass_back(positions, leaves)
         return tally
@@ -183,27 +202,24 @@ class Learner:
         pixels = torch.from_numpy(scene.pixels).to(self.world.device).permute(2, 0, 1)
         return self.model.preprocess(pixels)
 
-    @torch.no_grad()
-    def _keep_average(self) -> None:
-        for mean, parameter in zip(self.average, self.learning):
-            mean.lerp_(parameter, 1 - self.recipe.ema)
 
-    def _clip(self) -> float:
-        """The length of the gradient before it is cut to ``clip_norm``."""
-        grads = [p.grad for p in self.learning if p.grad is not None]
-        sharded = [grad for grad in grads if is_sharded(grad)]
-        others = [grad for grad in grads if not is_sharded(grad)]
-        norms = [nn.utils.get_total_norm(some) for some in (sharded, others) if some]
-        norm = math.hypot(*(float(whole(one)) for one in norms))
-        if self.recipe.clip_norm and norm > self.recipe.clip_norm:
-            for grad in grads:
-                grad.mul_(self.recipe.clip_norm / norm)
-        return norm
+def framing_of(model: Sam, recipe: SamRecipe) -> Framing:
+    """How samples become scenes for a model by a recipe."""
+    encoder = model.config.encoder
+    return Framing(
+        encoder.image_px,
+        4 * encoder.grid,
+        recipe.habits,
+        recipe.jitter,
+        recipe.masks_per_image,
+        recipe.max_mask_fraction,
+        needs_pixels=not recipe.freezes_embeddings,
+    )
 
 
-def _moment(tensor: Tensor, parameter: nn.Parameter) -> Tensor:
-    """What the optimiser keeps for a parameter, in its parts; its count of steps has none."""
-    return shared_like(tensor, parameter) if tensor.shape == parameter.shape else tensor
+def _entry(validation: Validation) -> Entry:
+    clicks = {f"miou_{i + 1}": value for i, value in enumerate(validation.miou)}
+    return {**clicks, "calibration_error": validation.calibration_error}
 
 
 def _shares(objects: Objects, device: torch.device) -> Tensor:

@@ -10,7 +10,6 @@ the model's input.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,8 +17,9 @@ from torch import Tensor
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam, SamConfig
 from anymask.models.vit import ViTConfig
-from anymask.training.recipe import Recipe
+from anymask.training.needs import Memory
 from anymask.training.sam.losses import mask_losses
+from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.start import encoder_blocks, prepare
 
 META = torch.device("meta")
@@ -27,26 +27,7 @@ ADAM_COPIES = 2  # running means of the gradient and of its square
 ATTENTION_COPIES, FLOAT_BYTES = 3, 4
 
 
-@dataclass(frozen=True)
-class Memory:
-    """Bytes, on each device.
-
-    weights; gradients, with the optimiser's and the moving average's copies; encoder, head: what
-    their passes keep for gradients, at most one pass of each at a time.
-    """
-
-    weights: int
-    gradients: int
-    encoder: int
-    head: int
-
-    @property
-    def total(self) -> int:
-        """All of it; PyTorch itself, images and a frozen encoder's own pass come on top."""
-        return self.weights + self.gradients + self.encoder + self.head
-
-
-def estimate(recipe: Recipe, config: SamConfig) -> Memory:
+def estimate(recipe: SamRecipe, config: SamConfig) -> Memory:
     """The memory that training a model of this shape by this recipe takes."""
     with META:
         model = prepare(Sam(config), recipe)
@@ -61,7 +42,7 @@ def estimate(recipe: Recipe, config: SamConfig) -> Memory:
     )
 
 
-def _encoder(model: Sam, recipe: Recipe) -> int:
+def _encoder(model: Sam, recipe: SamRecipe) -> int:
     side = model.config.encoder.image_px
     images = torch.empty(recipe.images_per_pass, 3, side, side, device=META)
     model.image_encoder.checkpointing = recipe.checkpointing
@@ -106,7 +87,7 @@ def _largest_block(model: Sam, images: Tensor) -> int:
     return max(sizes)
 
 
-def _head(model: Sam, recipe: Recipe) -> int:
+def _head(model: Sam, recipe: SamRecipe) -> int:
     """The longest prompts of a run, some at a time; gradients of as much again pass through."""
     prompts, side = recipe.prompts_per_pass, 4 * model.config.encoder.grid
     points = 2 + recipe.further_points

@@ -61,14 +61,14 @@ class Framing:
         view = self._view(masks[0].shape, rng)
         truth = [view.mask(mask, self.mask_side) for mask in masks]
         boxes = [view.box(mask) for mask in masks]
-        seen = [i for i, mask in enumerate(truth) if mask.any()]
-        if not seen:
+        visible = [i for i, mask in enumerate(truth) if mask.any()]
+        if not visible:
             raise ImageError(f"{sample.name} has no mask that is large enough to be seen")
         objects = Objects(
-            np.stack([truth[i] for i in seen]),
-            np.stack([boxes[i] for i in seen]),
-            np.zeros(len(seen), np.int64),
-            Script.draw(rng, len(seen), self.habits),
+            np.stack([truth[i] for i in visible]),
+            np.stack([boxes[i] for i in visible]),
+            np.zeros(len(visible), np.int64),
+            Script.draw(rng, len(visible), self.habits),
         )
         return Scene(sample, None if pixels is None else view.pixels(pixels), objects)
 
@@ -80,8 +80,8 @@ class Framing:
         wanted = np.flatnonzero((areas > 0) & ~large & np.array(sample.is_object))
         if not len(wanted):
             raise ImageError(f"{sample.name} has no mask to learn from: all are empty or too large")
-        some = rng.permutation(wanted)[: self.masks_per_image]
-        return [rle.decode(sample.masks[i]) for i in np.sort(some)]
+        chosen = rng.permutation(wanted)[: self.masks_per_image]
+        return [rle.decode(sample.masks[i]) for i in np.sort(chosen)]
 
     def _view(self, image_hw: tuple[int, ...], rng: np.random.Generator) -> View:
         hw = (image_hw[0], image_hw[1])
@@ -92,11 +92,11 @@ class Framing:
 
 def joined(scenes: Sequence[Scene]) -> Objects:
     """The objects of B scenes, scene by scene, each knowing which it belongs to."""
-    several = [scene.objects for scene in scenes]
-    boxes: Floats = np.concatenate([one.boxes_xyxy for one in several])
+    per_scene = [scene.objects for scene in scenes]
+    boxes: Floats = np.concatenate([objects.boxes_xyxy for objects in per_scene])
     return Objects(
-        np.concatenate([one.truth for one in several]),
+        np.concatenate([objects.truth for objects in per_scene]),
         boxes,
-        np.repeat(np.arange(len(several)), [len(one) for one in several]),
-        Script.join([one.script for one in several]),
+        np.repeat(np.arange(len(per_scene)), [len(objects) for objects in per_scene]),
+        Script.join([objects.script for objects in per_scene]),
     )

@@ -17,8 +17,8 @@ from anymask.errors import RecipeError
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H, SAM_VIT_L, Sam, SamConfig
 from anymask.models.vit import ViT
-from anymask.training.recipe import Recipe
 from anymask.training.sam.lora import add_lora
+from anymask.training.sam.recipe import SamRecipe
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 from anymask.weights.mae import load_mae
@@ -32,7 +32,7 @@ CONFIGS = {
 BLOCK = re.compile(r"image_encoder\.(?:blocks|layers)\.(\d+)\.")
 
 
-def start_model(recipe: Recipe, offline: bool | None = None) -> Sam:
+def start_model(recipe: SamRecipe, offline: bool | None = None) -> Sam:
     """The model before the first step, in training mode where it learns.
 
     Raises ``RecipeError``, and ``WeightsError`` for weights that can't be had or don't fit.
@@ -45,7 +45,7 @@ def start_model(recipe: Recipe, offline: bool | None = None) -> Sam:
     return prepare(model, recipe)
 
 
-def config_of(recipe: Recipe, offline: bool | None = None) -> SamConfig:
+def config_of(recipe: SamRecipe, offline: bool | None = None) -> SamConfig:
     """The shape of the model that ``start_model`` gives. Raises as it does."""
     start = load_checkpoint(recipe.weights, offline=offline) if recipe.weights else None
     if start and not recipe.encoder:
@@ -53,8 +53,8 @@ def config_of(recipe: Recipe, offline: bool | None = None) -> SamConfig:
     return _new_config(recipe, start)
 
 
-def prepare(model: Sam, recipe: Recipe) -> Sam:
-    """Freeze and thaw what the recipe says; drop path, LoRA and recomputing go into the encoder."""
+def prepare(model: Sam, recipe: SamRecipe) -> Sam:
+    """Freeze and thaw what the recipe says; switch on LoRA, drop path, dropout and recomputing."""
     encoder = model.image_encoder
     model.requires_grad_(False)
     for part in (model.prompt_encoder, model.mask_decoder):
@@ -62,6 +62,8 @@ def prepare(model: Sam, recipe: Recipe) -> Sam:
     encoder.requires_grad_(recipe.train_encoder)
     if recipe.lora_rank:
         add_lora(encoder, recipe.lora_rank, recipe.lora_alpha)
+    if recipe.decoder_dropout:
+        model.mask_decoder.set_dropout(recipe.decoder_dropout)
     if recipe.drop_path and isinstance(encoder, ViT) and recipe.train_encoder:
         encoder.set_drop_path(recipe.drop_path)
     encoder.checkpointing = recipe.checkpointing
@@ -69,7 +71,7 @@ def prepare(model: Sam, recipe: Recipe) -> Sam:
     return model
 
 
-def set_training(model: Sam, recipe: Recipe) -> None:
+def set_training(model: Sam, recipe: SamRecipe) -> None:
     """Training mode; batch norms keep their statistics unless the recipe lets them learn."""
     model.train()
     if not recipe.train_batch_norms:
@@ -78,7 +80,7 @@ def set_training(model: Sam, recipe: Recipe) -> None:
                 module.eval()
 
 
-def parameter_groups(model: Sam, recipe: Recipe) -> list[dict[str, object]]:
+def parameter_groups(model: Sam, recipe: SamRecipe) -> list[dict[str, object]]:
     """What AdamW takes: parameters that learn alike, with ``lr_scale`` beside the learning rate.
 
     Norms, biases and positions don't decay. A block's learning rate is ``layer_decay`` times that
@@ -108,7 +110,7 @@ def encoder_blocks(model: Sam) -> Iterator[nn.Module]:
         yield from encoder.layers
 
 
-def _new_config(recipe: Recipe, start: Checkpoint | None) -> SamConfig:
+def _new_config(recipe: SamRecipe, start: Checkpoint | None) -> SamConfig:
     """The start's with a new encoder, or all new."""
     if not recipe.encoder:
         raise RecipeError("a recipe needs weights to start from, or an encoder to make anew")
@@ -120,7 +122,7 @@ def _new_config(recipe: Recipe, start: Checkpoint | None) -> SamConfig:
     return replace(start.config, encoder=new.encoder)
 
 
-def _new_model(recipe: Recipe, start: Checkpoint | None) -> Sam:
+def _new_model(recipe: SamRecipe, start: Checkpoint | None) -> Sam:
     """A model with a new encoder, or all new; the head is the start's where there is one."""
     model = Sam(_new_config(recipe, start))
     if start is not None:

@@ -34,7 +34,7 @@ from anymask.training.sam.scenes import Scene
 
 CLICKS = 3
 STABILITY_OFFSET = 1.0  # as in everything-mode
-Masks = npt.NDArray[np.bool_]
+Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 
 
@@ -58,7 +58,7 @@ class Validation:
         return expected_error(self.predicted_iou, self.actual_iou)
 
     @property
-    def found(self) -> float:
+    def objects_found(self) -> float:
         """The share of objects that everything-mode's official thresholds leave."""
         masks = self.predicted_iou, self.stability, self.actual_iou
         return found_share(*masks, OFFICIAL_THRESHOLDS)
@@ -90,32 +90,33 @@ def validate(
     for scene in scenes:
         features = features_of([scene])
         for first in range(0, len(scene.objects), prompts_per_pass):
-            some = scene.objects[first : first + prompts_per_pass]
-            ious.append(_clicked(model, features, positions, some))
-            anywhere.append(_anywhere(model, features, positions, some))
+            objects = scene.objects[first : first + prompts_per_pass]
+            ious.append(_clicked(model, features, positions, objects))
+            anywhere.append(_anywhere(model, features, positions, objects))
     per_click = np.concatenate(ious).mean(axis=0)
     return Validation(
-        tuple(float(one) for one in per_click), *(np.concatenate(kind) for kind in zip(*anywhere))
+        tuple(float(iou) for iou in per_click),
+        *(np.concatenate(arrays) for arrays in zip(*anywhere)),
     )
 
 
 def _clicked(model: Sam, features: Tensor, positions: ImagePositions, objects: Objects) -> Floats:
     """The IoUs after 1, 2, … clicks: (P, CLICKS)."""
     xy, labels = np.zeros((len(objects), 0, 2), np.float32), np.zeros((len(objects), 0), np.int64)
-    seen: list[Masks | None] = [None] * len(objects)
-    truth = torch.from_numpy(objects.truth).to(features.device)
+    masks: list[Mask | None] = [None] * len(objects)
+    wanted = torch.from_numpy(objects.truth).to(features.device)
     answer: Tensor | None = None
     ious = []
     for _ in range(CLICKS):
-        clicks = [next_click(one, mask) for one, mask in zip(objects.truth, seen)]
+        clicks = [next_click(truth, mask) for truth, mask in zip(objects.truth, masks)]
         points = np.array([point for point, _ in clicks], np.float32)
         cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
         xy = np.concatenate([xy, ((points + 0.5) * cell_px - 0.5)[:, None]], axis=1)
-        more = np.array([label for _, label in clicks], np.int64)
-        labels = np.concatenate([labels, more[:, None]], axis=1)
+        new_labels = np.array([label for _, label in clicks], np.int64)
+        labels = np.concatenate([labels, new_labels[:, None]], axis=1)
         answer = surest(*ask(model, features, positions, (xy, labels), objects.image_index, answer))
-        ious.append(mask_iou(answer[:, None], truth)[:, 0].cpu().numpy())
-        seen = list((answer > 0).cpu().numpy())
+        ious.append(mask_iou(answer[:, None], wanted)[:, 0].cpu().numpy())
+        masks = list((answer > 0).cpu().numpy())
     return np.stack(ious, axis=1)
 
 

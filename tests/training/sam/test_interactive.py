@@ -12,12 +12,12 @@ from anymask.core.interaction import Habits
 from anymask.core.prompts import PADDING
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
-from anymask.training.sam.interactive import Round, Weights, play
+from anymask.training.sam.interactive import LossWeights, Round, play
 from anymask.training.sam.losses import mask_losses
 from tests.conftest import TINY, random_model
 from tests.training.scripted import objects
 
-PAPER, LOSSES = Habits(), Weights()
+PAPER, LOSSES = Habits(), LossWeights()
 
 
 class Listener:
@@ -43,7 +43,7 @@ def features() -> Tensor:
     return torch.randn(1, 64, 8, 8)
 
 
-def played(model: Sam, habits: Habits = PAPER, weights: Weights = LOSSES) -> list[Round]:
+def played(model: Sam, habits: Habits = PAPER, weights: LossWeights = LOSSES) -> list[Round]:
     some = objects(5, habits)
     return list(play(model, features(), model.positions(), some, habits, weights))
 
@@ -86,7 +86,7 @@ def test_prompts_grow_by_a_point_except_in_the_idle_rounds(model: Sam) -> None:
 
 def test_a_steps_losses_equal_those_worked_out_apart(model: Sam) -> None:
     heard = Listener(model)
-    weights = Weights(focal=20, dice=1, iou=1)
+    weights = LossWeights(focal=20, dice=1, iou=1)
     rounds = played(model, weights=weights)
     truth = torch.from_numpy(objects(5, PAPER).truth)
     for one, (logits, predicted) in zip(rounds, heard.answers):
@@ -103,7 +103,7 @@ def test_only_the_best_of_three_masks_gets_mask_loss() -> None:
     habits = Habits(further_points=0)
     model = random_model(TINY)
     some = objects(1, habits)
-    first = next(play(model, features(), model.positions(), some, habits, Weights(iou=0)))
+    first = next(play(model, features(), model.positions(), some, habits, LossWeights(iou=0)))
     first.loss.sum().backward()
     got = [
         any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in mlp.parameters())
@@ -117,14 +117,14 @@ def test_only_the_best_of_three_masks_gets_mask_loss() -> None:
 
 def _asked(model: Sam, some: object, habits: Habits) -> tuple[Tensor, PromptBatch]:
     heard = Listener(model)
-    next(play(model, features(), model.positions(), some, habits, Weights()))  # type: ignore[arg-type]
+    next(play(model, features(), model.positions(), some, habits, LossWeights()))  # type: ignore[arg-type]
     return features(), heard.asked[0]
 
 
 def test_gradients_reach_every_parameter_that_should_get_one(model: Sam) -> None:
     heard = Listener(model)
     some, asked = features().requires_grad_(), objects(8, PAPER)
-    rounds = play(model, some, model.positions(), asked, PAPER, Weights())
+    rounds = play(model, some, model.positions(), asked, PAPER, LossWeights())
     torch.stack([one.loss.sum() for one in rounds]).sum().backward()
     assert some.grad is not None
     costs = mask_losses(heard.answers[0][0], torch.from_numpy(asked.truth))
@@ -147,7 +147,7 @@ def test_rounds_can_be_learned_one_by_one_with_the_same_gradients(model: Sam) ->
         layers=tuple(type(x)(*(t.detach() for t in x)) for x in positions.layers),
         final=positions.final.detach(),
     )
-    for one in play(model, features(), leaves, some, PAPER, Weights()):
+    for one in play(model, features(), leaves, some, PAPER, LossWeights()):
         one.loss.sum().backward()
     mine = dict(model.named_parameters())
     for name, p in other.named_parameters():
@@ -158,8 +158,8 @@ def test_rounds_can_be_learned_one_by_one_with_the_same_gradients(model: Sam) ->
 
 
 def test_the_loss_is_weighted_as_asked(model: Sam) -> None:
-    plain = played(model, weights=Weights(1, 0, 0))
+    plain = played(model, weights=LossWeights(1, 0, 0))
     assert torch.allclose(plain[0].loss, plain[0].focal)
-    both = played(model, weights=replace(Weights(), iou=3.0))
+    both = played(model, weights=replace(LossWeights(), iou=3.0))
     wanted = 20 * both[0].focal + both[0].dice + 3 * both[0].iou_error
     assert torch.allclose(both[0].loss, wanted)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H
-from anymask.training import recipes
+from anymask.training.sam import recipes
 from anymask.training.sam.memory import estimate
 from tests.conftest import TINY
 

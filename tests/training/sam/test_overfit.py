@@ -7,8 +7,8 @@ import torch
 
 from anymask.models.sam import Sam
 from anymask.training.distributed import World
-from anymask.training.recipe import Recipe
-from anymask.training.sam.learner import Learner
+from anymask.training.sam.learner import SamLearner
+from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.scenes import Framing
 from anymask.training.sam.start import prepare
 from anymask.training.sam.validation import validate
@@ -16,7 +16,7 @@ from tests.conftest import TINY
 from tests.training.scripted import sample
 
 IMAGES = 8
-RECIPE = Recipe(
+RECIPE = SamRecipe(
     name="by heart",
     steps=120,
     warmup_steps=10,
@@ -36,7 +36,7 @@ RECIPE = Recipe(
 def test_a_tiny_model_learns_eight_images_by_heart() -> None:
     samples = [sample(number, discs=2) for number in range(IMAGES)]
     torch.manual_seed(0)
-    learner = Learner(prepare(Sam(TINY), RECIPE), RECIPE, World(), None)
+    learner = SamLearner(prepare(Sam(TINY), RECIPE), RECIPE, World(), None)
     framing = Framing(TINY.encoder.image_px, 4 * TINY.encoder.grid, RECIPE.habits)
     for step in range(RECIPE.steps):
         scenes = [framing.scene(x, np.random.default_rng([step, i])) for i, x in enumerate(samples)]

@@ -1,28 +1,26 @@
-"""The recipes: the paper's, and those for the rest of us. Most vary another."""
+"""SAM's recipes: the paper's, and those for the rest of us. Most vary another."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import replace
 
-from anymask.errors import RecipeError
-from anymask.training.recipe import Recipe
+from anymask.training.sam.recipe import SamRecipe
 
 
-def paper() -> Recipe:
+def paper() -> SamRecipe:
     """ViT-H as the paper trains it on SA-1B (§A): 90k steps of 256 images, no augmentation."""
-    return Recipe(encoder="vit-h", checkpointing=True, precision="bfloat16")
+    return SamRecipe(encoder="vit-h", decoder_dropout=0.1, checkpointing=True, precision="bfloat16")
 
 
-def paper_vit_l() -> Recipe:
+def paper_vit_l() -> SamRecipe:
     """ViT-L as the paper trains it for its ablations (§A)."""
     return replace(
         paper_vit_b(), name="paper_vit_l", encoder="vit-l", lr=4e-4, layer_decay=0.8, drop_path=0.4
     )
 
 
-def paper_vit_b() -> Recipe:
+def paper_vit_b() -> SamRecipe:
     """ViT-B as the paper trains it for its ablations (§A): 180k steps of 128 images.
 
     When the learning rate falls it does not say: here at the same shares of the steps as ViT-H's.
@@ -40,12 +38,12 @@ def paper_vit_b() -> Recipe:
     )
 
 
-def assisted() -> Recipe:
+def assisted() -> SamRecipe:
     """The data engine's first two stages (§A): as the paper's, with large-scale jitter."""
     return replace(paper(), name="assisted", jitter=(0.1, 2.0))
 
 
-def automatic() -> Recipe:
+def automatic() -> SamRecipe:
     """The model that made SA-1B's masks (§B): three decoder layers, no boxes, four points.
 
     When the learning rate falls it does not say: here at the same shares of the steps as ViT-H's.
@@ -61,12 +59,12 @@ def automatic() -> Recipe:
     )
 
 
-def finetune_decoder() -> Recipe:
+def finetune_decoder() -> SamRecipe:
     """Prompt encoder and mask decoder on your images, the image encoder as it is: a laptop's work.
 
     Embeddings are computed once and kept. Fewer points than the paper's, which found four as good.
     """
-    return Recipe(
+    return SamRecipe(
         name="finetune_decoder",
         weights="mobile-sam",
         train_encoder=False,
@@ -91,7 +89,7 @@ def finetune_decoder() -> Recipe:
     )
 
 
-def finetune_lora() -> Recipe:
+def finetune_lora() -> SamRecipe:
     """The head, and the image encoder by LoRA (arXiv 2106.09685) on its qkv projections."""
     return replace(
         finetune_decoder(),
@@ -103,7 +101,7 @@ def finetune_lora() -> Recipe:
     )
 
 
-def finetune_all() -> Recipe:
+def finetune_all() -> SamRecipe:
     """Everything, gently: for some thousands of images and a card."""
     return replace(
         finetune_decoder(),
@@ -125,7 +123,7 @@ def finetune_all() -> Recipe:
     )
 
 
-def distill_encoder() -> Recipe:
+def distill_encoder() -> SamRecipe:
     """A small encoder for a large one (as MobileSAM, arXiv 2306.14289): first its embeddings, then
     end to end through the large one's head, which stays as it is."""
     return replace(
@@ -152,7 +150,7 @@ def distill_encoder() -> Recipe:
     )
 
 
-RECIPES: dict[str, Callable[[], Recipe]] = {
+RECIPES: dict[str, Callable[[], SamRecipe]] = {
     "paper": paper,
     "paper_vit_b": paper_vit_b,
     "paper_vit_l": paper_vit_l,
@@ -163,12 +161,3 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "finetune_all": finetune_all,
     "distill_encoder": distill_encoder,
 }
-
-
-def find(name: str) -> Recipe:
-    """The recipe of a name. Raises ``RecipeError`` for an unknown one, with the nearest."""
-    if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(RECIPES)}"
-        raise RecipeError(f"there is no recipe {name!r}; {hint}")
-    return RECIPES[name]()

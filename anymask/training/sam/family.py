@@ -1,0 +1,73 @@
+"""SAM as the loop meets it: how a run starts, what it needs, how its validation reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from anymask.predict.predictor import Predictor
+from anymask.training.distributed import World, shard
+from anymask.training.job import TrainingJob
+from anymask.training.learner import FamilyTraining
+from anymask.training.needs import Needs
+from anymask.training.run_folder import EMBEDDINGS_FOLDER
+from anymask.training.sam.embeddings import Embeddings
+from anymask.training.sam.learner import SamLearner
+from anymask.training.sam.memory import estimate
+from anymask.training.sam.recipe import SamRecipe
+from anymask.training.sam.start import config_of, encoder_blocks, start_model
+from anymask.weights.load import load_checkpoint
+
+HALF_BYTES = 2  # kept embeddings are float16
+
+
+def start(job: TrainingJob, world: World) -> SamLearner:
+    """The learner before its first step.
+
+    Raises ``RecipeError``, ``WeightsError`` and ``OutputError``.
+    """
+    recipe = _recipe_of(job)
+    model = start_model(recipe, job.offline).to(world.device)
+    embeddings = _embeddings(job, world)
+    if recipe.sharded and world.size > 1:
+        shard(model.image_encoder, encoder_blocks(model))
+    return SamLearner(model, recipe, world, embeddings)
+
+
+def needs(job: TrainingJob) -> Needs:
+    """The memory of a pass, and the disk for an embedding. Raises as ``start``."""
+    recipe = _recipe_of(job)
+    config = config_of(recipe, job.offline)
+    numbers = config.decoder.width * config.encoder.grid**2
+    kept = HALF_BYTES * numbers if recipe.keeps_embeddings else 0
+    return Needs(estimate(recipe, config), kept)
+
+
+def summary(entry: Mapping[str, Any]) -> str:
+    """A validation's entry as a line; "" for any other."""
+    if "miou_1" not in entry:
+        return ""
+    return (
+        f"step {entry['step']}: mIoU {entry['miou_1']:.3f} with 1 click, "
+        f"{entry['miou_3']:.3f} with 3; predicted IoU is off by {entry['calibration_error']:.3f}"
+    )
+
+
+def _recipe_of(job: TrainingJob) -> SamRecipe:
+    assert isinstance(job.recipe, SamRecipe)
+    return job.recipe
+
+
+def _embeddings(job: TrainingJob, world: World) -> Embeddings | None:
+    """Of the frozen encoder or the teacher, if there is either."""
+    recipe = _recipe_of(job)
+    source = recipe.teacher or ("" if recipe.train_encoder else recipe.weights)
+    if not source:
+        return None
+    encoder = Predictor(load_checkpoint(source, offline=job.offline), world.device)
+    folder = job.out / EMBEDDINGS_FOLDER if recipe.cache == "auto" else Path(recipe.cache)
+    return Embeddings(encoder, folder if recipe.keeps_embeddings else None)
+
+
+SAM = FamilyTraining(start, needs, summary)

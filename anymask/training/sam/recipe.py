@@ -1,0 +1,143 @@
+"""SAM's recipe: the fields of every family, with the paper's numbers, and those of SAM alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from anymask.core.interaction import Habits
+from anymask.training.recipe import Recipe
+
+ENCODERS = ("tiny-vit", "vit-b", "vit-l", "vit-h")
+COUNTS = ("masks_per_pass", "prompts_per_pass")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamRecipe(Recipe):
+    """How to train SAM; the paper's numbers (§A, "Training recipe") are the defaults.
+
+    Fields of every family: ``training.recipe.Recipe``.
+
+    What is trained:
+    encoder: a new encoder in the place of that of ``weights`` (tiny-vit, vit-b, vit-l, vit-h); ""
+    keeps what is there.
+    mae: file of an MAE-pretrained ViT to start the encoder from; "" for none.
+    decoder_depth: layers of the mask decoder of a model that starts from random numbers.
+    decoder_dropout: how often training zeroes what the decoder's attentions and MLPs give (§A: 0.1;
+    ``models.two_way`` says where); 0 as in the official code.
+    train_encoder: whether the image encoder learns; train_head: prompt encoder and mask decoder.
+    lora_rank: above 0, the encoder learns by LoRA of that rank on its qkv projections alone;
+    lora_alpha: its scale.
+    train_batch_norms: whether TinyViT's batch norms learn statistics (small batches spoil them).
+    teacher: weights whose embeddings the encoder learns for the first ``distill_steps`` steps.
+
+    The data:
+    masks_per_pass: of the images of a pass together, at most; max_mask_fraction: masks over a
+    larger share of the image are left out; jitter: smallest and largest random resizing.
+
+    The user (``core.interaction.Habits``): further_points, box_share.
+
+    The loss: focal_weight, dice_weight, iou_weight.
+
+    The machine:
+    prompts_per_pass: prompts decoded at once; cache: where a frozen encoder's embeddings are kept:
+    "auto" for the run's folder, "" for nowhere.
+
+    The record: validation_masks: of an image, at most.
+    """
+
+    family: ClassVar[str] = "sam"
+    added: ClassVar[tuple[str, ...]] = ("decoder_dropout",)
+
+    name: str = "paper"
+    steps: int = 90_000
+    warmup_steps: int = 250
+    lr: float = 8e-4
+    milestones: tuple[int, ...] = (60_000, 86_666)
+    weight_decay: float = 0.1
+    layer_decay: float = 0.8
+    drop_path: float = 0.4
+    batch: int = 256
+
+    encoder: str = ""
+    mae: str = ""
+    decoder_depth: int = 2
+    decoder_dropout: float = 0.0
+    train_encoder: bool = True
+    train_head: bool = True
+    lora_rank: int = 0
+    lora_alpha: float = 16.0
+    train_batch_norms: bool = False
+    teacher: str = ""
+    distill_steps: int = 0
+
+    masks_per_pass: int = 64
+    max_mask_fraction: float = 0.9
+    jitter: tuple[float, float] = (1.0, 1.0)
+
+    further_points: int = 8
+    box_share: float = 0.5
+
+    focal_weight: float = 20.0
+    dice_weight: float = 1.0
+    iou_weight: float = 1.0
+
+    prompts_per_pass: int = 16
+    cache: str = "auto"
+
+    validation_masks: int = 16
+
+    @property
+    def habits(self) -> Habits:
+        """The simulated user's."""
+        return Habits(self.further_points, self.box_share)
+
+    @property
+    def masks_per_image(self) -> int:
+        """Masks of one image of a pass, at most."""
+        return self.masks_per_pass // self.images_per_pass
+
+    @property
+    def freezes_embeddings(self) -> bool:
+        """Whether an image's embedding stays the same all along: then it can be kept."""
+        return not self.train_encoder and not self.jitters
+
+    @property
+    def jitters(self) -> bool:
+        """Whether images are resized by chance."""
+        return self.jitter != (1.0, 1.0)
+
+    @property
+    def keeps_embeddings(self) -> bool:
+        """Whether embeddings of a frozen encoder or of a teacher go to files."""
+        from_files = self.freezes_embeddings or (bool(self.teacher) and not self.jitters)
+        return bool(self.cache) and from_files
+
+    @property
+    def may_change(self) -> tuple[str, ...]:
+        """Fields that a run may go on with others of: they don't change what a step does.
+
+        How many prompts are decoded at once decides what dropout zeroes, where there is dropout.
+        """
+        prompts = () if self.decoder_dropout else ("prompts_per_pass",)
+        return (*super().may_change, *prompts, "cache")
+
+    def _doubts(self) -> list[tuple[bool, str]]:
+        return [
+            *super()._doubts(),
+            *((getattr(self, name) < 1, f"{name} must be 1 or more") for name in COUNTS),
+            (self.masks_per_pass < self.images_per_pass, "masks_per_pass is below images_per_pass"),
+            (self.encoder not in ("", *ENCODERS), f"encoder is none of {', '.join(ENCODERS)}"),
+            (
+                not 0 < self.jitter[0] <= self.jitter[1],
+                "jitter must be LOW,HIGH with 0 < LOW ≤ HIGH",
+            ),
+            (not self.train_encoder and not self.train_head, "nothing is trained"),
+            (not 0 <= self.decoder_dropout < 1, "decoder_dropout must be at least 0 and below 1"),
+            (self.decoder_dropout > 0 and not self.train_head, "decoder_dropout needs train_head"),
+            (not 0 <= self.box_share <= 1, "box_share must be between 0 and 1"),
+            (self.further_points < 0, "further_points must be 0 or more"),
+            (self.lora_rank > 0 and not self.train_encoder, "lora_rank needs train_encoder"),
+            (self.distill_steps > 0 and not self.teacher, "distill_steps need a teacher"),
+            (self.distill_steps > self.steps, "distill_steps are more than steps"),
+        ]
