@@ -77,7 +77,7 @@ def fields(
 ) -> None:
     """What --set changes of an experiment, and its values."""
     from anymask.core.settings import changeable
-    from anymask.evaluation.catalogue import find
+    from anymask.evaluation.discovery import find
 
     defaults = find(experiment)
     for field in changeable(defaults):
@@ -160,7 +160,7 @@ def evaluate_images(
 ) -> None:
     """The command of every experiment that looks at images; which, its name says."""
     try:
-        from anymask.evaluation.catalogue import prepare
+        from anymask.evaluation.discovery import prepare
         from anymask.evaluation.job import EvaluationJob
         from anymask.evaluation.source import Source
     except ModuleNotFoundError as missing:
@@ -175,9 +175,9 @@ def evaluate_images(
 
 @cache
 def _experiment_commands() -> dict[str, Command]:
-    """By name, in the order of the catalogue; all take the same options."""
+    """By name, in the order of their places; all take the same options."""
     try:
-        from anymask.evaluation.catalogue import image_experiments
+        from anymask.evaluation.discovery import image_experiments
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     commands = {}

@@ -50,7 +50,7 @@ def report(
 ) -> None:
     """Lay results beside the paper's figures: a page and its pictures."""
     try:
-        from anymask.evaluation.catalogue import sections
+        from anymask.evaluation.discovery import sections
         from anymask.evaluation.report import page
         from anymask.evaluation.result import read_result
     except ModuleNotFoundError as missing:
@@ -69,7 +69,7 @@ def model_card(
     offline: OfflineOption = False,
 ) -> None:
     """Fill a model card from the weights and from results; what is not known it says."""
-    from anymask.evaluation.catalogue import sections
+    from anymask.evaluation.discovery import sections
     from anymask.evaluation.report import cards
     from anymask.evaluation.result import read_result
 
@@ -88,7 +88,7 @@ def data_card(
     """Fill a data card by reading a dataset, and from results on it; what is not known it says."""
     from anymask.datasets.recognise import open_dataset
     from anymask.datasets.statistics import facts_of
-    from anymask.evaluation.catalogue import sections
+    from anymask.evaluation.discovery import sections
     from anymask.evaluation.report import cards
     from anymask.evaluation.result import read_result
 

@@ -1,7 +1,7 @@
 """Experiment: what is measured, and how a page tells of it. Each is a file of ``experiments/``.
 
 All that belongs to one stands in its file: fields, rows and metrics, its section of the report, the
-figures that others published, and where our protocol departs from theirs. ``catalogue`` finds it
+figures that others published, and where our protocol departs from theirs. ``discovery`` finds it
 there, so that a new one needs no other file.
 """
 

@@ -17,7 +17,7 @@ from anymask.models.mask_decoder import MaskDecoder
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions, SharedImage
 from anymask.predict.automatic import AutomaticConfig, Candidate
-from anymask.predict.device_runs import runs_and_stabilities
+from anymask.predict.mask_runs_on_device import runs_and_stabilities
 
 
 @dataclass(frozen=True)

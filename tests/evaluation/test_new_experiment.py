@@ -33,7 +33,7 @@ from anymask.datasets.sample import Sample
 from anymask.evaluation.experiment import ImageExperiment
 from anymask.evaluation.report.departures import PublishedProtocol, notes
 from anymask.evaluation.report.layout import Blocks, Column, Labels, table_beside
-from anymask.evaluation.report.published import PublishedTable
+from anymask.evaluation.report.layout import PublishedTable
 from anymask.evaluation.result import Result, Row
 
 PROTOCOL = PublishedProtocol("a paper", {"scale": 2.0}, words={"scale": "scale of areas"})

@@ -34,13 +34,13 @@ from anymask.evaluation.report.layout import (
     Blocks,
     Column,
     Labels,
+    PublishedTable,
     has,
     heading,
     own_table,
     table_beside,
 )
 from anymask.evaluation.report.markdown import escaped
-from anymask.evaluation.report.published import PublishedTable
 from anymask.evaluation.result import Result, Row
 from anymask.evaluation.source import Source
 

@@ -35,12 +35,12 @@ from anymask.evaluation.report.layout import (
     Column,
     Figure,
     Labels,
+    PublishedTable,
     heading,
     numbered,
     table_beside,
 )
 from anymask.evaluation.report.markdown import three_decimals
-from anymask.evaluation.report.published import PublishedTable
 from anymask.evaluation.result import Result, Row
 from anymask.evaluation.rivals.edge_detectors import (
     DETECTORS,

@@ -25,12 +25,12 @@ from anymask.evaluation.report.layout import (
     Blocks,
     Column,
     Labels,
+    PublishedTable,
     heading,
     own_table,
     table_beside,
 )
 from anymask.evaluation.report.markdown import count
-from anymask.evaluation.report.published import PublishedTable
 from anymask.evaluation.result import Result, Row
 from anymask.evaluation.source import Source
 from anymask.predict.automatic import AutomaticConfig, segment_everything

@@ -1,4 +1,7 @@
-"""Layout: what the report's sections are made of: labels, tables, figures."""
+"""Layout: what the report's sections are made of: labels, tables, figures.
+
+A metric has the name that results give it, and is a fraction of 1 there and in published tables.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from anymask.evaluation.report.markdown import bare, count, escaped, per_cent, table
-from anymask.evaluation.report.published import PublishedTable
 from anymask.evaluation.result import NO_MODEL, Result
 
 
@@ -34,6 +36,63 @@ class Column:
     def of(self, metrics: Mapping[str, float]) -> str:
         """A row's cell, of its metrics."""
         return self.show(metrics.get(self.metric))
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A method's figures, by the names of metrics; what is missing was not given.
+
+    trained: whether the method learnt from the dataset's own training split.
+    """
+
+    method: str
+    metrics: Mapping[str, float]
+    trained: bool = False
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A table of a paper. where: its number; data: what it is about, split included."""
+
+    where: str
+    data: str
+    rows: tuple[PublishedRow, ...]
+
+    @classmethod
+    def of(
+        cls,
+        where: str,
+        data: str,
+        metrics: Iterable[str],
+        figures: Mapping[str, tuple[float | None, ...]],
+        trained: Iterable[str] = (),
+    ) -> PublishedTable:
+        """From rows of figures by method, in the order of the metrics; None: not given."""
+        names, learnt = tuple(metrics), frozenset(trained)
+        rows = (
+            PublishedRow(
+                method,
+                {name: value for name, value in zip(names, row, strict=True) if value is not None},
+                method in learnt,
+            )
+            for method, row in figures.items()
+        )
+        return cls(where, data, tuple(rows))
+
+    @classmethod
+    def of_per_cent(
+        cls,
+        where: str,
+        data: str,
+        metrics: Iterable[str],
+        figures: Mapping[str, tuple[float, ...]],
+        trained: Iterable[str] = (),
+    ) -> PublishedTable:
+        """As ``of``, from figures in per cent."""
+        fractions = {
+            method: tuple(round(value / 100, 5) for value in row) for method, row in figures.items()
+        }
+        return cls.of(where, data, metrics, fractions, trained)
 
 
 @dataclass(frozen=True)

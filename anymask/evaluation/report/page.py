@@ -13,7 +13,6 @@ from anymask.evaluation.report.layout import Block, Figure, Labels, Section, sho
 from anymask.evaluation.report.markdown import DASH, bare, code, escaped
 from anymask.evaluation.report.metrics_section import all_metrics
 from anymask.evaluation.report.origins import origins
-from anymask.evaluation.report.published import PAPER
 from anymask.evaluation.result import NO_MODEL, Result
 
 
@@ -46,7 +45,7 @@ def report(
 ) -> Report:
     """Lay results out.
 
-    sections: by the experiment, in the order of the page (``catalogue.sections``); results of
+    sections: by the experiment, in the order of the page (``discovery.sections``); results of
     experiments that are not among them come last, with all metrics as they are. model_id: of which
     all must be that have a model; None: of the first one's. What no model was asked for, such as a
     classical edge detector, may stand beside. compare: results of several models side by side;
@@ -138,7 +137,7 @@ def _head(results: Sequence[Result], models: Sequence[str]) -> list[str]:
         f"# Evaluation of {names}" if models else "# Evaluation",
         f"Model{'s' * (len(models) > 1)}: {ids}." if models else "",
         f"This page was made by `anymask evaluate report` from {len(results)} "
-        f"result{'s' * (len(results) > 1)}. The published figures are those of {PAPER}, whose SAM "
-        f"has a ViT-H. Figures are in per cent where nothing else is said; {DASH} is one that is "
-        f"not there.",
+        f"result{'s' * (len(results) > 1)}. The published figures are those of *Segment Anything* "
+        f"(arXiv 2304.02643), whose SAM has a ViT-H. Figures are in per cent "
+        f"where nothing else is said; {DASH} is one that is not there.",
     ]

@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 
-from anymask.evaluation.catalogue import image_experiments
+from anymask.evaluation.discovery import image_experiments
 from anymask.evaluation.experiment import ImageExperiment
 from anymask.evaluation.experiments import boxes, edges, fairness, proposals, representation
 from anymask.evaluation.experiments.fairness import PublishedInterval
-from anymask.evaluation.report.published import PublishedTable
+from anymask.evaluation.report.layout import PublishedTable
 
 TABLES = [edges.PUBLISHED, proposals.PUBLISHED, boxes.PUBLISHED_COCO, boxes.PUBLISHED_LVIS]
 # Boxes tell their options only of a file that they have read.

@@ -13,7 +13,7 @@ import pytest
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.statistics import facts_of
 from anymask.errors import ResultError
-from anymask.evaluation.catalogue import sections
+from anymask.evaluation.discovery import sections
 from anymask.evaluation.experiments.fairness import Fairness
 from anymask.evaluation.experiments.representation import representation
 from anymask.evaluation.report.cards import data_card, model_card

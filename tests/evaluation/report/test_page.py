@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from anymask.errors import OutputError, ResultError
-from anymask.evaluation.catalogue import sections
+from anymask.evaluation.discovery import sections
 from anymask.evaluation.report import page as pages
 from anymask.evaluation.report.markdown import bare, escaped, three_decimals
 from anymask.evaluation.report.origins import plain_command

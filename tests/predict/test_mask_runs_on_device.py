@@ -8,7 +8,7 @@ import torch
 
 from anymask.core import rle
 from anymask.core.geometry import ResizeMap
-from anymask.predict import device_runs
+from anymask.predict import mask_runs_on_device as device_runs
 
 
 @pytest.mark.parametrize("hw", [(48, 64), (640, 480), (100, 300), (1, 1)])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from anymask.errors import DatasetError, Error
-from anymask.evaluation import catalogue
-from anymask.evaluation.catalogue import experiments, find, image_experiments, prepare, sections
+from anymask.evaluation import discovery
+from anymask.evaluation.discovery import experiments, find, image_experiments, prepare, sections
 from anymask.evaluation.experiments.edges import Edges
 from anymask.evaluation.experiments.points import Points
 from anymask.evaluation.source import Source
@@ -35,7 +35,7 @@ def test_every_experiment_can_be_sent(name: str) -> None:
 
 
 def test_two_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "_in_folder", lambda: [Sizes, Sizes])
+    monkeypatch.setattr(discovery, "_in_folder", lambda: [Sizes, Sizes])
     experiments.cache_clear()
     try:
         with pytest.raises(Error, match="both hold an experiment 'sizes'"):
