@@ -18,8 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B
 
+import card  # first: it puts the folder above on the path
 import training
-from card import PEAK_TFLOPS, arguments, median_s, report
 
 OBJECTS = 64
 CONFIGS = {"ViT-B": SAM_VIT_B, "TinyViT": MOBILE_SAM}
@@ -42,16 +42,22 @@ def row(model: str, whose: str, step: Callable[[], Any], asked: argparse.Namespa
         step()
     if on_card:
         torch.cuda.reset_peak_memory_stats()
-    seconds = median_s(step, asked.device, 1 if asked.quick else 10)
+    seconds = card.median_s(step, asked.device, 1 if asked.quick else 10)
     peak_gb = torch.cuda.max_memory_allocated() / 1e9 if on_card else 0.0
     tflops = counter.get_total_flops() / seconds / 1e12
-    cells = [model, whose, f"{1 / seconds:.2f}", f"{tflops:.1f}", f"{tflops / PEAK_TFLOPS:.0%}"]
+    cells = [
+        model,
+        whose,
+        f"{1 / seconds:.2f}",
+        f"{tflops:.1f}",
+        f"{tflops / card.PEAK_TFLOPS:.0%}",
+    ]
     return "| " + " | ".join([*cells, f"{peak_gb:.1f}"]) + " |"
 
 
 def main() -> None:
     """Every model, both sides."""
-    asked = arguments(__doc__ or "")
+    asked = card.arguments(__doc__ or "")
     rows = [
         "| model | whose | images/s | TFLOP/s | of the ceiling | peak GB |",
         "|---|" + "---|" * 5,
@@ -59,7 +65,7 @@ def main() -> None:
     for model in ("TinyViT",) if asked.quick else CONFIGS:
         for whose, step in sides(model, asked.device, asked.quick):
             rows.append(row(model, whose, step, asked))
-    report("Training step", rows, asked)
+    card.report("Training step", rows, asked)
 
 
 if __name__ == "__main__":
