@@ -29,13 +29,12 @@ from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import ResizeMap
 from anymask.core.image import read_image, resize
-from anymask.core.masks import MASK_THRESHOLD, upsample
+from anymask.core.logits import MASK_THRESHOLD, upsample
 from anymask.core.records import bbox_to_last_pixel
 from anymask.errors import EmbeddingError, Error, ImageError, PromptError
 from anymask.models.prompt_encoder import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, PromptBatch
-from anymask.models.two_way import SharedImage
 from anymask.predict.automatic import AutomaticConfig, segment_everything
-from anymask.predict.predictor import IMAGE_EMBED, Predictor, load
+from anymask.predict.predictor import Predictor, load
 
 Array = npt.NDArray[Any]
 
@@ -101,7 +100,6 @@ class SamPredictor:
         """Forget the image."""
         self.is_image_set = False
         self.features: Tensor | None = None
-        self._shared: tuple[Tensor, SharedImage] | None = None
         self.original_size = self.input_size = (0, 0)
 
     def set_image(self, image: Array, image_format: str = "RGB") -> None:
@@ -130,7 +128,7 @@ class SamPredictor:
             raise EmbeddingError(
                 f"the embedding was made by {embedding.model}, not by {self.model.model_id}"
             )
-        self.features = torch.from_numpy(embedding.arrays[IMAGE_EMBED])[None].to(self.device)
+        self.features = self.model.features(embedding)[None]
         self.original_size = embedding.image_hw
         self.input_size = embedding.resize_map.content_hw
         self.is_image_set = True
@@ -189,19 +187,12 @@ class SamPredictor:
         Gives masks (P, M, H, W), predicted IoUs (P, M), low-resolution logits (P, M, h, w).
         """
         batch = self._batch(point_coords, point_labels, boxes, mask_input)
-        logits, iou = self.model.decode(self._image(mask_input is None), batch)
+        features = self._features()
+        image = self.model.shared(features) if mask_input is None else features
+        logits, iou = self.model.decode(image, batch)
         tokens = slice(1, None) if multimask_output else slice(0, 1)
         logits, iou = logits[:, tokens], iou[:, tokens]
         return self._postprocess(logits, return_logits), iou, logits
-
-    def _image(self, shared: bool) -> Tensor | SharedImage:
-        """The embedding, in the form that is quicker for prompts without masks if ``shared``."""
-        features = self._features()
-        if not shared:
-            return features
-        if self._shared is None or self._shared[0] is not features:
-            self._shared = features, self.model.share(features)
-        return self._shared[1]
 
     def _features(self) -> Tensor:
         if self.features is None:
@@ -298,15 +289,15 @@ class SamAutomaticMaskGenerator:
         annotations = segment_everything(self.model, image, self.config)
         return [
             {
-                "segmentation": self._segmentation(one["segmentation"]),
-                "area": one["area"],
-                "bbox": bbox_to_last_pixel(one["bbox"]),
-                "predicted_iou": one["predicted_iou"],
-                "point_coords": one["point_coords"],
-                "stability_score": one["stability_score"],
-                "crop_box": one["crop_box"],
+                "segmentation": self._segmentation(annotation["segmentation"]),
+                "area": annotation["area"],
+                "bbox": bbox_to_last_pixel(annotation["bbox"]),
+                "predicted_iou": annotation["predicted_iou"],
+                "point_coords": annotation["point_coords"],
+                "stability_score": annotation["stability_score"],
+                "crop_box": annotation["crop_box"],
             }
-            for one in annotations
+            for annotation in annotations
         ]
 
     def _segmentation(self, encoded: rle.RLE) -> Any:

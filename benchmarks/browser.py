@@ -52,9 +52,9 @@ const timed = async (click, { clicks, width, height }) => {
 };
 """
 OURS = f"""
-async (asked) => {{
+async (settings) => {{
   {TIMES}
-  const options = {{ threads: asked.threads, executionProviders: ["wasm"] }};
+  const options = {{ threads: settings.threads, executionProviders: ["wasm"] }};
   const sam = await window.anymask.Segmenter.load("./models/ours/", options);
   const photograph = await (await fetch("photograph.png")).blob();
   await sam.encode(photograph);
@@ -66,23 +66,23 @@ async (asked) => {{
     if (answer.masks.length !== 3) throw new Error("three masks are wanted");
     return {{ decode: answer.decodeMs, upsample: answer.upsampleMs }};
   }};
-  return {{ ...(await timed(click, asked)), encode, threads: sam.threads }};
+  return {{ ...(await timed(click, settings)), encode, threads: sam.threads }};
 }}
 """
 PEER = f"""
-async (asked) => {{
+async (settings) => {{
   {TIMES}
   const ort = await import(new URL("./ort/ort.wasm.min.mjs", location.href));
-  ort.env.wasm.numThreads = asked.threads;
+  ort.env.wasm.numThreads = settings.threads;
   ort.env.wasm.wasmPaths = new URL("./ort/", location.href).href;
   const session = await ort.InferenceSession.create("./models/peer/sam.onnx");
   const tensor = (numbers, shape) => new ort.Tensor("float32", Float32Array.from(numbers), shape);
-  const scale = 1024 / Math.max(asked.width, asked.height);
+  const scale = 1024 / Math.max(settings.width, settings.height);
   const fixed = {{
     image_embeddings: tensor(new Float32Array(256 * 64 * 64), [1, 256, 64, 64]),
     mask_input: tensor(new Float32Array(256 * 256), [1, 1, 256, 256]),
     has_mask_input: tensor([0], [1]),
-    orig_im_size: tensor([asked.height, asked.width], [2]),
+    orig_im_size: tensor([settings.height, settings.width], [2]),
   }};
   const click = async (x, y) => {{
     const start = performance.now();
@@ -95,14 +95,14 @@ async (asked) => {{
     for (let i = 0; i < logits.length; i++) pixels[i] = logits[i] > 0 ? 1 : 0;
     return {{ decode, upsample: performance.now() - start - decode }};
   }};
-  return {{ ...(await timed(click, asked)), threads: ort.env.wasm.numThreads }};
+  return {{ ...(await timed(click, settings)), threads: ort.env.wasm.numThreads }};
 }}
 """
 SIDES = {"ours, 3 masks": OURS, "npm package, 1 mask": PEER}
 
 
 def build_site(folder: Path, photograph: Path) -> dict[str, int]:
-    """The built page, our export, the peer's graph and the photograph; gives the latter's size."""
+    """Put page, export, the peer's graph and photograph into a folder; gives its size in pixels."""
     shutil.copytree(WEB / "dist", folder, dirs_exist_ok=True)
     ort = WEB / "node_modules" / "onnxruntime-web" / "dist"
     shutil.copytree(ort, folder / "ort", ignore=shutil.ignore_patterns("*.map"))
@@ -140,15 +140,17 @@ def serving(folder: Path) -> Iterator[str]:
         server.wait(10)
 
 
-def measured(browser: Browser, address: str, side: str, asked: dict[str, Any]) -> dict[str, float]:
+def measure(
+    browser: Browser, address: str, side: str, settings: dict[str, Any]
+) -> dict[str, float]:
     """Medians of one side in a fresh page, in milliseconds."""
     page = browser.new_page()
     page.goto(f"{address}/test.html")
     page.wait_for_function("window.anymask")
-    times: dict[str, float] = page.evaluate(SIDES[side], asked)
+    times: dict[str, float] = page.evaluate(SIDES[side], settings)
     page.close()
-    if times.pop("threads") != asked["threads"]:
-        raise SystemExit(f"{side} did not get {asked['threads']} threads")
+    if times.pop("threads") != settings["threads"]:
+        raise SystemExit(f"{side} did not get {settings['threads']} threads")
     return times
 
 
@@ -159,22 +161,24 @@ def table(browser: Browser, address: str, size: dict[str, int], rounds: int) -> 
         "|---|---|---|---|---|---|---|",
     ]
     for threads in (1, 2):
-        asked = {**size, "clicks": CLICKS, "threads": threads}
-        found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
+        settings = {**size, "clicks": CLICKS, "threads": threads}
+        times: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
         for _ in range(rounds):
-            for side, results in found.items():
-                results.append(measured(browser, address, side, asked))
-        ours, peer = found.values()
+            for side, results in times.items():
+                results.append(measure(browser, address, side, settings))
+        ours, peer = times.values()
         ratio = statistics.median(b["click"] / a["click"] for a, b in zip(ours, peer))
-        for side, results in found.items():
-            mine = results is ours
+        for side, results in times.items():
+            is_ours = results is ours
             click, decode, upsample = (
-                f"{statistics.median(one[part] for one in results):.1f}"
+                f"{statistics.median(medians[part] for medians in results):.1f}"
                 for part in ("click", "decode", "upsample")
             )
-            click = f"**{click}** (≤ 50)" if mine and threads == 2 else click
-            shown = f"**{ratio:.2f}** (≥ 1.5)" if mine else ""
-            encode = f"{statistics.median(one['encode'] for one in ours):.0f}" if mine else ""
+            click = f"**{click}** (≤ 50)" if is_ours and threads == 2 else click
+            shown = f"**{ratio:.2f}** (≥ 1.5)" if is_ours else ""
+            encode = (
+                f"{statistics.median(medians['encode'] for medians in ours):.0f}" if is_ours else ""
+            )
             rows.append(
                 f"| {side} | {threads} | {click} | {decode} | {upsample} | {shown} | {encode} |"
             )

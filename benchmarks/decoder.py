@@ -69,9 +69,9 @@ def export_all(folder: Path) -> None:
 def table(exports: Path, rounds: int) -> str:
     """A row for each side."""
     sides = [PEER, *(f"{dtype}, {count}" for dtype in DTYPES for count in ("1 mask", "3 masks"))]
-    found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
+    times: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     for _ in range(rounds):
-        for side, results in found.items():
+        for side, results in times.items():
             results.append(in_own_process(__file__, "--side", side, "--exports", str(exports)))
     rows = ["| side | MB | click, ms | peer / ours (wanted) | CPU ms |", "|---|---|---|---|---|"]
     for side in sides:
@@ -79,10 +79,10 @@ def table(exports: Path, rounds: int) -> str:
         files = (pair.encoder, pair.prepare, pair.decoder)
         size = sum(path.stat().st_size for path in files if path is not None) / 1e6
         wall, cpu = (
-            1e3 * statistics.median(one[key] for one in found[side]) for key in ("wall_s", "cpu_s")
+            1e3 * statistics.median(run[key] for run in times[side]) for key in ("wall_s", "cpu_s")
         )
         ratio = statistics.median(
-            peer["wall_s"] / one["wall_s"] for peer, one in zip(found[PEER], found[side])
+            peer["wall_s"] / run["wall_s"] for peer, run in zip(times[PEER], times[side])
         )
         shown = "" if side == PEER else f"**{ratio:.2f}** (≥ 1.5)"
         rows.append(f"| {side} | {size:.1f} | {wall:.1f} | {shown} | {cpu:.1f} |")

@@ -54,7 +54,7 @@ def run_side(side: str, photograph: str, out: Path) -> dict[str, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     records = work()
     costs = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
-    out.write_text(json.dumps([one["segmentation"] for one in records]))
+    out.write_text(json.dumps([record["segmentation"] for record in records]))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {**costs, "peak_mb": peak, "masks": len(records)}
 
@@ -82,11 +82,11 @@ def in_own_process(side: str, photograph: str) -> tuple[dict[str, float], list[A
         return json.loads(done.stdout.splitlines()[-1]), json.loads(out.read_text())
 
 
-def recall(truth: list[Any], found: list[Any], threshold: float) -> float:
-    """The share of masks that some found one overlaps by at least an IoU."""
+def recall(truth: list[Any], masks: list[Any], threshold: float) -> float:
+    """The share of true masks that one of the masks overlaps by at least an IoU."""
     from anymask.core import rle
 
-    overlap = rle.iou(truth, found)
+    overlap = rle.iou(truth, masks)
     return float((overlap.max(axis=1) >= threshold).mean()) if overlap.size else 0.0
 
 
@@ -103,12 +103,12 @@ def against_official(photographs: list[str], rounds: int) -> list[str]:
             (in_own_process("official", photograph), in_own_process("exact", photograph))
             for _ in range(rounds)
         ]
-        (_, truth), (_, found) = pairs[-1]
+        (_, truth), (_, masks) = pairs[-1]
         costs = [(theirs[0], ours[0]) for theirs, ours in pairs]
         cells = [
             Path(photograph).name,
-            f"{len(truth)} / {len(found)}",
-            f"{recall(truth, found, MATCH_IOU):.1%}",
+            f"{len(truth)} / {len(masks)}",
+            f"{recall(truth, masks, MATCH_IOU):.1%}",
             _medians(costs, "wall_s", ".1f"),
             _medians(costs, "cpu_s", ".1f"),
             _ratio(costs, "cpu_s"),
@@ -142,9 +142,9 @@ def fast_against_exact(photographs: list[str]) -> list[str]:
     print("\n" + "\n".join(rows), flush=True)
     counts, recalls, costs = [], [], []
     for photograph in photographs:
-        (exact, truth), (fast, found) = (in_own_process(s, photograph) for s in ("exact", "fast"))
-        counts.append([len(truth), len(found)])
-        recalls.append([recall(truth, found, threshold) for threshold in RECALL_IOUS])
+        (exact, truth), (fast, masks) = (in_own_process(s, photograph) for s in ("exact", "fast"))
+        counts.append([len(truth), len(masks)])
+        recalls.append([recall(truth, masks, threshold) for threshold in RECALL_IOUS])
         costs.append([side[key] for key in ("cpu_s", "wall_s") for side in (exact, fast)])
         rows.append(_fast_row(Path(photograph).name, counts[-1], recalls[-1], costs[-1]))
         print(rows[-1], flush=True)

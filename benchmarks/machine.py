@@ -1,10 +1,10 @@
-"""What a measurement was made on: a line for every table."""
+"""Machine: what a measurement was made on, as a line for every table."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("anymask", "torch", "onnxruntime", "segment-anything", "numpy")
@@ -12,11 +12,19 @@ PACKAGES = ("anymask", "torch", "onnxruntime", "segment-anything", "numpy")
 
 def describe(threads: int) -> str:
     """Processor, threads, Python, packages and commit."""
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     return (
         f"{_processor()}, {threads} threads; Python {platform.python_version()}; {packages}; "
         f"commit {_commit()}"
     )
+
+
+def _version(name: str) -> str:
+    """Of a package; a checkout that is not installed has its commit."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _processor() -> str:

@@ -47,7 +47,7 @@ def build_generator(sam: Any) -> Any:
     theirs.image_encoder = _Encoder(sam.model.image_encoder, sam.input_px)
     from segment_anything import SamAutomaticMaskGenerator
 
-    return SamAutomaticMaskGenerator(theirs, output_mode="coco_rle")
+    return SamAutomaticMaskGenerator(theirs.to(sam.device), output_mode="coco_rle")
 
 
 def _with_head(head: Mapping[str, Tensor]) -> Any:

@@ -64,11 +64,13 @@ def coco(folder: Path) -> Iterator[Sample]:
     for annotation in content["annotations"]:
         if not annotation["iscrowd"]:
             by_image.setdefault(annotation["image_id"], []).append(annotation)
-    for image in sorted(content["images"], key=lambda one: str(one["file_name"])):
+    for image in sorted(content["images"], key=lambda image: str(image["file_name"])):
         hw = image["height"], image["width"]
         truths = [
-            coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(one["segmentation"], *hw)))
-            for one in by_image.get(image["id"], [])
+            coco_mask.decode(
+                coco_mask.merge(coco_mask.frPyObjects(annotation["segmentation"], *hw))
+            )
+            for annotation in by_image.get(image["id"], [])
         ]
         photograph = read_image(folder / "coco446" / "images" / image["file_name"])
         yield photograph, [truth.astype(bool) for truth in truths]
@@ -78,15 +80,15 @@ SETS = {"ecssd250": ecssd, "davis4": davis, "dsb60": nuclei, "coco446": coco}
 
 
 def ious(sam: Segmenter, image: RGB, truths: list[Truth]) -> list[float]:
-    """Of the surest answer to a click in the middle of each truth."""
+    """The IoU of each true mask and the surest answer to a click at its deepest point."""
     points = np.array([[deepest_point(truth)] for truth in truths])
     answers = sam.predict(sam.encode(image), anymask.Prompts.of_points(points), True).best()
-    found = answers.to_bool()[:, 0]
-    shared = [(mask & truth).sum() / (mask | truth).sum() for mask, truth in zip(found, truths)]
+    masks = answers.to_bool()[:, 0]
+    shared = [(mask & truth).sum() / (mask | truth).sum() for mask, truth in zip(masks, truths)]
     return [float(iou) for iou in shared]
 
 
-def chosen(samples: Iterator[Sample], images: int, masks: int) -> list[Sample]:
+def choose(samples: Iterator[Sample], images: int, masks: int) -> list[Sample]:
     """The first images that have masks, with some of each."""
     rng, kept = np.random.default_rng(0), list[Sample]()
     for image, truths in samples:
@@ -104,9 +106,11 @@ def table(folder: Path, images: int, masks: int) -> str:
     sams = [anymask.load(name, device="cpu") for name in WEIGHTS]
     rows = [f"| set | images | masks | {' | '.join(WEIGHTS)} | difference |", "|---|" + "---|" * 5]
     for name, read in SETS.items():
-        samples = chosen(read(folder), images, masks)
-        scores = [[iou for one in samples for iou in ious(sam, *one)] for sam in sams]
-        small, large = (100 * statistics.mean(one) for one in scores)
+        samples = choose(read(folder), images, masks)
+        scores = [
+            [iou for image, truths in samples for iou in ious(sam, image, truths)] for sam in sams
+        ]
+        small, large = (100 * statistics.mean(values) for values in scores)
         counts = f"{len(samples)} | {len(scores[0])}"
         rows.append(f"| {name} | {counts} | {small:.1f} | {large:.1f} | {large - small:+.1f} |")
         print(rows[-1], flush=True)
@@ -123,7 +127,7 @@ def encode_times(folder: Path, repeats: int = 5) -> str:
             before = time.perf_counter()
             sam.encode(image)
             times[name].append(time.perf_counter() - before)
-    shown = [f"{name} {statistics.median(one[1:]):.2f} s" for name, one in times.items()]
+    shown = [f"{name} {statistics.median(seconds[1:]):.2f} s" for name, seconds in times.items()]
     return f"To encode truck.jpg, median of {repeats}: {', '.join(shown)}."
 
 

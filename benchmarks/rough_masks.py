@@ -23,7 +23,7 @@ import numpy.typing as npt
 from pycocotools.coco import COCO
 
 import anymask
-from anymask.core.geometry import deepest_point, mask_boxes
+from anymask.core.geometry import ResizeMap, deepest_point, mask_boxes
 from anymask.core.image import read_image
 from anymask.core.prompts import Prompts
 from anymask.core.rough import CERTAINTY, mask_logits, rough_prompts
@@ -56,11 +56,11 @@ def spoil(mask: Mask, how: str) -> Mask:
     return np.asarray(rough > 0) if rough.any() else mask
 
 
-def prompts_of(rough: Mask) -> dict[str, Prompts]:
-    """The ways to ask."""
+def prompts_of(rough: Mask, resize_map: ResizeMap) -> dict[str, Prompts]:
+    """The prompts that can be made of a rough (H, W) mask, by their names in the table."""
     box = Prompts.of_boxes(mask_boxes(rough[None]))
     point = Prompts.point(*deepest_point(rough))
-    logits = mask_logits(rough)[None]
+    logits = mask_logits(rough, resize_map)[None]
     strong = 4 * logits
     return {
         f"logits alone, ±{CERTAINTY:g}": Prompts.of_masks(logits),
@@ -69,7 +69,7 @@ def prompts_of(rough: Mask) -> dict[str, Prompts]:
         "box": box,
         "box and logits": box.with_masks(logits),
         "box and point": box.with_points(point.points),
-        "box, point and logits": rough_prompts(rough[None]),
+        "box, point and logits": rough_prompts(rough[None], resize_map),
     }
 
 
@@ -103,7 +103,7 @@ def table(folder: Path, images: int) -> str:
             for how in SPOILT:
                 rough = spoil(mask, how)
                 scores["(the rough masks themselves)"][how].append(iou(rough, mask))
-                for name, prompts in prompts_of(rough).items():
+                for name, prompts in prompts_of(rough, embedding.resize_map).items():
                     answer = sam.predict(embedding, prompts).best().to_bool()[0, 0]
                     scores[name][how].append(iou(answer, mask))
     rows = ["| prompt | " + " | ".join(SPOILT) + " | mean |", "|---" * 5 + "|"]

@@ -1,4 +1,4 @@
-"""Measuring one side of a comparison in a process of its own."""
+"""Timing: time and memory of one side of a comparison, in a process of its own."""
 
 from __future__ import annotations
 

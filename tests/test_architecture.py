@@ -196,6 +196,18 @@ def test_files_are_short_and_have_names_that_say_something() -> None:
         assert path.stem not in VAGUE, path
 
 
+def test_functions_are_short() -> None:
+    """Their bodies: a command's options stand in its signature."""
+    long = {
+        f"{path.relative_to(PACKAGE)}:{node.name}": length
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (length := (node.end_lineno or 0) - node.body[0].lineno + 1) > BODY_LINES_AT_MOST
+    }
+    assert not long
+
+
 def test_the_command_line_imports_deep_learning_only_inside_functions() -> None:
     for path in (PACKAGE / "cli").glob("*.py"):
         for node in ast.parse(path.read_text()).body:

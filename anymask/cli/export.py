@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Models for other runtimes: the browser, onnxruntime.", no_args_is_help=True)
 
 
-class Numbers(StrEnum):
-    """What an export keeps its weights in."""
+class WeightType(StrEnum):
+    """The type of number in which an export keeps its weights."""
 
     float32 = "float32"
     float16 = "float16"
@@ -41,11 +41,11 @@ def onnx(
     out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
     weights: WeightsOption = "mobile-sam",
     dtype: Annotated[
-        Numbers,
+        WeightType,
         typer.Option(
             help="float32; float16: half the size, the same arithmetic; int8: a third, and coarser."
         ),
-    ] = Numbers.float32,
+    ] = WeightType.float32,
     single_mask: Annotated[
         bool,
         typer.Option("--single-mask", help="Decoders that give one mask a prompt, not four."),
@@ -101,7 +101,7 @@ def _rows(export: Export) -> list[dict[str, object]]:
 
 
 def _table(export: Export) -> Table:
-    """How far each case is from PyTorch."""
+    """How far the graphs' answers to each case are from PyTorch's."""
     table = Table("graphs", "prompts", box=None, title="against PyTorch", title_justify="left")
     for column in table.columns:
         column.no_wrap = True

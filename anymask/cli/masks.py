@@ -41,7 +41,7 @@ from anymask.cli.options import (
 )
 from anymask.cli.progress import download_bar, work_bar
 from anymask.core.atomic import check_writable
-from anymask.datasets.photographs import Findings, Unread, find_photographs
+from anymask.datasets.photographs import PhotographListing, Unread, find_photographs
 from anymask.errors import Error
 from anymask.jobs.many_images import (
     Format,
@@ -134,21 +134,21 @@ def masks(
         raise typer.BadParameter("--actors goes with --on ray")
     source = ModelSource(weights, device, dtype, offline or None)
     try:
-        findings = _find(paths, out, format_)
+        listing = _find(paths, out, format_)
         segment_on_cluster = _find_cluster(actors) if executor == Executor.ray else None
         sam = _load(source)
         config = replace(config, **_own_thresholds(sam, weights, flags))
         settings = Settings(sam.model_id, sam.dtype_name, config, format_)
-        job = findings.photographs, out, settings
+        job = listing.photographs, out, settings
         if segment_on_cluster is None:
             outcomes = segment_all(sam, *job)
         else:
             outcomes = segment_on_cluster(replace(source, model_id=sam.model_id), *job)
-        known = _with_bar(outcomes, len(findings.photographs))
+        known = _with_bar(outcomes, len(listing.photographs))
     except KeyboardInterrupt:
         typer.echo("anymask: stopped; run the same command again to go on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    summary = _summary(known, findings.unread, out)
+    summary = _summary(known, listing.unread, out)
     _report(summary)
     if json_:
         typer.echo(json.dumps(summary))
@@ -156,15 +156,15 @@ def masks(
         raise typer.Exit(EXIT_BROKEN)
 
 
-def _find(paths: list[str], out: Path, form: Format) -> Findings:
+def _find(paths: list[str], out: Path, form: Format) -> PhotographListing:
     """The photographs, and all that can be refused before the weights are loaded."""
     check_writable(out)
-    findings = find_photographs(paths, out)
-    if not findings.photographs:
-        unread = "".join(f"; {file.name} {file.reason}" for file in findings.unread)
+    listing = find_photographs(paths, out)
+    if not listing.photographs:
+        unread = "".join(f"; {file.name} {file.reason}" for file in listing.unread)
         raise Error(f"there are no images in {', '.join(paths)}{unread}")
-    check_targets(findings.photographs, out, form)
-    return findings
+    check_targets(listing.photographs, out, form)
+    return listing
 
 
 def _load(source: ModelSource) -> Promptable:

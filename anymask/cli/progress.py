@@ -21,8 +21,8 @@ LINE_EVERY_S = 30.0
 
 
 @contextmanager
-def download_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for the bytes of a download; the function it gives takes bytes done and in all.
+def download_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for a download; the function it gives takes the bytes that are here, and all bytes.
 
     Shows nothing before the first byte, so that cached files pass in silence.
     """
@@ -36,7 +36,7 @@ def download_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     console = Console(stderr=True)
     hidden = not console.is_terminal  # a log would get an empty line for each bar
     with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
-        task = bar.add_task(what, total=None, visible=False)
+        task = bar.add_task(label, total=None, visible=False)
 
         def update(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total, visible=True)
@@ -48,8 +48,8 @@ def download_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 class Pace:
     """How far a job is, and how long the rest takes at the pace of what it did itself.
 
-    unit: what is counted. clock: seconds. What had been done before the job began says nothing of
-    its pace.
+    total: how many units there are. unit: their noun, plural. clock: gives seconds. passed: units
+    that are over; worked: those of them that were work, and not done before the job began.
     """
 
     total: int
@@ -63,19 +63,19 @@ class Pace:
         self.start_s = self.clock()
 
     def step(self, worked: bool) -> None:
-        """One more image is over, by work or because there was none to do."""
+        """Count one more unit as over, by work or because there was none to do."""
         self.passed += 1
         self.worked += worked
 
     def __str__(self) -> str:
-        place = f"{self.passed}/{self.total} {self.unit}"
+        position = f"{self.passed}/{self.total} {self.unit}"
         if not self.worked:
-            return place
-        per_image_s = (self.clock() - self.start_s) / self.worked
-        rate = 60 / max(per_image_s, 1e-9)
-        pace = f"{place}, {rate:.{1 if rate < 100 else 0}f} a minute"
+            return position
+        per_unit_s = (self.clock() - self.start_s) / self.worked
+        rate = 60 / max(per_unit_s, 1e-9)
+        pace = f"{position}, {rate:.{1 if rate < 100 else 0}f} a minute"
         left = self.total - self.passed
-        return f"{pace}, {duration(per_image_s * left)} left" if left else pace
+        return f"{pace}, {duration(per_unit_s * left)} left" if left else pace
 
 
 def duration(seconds: float) -> str:
@@ -91,11 +91,10 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def work_bar(total: int, unit: str = "images") -> Iterator[Callable[[bool, str], None]]:
-    """A bar for long work; the function it gives is told of each unit that is over, and if it was
-    work; perhaps with a word on how it goes.
+    """A bar for long work. The function it gives is called after each unit.
 
-    Where stderr is no terminal: a line every half minute and
-    at the end.
+    It takes whether the unit was work, and what to add to the line, if anything. Where stderr is no
+    terminal, there is a line every half minute and at the end.
     """
     console = Console(stderr=True)
     pace = Pace(total, unit)
@@ -106,9 +105,9 @@ def work_bar(total: int, unit: str = "images") -> Iterator[Callable[[bool, str],
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(str(pace), total=total)
 
-        def update(worked: bool, word: str = "") -> None:
+        def update(worked: bool, note: str = "") -> None:
             pace.step(worked)
-            bar.update(task, completed=pace.passed, description=f"{pace}{word}")
+            bar.update(task, completed=pace.passed, description=f"{pace}{note}")
 
         yield update
 
@@ -116,11 +115,11 @@ def work_bar(total: int, unit: str = "images") -> Iterator[Callable[[bool, str],
 def _lines(console: Console, pace: Pace) -> Iterator[Callable[[bool, str], None]]:
     last_s = pace.start_s
 
-    def update(worked: bool, word: str = "") -> None:
+    def update(worked: bool, note: str = "") -> None:
         nonlocal last_s
         pace.step(worked)
         if pace.clock() - last_s >= LINE_EVERY_S or pace.passed == pace.total:
             last_s = pace.clock()
-            console.print(f"{pace}{word}", soft_wrap=True, highlight=False)
+            console.print(f"{pace}{note}", soft_wrap=True, highlight=False)
 
     yield update

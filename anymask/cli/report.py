@@ -137,7 +137,7 @@ def datasets() -> None:
             benchmark.split,
             f"{benchmark.images}",
             f"{benchmark.masks}",
-            benchmark.layout or "after conversion",
+            benchmark.kind or "after conversion",
             benchmark.licence,
             benchmark.page,
         )

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 ENDINGS = (".png", ".json", ".npz")
 
 
-class Picture(StrEnum):
-    """What a ``.png`` shows."""
+class Rendering(StrEnum):
+    """How a ``.png`` shows the masks: over the image, alone, or as the object cut out."""
 
     overlay = "overlay"
     mask = "mask"
@@ -76,12 +76,12 @@ def segment(
         ),
     ] = None,
     picture: Annotated[
-        Picture,
+        Rendering,
         typer.Option(
             help="What a .png shows: masks over the image, a mask alone (white on black), or the "
             "object cut out."
         ),
-    ] = Picture.overlay,
+    ] = Rendering.overlay,
     json_: Annotated[
         bool, typer.Option("--json", help="Print the SA-1B record on standard output.")
     ] = False,
@@ -94,27 +94,31 @@ def segment(
     A single click may mean a part or the whole: its picture shows three masks with their scores.
     """
     target = _target(image, out, json_)
-    given = _given([_point(text) for text in point], [_box(text) for text in box], len(mask))
+    sparse = _sparse_prompts(
+        [_point(text) for text in point], [_box(text) for text in box], len(mask)
+    )
     pixels = read_image(image)
-    size = (pixels.shape[0], pixels.shape[1])
-    if given is not None:
-        given.check_inside(size)  # before anything that takes time
-    rough = np.stack([_rough_mask(path, size) for path in mask]) if mask else None
+    hw = (pixels.shape[0], pixels.shape[1])
+    if sparse is not None:
+        sparse.check_inside(hw)  # before anything that takes time
+    rough = np.stack([_rough_mask(path, hw) for path in mask]) if mask else None
 
     from anymask.predict.load import load
 
     with download_bar(f"fetching {weights}") as bar:
         sam = load(weights, device=device, dtype=dtype, offline=offline or None, on_progress=bar)
-    prompts = given if rough is None else rough_prompts(rough, given, sam.mask_side, sam.stretch)
+    embedding = sam.encode(pixels)
+    prompts = sparse if rough is None else rough_prompts(rough, embedding.resize_map, sparse)
     assert prompts is not None
-    answers = sam.predict(sam.encode(pixels), prompts, True if all_masks else None)
-    wanted = answers if all_masks else answers.best()
+    all_answers = sam.predict(embedding, prompts, True if all_masks else None)
+    masks = all_answers if all_masks else all_answers.best()
     if target is not None:
-        shown = answers if target.suffix == ".png" and picture == Picture.overlay else wanted
-        _write(target, picture, pixels, shown, prompts, image.name)
+        # An overlay shows every mask of an ambiguous prompt.
+        is_overlay = target.suffix == ".png" and picture == Rendering.overlay
+        _write(target, picture, pixels, all_answers if is_overlay else masks, prompts, image.name)
         typer.echo(str(target), err=json_)
     if json_:
-        typer.echo(json.dumps(record(wanted, prompts, image.name)))
+        typer.echo(json.dumps(record(masks, prompts, image.name)))
 
 
 def _target(image: Path, out: Path | None, json_: bool) -> Path | None:
@@ -149,8 +153,14 @@ def _numbers(text: str) -> list[float]:
         return []
 
 
-def _given(points: list[list[float]], boxes: list[list[float]], masks: int) -> Prompts | None:
-    """One prompt of all the points and a box, or one for each box; None if there are only masks."""
+def _sparse_prompts(
+    points: list[list[float]], boxes: list[list[float]], masks: int
+) -> Prompts | None:
+    """One prompt of all points and a box, or one for each box; None if there are only masks (§3).
+
+    points: X, Y and perhaps a label each; masks: how many rough masks go with them. Raises
+    ``BadParameter`` for what can't be paired.
+    """
     if not (points or boxes or masks):
         raise typer.BadParameter("say what to segment: --point, --box or --mask")
     if points and max(len(boxes), masks) > 1:
@@ -159,7 +169,8 @@ def _given(points: list[list[float]], boxes: list[list[float]], masks: int) -> P
         raise typer.BadParameter(f"{len(boxes)} boxes and {masks} masks can't be paired")
     if not points:
         return Prompts.of_boxes(boxes) if boxes else None
-    clicks = Prompts.of_points([p[:2] for p in points], [int((*p, 1)[2]) for p in points])
+    labels = [int((*point, 1)[2]) for point in points]
+    clicks = Prompts.of_points([point[:2] for point in points], labels)
     return clicks.with_boxes(boxes) if boxes else clicks
 
 
@@ -173,7 +184,7 @@ def _rough_mask(path: Path, hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
 
 
 def _write(
-    target: Path, picture: Picture, image: RGB, masks: Masks, prompts: Prompts, name: str
+    target: Path, rendering: Rendering, image: RGB, masks: Masks, prompts: Prompts, name: str
 ) -> None:
     with writing(target) as part:
         if target.suffix == ".json":
@@ -187,14 +198,14 @@ def _write(
             with part.open("wb") as file:
                 np.savez_compressed(file, **arrays)
         else:
-            _draw(picture, image, masks, prompts).save(part, format="PNG")
+            _draw(rendering, image, masks, prompts).save(part, format="PNG")
 
 
-def _draw(picture: Picture, image: RGB, masks: Masks, prompts: Prompts) -> Image.Image:
-    from anymask.predict import overlay as pictures
+def _draw(rendering: Rendering, image: RGB, masks: Masks, prompts: Prompts) -> Image.Image:
+    from anymask.predict.overlay import cutout, labels, overlay
 
-    if picture == Picture.mask:
-        return pictures.labels(masks)
-    if picture == Picture.cutout:
-        return pictures.cutout(image, masks)
-    return pictures.overlay(image, masks, prompts)
+    if rendering == Rendering.mask:
+        return labels(masks)
+    if rendering == Rendering.cutout:
+        return cutout(image, masks)
+    return overlay(image, masks, prompts)

@@ -21,7 +21,7 @@ app = typer.Typer(help="Weights: list, fetch and convert them.", no_args_is_help
 
 
 class Layout(StrEnum):
-    """What ``convert`` writes."""
+    """The layouts of weights that ``convert`` can write."""
 
     anymask = "anymask"
     official = "official"
@@ -34,12 +34,12 @@ def list_(
 ) -> None:
     """List the weights that anymask knows by name, and which are on this machine."""
     if json_:
-        typer.echo(json.dumps([_row(row) for row in registry.ROWS], indent=2))
+        typer.echo(json.dumps([_row_json(row) for row in registry.ROWS], indent=2))
         return
     table = Table("name", "encoder", "MB", "here", "about", box=None)
     for row in registry.ROWS:
-        size, here = f"{row_bytes(row) / 1e6:.0f}", "yes" if _is_here(row) else ""
-        table.add_row(row.name, row.variant, size, here, f"{row.about}; {row.licence}")
+        size, cached = f"{row_bytes(row) / 1e6:.0f}", "yes" if _is_cached(row) else ""
+        table.add_row(row.name, row.variant, size, cached, f"{row.about}; {row.licence}")
     Console().print(table)
 
 
@@ -89,20 +89,20 @@ def convert(
 
 
 def row_bytes(row: registry.Row) -> int:
-    """The size of all files of a row."""
+    """The size of all files of a row, in bytes."""
     return sum(file.size_bytes for file in row.files)
 
 
-def _is_here(row: registry.Row) -> bool:
+def _is_cached(row: registry.Row) -> bool:
     return all(cache_path(file).is_file() for file in row.files)
 
 
-def _row(row: registry.Row) -> dict[str, object]:
+def _row_json(row: registry.Row) -> dict[str, object]:
     return {
         "name": row.name,
         "encoder": row.variant,
         "bytes": row_bytes(row),
-        "here": _is_here(row),
+        "here": _is_cached(row),
         "licence": row.licence,
         "about": row.about,
         "files": {file.name: file.sha256 for file in row.files},

@@ -62,10 +62,11 @@ def expected_error(predicted: Numbers, actual: Numbers, bins: int = BINS) -> flo
     ``reliability``, and if there are no masks.
     """
     filled = reliability(predicted, actual, bins)
-    total = sum(one.count for one in filled)
+    total = sum(occupied.count for occupied in filled)
     if not total:
         raise Error("no masks: their calibration can't be measured")
-    return sum(one.count * abs(one.predicted - one.actual) for one in filled) / total
+    gaps = (occupied.count * abs(occupied.predicted - occupied.actual) for occupied in filled)
+    return sum(gaps) / total
 
 
 def found_share(
@@ -94,11 +95,11 @@ def suggested_thresholds(
     for iou, stable in product(*map(_hundredths, OFFICIAL_THRESHOLDS.values())):
         pair = {PRED_IOU: iou, STABILITY: stable}
         right, kept = _right_and_kept(predicted, stability, actual, pair)
-        found = float(right.any(axis=1).mean())
-        if found == 0 or found < min(at_least, can_be_found):
+        recall = float(right.any(axis=1).mean())
+        if recall == 0 or recall < min(at_least, can_be_found):
             continue
         precision = float(right.sum() / kept.sum())
-        score = 2 * found * precision / (found + precision)
+        score = 2 * recall * precision / (recall + precision)
         if score >= best_score:
             best, best_score = pair, score
     return best

@@ -30,22 +30,19 @@ class ImageEmbedding:
     """The encoder's answer for one image; prompts about the image need nothing else of it.
 
     arrays: named float32 arrays; SAM has one, ``image_embed`` (C, h, w), SAM 2 two larger ones too.
-    image_hw: size of the original image, which prompts and masks refer to.
-    input_px: side of the model's square input.
+    resize_map: from the pixels of the original image, which prompts and masks refer to, to the
+        model's square input.
     model: name and hash of the weights that made it; no other weights can read it.
-    stretch: the image was stretched to the square instead of padded (``ResizeMap``).
     """
 
     arrays: Mapping[str, npt.NDArray[np.float32]]
-    image_hw: tuple[int, int]
-    input_px: int
+    resize_map: ResizeMap
     model: str
-    stretch: bool = False
 
     @property
-    def resize_map(self) -> ResizeMap:
-        """From the image's pixels to the model's."""
-        return ResizeMap(self.image_hw, self.input_px, self.stretch)
+    def image_hw(self) -> tuple[int, int]:
+        """Size of the original image."""
+        return self.resize_map.image_hw
 
     def to_bytes(self) -> bytes:
         """Pack as float16 numbers behind a small header (``docs/formats.md``)."""
@@ -53,8 +50,8 @@ class ImageEmbedding:
         header = {
             "model": self.model,
             "image_hw": list(self.image_hw),
-            "input_px": self.input_px,
-            "stretch": self.stretch,
+            "input_px": self.resize_map.input_px,
+            "stretch": self.resize_map.stretch,
             "arrays": [{"name": name, "shape": a.shape} for name, a in arrays.items()],
         }
         text = json.dumps(header).encode()
@@ -83,7 +80,7 @@ class ImageEmbedding:
             raise EmbeddingError(f"the image embedding is damaged: its model is {model!r}")
         if not isinstance(stretch, bool):
             raise EmbeddingError(f"the image embedding is damaged: its stretch is {stretch!r}")
-        return cls(arrays, (height, width), input_px, model, stretch)
+        return cls(arrays, ResizeMap((height, width), input_px, stretch), model)
 
 
 def model_id(name: str, sha256: str) -> str:

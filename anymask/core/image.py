@@ -66,9 +66,9 @@ def resize_to(rgb: RGB, hw: tuple[int, int]) -> RGB:
 
 
 def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.bool_]:
-    """Read a picture of a mask as (H, W) bool: what is brighter than half of its brightest pixel.
+    """Read an image of a mask as (H, W) bool: what is brighter than half of its brightest pixel.
 
-    A picture with transparency is a mask of what is not transparent.
+    An image with transparency is a mask of what is not transparent. Raises ``ImageError``.
     """
     name = str(Path(path))
     with _opened(Path(path), name) as image:

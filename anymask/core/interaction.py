@@ -89,7 +89,9 @@ class Script:
     def join(cls, several: Sequence[Script]) -> Script:
         """The scripts of several images' masks, in order."""
         names = [field.name for field in fields(cls)]
-        return cls(*(np.concatenate([getattr(one, name) for one in several]) for name in names))
+        return cls(
+            *(np.concatenate([getattr(script, name) for script in several]) for name in names)
+        )
 
     def __len__(self) -> int:
         return len(self.takes_box)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from anymask.core import rle
 from anymask.core.geometry import Floats, ResizeMap
-from anymask.core.masks import MASK_THRESHOLD
+from anymask.core.logits import MASK_THRESHOLD
 
 BAND_PX = 1 << 16  # of full-size logits that are there at once: they stay in the cache
 Numbers = npt.NDArray[np.int64]
@@ -60,32 +60,38 @@ class MaskRuns:
         return rle.encode_runs(start + self.tops, start + self.bottoms, self.image_hw)
 
 
-def threshold(
-    low_resolution: Floats, resize_map: ResizeMap, offset: float = 1.0
+def runs_and_stability(
+    low_resolution: Floats,
+    resize_map: ResizeMap,
+    offset: float = 1.0,
+    threshold: float = MASK_THRESHOLD,
 ) -> tuple[MaskRuns, float]:
     """The mask of (h, w) logits over the model's square, at full size, and its stability.
 
     Stability is the IoU of the masks at the threshold plus and minus ``offset`` (§B); 0 where even
-    the larger of them is empty. What ``core.masks.upsample`` would make is compared and counted
+    the larger of them is empty. What ``core.logits.upsample`` would make is compared and counted
     band by band: the logits of the whole image are never there, nor is its mask.
     """
     height, width = resize_map.image_hw
     content_h, content_w = resize_map.content_hw
-    seen = low_resolution > MASK_THRESHOLD - offset
-    px = resize_map.input_px // len(seen)
-    _, rows = _reach(np.any(seen, axis=1), px, height / content_h, height)
-    left, columns = _reach(np.any(seen, axis=0), px, width / content_w, width)
+    above = low_resolution > threshold - offset
+    cell_h, cell_w = (resize_map.input_px / cells for cells in above.shape)
+    _, rows = _reach(np.any(above, axis=1), cell_h, height / content_h, height)
+    left, columns = _reach(np.any(above, axis=0), cell_w, width / content_w, width)
     if not rows or not columns:  # nothing, or only beyond the image's share of the square
         none = np.zeros(0, np.int64)
         return MaskRuns(none, none, none, resize_map.image_hw), 0.0
+    if not cell_w.is_integer():  # a part of the axis would not be resized as the whole is
+        left = range(above.shape[1])
     # Columns first, as run lengths have them. OpenCV resizes one axis exactly as it would both; the
     # other axis has to wait for its bands.
     part = np.ascontiguousarray(low_resolution.T[left.start : left.stop])
-    first = left.start * px
-    square = _resized(part, resize_map.input_px, len(left) * px)[: content_w - first, :content_h]
+    first = round(left.start * cell_w)
+    square = _resized(part, resize_map.input_px, round(len(left) * cell_w))
+    square = square[: content_w - first, :content_h]
     tall = np.ascontiguousarray(_resized(square, height, len(square))[:, rows.start : rows.stop])
     bands = _Bands(tall, columns, first, content_w / width)
-    return bands.counted(rows.start, offset, resize_map.image_hw)
+    return bands.counted(rows.start, threshold, offset, resize_map.image_hw)
 
 
 @dataclass(frozen=True)
@@ -101,18 +107,24 @@ class _Bands:
     first: int
     scale: float
 
-    def counted(self, top: int, offset: float, image_hw: tuple[int, int]) -> tuple[MaskRuns, float]:
+    def counted(
+        self, top: int, threshold: float, offset: float, image_hw: tuple[int, int]
+    ) -> tuple[MaskRuns, float]:
         """The runs, the first row being number ``top`` of the image, and the stability."""
-        found, smaller, larger = list[tuple[Numbers, Numbers, Numbers]](), 0, 0
+        bands, smaller, larger = list[tuple[Numbers, Numbers, Numbers]](), 0, 0
         step = max(1, BAND_PX // max(1, self.tall.shape[1]))
         for first in range(self.columns.start, self.columns.stop, step):
             logits = self._logits(range(first, min(first + step, self.columns.stop)))
-            columns, tops, bottoms = _runs(logits > MASK_THRESHOLD)
-            found.append((columns + first, tops + top, bottoms + top))
-            smaller += int(np.count_nonzero(logits > MASK_THRESHOLD + offset))
-            larger += int(np.count_nonzero(logits > MASK_THRESHOLD - offset))
-        columns, tops, bottoms = (np.concatenate(arrays) for arrays in zip(*found))
-        return MaskRuns(columns, tops, bottoms, image_hw), smaller / larger if larger else 0.0
+            columns, tops, bottoms = _runs(logits > threshold)
+            bands.append((columns + first, tops + top, bottoms + top))
+            if offset:
+                smaller += int(np.count_nonzero(logits > threshold + offset))
+                larger += int(np.count_nonzero(logits > threshold - offset))
+        columns, tops, bottoms = (np.concatenate(arrays) for arrays in zip(*bands))
+        runs = MaskRuns(columns, tops, bottoms, image_hw)
+        if not offset:
+            smaller = larger = runs.area()
+        return runs, smaller / larger if larger else 0.0
 
     def _logits(self, columns: range) -> Floats:
         """(columns, h') between the two columns of ``tall`` where each lies.
@@ -124,8 +136,8 @@ class _Bands:
         low = np.minimum(np.floor(at).astype(np.intp), self.first + len(self.tall) - 1)
         high = np.minimum(low + 1, self.first + len(self.tall) - 1)
         return _between(
-            self.tall[low - self.first],
-            self.tall[high - self.first],
+            self.tall.take(low - self.first, axis=0),
+            self.tall.take(high - self.first, axis=0),
             (at - low.astype(np.float32))[:, None],
         )
 
@@ -140,20 +152,23 @@ def _runs(mask: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers, Numbers]:
     return columns, tops, tops + edges[1::2] - edges[::2]
 
 
-def _reach(seen: npt.NDArray[np.bool_], px: int, scale: float, full: int) -> tuple[range, range]:
-    """Where an axis of the mask may be: in low-resolution pixels with a border, and in the image's.
+def _reach(
+    above: npt.NDArray[np.bool_], cell_px: float, scale: float, full: int
+) -> tuple[range, range]:
+    """Where an axis of the mask may be: in low-resolution cells with a border, and in the image.
 
-    seen: which of the low-resolution ones are; px: of the model's input to one of them; scale:
-    pixels of the image to one of those; full: pixels of the image. Bilinear: a value reaches the
-    middles of its neighbours, and those take part only with neighbours of their own.
+    above: which of the cells have a logit above the threshold; cell_px: pixels of the model's
+    input to a cell; scale: pixels of the image to one of the input; full: pixels of the image.
+    Bilinear: a value reaches the middles of its neighbours, and those take part only with
+    neighbours of their own.
     """
-    there = np.flatnonzero(seen)
-    if len(there) == 0:
+    cells = np.flatnonzero(above)
+    if len(cells) == 0:
         return range(1), range(0)
-    first, last = int(there[0]), int(there[-1]) + 1
-    start = max(0, math.ceil(((first - 1) * px - 0.5) * scale - 0.5))
-    stop = min(full, math.floor(((last + 1) * px + 0.5) * scale - 0.5) + 1)
-    return range(max(0, first - 3), min(len(seen), last + 3)), range(start, max(start, stop))
+    first, last = int(cells[0]), int(cells[-1]) + 1
+    start = max(0, math.ceil(((first - 1) * cell_px - 0.5) * scale - 0.5))
+    stop = min(full, math.floor(((last + 1) * cell_px + 0.5) * scale - 0.5) + 1)
+    return range(max(0, first - 3), min(len(above), last + 3)), range(start, max(start, stop))
 
 
 def _resized(x: Floats, width: int, height: int) -> Floats:

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from anymask.core import geometry, rle
+from anymask.core import rle
 from anymask.core.geometry import Floats, ResizeMap
+from anymask.core.logits import MASK_THRESHOLD, upsample
+from anymask.core.mask_runs import MaskRuns, runs_and_stability
 from anymask.errors import Error
-
-MASK_THRESHOLD = 0.0  # of logits: above it is the object
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,18 +24,19 @@ class Masks:
 
     logits: (P, M, h, w) float32, low resolution, over the model's whole square input.
     predicted_iou: (P, M) float32, how well the model thinks each mask fits.
-    image_hw: size of the image that the masks belong to.
-    input_px: side of the model's square input.
+    resize_map: from the pixels of the image that the masks belong to, to the model's input.
     threshold: logits above it are the object.
-    stretch: the model saw the image stretched to its square instead of padded (``ResizeMap``).
+
+    Run lengths, boxes, areas and stability cost as much as the masks are large; only
+    ``full_logits`` and ``to_bool`` fill the whole image. The two ways round differently: where a
+    full-size logit is within rounding of the threshold, so may a pixel be on either side.
+    Raises ``Error`` for logits and IoUs that don't belong together.
     """
 
     logits: Floats
     predicted_iou: Floats
-    image_hw: tuple[int, int]
-    input_px: int
+    resize_map: ResizeMap
     threshold: float = MASK_THRESHOLD
-    stretch: bool = False
 
     def __post_init__(self) -> None:
         if self.logits.ndim != 4 or self.predicted_iou.shape != self.logits.shape[:2]:
@@ -44,6 +44,11 @@ class Masks:
                 "masks need logits (P, M, h, w) and predicted_iou (P, M), "
                 f"not {self.logits.shape} and {self.predicted_iou.shape}"
             )
+
+    @property
+    def image_hw(self) -> tuple[int, int]:
+        """Size of the image that the masks belong to."""
+        return self.resize_map.image_hw
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -58,14 +63,9 @@ class Masks:
         return replace(self, logits=self.logits[:, :1], predicted_iou=self.predicted_iou[:, :1])
 
     def full_logits(self) -> Iterator[Floats]:
-        """The P · M logit maps at the size of the image, (H, W) each, one at a time.
-
-        Bilinear to the model's input, cut to the image's share of it, bilinear to the image: the
-        two steps of the official ``postprocess_masks``, so that borders fall on the same pixels.
-        """
-        resize_map = ResizeMap(self.image_hw, self.input_px, self.stretch)
-        for low_resolution in self.logits.reshape(-1, *self.logits.shape[2:]):
-            yield upsample(low_resolution, resize_map)
+        """The P · M logit maps at the size of the image, (H, W) each, one at a time."""
+        for low_resolution in self._flat():
+            yield upsample(low_resolution, self.resize_map)
 
     def to_bool(self) -> npt.NDArray[np.bool_]:
         """All masks at the size of the image: (P, M, H, W) bool."""
@@ -77,36 +77,27 @@ class Masks:
 
     def to_rle(self) -> list[rle.RLE]:
         """All masks as COCO run-length encodings: P · M of them, prompt by prompt."""
-        return [rle.encode(logits > self.threshold) for logits in self.full_logits()]
+        return [runs.to_rle() for runs, _ in self._runs_and_stability()]
 
     def boxes(self) -> Floats:
         """The tight XYXY box of each mask in pixels of the image: (P, M, 4); zeros if empty."""
-        boxes = [geometry.mask_boxes(logits > self.threshold) for logits in self.full_logits()]
+        boxes = [runs.box_xyxy() for runs, _ in self._runs_and_stability()]
         return np.array(boxes, np.float32).reshape(*self.predicted_iou.shape, 4)
 
     def areas(self) -> npt.NDArray[np.int64]:
         """Pixels of each mask at the size of the image: (P, M)."""
-        areas = [np.count_nonzero(logits > self.threshold) for logits in self.full_logits()]
+        areas = [runs.area() for runs, _ in self._runs_and_stability()]
         return np.array(areas, np.int64).reshape(self.predicted_iou.shape)
 
     def stability(self, offset: float = 1.0) -> Floats:
         """IoU of each mask at the threshold plus and minus ``offset``: (P, M) (§B, stability)."""
-        scores = [stability_score(x, self.threshold, offset) for x in self.full_logits()]
+        scores = [stability for _, stability in self._runs_and_stability(offset)]
         return np.array(scores, np.float32).reshape(self.predicted_iou.shape)
 
+    def _flat(self) -> Floats:
+        """(P · M, h, w) logits, prompt by prompt."""
+        return self.logits.reshape(-1, *self.logits.shape[2:])
 
-def upsample(low_resolution: Floats, resize_map: ResizeMap) -> Floats:
-    """(h, w) logits over the model's square to (H, W) logits of the image."""
-    side = resize_map.input_px
-    content_h, content_w = resize_map.content_hw
-    h, w = resize_map.image_hw
-    square = cv2.resize(low_resolution, (side, side), interpolation=cv2.INTER_LINEAR)
-    content = np.ascontiguousarray(square[:content_h, :content_w])
-    full = cv2.resize(content, (w, h), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(full, dtype=np.float32)
-
-
-def stability_score(logits: Floats, threshold: float, offset: float) -> float:
-    """IoU of the masks at ``threshold ± offset``; 0 where even the larger of them is empty."""
-    larger = np.count_nonzero(logits > threshold - offset)
-    return np.count_nonzero(logits > threshold + offset) / larger if larger else 0.0
+    def _runs_and_stability(self, offset: float = 0.0) -> Iterator[tuple[MaskRuns, float]]:
+        for low_resolution in self._flat():
+            yield runs_and_stability(low_resolution, self.resize_map, offset, self.threshold)

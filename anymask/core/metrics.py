@@ -63,5 +63,5 @@ def boundary_px(image_hw: tuple[int, ...], ratio: float = BOUNDARY_RATIO) -> int
 def _areas(masks: Mask) -> npt.NDArray[np.intp]:
     """Pixels of each (..., H, W) mask; counted one by one, NumPy is many times as fast."""
     leading, hw = masks.shape[:-2], masks.shape[-2:]
-    counts = [np.count_nonzero(one) for one in masks.reshape(math.prod(leading), *hw)]
+    counts = [np.count_nonzero(mask) for mask in masks.reshape(math.prod(leading), *hw)]
     return np.array(counts, np.intp).reshape(leading)

@@ -8,12 +8,14 @@ Shape legend: P prompts, M masks, h w low-resolution grid.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from anymask.core.embedding import ImageEmbedding
+from anymask.core.geometry import ResizeMap
 from anymask.core.image import ImageSource, read_image
 from anymask.core.masks import Masks
 from anymask.core.prompts import MASK_SIDE, PADDING, Prompts
@@ -22,14 +24,27 @@ from anymask.core.prompts import MASK_SIDE, PADDING, Prompts
 class Segmenter(Protocol):
     """Encode an image once, then answer any number of prompts about it."""
 
+    @property
+    def model_id(self) -> str:
+        """Name and hash of the weights, as its embeddings have them (``ImageEmbedding.model``)."""
+        ...
+
+    @property
+    def everything(self) -> Mapping[str, float]:
+        """Fields of ``AutomaticConfig`` that suit the model, if its training found some."""
+        ...
+
     def encode(self, image: ImageSource) -> ImageEmbedding:
-        """Look at an image."""
+        """Embed an image. Raises ``ImageError``."""
         ...
 
     def predict(
         self, embedding: ImageEmbedding, prompts: Prompts, multimask_output: bool | None = None
     ) -> Masks:
-        """Answer prompts about it. Three masks each, one each, or (None) whichever fits."""
+        """Answer P prompts about it: P × M masks.
+
+        multimask_output: three masks each, one each, or (None) whichever fits the prompts.
+        """
         ...
 
 
@@ -43,12 +58,15 @@ class DiscSegmenter:
 
     radius_px: float = 64.0
     input_px: int = 1024
+    model_id: str = "discs"
+    everything: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def encode(self, image: ImageSource) -> ImageEmbedding:
         """Remember the size of the image."""
         height, width = read_image(image).shape[:2]
         nothing = np.zeros((1, 1, 1), np.float32)
-        return ImageEmbedding({"image_embed": nothing}, (height, width), self.input_px, "discs")
+        resize_map = ResizeMap((height, width), self.input_px)
+        return ImageEmbedding({"image_embed": nothing}, resize_map, self.model_id)
 
     def predict(
         self, embedding: ImageEmbedding, prompts: Prompts, multimask_output: bool | None = None
@@ -65,9 +83,4 @@ class DiscSegmenter:
         distance = np.hypot(dx[:, None, :], dy[:, :, None])  # P h w
         logits = (radii[:, None, None] - distance[:, None]) / cell
         scores = np.tile([0.9, 0.8, 0.7][: len(radii)], (len(prompts), 1))
-        return Masks(
-            logits.astype(np.float32),
-            scores.astype(np.float32),
-            embedding.image_hw,
-            embedding.input_px,
-        )
+        return Masks(logits.astype(np.float32), scores.astype(np.float32), embedding.resize_map)

@@ -11,7 +11,8 @@ import numpy as np
 
 from anymask.core import rle
 from anymask.core.geometry import Floats
-from anymask.core.masks import Masks, stability_score
+from anymask.core.logits import stability_score
+from anymask.core.masks import Masks
 from anymask.core.prompts import BACKGROUND, OBJECT, Prompts
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anymask.core.geometry import Floats, ResizeMap, deepest_point, mask_boxes
-from anymask.core.prompts import MASK_SIDE, Prompts
+from anymask.core.prompts import Prompts
 from anymask.errors import PromptError
 
 CELL_PX = 4  # pixels of the model's input to a cell of its mask logits
@@ -25,15 +25,14 @@ BORDER_CELLS = 2.0  # standard deviation of the border's softness, in low-resolu
 
 def rough_prompts(
     masks: npt.NDArray[np.bool_],
+    resize_map: ResizeMap,
     given: Prompts | None = None,
-    mask_side: int = MASK_SIDE,
-    stretch: bool = False,
 ) -> Prompts:
     """P prompts from rough (P, H, W) masks of the image: logits, box and deepest point of each.
 
+    resize_map: how the image gets into the model's square, as its embedding has it.
     given: points or boxes that somebody chose for these P prompts; they replace box and point.
-    mask_side: of the model's mask logits; stretch: how images get into its square (``ResizeMap``).
-    Raises ``PromptError`` for an empty mask.
+    Raises ``PromptError`` for an empty mask, and for masks of another size than the image.
     """
     if masks.ndim != 3 or len(masks) == 0:
         raise PromptError(f"rough masks must be (P, H, W), at least one, not {masks.shape}")
@@ -43,15 +42,20 @@ def rough_prompts(
     if given is None:
         points = [[deepest_point(mask)] for mask in masks]
         given = Prompts.of_boxes(mask_boxes(masks)).with_points(points)
-    return given.with_masks(np.stack([mask_logits(mask, mask_side, stretch) for mask in masks]))
+    return given.with_masks(np.stack([mask_logits(mask, resize_map) for mask in masks]))
 
 
-def mask_logits(
-    mask: npt.NDArray[np.bool_], mask_side: int = MASK_SIDE, stretch: bool = False
-) -> Floats:
-    """A binary (H, W) mask as low-resolution logits (h, w) over the model's square input."""
-    input_px = CELL_PX * mask_side
-    height, width = ResizeMap((mask.shape[0], mask.shape[1]), input_px, stretch).content_hw
+def mask_logits(mask: npt.NDArray[np.bool_], resize_map: ResizeMap) -> Floats:
+    """A binary (H, W) mask as low-resolution logits (h, w) over the model's square input.
+
+    Raises ``PromptError`` for a mask of another size than the image.
+    """
+    if mask.shape != resize_map.image_hw:
+        raise PromptError(
+            f"a rough mask of {mask.shape} (H, W) is none of an image of {resize_map.image_hw}"
+        )
+    input_px, (height, width) = resize_map.input_px, resize_map.content_hw
+    mask_side = input_px // CELL_PX
     content = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
     square = np.zeros((input_px, input_px), np.float32)
     square[:height, :width] = content

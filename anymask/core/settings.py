@@ -66,13 +66,13 @@ def changeable(value: HasFields) -> dict[str, Any]:
 
 def _is_plain(kind: Any) -> bool:
     if get_origin(kind) is UnionType or get_origin(kind) is tuple:
-        return all(one in (NoneType, Ellipsis) or _is_plain(one) for one in get_args(kind))
+        return all(part in (NoneType, Ellipsis) or _is_plain(part) for part in get_args(kind))
     return kind in (int, float, bool, str)
 
 
 def _parsed(name: str, text: str, kind: Any) -> Any:
     if get_origin(kind) is UnionType:
-        (kind,) = (one for one in get_args(kind) if one is not NoneType)
+        (kind,) = (part for part in get_args(kind) if part is not NoneType)
         return None if text.lower() == "none" else _parsed(name, text, kind)
     if get_origin(kind) is tuple:
         return _several(name, text, get_args(kind))
@@ -88,7 +88,7 @@ def _parsed(name: str, text: str, kind: Any) -> Any:
 
 
 def _several(name: str, text: str, kinds: tuple[Any, ...]) -> tuple[Any, ...]:
-    values = tuple(_parsed(name, one, kinds[0]) for one in text.split(",")) if text else ()
+    values = tuple(_parsed(name, number, kinds[0]) for number in text.split(",")) if text else ()
     if kinds[-1] is not Ellipsis and len(values) != len(kinds):
         raise ValueError(f"{name} takes {len(kinds)} numbers with commas between, not {text!r}")
     return values

@@ -69,7 +69,7 @@ END = re.compile(r"[.!?:;\n]")
 
 
 class How(StrEnum):
-    """By what a country is known, or why it is not."""
+    """By which kind of name a country is known, or why it is not."""
 
     country = "country"
     province = "province"
@@ -80,7 +80,7 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a caption says. country: ISO 3166 alpha-3, or None."""
+    """Where a photograph was taken by its caption. country: ISO 3166 alpha-3, or None."""
 
     country: str | None
     how: How
@@ -88,9 +88,9 @@ class Place:
 
 @dataclass(slots=True)
 class Name:
-    """The countries that a name means, that have a province of that name, and that have cities.
+    """A name of places: the countries so called, and those that have provinces or cities so called.
 
-    city: the country of the most populous of these, of ``people``.
+    city: the country of the most populous of these cities, of ``people`` inhabitants.
     """
 
     countries: set[str] = field(default_factory=set)
@@ -114,65 +114,70 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class Mention:
     """A name in a caption.
 
-    joined: it goes on with a comma to the next one. is_word: a word that may mean something else.
-    is_city: large enough a city, written as names are.
+    is_joined: it goes on with a comma to the next one. is_word: a word that may mean something
+    else. is_city: a city large enough, written as names are.
     """
 
     name: Name
-    joined: bool
+    is_joined: bool
     is_word: bool
     is_city: bool
 
     @property
-    def around(self) -> set[str]:
+    def countries_or_provinces(self) -> set[str]:
         """The countries that it may be, or be a province of."""
         return self.name.countries | self.name.provinces
 
     @property
-    def anywhere(self) -> set[str]:
-        """The countries that it may lie in."""
-        return self.around | self.name.cities
+    def possible_countries(self) -> set[str]:
+        """The countries that it may lie in, as one itself, a province or a city."""
+        return self.countries_or_provinces | self.name.cities
 
 
 def place_of(caption: str) -> Place:
-    """Where a caption says that it is. Raises ``MissingExtraError``."""
+    """The place where a caption says that a photograph was taken. Raises ``MissingExtraError``."""
     certain: set[str] = set()
-    alone: list[Hit] = []
-    for hits in _joined(_hits(caption)):
-        country = _contained(hits)
+    lone: list[Mention] = []
+    for mentions in _joined(_mentions(caption)):
+        country = _country_of_joined(mentions)
         if country:
             certain.add(country)
         else:
-            alone += hits
-    unsure = [hit for hit in alone if hit.name.countries and (hit.is_word or len(hit.around) > 1)]
-    sure = [hit for hit in alone if hit not in unsure]
-    certain.update(*(hit.name.countries for hit in sure))
-    provinces = set[str]().union(*(hit.name.provinces for hit in sure))
-    cities = {hit.name.city for hit in sure if hit.is_city}
-    support = certain or set[str]().union(*(hit.anywhere for hit in sure))
-    for hit in unsure:
-        if not hit.around & support:
+            lone += mentions
+    unsure = [
+        mention
+        for mention in lone
+        if mention.name.countries and (mention.is_word or len(mention.countries_or_provinces) > 1)
+    ]
+    sure = [mention for mention in lone if mention not in unsure]
+    certain.update(*(mention.name.countries for mention in sure))
+    provinces = set[str]().union(*(mention.name.provinces for mention in sure))
+    cities = {mention.name.city for mention in sure if mention.is_city}
+    support = certain or set[str]().union(*(mention.possible_countries for mention in sure))
+    for mention in unsure:
+        supported = mention.countries_or_provinces & support
+        if not supported:
             return Place(None, How.ambiguous)
-        certain |= hit.around & support
-    for found, how in ((certain, How.country), (provinces, How.province), (cities, How.city)):
-        if found:
-            return Place(found.pop(), how) if len(found) == 1 else Place(None, How.ambiguous)
+        certain |= supported
+    for codes, how in ((certain, How.country), (provinces, How.province), (cities, How.city)):
+        if codes:
+            return Place(codes.pop(), how) if len(codes) == 1 else Place(None, How.ambiguous)
     return Place(None, How.nowhere)
 
 
-def _contained(hits: Sequence[Hit]) -> str | None:
-    """The country of names with commas between, of which the last is around the others."""
-    possible = hits[-1].around
-    if len(hits) < 2 or not possible:
+def _country_of_joined(mentions: Sequence[Mention]) -> str | None:
+    """The country of names with commas between, of which the last lies around the others."""
+    possible = mentions[-1].countries_or_provinces
+    if len(mentions) < 2 or not possible:
         return None
-    for hit in reversed(hits[:-1]):
-        closer = hit.anywhere & (possible | _territories(possible))
+    for mention in reversed(mentions[:-1]):
+        closer = mention.possible_countries & (possible | _territories(possible))
         if closer:
             possible = closer
-        elif hit.name.countries and hits[-1].name.countries:
+        elif mention.name.countries and mentions[-1].name.countries:
             return None  # a list of countries
     return possible.pop() if len(possible) == 1 else None
 
@@ -181,58 +186,65 @@ def _territories(codes: set[str]) -> set[str]:
     return set(chain(*(TERRITORIES.get(code, "").split() for code in codes)))
 
 
-def _joined(hits: Sequence[Hit]) -> Iterator[list[Hit]]:
-    """Names that hang together by commas; a name by itself."""
-    some: list[Hit] = []
-    for hit in hits:
-        some.append(hit)
-        if not hit.joined:
-            yield some
-            some = []
+def _joined(mentions: Sequence[Mention]) -> Iterator[list[Mention]]:
+    """Mentions that commas join, as one list; a mention by itself as another."""
+    group: list[Mention] = []
+    for mention in mentions:
+        group.append(mention)
+        if not mention.is_joined:
+            yield group
+            group = []
 
 
-def _hits(caption: str) -> list[Hit]:
-    """The names in a caption, longest first."""
+def _mentions(caption: str) -> list[Mention]:
+    """The names in a caption, in its order; where several start at a word, the longest."""
     words = _words(caption)
-    tells = any(len(word.text) > 3 and not word.is_capital for word in words)
-    hits = []
+    capitals_tell = any(len(word.text) > 3 and not word.is_capital for word in words)
+    mentions = []
     start = 0
     while start < len(words):
         stop = _stop(words, start)
         if stop > start:
-            placed = start > 0 and words[start - 1].text in PLACING
-            hits += _hit(words[start:stop], _stop(words, stop) > stop, tells or placed)
+            is_placed = start > 0 and words[start - 1].text in PLACING
+            is_followed = _stop(words, stop) > stop
+            mentions += _mention(words[start:stop], is_followed, capitals_tell or is_placed)
         start = max(stop, start + 1)
-    return hits
+    return mentions
 
 
-def _hit(words: Sequence[Word], is_followed: bool, tells: bool) -> list[Hit]:
-    """A name's, or none. tells: whether its capital letter tells it from a word."""
+def _mention(words: Sequence[Word], is_followed: bool, capital_tells: bool) -> list[Mention]:
+    """The mention of a known name, or none where the words are no name here.
+
+    is_followed: whether another name comes next. capital_tells: whether a capital letter tells a
+    name from a word here.
+    """
     text = " ".join(word.text for word in words)
     name = _index().names[text]
-    is_written_so = all(word.is_capital or word.text in LINKS for word in words)
-    if text in WORDS and not is_written_so:
+    is_capital = all(word.is_capital or word.text in LINKS for word in words)
+    if text in WORDS and not is_capital:
         return []
     return [
-        Hit(
+        Mention(
             name,
             is_followed and bool(CHAIN.fullmatch(words[-1].behind)),
-            text in WORDS and (words[0].begins or not tells),
-            is_written_so and text not in COMMON and name.people >= SMALLEST_CITY,
+            text in WORDS and (words[0].begins or not capital_tells),
+            is_capital and text not in COMMON and name.people >= SMALLEST_CITY,
         )
     ]
 
 
 def _words(caption: str) -> list[Word]:
-    text = INITIALS.sub(lambda met: met[0].replace(".", ""), unicodedata.normalize("NFC", caption))
-    met = list(WORD.finditer(text))
-    stops = [after.start() for after in met[1:]] + [len(text)]
-    found: list[Word] = []
-    for word, stop in zip(met, stops):
-        begins = not found or bool(END.search(found[-1].behind))
-        behind = text[word.end() : stop]
-        found.append(Word(fold(word[0]).lower(), word[0][0].isupper(), behind, begins))
-    return found
+    text = INITIALS.sub(
+        lambda match: match[0].replace(".", ""), unicodedata.normalize("NFC", caption)
+    )
+    matches = list(WORD.finditer(text))
+    stops = [following.start() for following in matches[1:]] + [len(text)]
+    words: list[Word] = []
+    for match, stop in zip(matches, stops):
+        begins = not words or bool(END.search(words[-1].behind))
+        behind = text[match.end() : stop]
+        words.append(Word(fold(match[0]).lower(), match[0][0].isupper(), behind, begins))
+    return words
 
 
 def _stop(words: Sequence[Word], start: int) -> int:
@@ -252,7 +264,7 @@ def _stop(words: Sequence[Word], start: int) -> int:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Names:
-    """Names, folded and in lower case; and of how many words those are that a word begins."""
+    """names: by their text, folded and in lower case. lengths: for a first word, the most words."""
 
     names: Mapping[str, Name]
     lengths: Mapping[str, int]
@@ -282,10 +294,10 @@ def _index() -> _Names:
         name(state["name"]).provinces.add("USA")
     of_alpha_2 = {country.alpha_2: country.code for country in countries().values()}
     for city in geonames().get_cities().values():
-        meant, code = name(city["name"]), of_alpha_2[city["countrycode"]]
-        meant.cities.add(code)
-        if city["population"] > meant.people:
-            meant.city, meant.people = code, city["population"]
+        city_name, code = name(city["name"]), of_alpha_2[city["countrycode"]]
+        city_name.cities.add(code)
+        if city["population"] > city_name.people:
+            city_name.city, city_name.people = code, city["population"]
     names.pop("", None)
     lengths: dict[str, int] = {}
     for text in names:

@@ -1,4 +1,4 @@
-"""COCO's files: one JSON for a whole dataset, with polygons and run lengths; LVIS's too.
+"""COCO: datasets that one JSON file describes, with polygons and run lengths; LVIS too.
 
 pycocotools reads memory that is not its own where an outline or an encoding is bad, so each is
 proved before it gets there.
@@ -24,7 +24,7 @@ from anymask.core.rle import RLE
 from anymask.datasets.listing import read_file
 from anymask.datasets.locations import locate, url_of
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unread, unreadable
+from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unreadable
 from anymask.errors import DatasetError, Error, ImageError, RecordError
 
 MOST_PIXELS = 178_956_970  # Pillow refuses what is larger
@@ -33,8 +33,11 @@ MOST_STEPS = 1 << 24  # 128 MiB of its buffers; an int of its counts more
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
-    """An annotation as the file has it: nothing of it but its category's name is proved."""
+class CocoAnnotation:
+    """An annotation as the file has it: nothing of it but its category's name is proved.
+
+    group: the category's name (``Sample.groups``).
+    """
 
     id: Any
     segmentation: Any
@@ -43,18 +46,18 @@ class Object:
 
 @dataclass(frozen=True)
 class CocoFile:
-    """What a COCO file says of its images, in its order, and of those with objects alone.
+    """What a COCO file says of those of its images that have objects, in its order.
 
-    entries: as the file has them; objects: of each of them, those that are no crowd.
+    images: the file's entries as they are; annotations: of each image, those that are no crowd.
     """
 
     location: str
-    entries: tuple[dict[str, Any], ...]
-    objects: tuple[tuple[Object, ...], ...]
+    images: tuple[dict[str, Any], ...]
+    annotations: tuple[tuple[CocoAnnotation, ...], ...]
 
 
 def read(annotations: str, images: str) -> Dataset:
-    """A COCO file and the folder that its file names lie in: a part an image with objects.
+    """A COCO file and the folder that its images lie in: a part for each image with objects.
 
     annotations, images: paths or fsspec URLs. An image whose annotations are malformed, and one
     whose file is missing, give an ``Unread``. Annotations of images that are not in the file are
@@ -70,22 +73,25 @@ def dataset(file: CocoFile, images: str, prefix: str = "") -> Dataset:
 
     prefix: what names begin with, before the file's own. Raises ``DatasetError``.
     """
-    if not file.entries:
+    if not file.images:
         raise DatasetError(f"{file.location} has no image with an annotation that is no crowd")
     fs, root = locate(images)
     parts: dict[str, Part] = {}
-    for entry, objects in zip(file.entries, file.objects):
+    for image, objects in zip(file.images, file.annotations):
         part = _part(
-            entry, objects, prefix, lambda place: url_of(fs, posixpath.join(root, place), images)
+            image, objects, prefix, lambda name: url_of(fs, posixpath.join(root, name), images)
         )
-        twice = part.name in parts
-        parts[part.name] = unreadable(part.name, "is in the file twice") if twice else part
+        is_known = part.name in parts
+        parts[part.name] = unreadable(part.name, "is in the file twice") if is_known else part
     in_order = tuple(parts[name] for name in sorted(parts))
     return Dataset(file.location, "COCO annotations", in_order, file.location)
 
 
 def load(annotations: str) -> CocoFile:
-    """Read a COCO file's lists, and nothing of its polygons. Raises ``RecordError``."""
+    """Read a COCO file's lists; polygons and run lengths stay as they are, unproved.
+
+    Raises ``RecordError``.
+    """
     try:
         document = json.loads(read_file(annotations, annotations))
     except ImageError as error:
@@ -98,12 +104,13 @@ def load(annotations: str) -> CocoFile:
         raise RecordError(f"{annotations} is no COCO file: {error}") from None
 
 
-def file_names(entry: dict[str, Any]) -> tuple[str, ...]:
+def file_names(image: dict[str, Any]) -> tuple[str, ...]:
     """Where an image may lie below the folder of images, the likeliest first; () if nothing says.
 
-    LVIS has only addresses, whose last two parts are the split and the file.
+    image: the file's entry. LVIS has only addresses, whose last two parts are the split and the
+    file.
     """
-    name, url = entry.get("file_name"), entry.get("coco_url")
+    name, url = image.get("file_name"), image.get("coco_url")
     if isinstance(name, str) and _inside(name):
         return (_inside(name),)
     if isinstance(url, str) and _inside(url):
@@ -112,17 +119,17 @@ def file_names(entry: dict[str, Any]) -> tuple[str, ...]:
     return ()
 
 
-def encoded(segmentation: Any, hw: tuple[int, int]) -> RLE:
+def rle_of(segmentation: Any, hw: tuple[int, int]) -> RLE:
     """The (H, W) mask of polygons, or of run lengths, compressed or not. Raises ``Error``."""
     if isinstance(segmentation, list):
-        return _of_polygons(segmentation, hw)
+        return _rle_of_polygons(segmentation, hw)
     if not isinstance(segmentation, dict):
         raise RecordError(f"its segmentation is {_shown(segmentation)}")
     size, counts = segmentation.get("size"), segmentation.get("counts")
     if size != [*hw]:
         raise RecordError(f"its mask is of size {_shown(size)}, the image of {[*hw]}")
     if isinstance(counts, list):
-        return _of_counts(counts, hw)
+        return _rle_of_counts(counts, hw)
     if not isinstance(counts, str):
         raise RecordError(f"its counts are {_shown(counts)}")
     mask = RLE(size=[*hw], counts=counts)
@@ -131,72 +138,77 @@ def encoded(segmentation: Any, hw: tuple[int, int]) -> RLE:
 
 
 def _indexed(document: Any, annotations: str) -> CocoFile:
-    entries = {_key(one, "id", "image"): one for one in _list_of(document, "images")}
-    if len(entries) < len(document["images"]):
+    images = {_id(image, "id", "image"): image for image in _entries(document, "images")}
+    if len(images) < len(document["images"]):
         raise RecordError("two of its images have one id")
     names = _category_names(document.get("categories"))
-    objects: dict[Any, list[Object]] = {}
-    for one in _list_of(document, "annotations"):
-        key = _key(one, "image_id", "annotation")
-        if key in entries and one.get("iscrowd") != 1:
-            group = _group(one.get("category_id"), names)
-            objects.setdefault(key, []).append(
-                Object(one.get("id"), one.get("segmentation"), group)
+    by_image: dict[Any, list[CocoAnnotation]] = {}
+    for entry in _entries(document, "annotations"):
+        image_id = _id(entry, "image_id", "annotation")
+        if image_id in images and entry.get("iscrowd") != 1:
+            group = _category_name(entry.get("category_id"), names)
+            by_image.setdefault(image_id, []).append(
+                CocoAnnotation(entry.get("id"), entry.get("segmentation"), group)
             )
     return CocoFile(
         annotations,
-        tuple(entry for key, entry in entries.items() if key in objects),
-        tuple(tuple(objects[key]) for key in entries if key in objects),
+        tuple(image for image_id, image in images.items() if image_id in by_image),
+        tuple(tuple(by_image[image_id]) for image_id in images if image_id in by_image),
     )
 
 
-def _list_of(document: Any, key: str) -> list[dict[str, Any]]:
+def _entries(document: Any, key: str) -> list[dict[str, Any]]:
+    """The dictionaries in one of a file's lists."""
     if not isinstance(document, dict) or not isinstance(document.get(key), list):
         raise RecordError(f"it has no list of {key}")
-    for number, one in enumerate(document[key]):
-        if not isinstance(one, dict):
-            raise RecordError(f"number {number} of its {key} is {_shown(one)}")
+    for number, entry in enumerate(document[key]):
+        if not isinstance(entry, dict):
+            raise RecordError(f"number {number} of its {key} is {_shown(entry)}")
     return list(document[key])
 
 
-def _key(one: dict[str, Any], key: str, kind: str) -> Any:
-    value = one.get(key)
+def _id(entry: dict[str, Any], key: str, entry_kind: str) -> Any:
+    value = entry.get(key)
     if not isinstance(value, (int, float, str)):
-        raise RecordError(f"the {key} of {kind} {_shown(one.get('id'))} is {_shown(value)}")
+        raise RecordError(f"the {key} of {entry_kind} {_shown(entry.get('id'))} is {_shown(value)}")
     return value
 
 
 def _category_names(categories: Any) -> dict[Any, str]:
     """From id to name; groups are no part of a mask, so that what is malformed is passed over."""
     return {
-        one["id"]: one["name"]
-        for one in (categories if isinstance(categories, list) else [])
-        if isinstance(one, dict)
-        and isinstance(one.get("id"), (int, float, str))
-        and isinstance(one.get("name"), str)
+        category["id"]: category["name"]
+        for category in (categories if isinstance(categories, list) else [])
+        if isinstance(category, dict)
+        and isinstance(category.get("id"), (int, float, str))
+        and isinstance(category.get("name"), str)
     }
 
 
-def _group(category: Any, names: dict[Any, str]) -> str | None:
-    return names.get(category) if isinstance(category, (int, float, str)) else None
+def _category_name(category_id: Any, names: dict[Any, str]) -> str | None:
+    return names.get(category_id) if isinstance(category_id, (int, float, str)) else None
 
 
 def _part(
-    entry: dict[str, Any], objects: tuple[Object, ...], prefix: str, url: Callable[[str], str]
+    image: dict[str, Any],
+    annotations: tuple[CocoAnnotation, ...],
+    prefix: str,
+    url: Callable[[str], str],
 ) -> Part:
-    places = file_names(entry)
-    if not places:
-        return unreadable(f"{prefix}image {entry['id']}", "has no file_name")
-    name = prefix + places[-1]
+    """url: makes the image's of its name below the folder of images."""
+    names = file_names(image)
+    if not names:
+        return unreadable(f"{prefix}image {image['id']}", "has no file_name")
+    part_name = prefix + names[-1]
     try:
-        hw = _image_hw(entry)
+        hw = _image_hw(image)
     except RecordError as error:
-        return unreadable(name, str(error))
-    return Part(name, partial(_read, name, tuple(map(url, places)), hw, objects))
+        return unreadable(part_name, str(error))
+    return Part(part_name, partial(_read, part_name, tuple(map(url, names)), hw, annotations))
 
 
-def _image_hw(entry: dict[str, Any]) -> tuple[int, int]:
-    height, width = entry.get("height"), entry.get("width")
+def _image_hw(image: dict[str, Any]) -> tuple[int, int]:
+    height, width = image.get("height"), image.get("width")
     if type(height) is not int or type(width) is not int or min(height, width) < 1:
         raise RecordError(f"is {_shown(width)}×{_shown(height)} (width×height) by the file")
     if height * width > MOST_PIXELS:
@@ -205,18 +217,19 @@ def _image_hw(entry: dict[str, Any]) -> tuple[int, int]:
 
 
 def _read(
-    name: str, urls: tuple[str, ...], hw: tuple[int, int], objects: tuple[Object, ...]
+    name: str, urls: tuple[str, ...], hw: tuple[int, int], annotations: tuple[CocoAnnotation, ...]
 ) -> Iterator[Sample | Unread]:
     try:
-        content = _first_of(urls, name)
-        masks = [(_encoded_object(one, hw), one.group) for one in objects]
+        content = _read_first(urls, name)
+        masks = [(_mask(annotation, hw), annotation.group) for annotation in annotations]
     except Error as error:
-        yield unread(name, error)
+        yield Unread.from_error(name, error)
         return
     yield sample_of(name, content, masks)
 
 
-def _first_of(urls: tuple[str, ...], name: str) -> bytes:
+def _read_first(urls: tuple[str, ...], name: str) -> bytes:
+    """The bytes of the first file that can be read."""
     for url in urls[:-1]:
         try:
             return read_file(url, name)
@@ -225,14 +238,14 @@ def _first_of(urls: tuple[str, ...], name: str) -> bytes:
     return read_file(urls[-1], name)
 
 
-def _encoded_object(one: Object, hw: tuple[int, int]) -> RLE:
+def _mask(annotation: CocoAnnotation, hw: tuple[int, int]) -> RLE:
     try:
-        return encoded(one.segmentation, hw)
+        return rle_of(annotation.segmentation, hw)
     except Error as error:
-        raise RecordError(f"annotation {_shown(one.id)} is malformed: {error}") from None
+        raise RecordError(f"annotation {_shown(annotation.id)} is malformed: {error}") from None
 
 
-def _of_polygons(polygons: list[Any], hw: tuple[int, int]) -> RLE:
+def _rle_of_polygons(polygons: list[Any], hw: tuple[int, int]) -> RLE:
     if not polygons:
         raise RecordError("it has no polygon")
     outlines = [_outline(polygon, hw) for polygon in polygons]
@@ -241,7 +254,7 @@ def _of_polygons(polygons: list[Any], hw: tuple[int, int]) -> RLE:
 
 
 def _outline(polygon: Any, hw: tuple[int, int]) -> list[float]:
-    """A polygon as x0, y0, x1, y1, … in pixels, which pycocotools can walk along."""
+    """A polygon as x0, y0, x1, y1, … in pixels, proved to be safe for pycocotools."""
     values = _numbers(polygon, "iuf", "polygon").astype(np.float64)
     if len(values) < 6 or len(values) % 2:
         raise RecordError(f"a polygon of {len(values)} numbers is none")
@@ -256,7 +269,7 @@ def _outline(polygon: Any, hw: tuple[int, int]) -> list[float]:
     return [float(value) for value in values]
 
 
-def _of_counts(counts: list[Any], hw: tuple[int, int]) -> RLE:
+def _rle_of_counts(counts: list[Any], hw: tuple[int, int]) -> RLE:
     lengths = _numbers(counts, "iu", "list of counts")
     height, width = hw
     # Each, too: a sum of large ones wraps around.
@@ -269,13 +282,14 @@ def _of_counts(counts: list[Any], hw: tuple[int, int]) -> RLE:
     return rle.encode_runs(starts[starts < stops], stops[starts < stops], hw)
 
 
-def _numbers(values: Any, kinds: str, what: str) -> npt.NDArray[Any]:
+def _numbers(values: Any, dtype_kinds: str, noun: str) -> npt.NDArray[Any]:
+    """A list of numbers as an array. noun: what errors call it."""
     try:
         array = np.array(values)
     except (ValueError, OverflowError):
-        raise RecordError(f"a {what} is {_shown(values)}") from None
-    if array.ndim != 1 or array.dtype.kind not in kinds:
-        raise RecordError(f"a {what} is {_shown(values)}")
+        raise RecordError(f"a {noun} is {_shown(values)}") from None
+    if array.ndim != 1 or array.dtype.kind not in dtype_kinds:
+        raise RecordError(f"a {noun} is {_shown(values)}")
     return array
 
 

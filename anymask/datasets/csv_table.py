@@ -1,4 +1,4 @@
-"""Tables that people bring: a CSV file with a header, row by row."""
+"""CSV tables that people bring: a header, and rows by the names of their columns."""
 
 from __future__ import annotations
 

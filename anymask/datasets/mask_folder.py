@@ -1,4 +1,4 @@
-"""Mask folders: a PNG for each mask and ``metadata.csv``, as the official ``scripts/amg.py``.
+"""Mask folder: a record as a PNG for each mask and ``metadata.csv``, as the official ``amg.py``.
 
 Shape legend: H W pixels.
 """
@@ -20,7 +20,9 @@ HEADER = (
 
 
 def write(record: Record, folder: Path) -> None:
-    """Make a folder with ``0.png``, ``1.png``, … (H, W), 255 on 0, and ``metadata.csv``.
+    """Write a record as a new folder of ``0.png``, ``1.png``, … and ``metadata.csv``.
+
+    The pictures are (H, W), 255 for the object and 0 for the rest.
 
     Raises what the disk raises.
     """
@@ -28,7 +30,7 @@ def write(record: Record, folder: Path) -> None:
     for number, annotation in enumerate(record["annotations"]):
         mask = rle.decode(annotation["segmentation"]).astype(np.uint8) * np.uint8(255)
         Image.fromarray(mask).save(folder / f"{number}.png")
-    rows = [_row(number, one) for number, one in enumerate(record["annotations"])]
+    rows = [_row(number, annotation) for number, annotation in enumerate(record["annotations"])]
     (folder / "metadata.csv").write_text("\n".join([HEADER, *rows]))
 
 

@@ -1,4 +1,4 @@
-"""Mask pictures: folders of images with a picture of their objects each, or one for each object.
+"""Mask pictures: folders of images with one picture of all an image's masks, or one for each mask.
 
 Three layouts, each in the folder itself or up to two levels below it, where ``masks`` may be
 called ``labels`` or ``annotations``, too:
@@ -24,8 +24,16 @@ from PIL import Image
 
 from anymask.core import rle
 from anymask.core.image import decode_image
-from anymask.datasets.labels import Labels, Object, ObjectsOf, encoded, opened, part_of, values_of
+from anymask.datasets.label_maps import (
+    LabelMap,
+    Object,
+    ObjectReader,
+    label_map_of_picture,
+    label_masks,
+    open_mask_picture,
+)
 from anymask.datasets.listing import Listing, is_image, stem
+from anymask.datasets.pairs import part_of
 from anymask.datasets.sample import Dataset, Part, unreadable
 from anymask.errors import ImageError
 
@@ -44,49 +52,52 @@ LOSSY = ("AVIF", "JPEG", "JPEG2000", "MPO", "WEBP")
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """The name of an image and those of its masks, none if it has no partner.
+class MaskedImage:
+    """An image's file name and those of its mask pictures, () where it has none.
 
-    each_is_one: whether each mask is the picture of one object.
+    one_object_each: whether a picture shows one object, and not all of them.
     """
 
-    image: str
-    masks: tuple[str, ...] = ()
-    each_is_one: bool = False
+    name: str
+    pictures: tuple[str, ...] = ()
+    one_object_each: bool = False
 
 
 def read(
     files: Listing, split_regions: bool = False, void: Sequence[int] | None = None
 ) -> Dataset | None:
-    """The images that have a picture of their masks: a part each; None where there is none.
+    """The images that have mask pictures: a part each; None where there is none.
 
-    An image without partner, with a broken picture or with no object in it gives an ``Unread``.
+    An image without mask picture, with a broken one or with no object in it gives an ``Unread``.
     split_regions: whether every 8-connected region of a value is an object of its own.
     void: the values that are no object, if they are not 0, and 255 beside others.
     """
-    pairs = pairs_among(files.paths)
-    if not any(pair.masks for pair in pairs):
+    images = masked_images(files.paths)
+    if not any(image.pictures for image in images):
         return None
-    several = partial(objects_of, split_regions=split_regions, void=void)
-    one = partial(object_of, split_regions=split_regions)
-    parts = (_part(files, pair, one if pair.each_is_one else several) for pair in pairs)
+    all_objects = partial(objects_of, split_regions=split_regions, void=void)
+    one_object = partial(object_of, split_regions=split_regions)
+    parts = (
+        _part(files, image, one_object if image.one_object_each else all_objects)
+        for image in images
+    )
     return Dataset(files.location, KIND, tuple(parts))
 
 
-def pairs_among(names: Iterable[str]) -> list[Pair]:
-    """All images that lie in an ``images``, in the order of their names, with their masks."""
-    places: dict[str, dict[str, dict[str, str]]] = {}
+def masked_images(names: Iterable[str]) -> list[MaskedImage]:
+    """All images in folders called ``images``, sorted by name, with their mask pictures."""
+    layouts: dict[str, dict[str, dict[str, str]]] = {}  # of a root, by folder, by name in that
     for name in filter(is_image, names):
-        for place, folder, inside in _place(name):
-            places.setdefault(place, {}).setdefault(folder, {})[inside] = name
-    pairs = [pair for folders in places.values() for pair in _pairs_of(folders)]
-    return sorted(pairs, key=lambda pair: pair.image)
+        for root, folder, inside in _place(name):
+            layouts.setdefault(root, {}).setdefault(folder, {})[inside] = name
+    images = [image for folders in layouts.values() for image in _masked_images_in(folders)]
+    return sorted(images, key=lambda image: image.name)
 
 
 def objects_of(
     content: bytes, name: str, split_regions: bool = False, void: Sequence[int] | None = None
 ) -> list[Object]:
-    """The objects of a picture with a value or a colour for each, and what these are.
+    """The objects of a picture that has a value or a colour for each, which is their group.
 
     Values of grey pictures and palettes stand as they are: 255 is void beside others, unless these
     are the soft edges of a white object. Of colours, all but black and the transparent are objects.
@@ -94,23 +105,23 @@ def objects_of(
     the values that are no object (of colours 0xRRGGBB), all others are. Raises ``ImageError``.
     """
     group: str | None
-    with opened(content, name) as image:
+    with open_mask_picture(content, name) as picture:
         if void is not None:
-            labels, group = _as_they_are(image, name)
-        elif image.format in LOSSY:
-            labels, group = np.asarray(image.convert("L")) > HALF, None
-        elif len(image.getbands()) >= 3:
-            labels, group = _of_colours(image, name)
+            labels, group = _stated_labels(picture, name)
+        elif picture.format in LOSSY:
+            labels, group = np.asarray(picture.convert("L")) > HALF, None
+        elif len(picture.getbands()) >= 3:
+            labels, group = _colour_labels(picture, name)
         else:
-            labels, group = _of_values(image, name)
+            labels, group = _value_labels(picture, name)
     return [
         (mask, group.format(value) if group else None)
-        for value, mask in encoded(labels, split_regions, (0,) if void is None else void)
+        for value, mask in label_masks(labels, split_regions, (0,) if void is None else void)
     ]
 
 
 def instances_of(content: bytes, name: str, split_regions: bool = False) -> list[Object]:
-    """The same where values only count the objects, and say nothing of what they are."""
+    """As ``objects_of``, where values only count the objects: all groups are None."""
     return [(mask, None) for mask, _ in objects_of(content, name, split_regions)]
 
 
@@ -120,16 +131,16 @@ def object_of(content: bytes, name: str, split_regions: bool = False) -> list[Ob
     Or what is not transparent, as ``core.image.read_mask`` has it; but a picture that is opaque all
     over is no mask of everything. Raises ``ImageError``.
     """
-    with opened(content, name) as image:
-        values = _brightness(image, content, name)
+    with open_mask_picture(content, name) as picture:
+        values = _brightness(picture, content, name)
     mask = values > values.max() / 2
     if not split_regions:
         return [(rle.encode(mask), None)]
-    return [(region, None) for _, region in encoded(mask, split_regions)]
+    return [(region, None) for _, region in label_masks(mask, split_regions)]
 
 
 def _place(name: str) -> Iterator[tuple[str, str, str]]:
-    """The folder of a layout that a picture lies in, what it is there, and its name in that."""
+    """The root of a layout, the folder in it that a file lies in, and the file's name in that."""
     parts = name.split("/")
     for level, part in enumerate(parts[: min(LEVELS_BELOW + 1, len(parts) - 1)]):
         if part.lower() in (IMAGES, *MASKS):
@@ -137,7 +148,8 @@ def _place(name: str) -> Iterator[tuple[str, str, str]]:
             return
 
 
-def _pairs_of(folders: dict[str, dict[str, str]]) -> Iterator[Pair]:
+def _masked_images_in(folders: dict[str, dict[str, str]]) -> Iterator[MaskedImage]:
+    """folders: of one layout, each with its files, from the name in it to the whole name."""
     images = folders.get(IMAGES, {})
     masks = next((folders[folder] for folder in MASKS if folder in folders), {})
     by_stem = {stem(inside): name for inside, name in reversed(masks.items())}
@@ -146,33 +158,34 @@ def _pairs_of(folders: dict[str, dict[str, str]]) -> Iterator[Pair]:
         by_folder.setdefault(posixpath.dirname(inside), []).append(name)
     lone = by_folder.get("", []) if len(images) == 1 else []
     for inside, name in images.items():
-        own = stem(inside)
-        if own in by_stem:
-            yield Pair(name, (by_stem[own],))
+        image_stem = stem(inside)
+        if image_stem in by_stem:
+            yield MaskedImage(name, (by_stem[image_stem],))
         else:
-            yield Pair(name, tuple(by_folder.get(own, lone)), each_is_one=True)
+            pictures = by_folder.get(image_stem, lone)
+            yield MaskedImage(name, tuple(pictures), one_object_each=True)
 
 
-def _part(files: Listing, pair: Pair, shown: ObjectsOf) -> Part:
-    if not pair.masks:
-        return unreadable(pair.image, "has no picture of its masks")
-    return part_of(files, pair.image, pair.masks, shown)
+def _part(files: Listing, image: MaskedImage, objects_of: ObjectReader) -> Part:
+    if not image.pictures:
+        return unreadable(image.name, "has no picture of its masks")
+    return part_of(files, image.name, image.pictures, objects_of)
 
 
-def _brightness(image: Image.Image, content: bytes, name: str) -> npt.NDArray[np.uint8]:
-    """(H, W) how much of an object each pixel shows."""
-    if image.has_transparency_data:
-        alpha = np.asarray(image.convert("RGBA").getchannel("A"))
+def _brightness(picture: Image.Image, content: bytes, name: str) -> npt.NDArray[np.uint8]:
+    """(H, W) how much of an object each pixel shows, 0 to 255."""
+    if picture.has_transparency_data:
+        alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
         if alpha.min() < OPAQUE:
             return alpha
-    if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
+    if picture.mode in ("1", "L"):
+        return np.asarray(picture.convert("L"))
     return np.asarray(Image.fromarray(decode_image(content, name)).convert("L"))
 
 
-def _of_values(image: Image.Image, name: str) -> tuple[Labels, str | None]:
+def _value_labels(picture: Image.Image, name: str) -> tuple[LabelMap, str | None]:
     """(H, W) labels of a grey picture or a palette, and how to write a value, or None."""
-    values = values_of(image, name)
+    values = label_map_of_picture(picture, name)
     present, areas = np.unique(values[values > 0], return_counts=True)
     if len(present) < 2 and set(present.tolist()) <= set(ALL_OF_ONE):
         return values > 0, None
@@ -183,28 +196,28 @@ def _of_values(image: Image.Image, name: str) -> tuple[Labels, str | None]:
     return values, "{}"
 
 
-def _of_colours(image: Image.Image, name: str) -> tuple[Labels, str | None]:
+def _colour_labels(picture: Image.Image, name: str) -> tuple[LabelMap, str | None]:
     """(H, W) labels 0xRRGGBB, and how to write a value, or None if there is only white."""
-    labels, present, areas = _colours(image, name)
+    labels, present, areas = _colours(picture, name)
     if (present % 0x010101 == 0).all() and _is_soft(present // 0x010101, areas):
         return labels & 0xFF > HALF, None
     return labels, None if present.tolist() == [0xFFFFFF] else "#{:06x}"
 
 
-def _as_they_are(image: Image.Image, name: str) -> tuple[Labels, str]:
-    """(H, W) labels of whatever picture, and how to write a value."""
-    if image.format in LOSSY:
+def _stated_labels(picture: Image.Image, name: str) -> tuple[LabelMap, str]:
+    """(H, W) labels of a picture whose void values are known, and how to write a value."""
+    if picture.format in LOSSY:
         raise ImageError(f"{name} is compressed with losses, which leave no value as it was")
-    if len(image.getbands()) >= 3:
-        return _colours(image, name)[0], "#{:06x}"
-    return values_of(image, name), "{}"
+    if len(picture.getbands()) >= 3:
+        return _colours(picture, name)[0], "#{:06x}"
+    return label_map_of_picture(picture, name), "{}"
 
 
 def _colours(
-    image: Image.Image, name: str
-) -> tuple[Labels, npt.NDArray[np.int64], npt.NDArray[np.intp]]:
-    """(H, W) labels 0xRRGGBB, 0 where nothing shows; those above 0, and their areas."""
-    rgba = np.asarray(image.convert("RGBA")).astype(np.int64)
+    picture: Image.Image, name: str
+) -> tuple[LabelMap, npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    """(H, W) labels 0xRRGGBB, 0 where nothing shows; those above 0, and their areas in pixels."""
+    rgba = np.asarray(picture.convert("RGBA")).astype(np.int64)
     red, green, blue, alpha = np.moveaxis(rgba, 2, 0)
     labels = np.where(alpha > 0, red << 16 | green << 8 | blue, 0)
     present, areas = np.unique(labels[labels > 0], return_counts=True)

@@ -1,4 +1,4 @@
-"""Recognise: which of the layouts that anymask reads a dataset has."""
+"""Recognise: open a dataset in whichever of the layouts that anymask reads it has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from anymask.datasets import coco, mask_pictures, sa1b_samples
+from anymask.datasets import coco, mask_pictures, sa1b_dataset
 from anymask.datasets.benchmarks import ade20k, cityscapes, clothing, davis, grabcut, ppdls, sbd
 from anymask.datasets.coco import CocoFile
 from anymask.datasets.listing import Listing, is_image, is_json, list_files, read_file, stem
@@ -22,7 +22,7 @@ COCO_FILE = "instances.json"
 ANNOTATIONS = "annotations"
 IMAGES = "images"
 MARKS = (b'"images"', b'"annotations"')
-MOST_LOOKED_INTO = 16  # JSON files; where there are more, each is of one image
+MOST_JSON_FILES_TRIED = 16  # where there are more, each is of one image
 IMAGES_TRIED = 100
 FOLDERS_NAMED = 6
 EXPECTED = (
@@ -42,7 +42,7 @@ def open_dataset(
 ) -> Dataset:
     """The dataset in a folder, a COCO file, a shard, a glob of these, or an fsspec URL of any.
 
-    Looked for are, in this order, a COCO file, the layouts of some public datasets, mask pictures,
+    Tried are, in this order, a COCO file, the layouts of some public datasets, mask pictures,
     SA-1B's records and shards, and GrabCut's trimaps. Parts are sorted by name, which is the
     image's path from the folder on (of DAVIS, film and frame); what can't be read in it is among
     them.
@@ -57,34 +57,34 @@ def open_dataset(
     """
     files = list_files(location)
     readings = (read(files) for read in _readers(split_regions, images, void))
-    found = next((one for one in readings if one), None)
-    if not found:
+    dataset = next((dataset for dataset in readings if dataset), None)
+    if not dataset:
         raise DatasetError(
             f"{location} is no dataset that anymask knows{_with_options(images, void)}: it has "
             f"{_contents(files)}. Expected is one of: {EXPECTED}"
         )
-    closed = [unreadable(one.name, one.reason) for one in files.unread]
-    parts = sorted([*found.parts, *closed], key=lambda part: part.name)
-    return replace(found, location=location, parts=tuple(parts))
+    closed = [unreadable(folder.name, folder.reason) for folder in files.unread]
+    parts = sorted([*dataset.parts, *closed], key=lambda part: part.name)
+    return replace(dataset, location=location, parts=tuple(parts))
 
 
 def _readers(
     split_regions: bool, images: str | None, void: Sequence[int] | None
 ) -> Iterator[Reader]:
     """All readers in the order in which they are tried, or those that use an option."""
-    pictures = partial(mask_pictures.read, split_regions=split_regions, void=void)
+    read_mask_pictures = partial(mask_pictures.read, split_regions=split_regions, void=void)
     if images is not None:
-        elsewhere = list_files(images)
-        yield partial(_coco, images=elsewhere)
-        yield partial(grabcut.read, images=elsewhere)
+        image_files = list_files(images)
+        yield partial(_coco, images=image_files)
+        yield partial(grabcut.read, images=image_files)
     elif void is not None:
-        yield pictures
+        yield read_mask_pictures
     else:
         yield from (_coco, cityscapes.read, ade20k.read, ppdls.read, sbd.read)
         yield from (
             partial(read, split_regions=split_regions) for read in (davis.read, clothing.read)
         )
-        yield from (pictures, sa1b_samples.read, grabcut.read)
+        yield from (read_mask_pictures, sa1b_dataset.read, grabcut.read)
 
 
 def _with_options(images: str | None, void: Sequence[int] | None) -> str:
@@ -94,38 +94,38 @@ def _with_options(images: str | None, void: Sequence[int] | None) -> str:
 
 
 def _coco(files: Listing, images: Listing | None = None) -> Dataset | None:
-    alone = len(files.paths) == 1 and all(map(is_json, files.paths))
-    if alone and images is None:
+    is_alone = len(files.paths) == 1 and all(map(is_json, files.paths))
+    if is_alone and images is None:
         return _coco_alone(files)
-    name = next(iter(files.paths)) if alone else _coco_name(files)
+    name = next(iter(files.paths)) if is_alone else _coco_name(files)
     if name is None:
         return None
-    file, places = coco.load(files.url(name)), images or files
-    folder = _folder_of(
-        file, _by_likelihood(_folders_among(places.paths), name), places.paths.__contains__
+    file, images = coco.load(files.url(name)), images or files
+    folder = _images_folder(
+        file, _by_likelihood(_folders_among(images.paths), name), images.paths.__contains__
     )
-    return coco.dataset(file, places.folder_url(folder), _prefix(folder))
+    return coco.dataset(file, images.folder_url(folder), _prefix(folder))
 
 
 def _coco_name(files: Listing) -> str | None:
     """The COCO file of a folder. Raises ``DatasetError`` where there are several."""
     if COCO_FILE in files.paths:
         return COCO_FILE
-    described = {stem(name) for name in files.paths if is_image(name)}
+    image_stems = {stem(name) for name in files.paths if is_image(name)}
     near = [
         name
         for name in files.paths
         if is_json(name)
         and posixpath.dirname(name) in ("", ANNOTATIONS)
-        and stem(name) not in described
+        and stem(name) not in image_stems
     ]
     likely = [name for name in near if posixpath.basename(name).startswith("instances")] or near
-    if len(likely) > MOST_LOOKED_INTO:
+    if len(likely) > MOST_JSON_FILES_TRIED:
         return None
-    found = [name for name in likely if _has_marks(files, name)]
-    if len(found) > 1:
-        raise DatasetError(f"{files.location} has several COCO files: name one, {', '.join(found)}")
-    return found[0] if found else None
+    names = [name for name in likely if _has_marks(files, name)]
+    if len(names) > 1:
+        raise DatasetError(f"{files.location} has several COCO files: name one, {', '.join(names)}")
+    return names[0] if names else None
 
 
 def _has_marks(files: Listing, name: str) -> bool:
@@ -141,23 +141,23 @@ def _coco_alone(files: Listing) -> Dataset:
     (name,) = files.paths
     file = coco.load(files.url(name))
     fs, _ = locate(files.location)
-    above = posixpath.basename(files.root) == ANNOTATIONS
-    base = posixpath.dirname(files.root) if above else files.root
+    in_annotations = posixpath.basename(files.root) == ANNOTATIONS
+    root = posixpath.dirname(files.root) if in_annotations else files.root
     folders = [
-        path.removeprefix(base).strip("/")
-        for place in (base, posixpath.join(base, IMAGES))
-        for path in _folders_in(fs, place)
+        path.removeprefix(root).strip("/")
+        for parent in (root, posixpath.join(root, IMAGES))
+        for path in _folders_in(fs, parent)
     ]
-    folder = _folder_of(
-        file, _by_likelihood(folders, name), lambda path: fs.exists(posixpath.join(base, path))
+    folder = _images_folder(
+        file, _by_likelihood(folders, name), lambda path: fs.exists(posixpath.join(root, path))
     )
-    images = url_of(fs, posixpath.join(base, folder).rstrip("/"), files.location)
+    images = url_of(fs, posixpath.join(root, folder).rstrip("/"), files.location)
     return coco.dataset(file, images, _prefix(folder))
 
 
-def _folders_in(fs: Any, place: str) -> list[str]:
+def _folders_in(fs: Any, parent: str) -> list[str]:
     try:
-        return [one["name"] for one in fs.ls(place, detail=True) if one["type"] != "file"]
+        return [entry["name"] for entry in fs.ls(parent, detail=True) if entry["type"] != "file"]
     except Exception:  # every file system has errors of its own, and many web servers no lists
         return []
 
@@ -173,21 +173,24 @@ def _folders_among(names: Iterable[str]) -> set[str]:
 
 
 def _by_likelihood(folders: Iterable[str], annotations: str) -> list[str]:
-    """``images``, the top, what the COCO file's name tells of (``instances_val2017``), the rest."""
+    """``images``, the top, those that the COCO file's name has in it (``val2017``), the rest."""
     others = sorted(set(folders) - {IMAGES, ""}, key=lambda folder: (folder.count("/"), folder))
-    told = [one for one in others if posixpath.basename(one) in posixpath.basename(annotations)]
-    return [IMAGES, "", *told, *(one for one in others if one not in told)]
+    named = [path for path in others if posixpath.basename(path) in posixpath.basename(annotations)]
+    return [IMAGES, "", *named, *(path for path in others if path not in named)]
 
 
-def _folder_of(file: CocoFile, folders: Sequence[str], holds: Callable[[str], bool]) -> str:
-    """The folder where most images lie, of some of all. Raises ``DatasetError``."""
-    step = max(len(file.entries) // IMAGES_TRIED, 1)
-    tried = [coco.file_names(entry) for entry in file.entries[::step]]
+def _images_folder(file: CocoFile, folders: Sequence[str], holds: Callable[[str], bool]) -> str:
+    """The folder where most of about ``IMAGES_TRIED`` images lie. Raises ``DatasetError``.
+
+    folders: to be tried, the likeliest first. holds: whether a file of a path is there.
+    """
+    step = max(len(file.images) // IMAGES_TRIED, 1)
+    tried = [coco.file_names(image) for image in file.images[::step]]
     most, best = 0, ""
     if not tried:
         return best
     for folder in folders:
-        hits = sum(any(holds(_prefix(folder) + one) for one in places) for places in tried)
+        hits = sum(any(holds(_prefix(folder) + name) for name in names) for names in tried)
         if hits > most:
             most, best = hits, folder
         if most == len(tried):
@@ -208,11 +211,12 @@ def _prefix(folder: str) -> str:
 def _contents(files: Listing) -> str:
     """What lies in a folder, in a few words."""
     if not files.paths:
-        return "nothing in it" + "".join(f"; {one.name} {one.reason}" for one in files.unread[:1])
+        closed = "".join(f"; {folder.name} {folder.reason}" for folder in files.unread[:1])
+        return f"nothing in it{closed}"
     images, records = sum(map(is_image, files.paths)), sum(map(is_json, files.paths))
     others = len(files.paths) - images - records
-    found = ((images, "images"), (records, "JSON files"), (others, "other files"))
-    counts = ", ".join(f"{number} {what}" for number, what in found if number)
+    counts = ((images, "images"), (records, "JSON files"), (others, "other files"))
+    contents = ", ".join(f"{number} {noun}" for number, noun in counts if number)
     folders = sorted({name.partition("/")[0] for name in files.paths if "/" in name})
     named = ", ".join(folders[:FOLDERS_NAMED]) + ", …" * (len(folders) > FOLDERS_NAMED)
-    return counts + (f", in the folders {named}" if folders else "")
+    return contents + (f", in the folders {named}" if folders else "")

@@ -28,8 +28,9 @@ class Sample:
 
     name: the same on every machine, and of no other sample of the dataset.
     masks: run lengths, all of the size of the upright image (H, W).
-    groups: for each mask what it is called in the dataset (a category, a class), or None;
-    ``VOID_GROUP`` for pixels that count neither for nor against an answer.
+    groups: for each mask the name that it shares with others in the dataset (of a category, a
+    class, an annotator), or None; ``VOID_GROUP`` for pixels that count neither for nor against an
+    answer.
     """
 
     name: str
@@ -57,13 +58,17 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is read in one go. ``read`` gives samples, or what can't be read and why."""
+    """A unit of a dataset that is read in one go: an image with its masks, or a shard of many.
+
+    name: the image's or the shard's. read: gives samples, or what can't be read and why; known to
+    pickle, so that other processes can call it.
+    """
 
     name: str
     read: Callable[[], Iterator[Sample | Unread]]
 
     def samples(self) -> Iterator[Sample | Unread]:
-        """What ``read`` gives; what it raises is the last thing that can't be read."""
+        """What ``read`` gives; an ``Error`` that it raises ends it as an ``Unread``."""
         try:
             yield from self.read()
         except Error as error:
@@ -74,8 +79,8 @@ class Part:
 class Dataset:
     """Images with masks, somewhere.
 
-    location: what the user named; kind: what was recognised there, in words; annotations: the file
-    that describes all of it, of COCO's and LVIS's layout.
+    location: the path or URL that the user named; kind: which kind of dataset was recognised
+    there, in words; annotations: the file that describes all of it, where it is COCO's or LVIS's.
     """
 
     location: str
@@ -88,12 +93,12 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """Tells one set of parts from another, by their names."""
+        """16 hex digits that tell one set of parts from another, by their names."""
         names = "\n".join(part.name for part in self.parts)
         return hashlib.sha256(_bytes(names)).hexdigest()[:16]
 
     def drawn(self, count: int, seed: int) -> Dataset:
-        """So many of the parts, or all; which, only their names and the seed decide.
+        """A random draw of so many parts, or all; only their names and the seed decide which.
 
         A smaller draw is part of a larger one.
         """
@@ -103,7 +108,7 @@ class Dataset:
         return self._only({part.name for part in order[:count]})
 
     def without(self, other: Dataset) -> Dataset:
-        """The parts that another has not."""
+        """The parts whose names another dataset has not."""
         return self._only({part.name for part in self.parts} - {part.name for part in other.parts})
 
     def _only(self, names: set[str]) -> Dataset:
@@ -113,27 +118,25 @@ class Dataset:
 def sample_of(
     name: str, content: bytes, objects: Iterable[tuple[RLE, str | None]]
 ) -> Sample | Unread:
-    """A sample of the objects that have a pixel; of an image without any, that it has none."""
-    seen = [(mask, group) for mask, group in objects if rle.area(mask)]
-    if all(group == VOID_GROUP for _, group in seen):
+    """A sample of the objects, each an (H, W) mask and its group, that have a pixel.
+
+    An ``Unread`` where none but ``VOID_GROUP`` has.
+    """
+    visible = [(mask, group) for mask, group in objects if rle.area(mask)]
+    if all(group == VOID_GROUP for _, group in visible):
         return Unread(name, "has no object in its mask")
-    masks, groups = zip(*seen)
+    masks, groups = zip(*visible)
     return Sample(name, content, masks, groups)
 
 
-def unread(name: str, error: Exception) -> Unread:
-    """What an error kept from being read; its message loses the name that it begins with."""
-    return Unread(name, str(error).removeprefix(f"{name} "))
-
-
 def unreadable(name: str, reason: str) -> Part:
-    """A part that gives nothing but a reason."""
-    return Part(name, partial(_say, Unread(name, reason)))
+    """A part of which it is known already that it can't be read, and why."""
+    return Part(name, partial(_read_nothing, Unread(name, reason)))
 
 
 def _bytes(name: str) -> bytes:
     return name.encode(errors="surrogateescape")
 
 
-def _say(what: Unread) -> Iterator[Sample | Unread]:
-    yield what
+def _read_nothing(unread: Unread) -> Iterator[Sample | Unread]:
+    yield unread

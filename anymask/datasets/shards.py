@@ -1,4 +1,4 @@
-"""Shards: tar files of photographs, plain or gzipped, wherever fsspec finds them.
+"""Shards: tar files of images and their records, plain or gzipped, local or behind a URL.
 
 SA-1B and webdataset lay them out alike: ``sa_1.jpg`` and ``sa_1.json`` one after the other.
 """
@@ -33,13 +33,13 @@ class Member:
 
 
 def is_shard(name: str) -> bool:
-    """Whether a file's name says that it is one."""
+    """Whether a file's name has the ending of a shard."""
     return name.lower().endswith(ENDINGS)
 
 
 def shard_stem(name: str) -> str:
     """The name without its ending: ``sa_000020`` of ``sa_000020.tar.gz``."""
-    ending = max((one for one in ENDINGS if name.lower().endswith(one)), key=len)
+    ending = max((ending for ending in ENDINGS if name.lower().endswith(ending)), key=len)
     return name[: -len(ending)]
 
 
@@ -56,7 +56,7 @@ def list_members(url: str) -> tuple[list[Member], str]:
     except DAMAGE as error:
         return [], f"can't be read: {error}"
     with closing(stream):
-        damage = _gather(stream, members)
+        damage = _add_members(stream, members)
     return list(members.values()), damage
 
 
@@ -77,7 +77,10 @@ def read_member(url: str, offset: int, size: int) -> bytes:
 
 @lru_cache(maxsize=1)
 def _last_opened(url: str, process: int) -> IO[bytes]:
-    """process: a forked one would share the position in the file with its parent."""
+    """The shard of the last call, still open.
+
+    process: a forked one would share the position in the file with its parent.
+    """
     return _open(url)
 
 
@@ -89,14 +92,14 @@ def _open(url: str) -> IO[bytes]:
     return cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if magic == GZIP_MAGIC else raw
 
 
-def _gather(stream: IO[bytes], members: dict[str, Member]) -> str:
+def _add_members(stream: IO[bytes], members: dict[str, Member]) -> str:
     """Add the files of a tar to ``members``, and say what is wrong with it."""
     last: Member | None = None
     try:
         tar = tarfile.TarFile(fileobj=stream)
         for entry in tar:
             if entry.isfile():
-                last = Member(_inside(entry.name), entry.offset_data, entry.size)
+                last = Member(_name_inside(entry.name), entry.offset_data, entry.size)
                 members.pop(last.name, None)
                 members[last.name] = last
     except DAMAGE as error:
@@ -104,14 +107,16 @@ def _gather(stream: IO[bytes], members: dict[str, Member]) -> str:
             return f"is no tar file, or damaged: {error}"
         del members[last.name]
         return f"is cut off within {last.name}"
-    return _end(stream, tar.offset)
+    return _damage_at_end(stream, tar.offset)
 
 
-def _inside(name: str) -> str:
+def _name_inside(name: str) -> str:
+    """A member's name as a path that leads nowhere above the shard."""
     return posixpath.normpath("/" + name).lstrip("/")
 
 
 def _reaches(stream: IO[bytes], end: int) -> bool:
+    """Whether a stream has so many bytes."""
     try:
         stream.seek(max(end - 1, 0))
         return end == 0 or len(stream.read(1)) == 1
@@ -119,8 +124,8 @@ def _reaches(stream: IO[bytes], end: int) -> bool:
         return False
 
 
-def _end(stream: IO[bytes], offset: int) -> str:
-    """What is wrong with the end: tarfile takes any damaged header for it."""
+def _damage_at_end(stream: IO[bytes], offset: int) -> str:
+    """What is wrong with the end ("" if nothing is): tarfile takes any damaged header for it."""
     try:
         stream.seek(offset)
         block = stream.read(tarfile.BLOCKSIZE)

@@ -1,4 +1,4 @@
-"""Dataset facts: what reading a dataset tells of it, for its card (§5: masks' number and sizes)."""
+"""Statistics of a dataset, for its card: how many images and masks, of which sizes (§5)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ DIGITS = 6
 
 
 @dataclass
-class _Seen:
-    """What was seen so far; a number a mask is kept."""
+class _Counts:
+    """Counts and sizes of the samples added so far.
+
+    undecided: masks that are no object. per_image: numbers of masks. areas_px, shares: of each
+    mask, in pixels and of its image.
+    """
 
     images: int = 0
     undecided: int = 0
@@ -54,28 +58,28 @@ def facts_of(dataset: Dataset, open_images: bool = True) -> Mapping[str, Any]:
     open_images: decode every image, too, which finds broken ones and those that are not of the
     size of their masks, and takes most of the time.
     """
-    seen = _Seen()
+    counts = _Counts()
     for part in dataset.parts:
         for sample in part.samples():
             problem = sample if isinstance(sample, Unread) else _problem(sample, open_images)
             if problem:
-                seen.broken.append(problem)
+                counts.broken.append(problem)
             elif isinstance(sample, Sample):
-                seen.add(sample)
+                counts.add(sample)
     return {
         "data": dataset.location.rstrip("/").rsplit("/", 1)[-1],
         "data_kind": dataset.kind,
         "data_fingerprint": dataset.fingerprint,
-        "images": seen.images,
-        "masks": len(seen.areas_px),
-        "masks_per_image": _quantiles(seen.per_image),
-        "width_px": _quantiles(seen.width_px),
-        "height_px": _quantiles(seen.height_px),
-        "mask_share": _quantiles(seen.shares),
-        "mask_px": _quantiles(seen.areas_px),
-        "names": _most(seen.names),
-        "undecided": seen.undecided,
-        "broken": _broken(seen.broken),
+        "images": counts.images,
+        "masks": len(counts.areas_px),
+        "masks_per_image": _quantiles(counts.per_image),
+        "width_px": _quantiles(counts.width_px),
+        "height_px": _quantiles(counts.height_px),
+        "mask_share": _quantiles(counts.shares),
+        "mask_px": _quantiles(counts.areas_px),
+        "names": _most(counts.names),
+        "undecided": counts.undecided,
+        "broken": _broken(counts.broken),
     }
 
 
@@ -94,10 +98,10 @@ def _problem(sample: Sample, open_image: bool) -> Unread | None:
 def _quantiles(values: list[int] | list[float]) -> dict[str, float]:
     if not values:
         return {}
-    found = np.quantile(np.asarray(values, np.float64), list(QUANTILES.values()))
+    quantiles = np.quantile(np.asarray(values, np.float64), list(QUANTILES.values()))
     return {
         name: int(value) if value == int(value) else round(float(value), DIGITS)
-        for name, value in zip(QUANTILES, found)
+        for name, value in zip(QUANTILES, quantiles)
     }
 
 
@@ -110,8 +114,10 @@ def _most(names: Counter[str]) -> dict[str, int]:
 
 
 def _broken(broken: list[Unread]) -> int | dict[str, Any]:
-    """How many, and the first of them with the reason."""
+    """0, or how many can't be read, and the first of them with the reasons."""
     if not broken:
         return 0
-    named = {one.name: one.reason.removeprefix(f"{one.name} ") for one in broken[:MOST_NAMED]}
+    named = {
+        unread.name: unread.reason.removeprefix(f"{unread.name} ") for unread in broken[:MOST_NAMED]
+    }
     return {"number": len(broken), **named}

@@ -36,7 +36,7 @@ class Timed:
     @property
     def everything(self) -> Mapping[str, float]:
         """The thresholds of everything-mode that the weights came with, if they did."""
-        thresholds: Mapping[str, float] = getattr(self.sam, "everything", {})
+        thresholds: Mapping[str, float] = self.sam.everything
         return thresholds
 
     def encode(self, image: ImageSource) -> ImageEmbedding:

@@ -109,13 +109,13 @@ def measure_upsampled(
         height, width = embedding.image_hw
         prompts = Prompts.point(width / 3, height / 2)
         low_res, iou = _answers(reference, embedding, prompts, exported.pair.single_mask)
-        masks = Masks(low_res, iou, embedding.image_hw, embedding.input_px)
+        masks = Masks(low_res, iou, embedding.resize_map)
         expected = np.stack(list(masks.full_logits())).reshape(*iou.shape, height, width)
         arrays = exported.collate([embedding], [prompts])
         outputs = ["masks", "iou_predictions"]
         full, scores = exported.decode(embedding, arrays, np.arange(len(arrays)), outputs)
-        found = full, scores
-        rows.append(_parity("upsampled", f"{size}, 1 point", (expected, iou), found))
+        answers = full, scores
+        rows.append(_parity("upsampled", f"{size}, 1 point", (expected, iou), answers))
     return rows
 
 
@@ -145,17 +145,17 @@ def _within(row: Parity, tolerance: Tolerance) -> bool:
 
 
 def scene() -> RGB:
-    """A drawn picture with things to point at: (H, W, 3), the same every time."""
+    """A drawing with things to point at: (H, W, 3), the same every time."""
     rng = np.random.default_rng(0)
     height, width = SCENE_HW
     rough = rng.integers(90, 150, (height // 32, width // 32, 3)).astype(np.uint8)
-    picture = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
-    cv2.ellipse(picture, (300, 300), (160, 110), 20, 0, 360, (200, 60, 50), -1)
-    cv2.rectangle(picture, (600, 150), (850, 500), (40, 90, 190), -1)
-    cv2.circle(picture, (725, 320), 60, (235, 220, 90), -1)
-    cv2.fillPoly(picture, [np.array([[200, 700], [420, 480], [560, 720]])], (60, 160, 80))
-    noise = rng.integers(-8, 9, picture.shape)
-    noisy: RGB = np.clip(picture.astype(np.int64) + noise, 0, 255).astype(np.uint8)
+    drawing = cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
+    cv2.ellipse(drawing, (300, 300), (160, 110), 20, 0, 360, (200, 60, 50), -1)
+    cv2.rectangle(drawing, (600, 150), (850, 500), (40, 90, 190), -1)
+    cv2.circle(drawing, (725, 320), 60, (235, 220, 90), -1)
+    cv2.fillPoly(drawing, [np.array([[200, 700], [420, 480], [560, 720]])], (60, 160, 80))
+    noise = rng.integers(-8, 9, drawing.shape)
+    noisy: RGB = np.clip(drawing.astype(np.int64) + noise, 0, 255).astype(np.uint8)
     return noisy
 
 
@@ -201,11 +201,12 @@ def _answers(
     return sam.answer([embedding], sam.collate([embedding], [prompts]))
 
 
-def _parity(graphs: str, prompts: str, expected: Answers, found: Answers) -> Parity:
-    difference = np.abs(expected[0] - found[0]).max()
-    one, other = expected[0] > 0, found[0] > 0
-    union = (one | other).sum(axis=(2, 3))
-    iou = np.where(union, (one & other).sum(axis=(2, 3)) / np.maximum(union, 1), 1.0)
+def _parity(graphs: str, prompts: str, expected: Answers, answers: Answers) -> Parity:
+    """How far an export's answers are from PyTorch's; two empty masks are alike."""
+    difference = np.abs(expected[0] - answers[0]).max()
+    masks, others = expected[0] > 0, answers[0] > 0
+    union = (masks | others).sum(axis=(2, 3))
+    iou = np.where(union, (masks & others).sum(axis=(2, 3)) / np.maximum(union, 1), 1.0)
     return Parity(
         graphs,
         prompts,
@@ -213,5 +214,5 @@ def _parity(graphs: str, prompts: str, expected: Answers, found: Answers) -> Par
         logit=float(difference / expected[0].std()),
         mask_iou=float(np.median(iou)),
         least_mask_iou=float(iou.min()),
-        score=float(np.abs(expected[1] - found[1]).max()),
+        score=float(np.abs(expected[1] - answers[1]).max()),
     )

@@ -8,7 +8,7 @@ from onnx import helper
 
 def name_axes(graph: onnx.GraphProto) -> None:
     """Call the axes that vary ``prompts`` and ``points``, not s13 and s0."""
-    found = {
+    axis_names = {
         axis.dim_param: name
         for given in graph.input
         if given.name == "point_coords"
@@ -16,8 +16,8 @@ def name_axes(graph: onnx.GraphProto) -> None:
     }
     for value in (*graph.input, *graph.output):
         for axis in value.type.tensor_type.shape.dim:
-            if axis.dim_param in found:  # to set it to nothing would erase an axis's number
-                axis.dim_param = found[axis.dim_param]
+            if axis.dim_param in axis_names:  # to set it to nothing would erase an axis's number
+                axis.dim_param = axis_names[axis.dim_param]
 
 
 def bare(model: onnx.ModelProto) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from anymask.core.image import decode_image
 from anymask.core.protocol import Segmenter
 from anymask.core.records import ImageRecord, Record
-from anymask.datasets import mask_folder, sa1b
+from anymask.datasets import mask_folder, sa1b_record
 from anymask.datasets.photographs import Photograph
 from anymask.errors import Error
 from anymask.jobs.folder import JobFolder, OtherSettingsError
@@ -145,7 +145,7 @@ def masks_of(sam: Segmenter, photograph: Photograph, out: Path, settings: Settin
         except (Error, MemoryError) as error:
             return Outcome(photograph.name, State.broken, reason=_reason(photograph, error))
         if settings.format == Format.json:
-            part.write_bytes(sa1b.to_bytes(record))
+            part.write_bytes(sa1b_record.to_bytes(record))
         else:
             mask_folder.write(record, part)
     return Outcome(photograph.name, State.done, len(record["annotations"]))

@@ -1,4 +1,4 @@
-"""Prompts to embeddings: points, box corners and rough masks (§A, prompt encoder).
+"""Prompt encoder: embeds points, box corners and rough masks (*Segment Anything*, §A).
 
 Shape legend: P prompts, N points, C channels, h w embedding grid, S side of the model's input.
 
@@ -50,7 +50,7 @@ class PromptEmbedding:
     dense: Tensor
 
     def __getitem__(self, rows: slice | Tensor) -> PromptEmbedding:
-        """Those of some of the prompts."""
+        """The embeddings of some of the prompts: a slice, (P',) indices or a (P,) bool mask."""
         dense = self.dense if len(self.dense) == 1 else self.dense[rows]
         return PromptEmbedding(self.sparse[rows], self.absent[rows], dense)
 
@@ -122,14 +122,17 @@ class PromptEncoder(nn.Module):
         )
 
     def _points(self, coords: Tensor, labels: Tensor) -> Tensor:
-        """(P, N, C): where a point is (the centre of its pixel), plus what it stands for."""
+        """(P, N, C): where a point is (the centre of its pixel), plus what its label means."""
         weights = [e.weight for e in self.point_embeddings if isinstance(e, nn.Embedding)]
-        kinds = torch.cat(weights)
-        where: Tensor = self.pe_layer((coords + 0.5) / self.input_px)
-        return where.to(kinds.dtype) + kinds[labels.clamp(min=0)]
+        of_label = torch.cat(weights)
+        positions: Tensor = self.pe_layer((coords + 0.5) / self.input_px)
+        return positions.to(of_label.dtype) + of_label[labels.clamp(min=0)]
 
     def embed_masks(self, mask_inputs: Tensor | None, has_mask: Tensor | None) -> Tensor:
-        """What masks add to the image: (P, C, h, w), or (1, C, 1, 1) where there are none."""
+        """Embed (P, 1, 4h, 4w) rough masks, to be added to the image embedding.
+
+        Gives (P, C, h, w), or (1, C, 1, 1) where there are none. has_mask: as ``PromptBatch``'s.
+        """
         no_mask = self.no_mask_embed.weight[:, :, None, None]
         if mask_inputs is None:
             return no_mask

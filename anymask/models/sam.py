@@ -24,7 +24,11 @@ EncoderConfig = ViTConfig | TinyViTConfig
 
 @dataclass(frozen=True)
 class SamConfig:
-    """Everything that fixes the shapes of a SAM and how it wants its pixels."""
+    """Everything that fixes the shapes of a SAM, and how its pixels are normalised.
+
+    mask_channels: inside the embedding of rough masks. pixel_mean, pixel_std: of red, green and
+    blue, 0 to 255.
+    """
 
     encoder: EncoderConfig = VIT_B
     decoder: MaskDecoderConfig = field(default_factory=MaskDecoderConfig)
@@ -55,7 +59,7 @@ class Sam(nn.Module):
         self.mask_decoder = MaskDecoder(config.decoder)
 
     def positions(self) -> ImagePositions:
-        """The projected positions of the image side; they change only when the weights do."""
+        """The decoder's projections of the image's positions; they change only with the weights."""
         return self.mask_decoder.positions(self.prompt_encoder.dense_pe())
 
     def decode(
@@ -67,7 +71,8 @@ class Sam(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Decode prompts over (B, C, h, w) embeddings: logits (P, M, 4h, 4w) and IoUs (P, M).
 
-        which: of the mask tokens; only their masks are computed.
+        positions: as ``positions()`` gives them, if they are at hand. which: the mask tokens whose
+        masks are computed.
         """
         logits, predicted_iou = self.mask_decoder(
             features,

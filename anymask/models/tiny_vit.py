@@ -39,7 +39,7 @@ class TinyViTConfig:
 
     @property
     def grid(self) -> int:
-        """Side of the embedding's grid."""
+        """Side of the embedding's grid, in cells."""
         side = self.image_px // 4
         for stride in self.merge_strides:
             side //= stride
@@ -76,19 +76,19 @@ class ConvNorm(nn.Sequential):
         """Fold the batch norm's running statistics into the convolution, for inference only."""
         if not isinstance(self.bn, nn.BatchNorm2d):
             return
-        bn, old = self.bn, self.c
+        bn, conv = self.bn, self.c
         assert bn.running_mean is not None
         assert bn.running_var is not None
         scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
         self.c = nn.Conv2d(
-            old.in_channels,
-            old.out_channels,
-            old.kernel_size,  # type: ignore[arg-type]
-            old.stride,  # type: ignore[arg-type]
-            old.padding,  # type: ignore[arg-type]
-            groups=old.groups,
-        ).to(old.weight)
-        self.c.weight.copy_(old.weight * scale[:, None, None, None])
+            conv.in_channels,
+            conv.out_channels,
+            conv.kernel_size,  # type: ignore[arg-type]
+            conv.stride,  # type: ignore[arg-type]
+            conv.padding,  # type: ignore[arg-type]
+            groups=conv.groups,
+        ).to(conv.weight)
+        self.c.weight.copy_(conv.weight * scale[:, None, None, None])
         assert self.c.bias is not None
         self.c.bias.copy_(bn.bias - bn.running_mean * scale)
         self.bn = nn.Identity()
@@ -123,7 +123,7 @@ class MBConv(nn.Module):
         self.conv3 = ConvNorm(hidden, width)
 
     def transform(self, x: Tensor) -> Tensor:
-        """The block on a whole map or a band of one."""
+        """Apply the block to a (B, C, h, w) map, or to a band of its rows."""
         hidden = self.conv2.gelu(self.conv1.gelu(x))
         return F.gelu(x + self.conv3(hidden))
 
@@ -142,7 +142,7 @@ class PatchMerging(nn.Module):
         self.conv3 = ConvNorm(width_out, width_out)
 
     def transform(self, x: Tensor) -> Tensor:
-        """The layer on a whole map or a band of one."""
+        """Apply the layer to a (B, C, h, w) map, or to a band of its rows."""
         out: Tensor = self.conv3(self.conv2.gelu(self.conv1.gelu(x)))
         return out
 
@@ -191,7 +191,7 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Norm and two linear layers, under MobileSAM's names."""
+    """Norm and two linear layers over (..., C) tokens, under MobileSAM's names."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -264,9 +264,9 @@ class TinyViT(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         x = image.contiguous(memory_format=torch.channels_last)
         x = in_bands(self.patch_embed, x, self.band_rows, stride=4, halo=1)
-        again = self.checkpointing and self.training and torch.is_grad_enabled()
+        checkpointing = self.checkpointing and self.training and torch.is_grad_enabled()
         for layer in self.layers:
-            x = layer(x, self.band_rows, again)
+            x = layer(x, self.band_rows, checkpointing)
         out: Tensor = self.neck(x)
         return out
 

@@ -1,4 +1,4 @@
-"""Cutting a grid of tokens into windows and putting it together again.
+"""Windows: a grid of tokens cut into squares for window attention, and joined again.
 
 Shape legend: B images, C channels, h w grid, s window side, n windows of one image.
 """

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats, mask_boxes, nms
 from anymask.core.image import RGB, ImageSource, read_image
-from anymask.core.mask_runs import MaskRuns, threshold
+from anymask.core.mask_runs import MaskRuns, runs_and_stability
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.core.records import Annotation
@@ -126,7 +126,7 @@ class Crop:
 
 
 @dataclass(frozen=True)
-class Found:
+class KeptMask:
     """A mask that passed, as run lengths of the whole image.
 
     box: XYXY whose corners both lie inside, as the official code counts.
@@ -142,7 +142,7 @@ class Found:
 
 def suggested(sam: Segmenter, config: AutomaticConfig = OFFICIAL) -> AutomaticConfig:
     """Settings with the thresholds that the model's training found, if it found some."""
-    return replace(config, **getattr(sam, "everything", {}))
+    return replace(config, **dict[str, Any](sam.everything))
 
 
 def segment_everything(
@@ -158,17 +158,16 @@ def segment_everything(
     pixels = read_image(image)
     config = suggested(sam) if config is None else config
     hw = (pixels.shape[0], pixels.shape[1])
-    found: list[Found] = []
+    kept: list[KeptMask] = []
     cuts = crops(hw, config.crop_n_layers, config.crop_overlap_ratio)
     for crop in cuts:
-        found += _without_duplicates(
-            list(_in_crop(sam, pixels, crop, config)), config.box_nms_thresh
-        )
+        in_crop = list(_in_crop(sam, pixels, crop, config))
+        kept += _without_duplicates(in_crop, config.box_nms_thresh)
     if len(cuts) > 1:
-        found = _nearest_first(found, config.crop_nms_thresh)
+        kept = _nearest_first(kept, config.crop_nms_thresh)
     if config.min_mask_region_area > 0:
-        found = _without_small_regions(found, config)
-    return [_annotation(number, one) for number, one in enumerate(found)]
+        kept = _without_small_regions(kept, config)
+    return [_annotation(number, mask) for number, mask in enumerate(kept)]
 
 
 def crops(image_hw: tuple[int, int], layers: int, overlap_ratio: float) -> list[Crop]:
@@ -200,7 +199,9 @@ def remove_small_regions(mask: Mask, area: int) -> Mask:
     return np.asarray(filled & ~_small_regions(filled, area))
 
 
-def _in_crop(sam: Segmenter, pixels: RGB, crop: Crop, config: AutomaticConfig) -> Iterator[Found]:
+def _in_crop(
+    sam: Segmenter, pixels: RGB, crop: Crop, config: AutomaticConfig
+) -> Iterator[KeptMask]:
     """The masks of one crop that pass every filter but the search for duplicates."""
     x0, y0, x1, y1 = crop.box
     embedding = sam.encode(pixels[y0:y1, x0:x1])
@@ -209,9 +210,9 @@ def _in_crop(sam: Segmenter, pixels: RGB, crop: Crop, config: AutomaticConfig) -
     for candidate in _candidates(sam, embedding, points, config):
         x, y = points[candidate.point].tolist()
         point = (x + x0, y + y0)
-        one = _examined(candidate, point, crop, image_hw, config)
-        if one is not None:
-            yield one
+        mask = _examined(candidate, point, crop, image_hw, config)
+        if mask is not None:
+            yield mask
 
 
 def _candidates(
@@ -226,7 +227,7 @@ def _candidates(
         batch = points[first : first + config.points_per_batch]
         masks = sam.predict(embedding, Prompts.of_points(batch[:, None]), multimask_output=True)
         for row, column in np.argwhere(masks.predicted_iou > config.pred_iou_thresh):
-            runs, stability = threshold(
+            runs, stability = runs_and_stability(
                 masks.logits[row, column], embedding.resize_map, config.stability_score_offset
             )
             if stability >= config.stability_score_thresh:
@@ -240,7 +241,7 @@ def _examined(
     crop: Crop,
     image_hw: tuple[int, int],
     config: AutomaticConfig,
-) -> Found | None:
+) -> KeptMask | None:
     """The candidate in the whole image, if it is no cut-off part and not nearly everything."""
     height, width = image_hw
     runs = candidate.runs.within(*crop.box[:2], image_hw)
@@ -249,7 +250,7 @@ def _examined(
     box = _inclusive(runs.box_xyxy(), crop)
     if _cut_off(np.array(box), crop, image_hw):
         return None
-    return Found(
+    return KeptMask(
         runs.to_rle(), box, candidate.predicted_iou, candidate.stability_score, point, crop
     )
 
@@ -268,32 +269,32 @@ def _cut_off(box: npt.NDArray[np.floating], crop: Crop, image_hw: tuple[int, int
     return bool((at_crop & ~at_image).any())
 
 
-def _without_duplicates(found: list[Found], threshold: float) -> list[Found]:
+def _without_duplicates(masks: list[KeptMask], threshold: float) -> list[KeptMask]:
     """Of masks whose boxes overlap by more than ``threshold``, the one with the best IoU."""
-    kept = nms(_boxes(found), np.array([one.predicted_iou for one in found]), threshold)
-    return [found[i] for i in kept]
+    scores = np.array([mask.predicted_iou for mask in masks])
+    return [masks[i] for i in nms(_boxes(masks), scores, threshold)]
 
 
-def _nearest_first(found: list[Found], threshold: float) -> list[Found]:
+def _nearest_first(masks: list[KeptMask], threshold: float) -> list[KeptMask]:
     """Of masks of different crops, the one whose crop zoomed in further."""
-    corners = np.array([one.crop.box for one in found], np.float64).reshape(-1, 4)
+    corners = np.array([mask.crop.box for mask in masks], np.float64).reshape(-1, 4)
     areas = (corners[:, 2:] - corners[:, :2]).prod(axis=1)
-    return [found[i] for i in nms(_boxes(found), 1 / areas, threshold)]
+    return [masks[i] for i in nms(_boxes(masks), 1 / areas, threshold)]
 
 
-def _without_small_regions(found: list[Found], config: AutomaticConfig) -> list[Found]:
+def _without_small_regions(masks: list[KeptMask], config: AutomaticConfig) -> list[KeptMask]:
     """Clean every mask, drop those of which nothing remains, prefer unchanged among duplicates."""
     cleaned, unchanged = [], []
-    for one in found:
-        mask = rle.decode(one.segmentation)
-        clean = remove_small_regions(mask, config.min_mask_region_area)
+    for mask in masks:
+        pixels = rle.decode(mask.segmentation)
+        clean = remove_small_regions(pixels, config.min_mask_region_area)
         if not clean.any():
             continue
-        same = bool((clean == mask).all())
+        same = bool((clean == pixels).all())
         if not same:
             x0, y0, x1, y1 = (mask_boxes(clean) - [0, 0, 1, 1]).tolist()
-            one = replace(one, segmentation=rle.encode(clean), box=(x0, y0, x1, y1))
-        cleaned.append(one)
+            mask = replace(mask, segmentation=rle.encode(clean), box=(x0, y0, x1, y1))
+        cleaned.append(mask)
         unchanged.append(same)
     threshold = max(config.box_nms_thresh, config.crop_nms_thresh)
     kept = nms(_boxes(cleaned), np.array(unchanged, np.float64), threshold)
@@ -308,19 +309,19 @@ def _small_regions(mask: Mask, area: int) -> Mask:
     return np.asarray(small[regions])
 
 
-def _boxes(found: list[Found]) -> Floats:
-    return np.array([one.box for one in found], np.float32).reshape(-1, 4)
+def _boxes(masks: list[KeptMask]) -> Floats:
+    return np.array([mask.box for mask in masks], np.float32).reshape(-1, 4)
 
 
-def _annotation(number: int, one: Found) -> Annotation:
-    left, top, right, bottom = one.crop.box
+def _annotation(number: int, mask: KeptMask) -> Annotation:
+    left, top, right, bottom = mask.crop.box
     return Annotation(
         id=number,
-        segmentation=one.segmentation,
-        bbox=rle.bbox_xywh(one.segmentation),
-        area=rle.area(one.segmentation),
-        predicted_iou=one.predicted_iou,
-        stability_score=one.stability_score,
+        segmentation=mask.segmentation,
+        bbox=rle.bbox_xywh(mask.segmentation),
+        area=rle.area(mask.segmentation),
+        predicted_iou=mask.predicted_iou,
+        stability_score=mask.stability_score,
         crop_box=[float(left), float(top), float(right - left), float(bottom - top)],
-        point_coords=[list(one.point)],
+        point_coords=[list(mask.point)],
     )

@@ -10,32 +10,29 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anymask.core.geometry import ResizeMap
-from anymask.core.mask_runs import MaskRuns, threshold
-from anymask.core.masks import MASK_THRESHOLD
+from anymask.core.logits import MASK_THRESHOLD
+from anymask.core.mask_runs import MaskRuns, runs_and_stability
 
 CHUNK_PX = 1 << 26  # full-size logits that are on a device at once
 
 
-def thresholds(
+def runs_and_stabilities(
     logits: Tensor, resize_map: ResizeMap, offset: float = 1.0
 ) -> list[tuple[MaskRuns, float]]:
-    """``core.mask_runs.threshold`` of each of (N, h, w) logits, computed where they are."""
+    """``core.mask_runs.runs_and_stability`` of each of (N, h, w) logits, wherever they are."""
     if logits.device.type == "cpu":
-        return [threshold(one, resize_map, offset) for one in logits.numpy()]
-    return device_thresholds(logits, resize_map, offset)
+        return [runs_and_stability(mask, resize_map, offset) for mask in logits.numpy()]
+    return by_torch(logits, resize_map, offset)
 
 
-def device_thresholds(
-    logits: Tensor, resize_map: ResizeMap, offset: float
-) -> list[tuple[MaskRuns, float]]:
-    """``thresholds`` by torch alone: only the ends of runs leave the device."""
+def by_torch(logits: Tensor, resize_map: ResizeMap, offset: float) -> list[tuple[MaskRuns, float]]:
+    """``runs_and_stabilities`` by torch alone: only the ends of runs leave the device."""
     height, width = resize_map.image_hw
     step = max(1, CHUNK_PX // (height * width))
-    return [
-        one
-        for chunk in torch.split(logits, step)
-        for one in _thresholds(_upsampled(chunk, resize_map), resize_map.image_hw, offset)
-    ]
+    answers: list[tuple[MaskRuns, float]] = []
+    for chunk in torch.split(logits, step):
+        answers += _of_columns(_upsampled(chunk, resize_map), resize_map.image_hw, offset)
+    return answers
 
 
 def _upsampled(logits: Tensor, resize_map: ResizeMap) -> Tensor:
@@ -50,9 +47,10 @@ def _resized(x: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
 
-def _thresholds(
+def _of_columns(
     columns: Tensor, image_hw: tuple[int, int], offset: float
 ) -> list[tuple[MaskRuns, float]]:
+    """The runs and the stability of each of (N, W, H) logits."""
     smaller, larger = (
         (columns > MASK_THRESHOLD + sign * offset).sum(dim=(1, 2)) for sign in (1, -1)
     )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ import torch
 from torch import Tensor
 
 from anymask.core.geometry import Floats, ResizeMap, nms
-from anymask.core.masks import MASK_THRESHOLD
+from anymask.core.logits import MASK_THRESHOLD
 from anymask.models.mask_decoder import picture
 from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.point_decoder import PointDecoder
@@ -60,7 +61,7 @@ class Window:
         counts = np.bincount(self.nearest.reshape(-1), minlength=len(self.index))
         return np.log(counts).astype(np.float32)
 
-    def picture(self, logits: Tensor) -> Tensor:
+    def to_grid(self, logits: Tensor) -> Tensor:
         """Logits of the L positions (K, L·16) as masks (K, 4h, 4w)."""
         number = torch.arange(logits.shape[-1]).view(len(self.index), -1)
         where = picture(number[torch.from_numpy(self.nearest.reshape(-1))].flatten())
@@ -83,20 +84,20 @@ class FirstLook:
     again: list[int]
 
 
-def first_look(asked: PointDecoder, config: AutomaticConfig, each: Map) -> FirstLook:
-    """Look at all points asked about; ``each``: ``map``, or what does its work in threads."""
-    resize_map = asked.resize_map
-    grid = math.isqrt(asked.shared.image.shape[1])
-    tiles = _tiles(resize_map.to_input(asked.points_xy) * (grid / resize_map.input_px))
+def first_look(decoder: PointDecoder, config: AutomaticConfig, each: Map) -> FirstLook:
+    """Look at all of the decoder's points; ``each``: ``map``, or what does its work in threads."""
+    resize_map = decoder.resize_map
+    grid = math.isqrt(decoder.shared.image.shape[1])
+    tiles = _tiles(resize_map.to_input(decoder.points_xy) * (grid / resize_map.input_px))
 
     def look(tile: Tile) -> list[Glimpse]:
         window = _window(tile, grid)
         with torch.inference_mode():
-            seen = _seen(asked, tiles[tile], window, config)
-        glimpses = (_glimpse(one, window, resize_map, config) for one in seen)
-        return [one for one in glimpses if one is not None]
+            candidates = _candidates(decoder, tiles[tile], window, config)
+        glimpses = (_glimpse(candidate, window, resize_map, config) for candidate in candidates)
+        return [glimpse for glimpse in glimpses if glimpse is not None]
 
-    return _sorted_out([one for found in each(look, sorted(tiles)) for one in found], config)
+    return _sorted_out(list(chain.from_iterable(each(look, sorted(tiles)))), config)
 
 
 def _tiles(cells_xy: Floats) -> dict[Tile, list[int]]:
@@ -123,20 +124,20 @@ def _window(tile: Tile, grid: int) -> Window:
     return Window(index, nearest.reshape(grid, grid), (left, top, right, bottom))
 
 
-def _seen(
-    asked: PointDecoder, points: list[int], window: Window, config: AutomaticConfig
+def _candidates(
+    decoder: PointDecoder, points: list[int], window: Window, config: AutomaticConfig
 ) -> list[Candidate]:
     """The masks that points of one tile get at first look, less the hopeless ones."""
-    device, dtype = asked.shared.image.device, asked.shared.image.dtype
+    device, dtype = decoder.shared.image.device, decoder.shared.image.dtype
     index = torch.from_numpy(window.index).to(device)
     weight = torch.from_numpy(window.log_weight()).to(device)
-    some = asked.shared.some(index), asked.positions.some(index, weight.to(dtype))
-    answers = asked.attend(points, config.pred_iou_thresh - COARSE_SLACK[0], some)
-    logits = asked.decoder.position_logits(answers.tokens, answers.image, answers.passed).float()
+    visible = decoder.shared.some(index), decoder.positions.some(index, weight.to(dtype))
+    answers = decoder.attend(points, config.pred_iou_thresh - COARSE_SLACK[0], visible)
+    logits = decoder.decoder.position_logits(answers.tokens, answers.image, answers.passed).float()
     stability = _stability(logits, weight, config.stability_score_offset)
     stable = stability >= config.stability_score_thresh - SMALL_SLACK
-    masks = window.picture(logits[stable])
-    return asked.candidates(answers.points[stable], answers.predicted_iou[stable], masks, config)
+    masks = window.to_grid(logits[stable])
+    return decoder.candidates(answers.points[stable], answers.predicted_iou[stable], masks, config)
 
 
 def _stability(logits: Tensor, log_weight: Tensor, offset: float) -> Tensor:
@@ -165,17 +166,17 @@ def _glimpse(
     return Glimpse(candidate, sharp)
 
 
-def _sorted_out(seen: list[Glimpse], config: AutomaticConfig) -> FirstLook:
+def _sorted_out(glimpses: list[Glimpse], config: AutomaticConfig) -> FirstLook:
     """Drop duplicates, those that might fail a filter first, and judge what is left."""
-    masks = [one.candidate for one in seen]
+    masks = [glimpse.candidate for glimpse in glimpses]
     sure = [
-        one.predicted_iou > config.pred_iou_thresh
-        and one.stability_score >= config.stability_score_thresh
-        for one in masks
+        mask.predicted_iou > config.pred_iou_thresh
+        and mask.stability_score >= config.stability_score_thresh
+        for mask in masks
     ]
-    boxes = np.array([one.runs.box_xyxy() for one in masks], np.float32).reshape(-1, 4)
-    rank = [one.predicted_iou - (not certain) for one, certain in zip(masks, sure)]
+    boxes = np.array([mask.runs.box_xyxy() for mask in masks], np.float32).reshape(-1, 4)
+    rank = [mask.predicted_iou - (not certain) for mask, certain in zip(masks, sure)]
     kept = nms(boxes, np.array(rank), config.box_nms_thresh + NMS_SLACK)
-    taken = [k for k in kept if sure[k] and seen[k].sharp]
+    taken = [k for k in kept if sure[k] and glimpses[k].sharp]
     again = {masks[k].point for k in set(kept) - set(taken)}
     return FirstLook([masks[k] for k in taken], sorted(again))

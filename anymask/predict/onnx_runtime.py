@@ -8,7 +8,6 @@ the resized image, S side of the model's input.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ from anymask.core.geometry import Floats
 from anymask.core.image import RGB
 from anymask.core.prompts import BOX_TOP_LEFT, PADDING
 from anymask.errors import CorruptFileError, Error, LayoutError, MissingExtraError
+from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.promptable import Promptable, PromptArrays
 from anymask.weights.graph_pair import SHARED, GraphPair, Together
 
@@ -33,7 +33,6 @@ except ImportError:
 
 Provider = str | tuple[str, dict[str, Any]]
 Feeds = dict[str, npt.NDArray[Any]]
-LastPrepared = tuple[weakref.ref[ImageEmbedding] | None, Feeds]
 Rows = npt.NDArray[np.intp]
 
 PROMPTS_AT_ONCE = 16  # of one run: more need memory and gain nothing
@@ -70,7 +69,7 @@ class OnnxSegmenter(Promptable):
         last = () if PROVIDERS["cpu"] in providers else (PROVIDERS["cpu"],)
         self.providers = [*providers, *last]
         self.threads = threads
-        self._last_prepared: LastPrepared = (None, {})
+        self._prepared = EmbeddingCache[Feeds]()
 
     def embed(self, pixels: RGB) -> dict[str, Floats]:
         """Every array that the encoder gives."""
@@ -91,9 +90,9 @@ class OnnxSegmenter(Promptable):
     ) -> tuple[Floats, Floats]:
         """All mask tokens that the decoder gives, in as few runs as it allows."""
         groups = list(_groups(prompts, self.pair))
-        wanted = [self.pair.logits, self.pair.predicted_iou]
+        names = [self.pair.logits, self.pair.predicted_iou]
         outputs = [
-            self.decode(embeddings[prompts.image_index[group[0]]], prompts, group, wanted)
+            self.decode(embeddings[prompts.image_index[group[0]]], prompts, group, names)
             for group in groups
         ]
         order = np.argsort(np.concatenate(groups))
@@ -168,21 +167,21 @@ class OnnxSegmenter(Promptable):
         feeds["mask_input"] = masks
         feeds["has_mask_input"] = has_mask if self.pair.together == Together.any else has_mask[:1]
         if self.pair.prepare is not None:
-            feeds = self._prepared(embedding, feeds)
+            feeds = self._prepare(embedding, feeds)
         feeds |= {"point_coords": coords, "point_labels": labels}
         feeds["orig_im_size"] = np.array(embedding.image_hw, np.float32)
         return feeds
 
-    def _prepared(self, embedding: ImageEmbedding, feeds: Feeds) -> Feeds:
-        """What prompts share; kept for the image asked about last, unless a mask is part of it."""
+    def _prepare(self, embedding: ImageEmbedding, feeds: Feeds) -> Feeds:
+        """What prompts share; kept for a few images, unless a mask is part of it."""
         if feeds["has_mask_input"].any():
             return dict(zip(SHARED, _run(self.preparer, [*SHARED], feeds)))
-        known, shared = self._last_prepared
-        if known is None or known() is not embedding:
-            first = {name: array[:1] for name, array in feeds.items()}
-            shared = dict(zip(SHARED, _run(self.preparer, [*SHARED], first)))
-            self._last_prepared = weakref.ref(embedding), shared
-        return dict(shared)
+        first = {name: array[:1] for name, array in feeds.items()}
+
+        def share() -> Feeds:
+            return dict(zip(SHARED, _run(self.preparer, [*SHARED], first)))
+
+        return dict(self._prepared.get(embedding, share))
 
 
 def find_providers(device: str) -> list[Provider]:
@@ -197,9 +196,10 @@ def find_providers(device: str) -> list[Provider]:
         return [name for name in (PROVIDERS["cuda"], PROVIDERS["cpu"]) if name in there]
     kind, _, number = device.partition(":")
     wanted = PROVIDERS.get(kind, kind).lower().removesuffix(ENDING.lower())
-    name = next((one for one in there if one.lower().removesuffix(ENDING.lower()) == wanted), None)
+    by_short_name = {provider.lower().removesuffix(ENDING.lower()): provider for provider in there}
+    name = by_short_name.get(wanted)
     if name is None:
-        known = ", ".join(one.removesuffix(ENDING).lower() for one in there)
+        known = ", ".join(by_short_name)
         raise Error(f"this onnxruntime has no execution provider for {device}; it has {known}")
     if not number:
         return [name]
@@ -211,7 +211,10 @@ def find_providers(device: str) -> list[Provider]:
 def _run(
     session: onnxruntime.InferenceSession, outputs: list[str], feeds: Feeds
 ) -> tuple[Floats, ...]:
-    """Run a graph on those of the feeds that it has inputs for, float16 if that is their type."""
+    """The outputs of a graph, run on those of the feeds that it has inputs for.
+
+    An input of float16 is fed as float16. Raises ``Error``.
+    """
     kinds = {given.name: given.type for given in session.get_inputs()}
     fed = {
         name: array.astype(np.float16) if kinds[name] == "tensor(float16)" else array
@@ -219,10 +222,10 @@ def _run(
         if name in kinds
     }
     try:
-        found = session.run(outputs, fed)
+        arrays = session.run(outputs, fed)
     except Exception as error:  # onnxruntime raises kinds of its own, bad_alloc among them
         raise Error(f"onnxruntime could not run the model: {_gist(error)}") from None
-    return tuple(np.asarray(array, np.float32) for array in found)
+    return tuple(np.asarray(array, np.float32) for array in arrays)
 
 
 def _groups(prompts: PromptArrays, pair: GraphPair) -> Iterator[Rows]:

@@ -1,4 +1,4 @@
-"""Pictures of masks: for people to look at, and for programs to paste.
+"""Overlays of masks for people to look at; labels and cutouts for programs to paste.
 
 Shape legend: P prompts, M masks of a prompt, H W pixels.
 """
@@ -23,7 +23,7 @@ Mask = npt.NDArray[np.bool_]
 
 PANEL_PX = 900  # longest side of one of several panels
 GAP_PX = 12
-SURROUNDINGS = 0.45  # how much of its light the rest of the picture keeps
+SURROUNDINGS = 0.45  # how much of its light the rest of the image keeps
 TINT = 0.35
 SPECK_LINES = 16  # shortest outline that is drawn, in line widths
 MARKS: dict[int, Colour] = {OBJECT: (46, 204, 113), BACKGROUND: (231, 76, 60)}
@@ -32,26 +32,29 @@ FIRST_HUE, GOLDEN_RATIO = 0.58, 0.618034  # successive hues far apart, whatever 
 
 
 def overlay(image: RGB, masks: Masks, prompts: Prompts) -> Image.Image:
-    """Show what was asked and what was answered.
+    """Draw prompts and masks over their image.
 
     The masks of a single prompt stand side by side, best first, each with its predicted IoU;
-    the first masks of several prompts share one picture in different colours.
+    the first masks of several prompts lie over one copy in different colours.
     """
     columns = masks.predicted_iou.shape[1]
     if len(masks) == 1 and columns > 1:
         return _side_by_side([_panel(image, masks, prompts, i) for i in range(columns)])
     answers = masks.best().to_bool()[:, 0]
     colours = [colour(number) for number in range(len(answers))]
-    picture = Image.fromarray(paint(image, answers, colours))
+    painted = Image.fromarray(paint(image, answers, colours))
     for number in range(len(prompts)):
-        _mark(picture, prompts, number, 1.0)
+        _mark(painted, prompts, number, 1.0)
     if len(masks) == 1:
-        _caption(picture, f"predicted IoU {masks.predicted_iou[0, 0]:.3f}")
-    return picture
+        _caption(painted, f"predicted IoU {masks.predicted_iou[0, 0]:.3f}")
+    return painted
 
 
 def labels(masks: Masks) -> Image.Image:
-    """The first masks alone: white on black for one prompt, values 1 to P for several."""
+    """The first masks alone: white on black for one prompt, values 1 to P for several.
+
+    Raises ``Error`` for more masks than 8 bits can number.
+    """
     answers = masks.best().to_bool()[:, 0]
     if len(answers) == 1:
         return Image.fromarray(answers[0].astype(np.uint8) * np.uint8(255))
@@ -86,9 +89,9 @@ def paint(image: RGB, masks: npt.NDArray[np.bool_], colours: list[Colour]) -> RG
     painted = lit.astype(np.uint8)
     width = _line_px(image.shape[:2])
     for mask, rgb in zip(masks, colours):
-        found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
         # An outline around a speck hides it: specks are only tinted.
-        contours = [c for c in found if len(c) > SPECK_LINES * width]
+        contours = [outline for outline in outlines if len(outline) > SPECK_LINES * width]
         cv2.drawContours(painted, contours, -1, (255, 255, 255), width + 2, cv2.LINE_AA)
         cv2.drawContours(painted, contours, -1, rgb, width, cv2.LINE_AA)
     return painted
@@ -101,10 +104,10 @@ def _panel(image: RGB, masks: Masks, prompts: Prompts, column: int) -> Image.Ima
     size = tuple(max(1, round(side * scale)) for side in (image.shape[1], image.shape[0]))
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     small_mask = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    picture = Image.fromarray(paint(small, small_mask[None], [colour(column)]))
-    _mark(picture, prompts, 0, scale)
-    _caption(picture, f"{column + 1}   predicted IoU {masks.predicted_iou[0, column]:.3f}")
-    return picture
+    panel = Image.fromarray(paint(small, small_mask[None], [colour(column)]))
+    _mark(panel, prompts, 0, scale)
+    _caption(panel, f"{column + 1}   predicted IoU {masks.predicted_iou[0, column]:.3f}")
+    return panel
 
 
 def _column(masks: Masks, column: int) -> Masks:
@@ -122,10 +125,10 @@ def _side_by_side(panels: list[Image.Image]) -> Image.Image:
     return sheet
 
 
-def _mark(picture: Image.Image, prompts: Prompts, number: int, scale: float) -> None:
+def _mark(painted: Image.Image, prompts: Prompts, number: int, scale: float) -> None:
     """Draw the points and the box of a prompt."""
-    draw = ImageDraw.Draw(picture)
-    line = _line_px((picture.height, picture.width))
+    draw = ImageDraw.Draw(painted)
+    line = _line_px((painted.height, painted.width))
     xy, kinds = prompts.points[number] * scale, prompts.labels[number]
     if (kinds == BOX_TOP_LEFT).any():
         corners = [*xy[kinds == BOX_TOP_LEFT][0], *xy[kinds == BOX_BOTTOM_RIGHT][0]]
@@ -137,10 +140,10 @@ def _mark(picture: Image.Image, prompts: Prompts, number: int, scale: float) -> 
             draw.ellipse(circle, fill=MARKS[int(kind)], outline="white", width=max(1, line // 2))
 
 
-def _caption(picture: Image.Image, text: str) -> None:
+def _caption(painted: Image.Image, text: str) -> None:
     """Write in the upper left corner, on a dark plate."""
-    draw = ImageDraw.Draw(picture, "RGBA")
-    size = max(11, max(picture.size) // 42)
+    draw = ImageDraw.Draw(painted, "RGBA")
+    size = max(11, max(painted.size) // 42)
     font = ImageFont.load_default(size)
     left, top, right, bottom = draw.textbbox((size, size), text, font=font)
     pad = size // 2

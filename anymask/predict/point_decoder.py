@@ -1,4 +1,4 @@
-"""Points of one image that are asked about, each alone: embedded once, decoded some at a time.
+"""Points of one image, each a prompt of its own: embedded once, decoded some at a time.
 
 Shape legend: P points, N masks, T tokens, M mask tokens, L image positions, C channels, h w
 low-resolution grid.
@@ -17,7 +17,7 @@ from anymask.models.mask_decoder import MaskDecoder
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions, SharedImage
 from anymask.predict.automatic import AutomaticConfig, Candidate
-from anymask.predict.device_runs import thresholds
+from anymask.predict.device_runs import runs_and_stabilities
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class PointDecoder:
-    """All points asked about one image, and the part of the model that answers.
+    """Points of one image, each a prompt of its own, and the part of the model that answers.
 
     points_xy: (P, 2) in pixels of the image; prompts: the same, embedded.
     """
@@ -53,23 +53,23 @@ class PointDecoder:
         self,
         points: Sequence[int],
         pred_iou_thresh: float,
-        some: tuple[SharedImage, ImagePositions] | None = None,
+        window: tuple[SharedImage, ImagePositions] | None = None,
     ) -> Answers:
-        """Decode some of the points, up to their predicted IoUs.
+        """Decode points by their numbers, up to their predicted IoUs.
 
-        some: against only these positions of the image, instead of all.
+        window: the only positions of the image to attend to, instead of all.
         """
-        shared, positions = some or (self.shared, self.positions)
+        shared, positions = window or (self.shared, self.positions)
         numbers = torch.tensor(points, device=shared.image.device)
         tokens, image = self.decoder.attend(shared, self.prompts[numbers], positions)
         iou = self.decoder.predicted_iou(tokens).float()
         passed = iou > pred_iou_thresh
         passed[:, 0] = False  # the token of clear prompts
-        asked_by = numbers[torch.nonzero(passed)[:, 0]]
-        return Answers(tokens, image, passed, asked_by, iou[passed])
+        point_of_mask = numbers[torch.nonzero(passed)[:, 0]]
+        return Answers(tokens, image, passed, point_of_mask, iou[passed])
 
     def exact(self, points: Sequence[int], config: AutomaticConfig) -> list[Candidate]:
-        """The masks of some of the points that pass the thresholds."""
+        """The masks of points, by their numbers, that pass the thresholds."""
         with torch.inference_mode():
             answers = self.attend(points, config.pred_iou_thresh)
             rows = torch.nonzero(answers.passed.any(dim=1))[:, 0]
@@ -78,17 +78,20 @@ class PointDecoder:
             masks = self.decoder.masks(
                 answers.tokens[rows], answers.image[rows], answers.passed[rows]
             )
-            found = self.candidates(answers.points, answers.predicted_iou, masks.float(), config)
-        return [one for one in found if one.stability_score >= config.stability_score_thresh]
+            candidates = self.candidates(
+                answers.points, answers.predicted_iou, masks.float(), config
+            )
+        least = config.stability_score_thresh
+        return [candidate for candidate in candidates if candidate.stability_score >= least]
 
     def candidates(
         self, points: Tensor, predicted_iou: Tensor, masks: Tensor, config: AutomaticConfig
     ) -> list[Candidate]:
         """(N, h, w) logits at full size: of (N,) points, with (N,) predicted IoUs."""
-        seen = thresholds(masks, self.resize_map, config.stability_score_offset)
+        full_size = runs_and_stabilities(masks, self.resize_map, config.stability_score_offset)
         return [
             Candidate(point, score, stability, runs)
             for point, score, (runs, stability) in zip(
-                points.tolist(), predicted_iou.tolist(), seen
+                points.tolist(), predicted_iou.tolist(), full_size
             )
         ]

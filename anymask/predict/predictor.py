@@ -8,8 +8,7 @@ model's input.
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
 from anymask.models.two_way import SharedImage
 from anymask.predict.automatic import AutomaticConfig, Candidate
+from anymask.predict.device_arrays import DeviceArrays
+from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.first_look import first_look
 from anymask.predict.point_decoder import PointDecoder
 from anymask.predict.promptable import Promptable, PromptArrays
@@ -41,10 +42,10 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 32, 4, 1024
 # Prompts decoded at once: what the caches hold on a processor, what keeps a device busy.
 CPU_BATCH, DEVICE_BATCH = 2, 64
+IMAGES_AT_ONCE = 8  # encoded at once on a device (benchmarks/gpu/encode.py)
 IMAGE_EMBED = "image_embed"
 
 Decoded = tuple[Tensor, Tensor]  # logits (P, 4, h, w) and predicted IoUs (P, 4)
-LastShared = tuple[weakref.ref[ImageEmbedding] | None, SharedImage | None]
 
 
 def load(
@@ -91,12 +92,25 @@ class Predictor(Promptable):
         self.shapes = {IMAGE_EMBED: (width, encoder.grid, encoder.grid)}
         with torch.inference_mode():
             self.positions = self.model.positions()
-        self._last_shared: LastShared = (None, None)
+        self._shared = EmbeddingCache[SharedImage]()
 
-    def embed(self, pixels: RGB) -> dict[str, Floats]:
-        """One array, ``image_embed`` (C, h, w)."""
-        image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
-        return {IMAGE_EMBED: self.embed_pixels(image)[0].cpu().contiguous().numpy()}
+    def embed(self, pixels: RGB) -> DeviceArrays[Tensor]:
+        """One array, ``image_embed`` (C, h, w), left on the device."""
+        return _left_there(self.embed_pixels(_image(pixels))[0])
+
+    def embed_each(self, several: Sequence[RGB]) -> Sequence[Mapping[str, Floats]]:
+        """``embed`` of each: on a device in batches; on a processor those are slower."""
+        if self.device.type == "cpu":
+            return super().embed_each(several)
+        return self.embed_batches(several)
+
+    def embed_batches(self, several: Sequence[RGB]) -> list[DeviceArrays[Tensor]]:
+        """``embed`` of images of any shapes that fit the input, as many at once as are quick."""
+        return [
+            _left_there(features)
+            for first in range(0, len(several), IMAGES_AT_ONCE)
+            for features in self._embed_batch(several[first : first + IMAGES_AT_ONCE])
+        ]
 
     def answer(
         self, embeddings: Sequence[ImageEmbedding], prompts: PromptArrays
@@ -104,10 +118,9 @@ class Predictor(Promptable):
         """All four mask tokens; an image asked about alone and without masks is prepared once."""
         batch = self._batch(prompts)
         if len(embeddings) == 1 and batch.mask_inputs is None:
-            logits, iou = self.decode(self._shared(embeddings[0]), batch)
+            logits, iou = self.decode(self.shared(embeddings[0]), batch)
         else:
-            arrays = [torch.from_numpy(e.arrays[IMAGE_EMBED]) for e in embeddings]
-            logits, iou = self.decode(torch.stack(arrays), batch)
+            logits, iou = self.decode(torch.stack([*map(self.features, embeddings)]), batch)
         return logits.cpu().numpy(), iou.cpu().numpy()
 
     def candidates(
@@ -121,9 +134,9 @@ class Predictor(Promptable):
         prompts = Prompts.of_points(np.asarray(points)[:, None])
         self.check(embedding, prompts)
         with torch.inference_mode():
-            asked = PointDecoder(
+            decoder = PointDecoder(
                 self.model.mask_decoder,
-                self._shared(embedding),
+                self.shared(embedding),
                 self.positions,
                 self.model.prompt_encoder(self._batch(self.collate([embedding], [prompts]))),
                 points,
@@ -133,21 +146,30 @@ class Predictor(Promptable):
         each = each_in_its_thread if on_cpu else map
         rows: Sequence[int] = range(len(points))
         if config.fast:
-            seen = first_look(asked, config, each)
-            yield from seen.sure
-            rows = seen.again
+            look = first_look(decoder, config, each)
+            yield from look.sure
+            rows = look.again
         step = CPU_BATCH if on_cpu else DEVICE_BATCH
         batches = [rows[i : i + step] for i in range(0, len(rows), step)]
-        for found in each(lambda batch: asked.exact(batch, config), batches):
-            yield from found
+        for candidates in each(lambda batch: decoder.exact(batch, config), batches):
+            yield from candidates
 
-    def _shared(self, embedding: ImageEmbedding) -> SharedImage:
-        """``share`` of an embedding, kept for the image asked about last: people click on."""
-        known, shared = self._last_shared
-        if known is None or known() is not embedding or shared is None:
-            shared = self.share(torch.from_numpy(embedding.arrays[IMAGE_EMBED])[None])
-            self._last_shared = weakref.ref(embedding), shared
-        return shared
+    def features(self, embedding: ImageEmbedding) -> Tensor:
+        """An embedding's array (C, h, w) on this device, from wherever it is."""
+        arrays = embedding.arrays
+        if isinstance(arrays, DeviceArrays):
+            on_device = arrays.on_device[IMAGE_EMBED]
+            if isinstance(on_device, Tensor):
+                return on_device.to(self.device)
+        return torch.from_numpy(arrays[IMAGE_EMBED]).to(self.device)
+
+    def shared(self, image: ImageEmbedding | Tensor) -> SharedImage:
+        """``share`` of an embedding, or of features (1, C, h, w), kept for a few images."""
+
+        def share() -> SharedImage:
+            return self.share(image if isinstance(image, Tensor) else self.features(image)[None])
+
+        return self._shared.get(image, share)
 
     def share(self, features: Tensor) -> SharedImage:
         """Prepare one image's embedding (1, C, h, w) for many prompts without masks."""
@@ -177,6 +199,19 @@ class Predictor(Promptable):
             images = self.model.preprocess(pixels.to(self.device)).to(self.dtype)
             features: Tensor = self.model.image_encoder(images)
             return features.float()
+
+    def _embed_batch(self, several: Sequence[RGB]) -> list[Tensor]:
+        """(C, h, w) of each image; where memory does not last for all, in two halves."""
+        try:
+            with torch.inference_mode():
+                squares = [self.model.preprocess(_image(rgb).to(self.device)) for rgb in several]
+                features: Tensor = self.model.image_encoder(torch.cat(squares).to(self.dtype))
+                return list(features.float())
+        except torch.OutOfMemoryError:
+            if len(several) == 1:
+                raise
+        half = len(several) // 2  # only here has the failed attempt let go of its memory
+        return [*self._embed_batch(several[:half]), *self._embed_batch(several[half:])]
 
     def _batch(self, prompts: PromptArrays) -> PromptBatch:
         """The same prompts as tensors on the device."""
@@ -215,6 +250,24 @@ def find_dtype(name: str) -> torch.dtype:
     if name not in DTYPES:
         raise Error(f"there is no dtype {name!r}: take one of {', '.join(DTYPES)}")
     return DTYPES[name]
+
+
+def _image(pixels: RGB) -> Tensor:
+    """(H, W, 3) to (1, 3, H, W)."""
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None]
+
+
+def _left_there(features: Tensor) -> DeviceArrays[Tensor]:
+    """Features (C, h, w) as the arrays of an embedding.
+
+    A copy: of a batch it keeps no more than its own image, and gradients may flow through it.
+    """
+    own = features.clone(memory_format=torch.contiguous_format)
+    return DeviceArrays({IMAGE_EMBED: own}, _to_numpy)
+
+
+def _to_numpy(tensor: Tensor) -> Floats:
+    return np.asarray(tensor.cpu().numpy(), np.float32)
 
 
 def _prepared(model: Sam, device: torch.device, dtype: torch.dtype) -> Sam:

@@ -21,6 +21,7 @@ from anymask.core.image import RGB, ImageSource, read_image, resize
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
 from anymask.errors import EmbeddingError, PromptError
+from anymask.predict.device_arrays import shapes
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,10 @@ class Promptable(ABC):
     def embed(self, pixels: RGB) -> Mapping[str, Floats]:
         """The arrays of an embedding, of an image that ``resize`` has made to fit the input."""
 
+    def embed_each(self, several: Sequence[RGB]) -> Sequence[Mapping[str, Floats]]:
+        """``embed`` of each of several images; a model may take them together."""
+        return [self.embed(pixels) for pixels in several]
+
     @abstractmethod
     def answer(
         self, embeddings: Sequence[ImageEmbedding], prompts: PromptArrays
@@ -81,11 +86,14 @@ class Promptable(ABC):
     ) -> ImageEmbedding | list[ImageEmbedding]:
         """Embed one image, or several: a path, a PIL image or an RGB array each.
 
+        Several go through a device together; on a processor, one by one is as fast. What a device
+        computed stays there until somebody reads ``arrays``, or needs bytes.
+
         Raises ``ImageError`` (``core.image.read_image`` says what can be read).
         """
         if isinstance(image, (list, tuple)):
-            return [self._encode(rgb) for rgb in [read_image(one) for one in image]]
-        return self._encode(read_image(image))  # type: ignore[arg-type]
+            return self._encode([read_image(source) for source in image])
+        return self._encode([read_image(image)])[0]  # type: ignore[arg-type]
 
     @overload
     def predict(
@@ -120,7 +128,7 @@ class Promptable(ABC):
             return self._predict([embedding], [prompts], multimask_output)[0]
         if not isinstance(prompts, (list, tuple)) or len(prompts) != len(embedding):
             raise PromptError(f"{len(embedding)} images need as many Prompts, in a list")
-        if not all(isinstance(asked, Prompts) for asked in prompts):
+        if not all(isinstance(about_one, Prompts) for about_one in prompts):
             raise PromptError("prompts must be Prompts, one for each image")
         return self._predict(list(embedding), list(prompts), multimask_output)
 
@@ -130,8 +138,9 @@ class Promptable(ABC):
             raise EmbeddingError(
                 f"the embedding was made by {embedding.model} and can't be read by {self.model_id}"
             )
+        given = shapes(embedding.arrays)
         for name, shape in self.shapes.items():
-            if name not in embedding.arrays or embedding.arrays[name].shape != shape:
+            if given.get(name) != shape:
                 raise EmbeddingError(f"the embedding holds no {name} of the model's size {shape}")
         if prompts.texts is not None:
             raise PromptError(f"{self.name} takes points, boxes and masks, but no words")
@@ -147,24 +156,29 @@ class Promptable(ABC):
         self, embeddings: Sequence[ImageEmbedding], prompts: Sequence[Prompts]
     ) -> PromptArrays:
         """The prompts about each of B images, padded to one length."""
-        longest = max(asked.labels.shape[1] for asked in prompts)
+        longest = max(about_one.labels.shape[1] for about_one in prompts)
+        padded = [about_one.padded(longest) for about_one in prompts]
         coords = [
-            embedding.resize_map.to_input(asked.padded(longest).points)
-            for embedding, asked in zip(embeddings, prompts)
+            embedding.resize_map.to_input(about_one.points)
+            for embedding, about_one in zip(embeddings, padded)
         ]
         masks, has_mask = _mask_inputs(prompts, self.mask_side)
         return PromptArrays(
             point_coords=np.concatenate(coords),
-            point_labels=np.concatenate([asked.padded(longest).labels for asked in prompts]),
-            image_index=np.repeat(np.arange(len(prompts)), [len(asked) for asked in prompts]),
+            point_labels=np.concatenate([about_one.labels for about_one in padded]),
+            image_index=np.repeat(np.arange(len(prompts)), list(map(len, prompts))),
             mask_inputs=masks,
             has_mask=has_mask,
         )
 
-    def _encode(self, rgb: RGB) -> ImageEmbedding:
-        image_hw = (rgb.shape[0], rgb.shape[1])
-        arrays = self.embed(resize(rgb, ResizeMap(image_hw, self.input_px, self.stretch)))
-        return ImageEmbedding(arrays, image_hw, self.input_px, self.model_id, self.stretch)
+    def _encode(self, images: list[RGB]) -> list[ImageEmbedding]:
+        sizes = [(rgb.shape[0], rgb.shape[1]) for rgb in images]
+        maps = [ResizeMap(image_hw, self.input_px, self.stretch) for image_hw in sizes]
+        resized = [resize(rgb, resize_map) for rgb, resize_map in zip(images, maps)]
+        return [
+            ImageEmbedding(arrays, resize_map, self.model_id)
+            for arrays, resize_map in zip(self.embed_each(resized), maps)
+        ]
 
     def _predict(
         self,
@@ -174,23 +188,17 @@ class Promptable(ABC):
     ) -> list[Masks]:
         if not embeddings:
             return []
-        for embedding, asked in zip(embeddings, prompts):
-            self.check(embedding, asked)
+        for embedding, about_one in zip(embeddings, prompts):
+            self.check(embedding, about_one)
         logits, iou = self.answer(embeddings, self.collate(embeddings, prompts))
         answers, first = [], 0
-        for embedding, asked in zip(embeddings, prompts):
-            rows = slice(first, first := first + len(asked))
-            order = rank(iou[rows], asked.ambiguous(), multimask_output)
-            each = np.arange(len(asked))[:, None]
-            answers.append(
-                Masks(
-                    logits[rows][each, order],
-                    iou[rows][each, order],
-                    embedding.image_hw,
-                    embedding.input_px,
-                    stretch=embedding.stretch,
-                )
+        for embedding, about_one in zip(embeddings, prompts):
+            order = rank(
+                iou[first : first + len(about_one)], about_one.ambiguous(), multimask_output
             )
+            rows = first + np.arange(len(about_one))[:, None]
+            answers.append(Masks(logits[rows, order], iou[rows, order], embedding.resize_map))
+            first += len(about_one)
         return answers
 
 
@@ -221,11 +229,13 @@ def _mask_inputs(
     prompts: Sequence[Prompts], side: int
 ) -> tuple[Floats | None, npt.NDArray[np.bool_] | None]:
     """(P, 1, h, w) masks, zeros where a prompt has none, and which prompts have one."""
-    if all(asked.masks is None for asked in prompts):
+    if all(about_one.masks is None for about_one in prompts):
         return None, None
     rows = [
-        np.zeros((len(asked), side, side), np.float32) if asked.masks is None else asked.masks
-        for asked in prompts
+        np.zeros((len(about_one), side, side), np.float32)
+        if about_one.masks is None
+        else about_one.masks
+        for about_one in prompts
     ]
-    has = [np.full(len(asked), asked.masks is not None) for asked in prompts]
+    has = [np.full(len(about_one), about_one.masks is not None) for about_one in prompts]
     return np.concatenate(rows)[:, None], np.concatenate(has)

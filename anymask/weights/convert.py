@@ -1,6 +1,6 @@
-"""From anybody's checkpoint to ours, and back.
+"""Convert: other people's SAM weights to a checkpoint of ours, and back.
 
-Which layout a file has is read off its names, the size of the model off its shapes.
+Which layout a file has is read off its parameters' names, the size of the model off their shapes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import SamConfig
 from anymask.models.tiny_vit import TINY_VIT_5M
 from anymask.models.vit import ViTConfig
-from anymask.weights import layouts
+from anymask.weights import parameter_names
 from anymask.weights.checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint
 from anymask.weights.state_file import write_pickle, write_safetensors
 
@@ -26,12 +26,16 @@ State = Mapping[str, Tensor]
 
 
 def to_checkpoint(state: dict[str, Tensor], name: str, sha256: str, source: str) -> Checkpoint:
-    """Recognise weights in any known layout. Raises ``LayoutError`` for others."""
-    if layouts.is_hugging_face(state):
-        state, layout = layouts.from_hugging_face(state), "huggingface"
-    elif any(key.startswith("image_encoder.layers.") for key in state):
-        state, layout = layouts.from_mobile_sam(state), "mobile-sam"
-    elif any(key.startswith("image_encoder.blocks.") for key in state):
+    """The checkpoint of weights in any known layout. Raises ``LayoutError`` for others.
+
+    name: what to call the model; sha256: of its file; source: what was named, for messages and
+    ``Checkpoint.made_by``.
+    """
+    if parameter_names.is_hugging_face(state):
+        state, layout = parameter_names.from_hugging_face(state), "huggingface"
+    elif any(parameter.startswith("image_encoder.layers.") for parameter in state):
+        state, layout = parameter_names.from_mobile_sam(state), "mobile-sam"
+    elif any(parameter.startswith("image_encoder.blocks.") for parameter in state):
         layout = "official"
     else:
         raise LayoutError(
@@ -53,8 +57,8 @@ def write_official(checkpoint: Checkpoint, path: Path) -> None:
 
 def write_hugging_face(checkpoint: Checkpoint, folder: Path) -> None:
     """Write a folder for ``transformers.SamModel.from_pretrained``."""
-    state = layouts.to_hugging_face(dict(checkpoint.state), checkpoint.config)
-    config = json.dumps(layouts.hugging_face_config(checkpoint.config), indent=2)
+    state = parameter_names.to_hugging_face(dict(checkpoint.state), checkpoint.config)
+    config = json.dumps(parameter_names.hugging_face_config(checkpoint.config), indent=2)
     make_folder(folder)
     write_safetensors(state, folder / WEIGHTS_FILE)
     with writing(folder / CONFIG_FILE) as part:
@@ -62,7 +66,10 @@ def write_hugging_face(checkpoint: Checkpoint, folder: Path) -> None:
 
 
 def config_of(state: State) -> SamConfig:
-    """The config that weights under our names were made for, read off their shapes."""
+    """The config that weights under our names were made for, read off their shapes.
+
+    Raises ``LayoutError`` for incomplete weights and shapes of no SAM.
+    """
     try:
         encoder = _vit(state) if "image_encoder.pos_embed" in state else TINY_VIT_5M
         return SamConfig(
@@ -111,4 +118,4 @@ def _decoder(state: State) -> MaskDecoderConfig:
 
 def _count(state: State, pattern: str) -> int:
     """How many numbers occur where ``pattern`` has its group."""
-    return len({found[1] for name in state if (found := re.match(pattern, name))})
+    return len({match[1] for name in state if (match := re.match(pattern, name))})

@@ -1,4 +1,4 @@
-"""From a registry row to a file on this machine whose sha256 is proved.
+"""Fetch: the files of a registry row into the cache on this machine, their sha256 proved.
 
 The path in the cache derives from the sha256. Bytes gather in ``<name>.part`` beside it and are
 renamed once the sha256 is right, so that the cache never shows half a file under its name. Nothing
@@ -62,7 +62,7 @@ def fetch(
         if _is_proved(target, file):
             return target
         if is_offline(offline):
-            raise _not_here(target, file)
+            raise _missing_error(target, file)
         with _locked(target):
             # Another process may have fetched it while this one waited.
             if not _is_proved(target, file):
@@ -107,7 +107,7 @@ def _is_proved(path: Path, file: WeightFile) -> bool:
     )
 
 
-def _not_here(target: Path, file: WeightFile) -> WeightsError:
+def _missing_error(target: Path, file: WeightFile) -> WeightsError:
     if target.is_file():
         return HashError(
             f"{target} has the sha256 {sha256_of(target)}, not {file.sha256}; "
@@ -165,16 +165,16 @@ def _download(file: WeightFile, target: Path, report: Progress) -> None:
             return
         except (DownloadError, HashError) as error:
             failures.append((source, error))
-    raise _all_failed(file, target, failures)
+    raise _failure(file, target, failures)
 
 
-def _all_failed(
+def _failure(
     file: WeightFile, target: Path, failures: list[tuple[str, WeightsError]]
 ) -> WeightsError:
-    wrong = bool(failures) and all(isinstance(error, HashError) for _, error in failures)
-    what = "every source sent other bytes" if wrong else "every source failed"
-    lines = [f"can't fetch {file.name}: {what}"]
+    is_hash = bool(failures) and all(isinstance(error, HashError) for _, error in failures)
+    reason = "every source sent other bytes" if is_hash else "every source failed"
+    lines = [f"can't fetch {file.name}: {reason}"]
     for source, error in failures:
         lines += [f"  {source}", f"    {error}"]
     lines += [f"To place it by hand, copy the file with sha256 {file.sha256} to", f"  {target}"]
-    return (HashError if wrong else DownloadError)("\n".join(lines))
+    return (HashError if is_hash else DownloadError)("\n".join(lines))

@@ -1,4 +1,4 @@
-"""Pairs of ONNX graphs, an image encoder and a decoder of prompts, and how to use each kind.
+"""Graph pair: an image encoder and a prompt decoder as ONNX graphs, and how to use each kind.
 
 Three kinds are known: what ``anymask export onnx`` writes, the pair that the official export script
 and MobileSAM's make (one prompt a run), and SAM 2's image model. No deep-learning library is
@@ -110,7 +110,7 @@ def is_export(folder: Path) -> bool:
 
 
 def official_files(folder: Path) -> tuple[Path, Path] | None:
-    """Encoder and decoder of a folder that holds an official pair."""
+    """Encoder and decoder of a folder that holds an official pair; None of any other."""
     encoder, decoder = (folder / name for name in OFFICIAL_FILES)
     return (encoder, decoder) if encoder.is_file() and decoder.is_file() else None
 
@@ -151,7 +151,10 @@ def read_export(folder: Path) -> GraphPair:
 
 
 def pair_of_export(header: dict[str, Any], folder: Path) -> GraphPair:
-    """The pair in a folder, from what its ``export.json`` says. Raises for other content."""
+    """The pair in a folder, from what its ``export.json`` says.
+
+    Raises ``ValueError``, ``KeyError`` or ``TypeError`` for other content.
+    """
     shape = tuple(int(side) for side in header["embedding_shape"])
     if header["resize"] not in ("longest_side", "stretch") or len(shape) != 3:
         raise ValueError(f"resize {header['resize']!r}, embedding_shape {shape}")
@@ -167,8 +170,8 @@ def pair_of_export(header: dict[str, Any], folder: Path) -> GraphPair:
         arrays={"image_embed": "image_embeddings"},
         shapes={"image_embed": shape},
         stretch=header["resize"] == "stretch",
-        pixel_mean=tuple(float(x) for x in header["pixel_mean"]),
-        pixel_std=tuple(float(x) for x in header["pixel_std"]),
+        pixel_mean=tuple(float(value) for value in header["pixel_mean"]),
+        pixel_std=tuple(float(value) for value in header["pixel_std"]),
         everything=read_thresholds(header.get("everything")),
     )
 
@@ -207,8 +210,8 @@ def _sam2(row: Row, encoder: Path, decoder: Path) -> GraphPair:
         arrays={name: name for name in shapes},
         shapes=shapes,
         stretch=True,
-        pixel_mean=tuple(255 * x for x in (0.485, 0.456, 0.406)),
-        pixel_std=tuple(255 * x for x in (0.229, 0.224, 0.225)),
+        pixel_mean=tuple(255 * value for value in (0.485, 0.456, 0.406)),
+        pixel_std=tuple(255 * value for value in (0.229, 0.224, 0.225)),
         logits="masks",
         together=Together.alike,
     )

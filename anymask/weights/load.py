@@ -1,4 +1,4 @@
-"""From what a person names (a registry row, a folder, a file) to a checkpoint."""
+"""Load: the checkpoint of what a person names, a registry row, a folder or a file."""
 
 from __future__ import annotations
 
@@ -75,5 +75,5 @@ def _from_folder(folder: Path) -> Checkpoint:
     return to_checkpoint(read_state(weights), folder.name, sha256_of(weights), folder.name)
 
 
-def _from_onnx_pair(encoder: Path, head: Path, name: str) -> Checkpoint:
-    return to_checkpoint(read_onnx_pair(encoder, head), name, pair_hash(encoder, head), name)
+def _from_onnx_pair(encoder: Path, decoder: Path, name: str) -> Checkpoint:
+    return to_checkpoint(read_onnx_pair(encoder, decoder), name, pair_hash(encoder, decoder), name)

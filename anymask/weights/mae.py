@@ -27,13 +27,13 @@ from anymask.weights.state_file import read_state
 # MAE takes RGB of 0-1, less ImageNet's mean over its deviation. SAM's pixel_mean and pixel_std are
 # 255 times these for pixels of 0-255: the patch kernel sees the same numbers as it is.
 POSITIONS, KERNEL = "pos_embed", "patch_embed.proj.weight"
-TAKEN = (POSITIONS, "patch_embed.", "blocks.")  # not: the class token, the last norm, a decoder
+LOADED = (POSITIONS, "patch_embed.", "blocks.")  # not: the class token, the last norm, a decoder
 RENAMED = {".mlp.fc1.": ".mlp.lin1.", ".mlp.fc2.": ".mlp.lin2."}
 
 
 @dataclass(frozen=True)
 class MaeReport:
-    """What an initialisation took and what it left.
+    """Which parameters an initialisation loaded, and which it left.
 
     loaded: the encoder's parameters that now hold the file's values; untouched: those that keep
     theirs (relative positions and the neck); ignored: names in the file that SAM has no place for.
@@ -57,17 +57,17 @@ def load_mae(path: Path, model: Sam) -> MaeReport:
     width or depth, and for a TinyViT; and what ``read_state`` raises.
     """
     state = read_state(path)
-    found = {_ours(name): tensor for name, tensor in state.items() if name.startswith(TAKEN)}
-    grid, patch_px = _sides(found, path.name)
-    encoder = _encoder_of_size(model, found, path.name)
-    found[POSITIONS] = resize_positions(found[POSITIONS], encoder.config.grid)
-    found[KERNEL] = resize_patches(found[KERNEL], encoder.config.patch_px)
-    untouched = _untouched(model, encoder, found, path.name)
-    encoder.load_state_dict(found, strict=False)
+    weights = {_our_name(name): tensor for name, tensor in state.items() if name.startswith(LOADED)}
+    grid, patch_px = _sides(weights, path.name)
+    encoder = _encoder_of_size(model, weights, path.name)
+    weights[POSITIONS] = resize_positions(weights[POSITIONS], encoder.config.grid)
+    weights[KERNEL] = resize_patches(weights[KERNEL], encoder.config.patch_px)
+    untouched = _untouched(model, encoder, weights, path.name)
+    encoder.load_state_dict(weights, strict=False)
     return MaeReport(
-        loaded=tuple(found),
+        loaded=tuple(weights),
         untouched=untouched,
-        ignored=tuple(name for name in state if not name.startswith(TAKEN)),
+        ignored=tuple(name for name in state if not name.startswith(LOADED)),
         grid=(grid, encoder.config.grid),
         patch_px=(patch_px, encoder.config.patch_px),
     )
@@ -99,18 +99,18 @@ def resize_patches(kernel: Tensor, side: int) -> Tensor:
     return torch.unflatten(resized, 2, (side, side)).to(kernel.dtype)
 
 
-def _ours(name: str) -> str:
+def _our_name(name: str) -> str:
     for theirs, ours in RENAMED.items():
         name = name.replace(theirs, ours)
     return name
 
 
-def _sides(found: dict[str, Tensor], source: str) -> tuple[int, int]:
+def _sides(weights: dict[str, Tensor], source: str) -> tuple[int, int]:
     """Sides g and p of positions (1, 1 + g·g, C) and of a patch kernel (C, 3, p, p)."""
     for name in (POSITIONS, KERNEL):
-        if name not in found:
+        if name not in weights:
             raise LayoutError(f"{source} is no MAE of a ViT: {name} is missing")
-    positions, kernel = found[POSITIONS].shape, found[KERNEL].shape
+    positions, kernel = weights[POSITIONS].shape, weights[KERNEL].shape
     grid = math.isqrt(positions[1] - 1) if len(positions) == 3 and positions[1] else 0
     if grid == 0 or positions[1] != 1 + grid**2:
         shape = tuple(positions)
@@ -120,26 +120,28 @@ def _sides(found: dict[str, Tensor], source: str) -> tuple[int, int]:
     return grid, kernel[3]
 
 
-def _encoder_of_size(model: Sam, found: dict[str, Tensor], source: str) -> ViT:
-    """The model's encoder, if width and depth are those of the file."""
+def _encoder_of_size(model: Sam, weights: dict[str, Tensor], source: str) -> ViT:
+    """The model's encoder, if it is a ViT of the file's width and depth. Raises ``LayoutError``."""
     encoder = model.image_encoder
-    depth = len({name.split(".")[1] for name in found if name.startswith("blocks.")})
-    size = f"{source} holds a ViT of width {len(found[KERNEL])} and depth {depth}"
+    depth = len({name.split(".")[1] for name in weights if name.startswith("blocks.")})
+    size = f"{source} holds a ViT of width {len(weights[KERNEL])} and depth {depth}"
     if not isinstance(encoder, ViT):
         tiny = f"widths {encoder.config.widths} and depths {encoder.config.depths}"
         raise LayoutError(f"{size}; the model's encoder is a TinyViT of {tiny}")
     width, blocks = encoder.config.width, encoder.config.depth
-    if (len(found[KERNEL]), depth) != (width, blocks):
+    if (len(weights[KERNEL]), depth) != (width, blocks):
         raise LayoutError(f"{size}; the model's encoder has width {width} and depth {blocks}")
     return encoder
 
 
-def _untouched(model: Sam, encoder: ViT, found: dict[str, Tensor], source: str) -> tuple[str, ...]:
-    """What the file leaves of the encoder, if all else fits."""
-    rest = [name for name in encoder.state_dict() if name not in found]
-    for name in rest:
+def _untouched(
+    model: Sam, encoder: ViT, weights: dict[str, Tensor], source: str
+) -> tuple[str, ...]:
+    """The encoder's parameters that the file has not. Raises ``LayoutError`` if the rest misfit."""
+    untouched = [name for name in encoder.state_dict() if name not in weights]
+    for name in untouched:
         if "rel_pos" not in name and not name.startswith("neck."):
             raise LayoutError(f"{source} is incomplete: {name} is missing")
-    ours = {f"image_encoder.{name}": tensor for name, tensor in found.items()}
-    check_state(model, model.state_dict() | ours)
-    return tuple(rest)
+    loaded = {f"image_encoder.{name}": tensor for name, tensor in weights.items()}
+    check_state(model, model.state_dict() | loaded)
+    return tuple(untouched)

@@ -1,4 +1,4 @@
-"""MobileSAM's weights out of an ONNX pair: ``encoder.onnx`` and ``sam.onnx``.
+"""ONNX pair: MobileSAM's weights, read out of ``encoder.onnx`` and ``sam.onnx``.
 
 An exporter keeps the names of some parameters and loses others. What it lost is found by the node
 that reads it: a node is named after the module it came from, and a linear layer's weight feeds the
@@ -28,14 +28,15 @@ BATCH_NORM_EPS = 1e-5
 NORM_2D_OPS = {"Mul": "weight", "Add": "bias"}  # the affine part of a channel norm
 
 
-def read_onnx_pair(encoder: Path, head: Path) -> dict[str, Tensor]:
+def read_onnx_pair(encoder: Path, decoder: Path) -> dict[str, Tensor]:
     """The state dict, under MobileSAM's own names, of the two files.
 
     Raises ``CorruptFileError`` for a file that is no ONNX graph.
     """
-    state = {f"image_encoder.{k}": v for k, v in _with_batch_norms(_tensors(_graph(encoder)))}
-    for name, array in _tensors(_graph(head)):
-        state[_head_name(name)] = array
+    arrays = _with_batch_norms(_parameters(_graph(encoder)))
+    state = {f"image_encoder.{name}": array for name, array in arrays}
+    for name, array in _parameters(_graph(decoder)):
+        state[_decoder_name(name)] = array
     tokens = state.pop("mask_decoder.tokens")[0]  # IoU token first, then the mask tokens
     state["mask_decoder.iou_token.weight"] = tokens[:1]
     state["mask_decoder.mask_tokens.weight"] = tokens[1:]
@@ -61,22 +62,22 @@ def _graph(path: Path) -> onnx.GraphProto:
     return graph
 
 
-def _tensors(graph: onnx.GraphProto) -> Iterator[tuple[str, Array]]:
+def _parameters(graph: onnx.GraphProto) -> Iterator[tuple[str, Array]]:
     """All parameters of a graph, each named after its module and ``weight`` or ``bias``."""
     values = _values(graph)
     producers = {output: node for node in graph.node for output in node.output}
-    yield from ((name, a) for name, a in values.items() if _is_parameter(name))
+    yield from ((name, array) for name, array in values.items() if _is_parameter(name))
     for node in graph.node:
-        given = [name for name in node.input if name in values]
-        if not given:
+        inputs = [name for name in node.input if name in values]
+        if not inputs:
             continue
-        module, array = _module(node.name), values[given[0]]
-        anonymous = given[0].startswith("onnx::")
+        module, array = _module(node.name), values[inputs[0]]
+        anonymous = inputs[0].startswith("onnx::")
         if node.op_type == "Conv" and anonymous:
             yield f"{module}.weight", array
-            yield f"{module}.bias", values[given[1]]
-        elif node.op_type == "Add" and given[0].endswith(".bias"):
-            yield from _linear_weight(given[0], node, producers, values)
+            yield f"{module}.bias", values[inputs[1]]
+        elif node.op_type == "Add" and inputs[0].endswith(".bias"):
+            yield from _linear_weight(inputs[0], node, producers, values)
         elif node.op_type == "Add" and module.endswith(".attn") and array.ndim == 3:
             yield f"{module}.attention_biases", array[:, 0]  # row 0 holds each offset once
         elif node.op_type == "Expand" and anonymous and array.ndim == 3:
@@ -124,7 +125,8 @@ def _module(node: str) -> str:
     return ".".join(kept)
 
 
-def _head_name(name: str) -> str:
+def _decoder_name(name: str) -> str:
+    """MobileSAM's name of a parameter in the decoder's graph."""
     name = name.removeprefix("model.")
     if name.startswith("mask_downscaling"):
         return f"prompt_encoder.{name}"
@@ -139,9 +141,9 @@ def _with_batch_norms(tensors: Iterator[tuple[str, Array]]) -> Iterator[tuple[st
         if not name.endswith(".c.bias"):
             yield name, array
             continue
-        norm, one = name.removesuffix("c.bias") + "bn", np.ones_like(array)
-        yield f"{norm}.weight", np.sqrt(one + np.float32(BATCH_NORM_EPS))
+        norm, variance = name.removesuffix("c.bias") + "bn", np.ones_like(array)
+        yield f"{norm}.weight", np.sqrt(variance + np.float32(BATCH_NORM_EPS))
         yield f"{norm}.bias", array
         yield f"{norm}.running_mean", np.zeros_like(array)
-        yield f"{norm}.running_var", one
+        yield f"{norm}.running_var", variance
         yield f"{norm}.num_batches_tracked", np.array(0)

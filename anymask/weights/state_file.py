@@ -1,4 +1,4 @@
-"""Reading and writing files of tensors, without ever running what is in them."""
+"""State files: named tensors in ``.safetensors`` and PyTorch files, read without running code."""
 
 from __future__ import annotations
 
@@ -78,7 +78,9 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             content = content[wrapper]
     if not isinstance(content, dict) or not content:
         raise CorruptFileError(f"{path} holds no named tensors")
-    if not all(isinstance(v, Tensor) and isinstance(k, str) for k, v in content.items()):
+    if not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
         raise CorruptFileError(f"{path} holds other things than named tensors")
     return content
 

@@ -10,7 +10,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,18 @@ def name(device: str) -> str:
     return f"{card}; {describe(torch.get_num_threads())}"
 
 
-def report(title: str, rows: list[str], asked: argparse.Namespace) -> None:
-    """Print a table and, if asked to, keep it under ``results/``."""
-    text = f"# {title}, {time.strftime('%Y-%m-%d')}\n\n{name(asked.device)}\n\n" + "\n".join(rows)
-    print(text)
-    if asked.write:
-        file = f"{time.strftime('%Y-%m-%d')}-gpu-{title.lower().replace(' ', '-')}.md"
-        (Path(__file__).resolve().parents[1] / "results" / file).write_text(text + "\n")
+def report(title: str, rows: Iterable[str], options: argparse.Namespace) -> None:
+    """Print a table row by row and, if asked to, keep it under ``results/``.
+
+    The file is written anew with each row: a run that is cut off keeps what it has measured.
+    """
+    day = time.strftime("%Y-%m-%d")
+    file = Path(__file__).resolve().parents[1] / "results"
+    file /= f"{day}-gpu-{title.lower().replace(' ', '-')}.md"
+    text = f"# {title}, {day}\n\n{name(options.device)}\n\n"
+    print(text, end="")
+    for row in rows:
+        print(row, flush=True)
+        text += f"{row}\n"
+        if options.write:
+            file.write_text(text)

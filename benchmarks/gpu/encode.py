@@ -2,7 +2,8 @@
 
     python benchmarks/gpu/encode.py [--write]
 
-Random weights, bf16, batches of 1, 8 and 32.
+Random weights, bf16, batches of 1, 8 and 32. The last rows of a model are of ``encode`` itself,
+from pixels of the host to an embedding on the card: a list of images, and one image after another.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H, SAM_VIT_L, Sam, SamConfig
+from anymask.predict.predictor import Predictor
+from anymask.weights.checkpoint import Checkpoint
 
 from card import PEAK_TFLOPS, arguments, median_s, report
 
@@ -39,14 +43,38 @@ def encoders(name: str, config: SamConfig) -> Iterator[tuple[str, nn.Module | Ca
 
 
 def row(
-    model: str, whose: str, encoder: Any, batch: int, asked: argparse.Namespace, flop: float
+    model: str, whose: str, encoder: Any, batch: int, options: argparse.Namespace, flop: float
 ) -> str:
     """Time one encoder on one batch."""
-    dtype = torch.bfloat16 if asked.device.startswith("cuda") else torch.float32
-    encoder = encoder.to(asked.device, dtype).eval()
-    images: Tensor = torch.randn(batch, 3, 1024, 1024, device=asked.device, dtype=dtype)
+    dtype = torch.bfloat16 if options.device.startswith("cuda") else torch.float32
+    encoder = encoder.to(options.device, dtype).eval()
+    images: Tensor = torch.randn(batch, 3, 1024, 1024, device=options.device, dtype=dtype)
     with torch.inference_mode():
-        seconds = median_s(lambda: encoder(images), asked.device, 1 if asked.quick else 10)
+        seconds = median_s(lambda: encoder(images), options.device, 1 if options.quick else 10)
+    return cells_of(model, whose, batch, seconds, flop)
+
+
+def rows_from_pixels(
+    model: str, config: SamConfig, options: argparse.Namespace, flop: float
+) -> Iterator[str]:
+    """``encode`` of a list, and of its images one by one; each waits for its embeddings."""
+    dtype = torch.bfloat16 if options.device.startswith("cuda") else torch.float32
+    checkpoint = Checkpoint("random", config, Sam(config).state_dict())
+    sam = Predictor(checkpoint, torch.device(options.device), dtype)
+    count = 2 if options.quick else 32
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 683, 1024, 3), dtype=np.uint8)
+    images = list(pixels)
+    sides: dict[str, Callable[[], Any]] = {
+        "anymask.encode, a list": lambda: sam.encode(images),
+        "anymask.encode, one by one": lambda: [sam.encode(image) for image in images],
+    }
+    for whose, encode in sides.items():
+        seconds = median_s(encode, options.device, 1 if options.quick else 5)
+        yield cells_of(model, whose, count, seconds, flop)
+
+
+def cells_of(model: str, whose: str, batch: int, seconds: float, flop: float) -> str:
+    """A row of the table."""
     tflops = flop * batch / seconds / 1e12
     cells = [model, whose, str(batch), f"{batch / seconds:.1f}", f"{tflops:.1f}"]
     return "| " + " | ".join([*cells, f"{tflops / PEAK_TFLOPS:.0%}"]) + " |"
@@ -59,20 +87,23 @@ def flop_of(config: SamConfig) -> float:
     return float(counter.get_total_flops())
 
 
-def main() -> None:
+def rows(options: argparse.Namespace) -> Iterator[str]:
     """Every model, every batch, every implementation."""
-    asked = arguments(__doc__ or "")
-    rows = [
-        "| model | whose | batch | images/s | TFLOP/s | of the ceiling |",
-        "|---|---|---|---|---|---|",
-    ]
-    models = {"TinyViT": MOBILE_SAM} if asked.quick else MODELS
+    yield "| model | whose | batch | images/s | TFLOP/s | of the ceiling |"
+    yield "|---|---|---|---|---|---|"
+    models = {"TinyViT": MOBILE_SAM} if options.quick else MODELS
     for model, config in models.items():
         flop = flop_of(config)
         for whose, encoder in encoders(model, config):
-            for batch in (1,) if asked.quick else (1, 8, 32):
-                rows.append(row(model, whose, encoder, batch, asked, flop))
-    report("Encode", rows, asked)
+            for batch in (1,) if options.quick else (1, 8, 32):
+                yield row(model, whose, encoder, batch, options, flop)
+        yield from rows_from_pixels(model, config, options, flop)
+
+
+def main() -> None:
+    """The table."""
+    options = arguments(__doc__ or "")
+    report("Encode", rows(options), options)
 
 
 if __name__ == "__main__":

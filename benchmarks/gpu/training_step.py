@@ -18,8 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B
 
-import card  # first: it puts the folder above on the path
-import training
+from card import PEAK_TFLOPS, arguments, median_s, report  # makes training findable
+from training import LOOP, OURS, loop, ours, recipe_of
 
 OBJECTS = 64
 CONFIGS = {"ViT-B": SAM_VIT_B, "TinyViT": MOBILE_SAM}
@@ -27,45 +27,41 @@ CONFIGS = {"ViT-B": SAM_VIT_B, "TinyViT": MOBILE_SAM}
 
 def sides(model: str, device: str, quick: bool) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Ours, and the official modules' where they have such a model."""
-    recipe = training.recipe_of("ViT-B", device, 2 if quick else OBJECTS)
+    recipe = recipe_of("ViT-B", device, 2 if quick else OBJECTS)
     if quick:
         recipe = replace(recipe, further_points=0)
-    yield training.OURS, training.ours("ViT-B", recipe, device, CONFIGS[model])
+    yield OURS, ours("ViT-B", recipe, device, CONFIGS[model])
     if model == "ViT-B":
-        yield training.LOOP, training.loop("ViT-B", recipe, device)
+        yield LOOP, loop("ViT-B", recipe, device)
 
 
-def row(model: str, whose: str, step: Callable[[], Any], asked: argparse.Namespace) -> str:
+def row(model: str, whose: str, step: Callable[[], Any], options: argparse.Namespace) -> str:
     """Count a step's arithmetic, then time it."""
-    on_card = asked.device.startswith("cuda")
+    on_card = options.device.startswith("cuda")
     with FlopCounterMode(display=False) as counter:
         step()
     if on_card:
         torch.cuda.reset_peak_memory_stats()
-    seconds = card.median_s(step, asked.device, 1 if asked.quick else 10)
+    seconds = median_s(step, options.device, 1 if options.quick else 10)
     peak_gb = torch.cuda.max_memory_allocated() / 1e9 if on_card else 0.0
     tflops = counter.get_total_flops() / seconds / 1e12
-    cells = [
-        model,
-        whose,
-        f"{1 / seconds:.2f}",
-        f"{tflops:.1f}",
-        f"{tflops / card.PEAK_TFLOPS:.0%}",
-    ]
+    cells = [model, whose, f"{1 / seconds:.2f}", f"{tflops:.1f}", f"{tflops / PEAK_TFLOPS:.0%}"]
     return "| " + " | ".join([*cells, f"{peak_gb:.1f}"]) + " |"
 
 
-def main() -> None:
+def rows(options: argparse.Namespace) -> Iterator[str]:
     """Every model, both sides."""
-    asked = card.arguments(__doc__ or "")
-    rows = [
-        "| model | whose | images/s | TFLOP/s | of the ceiling | peak GB |",
-        "|---|" + "---|" * 5,
-    ]
-    for model in ("TinyViT",) if asked.quick else CONFIGS:
-        for whose, step in sides(model, asked.device, asked.quick):
-            rows.append(row(model, whose, step, asked))
-    card.report("Training step", rows, asked)
+    yield "| model | whose | images/s | TFLOP/s | of the ceiling | peak GB |"
+    yield "|---|" + "---|" * 5
+    for model in ("TinyViT",) if options.quick else CONFIGS:
+        for whose, step in sides(model, options.device, options.quick):
+            yield row(model, whose, step, options)
+
+
+def main() -> None:
+    """The table."""
+    options = arguments(__doc__ or "")
+    report("Training step", rows(options), options)
 
 
 if __name__ == "__main__":

@@ -44,10 +44,10 @@ def test_the_suggested_thresholds_weigh_objects_found_against_masks_that_are_rig
     predicted = np.array([[0.8, 0.41, 0.2], [0.7, 0.41, 0.41], [0.405, 0.41, 0.42]])
     stability = np.array([[0.9, 0.8, 0.1], [0.85, 0.8, 0.8], [0.8, 0.8, 0.8]])
     actual = np.array([[0.9, 0.1, 0.1], [0.8, 0.3, 0.1], [0.6, 0.2, 0.1]])
-    found = suggested_thresholds(predicted, stability, actual)
-    assert found == {"pred_iou_thresh": 0.69, "stability_score_thresh": 0.85}
-    found = suggested_thresholds(predicted, stability, actual, at_least=0.9)
-    assert found == {"pred_iou_thresh": 0.4, "stability_score_thresh": 0.8}
+    thresholds = suggested_thresholds(predicted, stability, actual)
+    assert thresholds == {"pred_iou_thresh": 0.69, "stability_score_thresh": 0.85}
+    thresholds = suggested_thresholds(predicted, stability, actual, at_least=0.9)
+    assert thresholds == {"pred_iou_thresh": 0.4, "stability_score_thresh": 0.8}
 
 
 def test_as_many_as_can_be_are_found_where_more_are_wanted() -> None:

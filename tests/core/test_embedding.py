@@ -32,7 +32,7 @@ ARRAYS = hnp.arrays(
 
 def embedding(seed: int = 0) -> ImageEmbedding:
     numbers = np.random.default_rng(seed).normal(size=(3, 4, 5)).astype(np.float32)
-    return ImageEmbedding({"image_embed": numbers}, (60, 90), 128, "tiny@0123")
+    return ImageEmbedding({"image_embed": numbers}, ResizeMap((60, 90), 128), "tiny@0123")
 
 
 def packed(header: object, body: bytes = b"") -> bytes:
@@ -60,11 +60,43 @@ BODY_START = len(BYTES) - 3 * 4 * 5 * 2
 def test_an_embedding_comes_back_to_the_precision_of_float16() -> None:
     there = embedding()
     back = ImageEmbedding.from_bytes(there.to_bytes())
-    assert (back.image_hw, back.input_px, back.model) == ((60, 90), 128, "tiny@0123")
+    assert (back.resize_map, back.model) == (ResizeMap((60, 90), 128), "tiny@0123")
     array = back.arrays["image_embed"]
     assert array.dtype == np.float32
     np.testing.assert_allclose(array, there.arrays["image_embed"], rtol=2**-11, atol=2**-24)
     assert back.to_bytes() == there.to_bytes()
+
+
+NUMBERS = np.linspace(-5 / 8, 6 / 8, 12, dtype=np.float32).reshape(3, 2, 2)
+FINE = np.full((1, 1, 3), 0.1, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("made", "data"),
+    [
+        (
+            ImageEmbedding(
+                {"image_embed": NUMBERS, "fine": FINE}, ResizeMap((60, 90), 128), "tiny@0123"
+            ),
+            b'ANYMASK\x01\xb0\x00\x00\x00\xc4\x12\x9b\xe9{"model": "tiny@0123", "image_hw": '
+            b'[60, 90], "input_px": 128, "stretch": false, "arrays": [{"name": "image_embed", '
+            b'"shape": [3, 2, 2]}, {"name": "fine", "shape": [1, 1, 3]}]}  \x00\xb9\x00\xb8\x00'
+            b"\xb6\x00\xb4\x00\xb0\x00\x00\x000\x004\x006\x008\x009\x00:f.f.f.",
+        ),
+        (
+            ImageEmbedding({"image_embed": FINE}, ResizeMap((3, 1), 64, stretch=True), "m"),
+            b'ANYMASK\x01\x80\x00\x00\x00\x8e\x87\x9c\x19{"model": "m", "image_hw": [3, 1], '
+            b'"input_px": 64, "stretch": true, "arrays": [{"name": "image_embed", "shape": '
+            b"[1, 1, 3]}]}    f.f.f.",
+        ),
+    ],
+    ids=["padded", "stretched"],
+)
+def test_bytes_are_what_files_and_browsers_have(made: ImageEmbedding, data: bytes) -> None:
+    assert made.to_bytes() == data
+    back = ImageEmbedding.from_bytes(data)
+    assert (back.resize_map, back.model) == (made.resize_map, made.model)
+    assert list(back.arrays) == list(made.arrays)
 
 
 @PROPERTY
@@ -76,7 +108,7 @@ def test_an_embedding_comes_back_to_the_precision_of_float16() -> None:
 def test_any_embedding_comes_back_with_its_names_and_its_order(
     arrays: dict[str, npt.NDArray[np.float32]], image_hw: tuple[int, int], model: str
 ) -> None:
-    data = ImageEmbedding(arrays, image_hw, 1024, model).to_bytes()
+    data = ImageEmbedding(arrays, ResizeMap(image_hw, 1024), model).to_bytes()
     back = ImageEmbedding.from_bytes(data)
     assert (back.image_hw, back.model, list(back.arrays)) == (image_hw, model, list(arrays))
     for name, array in arrays.items():
@@ -87,7 +119,8 @@ def test_any_embedding_comes_back_with_its_names_and_its_order(
 @given(st.text(max_size=40), st.integers(1, 10**9))
 def test_the_numbers_begin_on_a_boundary_that_a_browser_can_view(model: str, side: int) -> None:
     numbers = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
-    data = ImageEmbedding({"image_embed": numbers}, (side, 1), 64, model).to_bytes()
+    resize_map = ResizeMap((side, 1), 64)
+    data = ImageEmbedding({"image_embed": numbers}, resize_map, model).to_bytes()
     (length,) = struct.unpack_from("<I", data, 8)
     start = HEADER.size + length
     assert ALIGNMENT == 8
@@ -99,7 +132,8 @@ def test_the_numbers_begin_on_a_boundary_that_a_browser_can_view(model: str, sid
 def test_arrays_in_any_order_in_memory_are_packed_row_by_row() -> None:
     numbers = np.arange(6, dtype=np.float32).reshape(1, 2, 3)
     turned = np.asfortranarray(numbers)
-    one, other = (ImageEmbedding({"a": a}, (1, 1), 64, "m").to_bytes() for a in (numbers, turned))
+    resize_map = ResizeMap((1, 1), 64)
+    one, other = (ImageEmbedding({"a": a}, resize_map, "m").to_bytes() for a in (numbers, turned))
     assert one == other
 
 

@@ -171,10 +171,10 @@ def brute_box_iou(a: Box, b: Box) -> float:
 @given(st.lists(BOXES, max_size=3), st.lists(BOXES, max_size=3))
 def test_box_iou_is_that_of_counted_squares(a: list[Box], b: list[Box]) -> None:
     left, right = np.array(a, float).reshape(-1, 4), np.array(b, float).reshape(-1, 4)
-    found = box_iou(left, right)
+    ious = box_iou(left, right)
     expected = np.array([[brute_box_iou(x, y) for y in b] for x in a]).reshape(len(a), len(b))
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    np.testing.assert_array_equal(box_iou(right, left), found.T)
+    np.testing.assert_allclose(ious, expected, rtol=1e-6)
+    np.testing.assert_array_equal(box_iou(right, left), ious.T)
 
 
 REALS = st.floats(0, 20_000, width=32)
@@ -185,17 +185,17 @@ REALS = st.floats(0, 20_000, width=32)
 def test_box_iou_lies_between_nothing_and_all(corners: list[Box]) -> None:
     boxes = np.array(corners, np.float32)
     boxes = np.concatenate([np.minimum(boxes[:, :2], boxes[:, 2:]), boxes[:, 2:]], axis=1)
-    found = box_iou(boxes, boxes)
-    assert (found >= 0).all()
-    assert (found <= 1).all()
+    ious = box_iou(boxes, boxes)
+    assert (ious >= 0).all()
+    assert (ious <= 1).all()
     solid = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) > 0
-    assert (np.diag(found) == solid).all()
+    assert (np.diag(ious) == solid).all()
 
 
 def test_box_iou_by_hand() -> None:
     one, half, apart, line = [0, 0, 10, 10], [0, 5, 10, 15], [20, 20, 30, 30], [0, 0, 0, 10]
-    found = box_iou([one], [one, half, apart, line, [10, 0, 20, 10]])
-    np.testing.assert_allclose(found, [[1, 1 / 3, 0, 0, 0]], rtol=1e-6)
+    ious = box_iou([one], [one, half, apart, line, [10, 0, 20, 10]])
+    np.testing.assert_allclose(ious, [[1, 1 / 3, 0, 0, 0]], rtol=1e-6)
     assert box_iou([line], [line]).tolist() == [[0]]  # a box without area overlaps nothing
 
 

@@ -236,15 +236,15 @@ def test_the_deepest_click_is_that_of_whole_distance_maps(data: st.DataObject) -
     truth.flat[0] = True
     places = st.tuples(st.integers(0, hw[1] - 1), st.integers(0, hw[0] - 1))
     taken = data.draw(st.lists(places, max_size=4))
-    found = deepest_click(truth, predicted, taken)
+    click = deepest_click(truth, predicted, taken)
     wrong = truth != predicted
     for x, y in taken:
         wrong[y, x] = False
     if wrong.any():
-        assert found == brute_deepest_click(truth, predicted, taken)
+        assert click == brute_deepest_click(truth, predicted, taken)
     else:
-        assert found[1] == OBJECT
-        assert truth[int(found[0][1]), int(found[0][0])]
+        assert click[1] == OBJECT
+        assert truth[int(click[0][1]), int(click[0][0])]
 
 
 def test_the_deepest_click_by_hand() -> None:

@@ -1,4 +1,4 @@
-"""Patches: the mask that upsampling everything would give, at the cost of its own rectangle."""
+"""Masks as runs: what upsampling everything would give, at the cost of the mask alone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from anymask.core import rle
 from anymask.core.geometry import ResizeMap, mask_boxes
-from anymask.core.mask_runs import BAND_PX, MaskRuns, threshold
-from anymask.core.masks import stability_score, upsample
+from anymask.core.logits import stability_score, upsample
+from anymask.core.mask_runs import BAND_PX, MaskRuns, runs_and_stability
 
 SIZES = [(480, 640), (640, 480), (1, 1), (3, 700), (1024, 1024), (1500, 1100), (255, 257)]
 
@@ -31,14 +31,14 @@ def whole(runs: MaskRuns) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
     size=st.tuples(st.integers(0, 64), st.integers(0, 64)),
     seed=st.integers(0, 99),
 )
-def test_a_patch_is_what_upsampling_everything_gives(
+def test_runs_are_what_upsampling_everything_gives(
     hw: tuple[int, int], corner: tuple[int, int], size: tuple[int, int], seed: int
 ) -> None:
     low = np.full((64, 64), -9.0, np.float32)
     part = low[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
     part[:] = np.random.default_rng(seed).normal(0, 4, part.shape)
     resize_map = ResizeMap(hw, 256)
-    runs, stability = threshold(low, resize_map)
+    runs, stability = runs_and_stability(low, resize_map)
     logits = upsample(low, resize_map)
     clear = np.abs(logits) > 1e-4  # rounding may move what lies on the threshold
     np.testing.assert_array_equal(whole(runs)[clear], (logits > 0)[clear])
@@ -49,10 +49,10 @@ def test_a_patch_is_what_upsampling_everything_gives(
     assert stability == pytest.approx(stability_score(logits, 0, 1), abs=1e-3)
 
 
-def test_a_patch_of_a_large_image_is_small() -> None:
+def test_runs_of_a_large_image_are_few() -> None:
     low = np.full((256, 256), -9.0, np.float32)
     low[100:110, 60:80] = 9
-    runs, stability = threshold(low, ResizeMap((9000, 12000), 1024))
+    runs, stability = runs_and_stability(low, ResizeMap((9000, 12000), 1024))
     assert runs.area() > 4 * BAND_PX
     assert len(runs.columns) < 12000 / 10
     assert stability > 0.9
@@ -62,14 +62,16 @@ def test_a_patch_of_a_large_image_is_small() -> None:
     assert y0 == pytest.approx(100 * 12000 / 256, abs=50)
 
 
-def test_nothing_is_an_empty_patch() -> None:
-    runs, stability = threshold(np.full((64, 64), -9.0, np.float32), ResizeMap((48, 64), 256))
+def test_nothing_has_no_runs() -> None:
+    runs, stability = runs_and_stability(
+        np.full((64, 64), -9.0, np.float32), ResizeMap((48, 64), 256)
+    )
     assert (runs.area(), stability) == (0, 0.0)
     assert runs.box_xyxy().tolist() == [0, 0, 0, 0]
     assert rle.area(runs.to_rle()) == 0
 
 
-def test_a_patch_of_a_crop_moves_with_it() -> None:
+def test_runs_of_a_crop_move_with_it() -> None:
     columns, tops = np.array([1, 2, 3]), np.array([4, 4, 4])
     runs = MaskRuns(columns, tops, tops + 2, (10, 10)).within(20, 30, (99, 88))
     assert runs.box_xyxy().tolist() == [21, 34, 24, 36]

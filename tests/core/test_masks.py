@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from hypothesis import strategies as st
 from anymask.core import masks as masks_module
 from anymask.core import rle
 from anymask.core.geometry import ResizeMap
-from anymask.core.masks import Masks, stability_score, upsample
+from anymask.core.logits import stability_score, upsample
+from anymask.core.masks import Masks
 from anymask.errors import Error
 
 Floats = npt.NDArray[np.float32]
 PROPERTY = settings(max_examples=50, deadline=None)
 INPUT_PX = 64
+ROUNDING = 1e-5  # of logits, relative to the largest
 
 
 def some_masks(
@@ -29,7 +32,7 @@ def some_masks(
     rng = np.random.default_rng(seed)
     logits = 3 * rng.normal(size=(prompts, columns, 16, 16)).astype(np.float32)
     scores = rng.random((prompts, columns)).astype(np.float32)
-    return Masks(logits, scores, image_hw, INPUT_PX)
+    return Masks(logits, scores, ResizeMap(image_hw, INPUT_PX))
 
 
 def torch_upsample(low_resolution: Floats, image_hw: tuple[int, int], side: int) -> Floats:
@@ -63,10 +66,10 @@ def torch_upsample(low_resolution: Floats, image_hw: tuple[int, int], side: int)
 )
 def test_upsampling_is_the_official_two_steps(image_hw: tuple[int, int]) -> None:
     low = np.random.default_rng(1).normal(size=(256, 256)).astype(np.float32)
-    found = upsample(low, ResizeMap(image_hw, 1024))
-    assert found.shape == image_hw
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, torch_upsample(low, image_hw, 1024), atol=1e-4)
+    full = upsample(low, ResizeMap(image_hw, 1024))
+    assert full.shape == image_hw
+    assert full.dtype == np.float32
+    np.testing.assert_allclose(full, torch_upsample(low, image_hw, 1024), atol=1e-4)
 
 
 @PROPERTY
@@ -75,9 +78,9 @@ def test_upsampling_is_the_official_two_steps_for_any_size(
     height: int, width: int, low_side: int, input_px: int
 ) -> None:
     low = np.random.default_rng(2).normal(size=(low_side, low_side)).astype(np.float32)
-    found = upsample(low, ResizeMap((height, width), input_px))
+    full = upsample(low, ResizeMap((height, width), input_px))
     expected = torch_upsample(low, (height, width), input_px)
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(full, expected, atol=1e-4)
 
 
 @PROPERTY
@@ -92,25 +95,68 @@ def test_all_views_of_the_masks_tell_the_same(
     prompts: int, columns: int, image_hw: tuple[int, int], threshold: float, seed: int
 ) -> None:
     made = some_masks(prompts, columns, image_hw, seed)
-    masks = Masks(made.logits, made.predicted_iou, image_hw, INPUT_PX, threshold)
+    masks = replace(made, threshold=threshold)
     full = masks.to_bool()
     assert full.shape == (prompts, columns, *image_hw)
     assert full.dtype == bool
-    np.testing.assert_array_equal(masks.areas(), full.sum(axis=(2, 3)))
-    encoded = masks.to_rle()
-    assert len(encoded) == prompts * columns
-    boxes = masks.boxes()
-    assert boxes.shape == (prompts, columns, 4)
-    for one, code, box in zip(full.reshape(-1, *image_hw), encoded, boxes.reshape(-1, 4)):
-        np.testing.assert_array_equal(rle.decode(code), one)
-        x, y, w, h = rle.bbox_xywh(code)
-        assert box.tolist() == [x, y, x + w, y + h]
+    check_views(masks)
+
+
+def check_views(masks: Masks) -> None:
+    """Run lengths are the pixels, and boxes and areas those of the run lengths.
+
+    But for pixels whose logit is within rounding of the threshold: the two ways round differently.
+    """
+    flat, encoded = masks.to_bool().reshape(-1, *masks.image_hw), masks.to_rle()
+    assert len(encoded) == len(flat)
+    for mask, logits, code in zip(flat, masks.full_logits(), encoded):
+        clear = np.abs(logits - masks.threshold) > ROUNDING * max(1, np.abs(logits).max())
+        assert code["size"] == list(masks.image_hw)
+        np.testing.assert_array_equal(rle.decode(code)[clear], mask[clear])
+    assert masks.areas().shape == masks.predicted_iou.shape
+    assert masks.areas().reshape(-1).tolist() == [rle.area(code) for code in encoded]
+    corners = [(x, y, x + w, y + h) for x, y, w, h in map(rle.bbox_xywh, encoded)]
+    assert masks.boxes().shape == (*masks.predicted_iou.shape, 4)
+    np.testing.assert_array_equal(masks.boxes().reshape(-1, 4), corners)
+
+
+@PROPERTY
+@given(
+    st.tuples(st.integers(1, 700), st.integers(1, 700)),
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.sampled_from([32, 64, 96]),
+    st.booleans(),
+    st.floats(-2, 2),
+)
+def test_views_agree_for_any_grid_of_logits_any_input_and_any_image(
+    image_hw: tuple[int, int],
+    grid_hw: tuple[int, int],
+    input_px: int,
+    stretch: bool,
+    threshold: float,
+) -> None:
+    logits = np.random.default_rng(4).normal(0, 3, (1, 2, *grid_hw)).astype(np.float32)
+    scores = np.ones((1, 2), np.float32)
+    masks = Masks(logits, scores, ResizeMap(image_hw, input_px, stretch), threshold)
+    check_views(masks)
+    expected = [stability_score(full, threshold, 0.5) for full in masks.full_logits()]
+    np.testing.assert_allclose(masks.stability(0.5)[0], expected, atol=2 / min(image_hw))
+
+
+def test_views_that_need_no_pixels_make_no_full_size_logits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(masks_module, "upsample", None)
+    masks = some_masks(image_hw=(9000, 12000))[:1].best()
+    assert masks.areas()[0, 0] == rle.area(masks.to_rle()[0]) > 0
+    assert masks.boxes().any()
+    assert 0 < masks.stability()[0, 0] < 1
 
 
 def test_the_threshold_itself_is_not_the_object() -> None:
     flat = np.full((1, 1, 16, 16), 1.5, np.float32)
     scores = np.ones((1, 1), np.float32)
-    at, below = (Masks(flat, scores, (4, 6), INPUT_PX, t) for t in (1.5, 1.4))
+    at, below = (Masks(flat, scores, ResizeMap((4, 6), INPUT_PX), t) for t in (1.5, 1.4))
     assert at.areas().tolist() == [[0]]
     assert not at.to_bool().any()
     assert at.boxes().tolist() == [[[0, 0, 0, 0]]]
@@ -121,7 +167,7 @@ def test_the_threshold_itself_is_not_the_object() -> None:
 def test_what_lies_in_the_padding_is_not_in_the_image() -> None:
     logits = np.full((1, 1, 16, 16), -5, np.float32)
     logits[..., 9:, :] = 5  # the image fills the upper half of the square, and the border blurs
-    masks = Masks(logits, np.ones((1, 1), np.float32), (30, 60), INPUT_PX)
+    masks = Masks(logits, np.ones((1, 1), np.float32), ResizeMap((30, 60), INPUT_PX))
     assert masks.areas().tolist() == [[0]]
 
 
@@ -150,7 +196,7 @@ def test_the_best_is_the_first_column() -> None:
     assert (len(best), best.logits.shape) == (2, (2, 1, 16, 16))
     np.testing.assert_array_equal(best.logits[:, 0], masks.logits[:, 0])
     np.testing.assert_array_equal(best.predicted_iou[:, 0], masks.predicted_iou[:, 0])
-    assert (best.image_hw, best.input_px) == (masks.image_hw, masks.input_px)
+    assert best.resize_map == masks.resize_map
 
 
 def test_answers_are_indexed_by_prompt() -> None:
@@ -169,7 +215,7 @@ def test_answers_are_indexed_by_prompt() -> None:
 
 def test_the_threshold_stays_with_a_part() -> None:
     made = some_masks()
-    masks = Masks(made.logits, made.predicted_iou, made.image_hw, INPUT_PX, 1.25)
+    masks = replace(made, threshold=1.25)
     assert masks.best().threshold == masks[0].threshold == 1.25
 
 
@@ -207,4 +253,8 @@ def test_logits_and_scores_must_belong_together(
     logits: tuple[int, ...], scores: tuple[int, ...]
 ) -> None:
     with pytest.raises(Error, match="masks need logits"):
-        Masks(np.zeros(logits, np.float32), np.zeros(scores, np.float32), (4, 4), INPUT_PX)
+        Masks(
+            np.zeros(logits, np.float32),
+            np.zeros(scores, np.float32),
+            ResizeMap((4, 4), INPUT_PX),
+        )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from anymask.core import rle
+from anymask.core.geometry import ResizeMap
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
 from anymask.core.records import record
@@ -28,7 +29,9 @@ SA_1B_KEYS = {
 def some_masks(prompts: int, columns: int) -> Masks:
     rng = np.random.default_rng(0)
     logits = 3 * rng.normal(size=(prompts, columns, 16, 16)).astype(np.float32)
-    return Masks(logits, rng.random((prompts, columns)).astype(np.float32), IMAGE_HW, 64, 0.5)
+    return Masks(
+        logits, rng.random((prompts, columns)).astype(np.float32), ResizeMap(IMAGE_HW, 64), 0.5
+    )
 
 
 def clicks(count: int) -> Prompts:
@@ -37,8 +40,8 @@ def clicks(count: int) -> Prompts:
 
 @pytest.mark.parametrize(("prompts", "columns"), [(1, 1), (1, 3), (3, 1), (2, 3)])
 def test_every_annotation_tells_of_its_own_mask(prompts: int, columns: int) -> None:
-    masks, asked = some_masks(prompts, columns), clicks(prompts)
-    annotations = record(masks, asked, "a.jpg")["annotations"]
+    masks, points = some_masks(prompts, columns), clicks(prompts)
+    annotations = record(masks, points, "a.jpg")["annotations"]
     assert [a["id"] for a in annotations] == list(range(prompts * columns))
     stability = masks.stability(1.0).reshape(-1)
     for number, (a, pixels) in enumerate(zip(annotations, masks.to_bool().reshape(-1, *IMAGE_HW))):
@@ -62,8 +65,8 @@ def test_the_image_is_described_by_width_and_height() -> None:
 
 def test_only_clicks_are_points_not_corners_of_boxes_nor_padding() -> None:
     box = Prompts.box(1, 2, 30, 20).with_points([[7, 8], [9, 10]], [1, 0])
-    asked = Prompts.join([box, Prompts.point(3, 4), Prompts.box(0, 0, 5, 5)])
-    points = [a["point_coords"] for a in record(some_masks(3, 1), asked, "c.jpg")["annotations"]]
+    both = Prompts.join([box, Prompts.point(3, 4), Prompts.box(0, 0, 5, 5)])
+    points = [a["point_coords"] for a in record(some_masks(3, 1), both, "c.jpg")["annotations"]]
     assert points == [[[7, 8], [9, 10]], [[3, 4]], []]
 
 
@@ -74,7 +77,7 @@ def test_a_record_is_plain_json() -> None:
 
 def test_an_empty_mask_has_an_empty_box_and_is_not_stable() -> None:
     nothing = np.full((1, 1, 16, 16), -9, np.float32)
-    masks = Masks(nothing, np.ones((1, 1), np.float32), IMAGE_HW, 64)
+    masks = Masks(nothing, np.ones((1, 1), np.float32), ResizeMap(IMAGE_HW, 64))
     (a,) = record(masks, clicks(1), "e.jpg")["annotations"]
     assert (a["area"], a["bbox"], a["stability_score"]) == (0, [0, 0, 0, 0], 0)
 

@@ -115,9 +115,9 @@ def test_iou_of_all_pairs_is_that_of_counted_pixels(
     masks = st.lists(hnp.arrays(np.bool_, shape), min_size=1, max_size=3)
     a, b = data.draw(masks), data.draw(masks)
     expected = [[brute_iou(x, y) for y in b] for x in a]
-    found = rle.iou([rle.encode(x) for x in a], [rle.encode(y) for y in b])
-    assert found.shape == (len(a), len(b))
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    ious = rle.iou([rle.encode(x) for x in a], [rle.encode(y) for y in b])
+    assert ious.shape == (len(a), len(b))
+    np.testing.assert_allclose(ious, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(("left", "right"), [(0, 0), (0, 2), (3, 0)])

@@ -52,7 +52,7 @@ def read_whole(dataset: Dataset | None) -> list[Sample | Unread]:
     assert dataset is not None
     assert [part.name for part in dataset.parts] == sorted(part.name for part in dataset.parts)
     copies: tuple[Part, ...] = pickle.loads(pickle.dumps(dataset.parts))
-    return [one for part in copies for one in part.read()]
+    return [sample for part in copies for sample in part.read()]
 
 
 def number_of(sample: Sample | Unread) -> dict[int, str | None]:

@@ -54,9 +54,9 @@ def annotation(number: int, image_id: int, segmentation: object = SQUARE, **more
 def written(folder: Path, images: list[Entry], annotations: list[Entry]) -> str:
     """A COCO file, and a picture where it says that there is one."""
     (folder / "images").mkdir(exist_ok=True)
-    for one in images:
-        if isinstance(one.get("file_name"), str):
-            picture = folder / "images" / one["file_name"]
+    for image in images:
+        if isinstance(image.get("file_name"), str):
+            picture = folder / "images" / image["file_name"]
             picture.parent.mkdir(exist_ok=True, parents=True)
             Image.new("RGB", HW[::-1]).save(picture)
     categories = [{"id": 3, "name": "cat"}, {"id": 4, "name": "dog"}, {"name": "nobody"}, 7]
@@ -72,7 +72,7 @@ def opened(folder: Path, images: list[Entry], annotations: list[Entry]) -> Datas
 
 def read_all(dataset: Dataset) -> list[Sample | Unread]:
     """All samples of all parts, each of them read from a copy."""
-    return [one for part in dataset.parts for one in pickle.loads(pickle.dumps(part)).read()]
+    return [sample for part in dataset.parts for sample in pickle.loads(pickle.dumps(part)).read()]
 
 
 def only_unread(folder: Path, segmentation: object) -> str:
@@ -148,7 +148,7 @@ def test_parts_are_sorted_and_their_names_lead_nowhere_above(tmp_path: Path) -> 
     Image.new("RGB", HW[::-1]).save(tmp_path / "images" / "b" / "c.png")
     Image.new("RGB", HW[::-1]).save(tmp_path / "d.png")
     *found, outside = read_all(coco.read(location, str(tmp_path / "images")))
-    assert [one.name for one in found] == ["1.png", "a.png", "b/c.png"]
+    assert [sample.name for sample in found] == ["1.png", "a.png", "b/c.png"]
     assert all(isinstance(one, Sample) for one in found)
     assert outside == Unread("d.png", "can't be read: No such file or directory")
 
@@ -219,8 +219,8 @@ def test_a_malformed_annotation_is_named_and_the_next_image_is_read(
 def test_an_outline_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     zigzag = [value for n in range(1000) for value in (n % 2 * 10_000, n)]
     with pytest.raises(RecordError, match="longer than any outline"):
-        coco.encoded([zigzag], (10_000, 10_000))
-    assert rle.area(coco.encoded([zigzag[:40]], (10_000, 10_000))) > 0
+        coco.rle_of([zigzag], (10_000, 10_000))
+    assert rle.area(coco.rle_of([zigzag[:40]], (10_000, 10_000))) > 0
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ encodings = st.fixed_dictionaries({}, optional={"size": sizes, "counts": counts}
 @given(st.one_of(anything, encodings))
 def test_whatever_a_file_holds_is_a_mask_or_an_error(segmentation: object) -> None:
     try:
-        mask = coco.encoded(segmentation, HW)
+        mask = coco.rle_of(segmentation, HW)
     except Error:
         return
     assert rle.decode(mask).shape == HW
@@ -308,7 +308,7 @@ def test_whatever_a_file_holds_is_a_mask_or_an_error(segmentation: object) -> No
 def test_polygons_are_what_pycocotools_makes_of_them(halves: list[list[float]]) -> None:
     polygons = [[value for one in half for value in (one, -one / 2 + 3)] for half in halves]
     official = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *HW)))
-    np.testing.assert_array_equal(rle.decode(coco.encoded(polygons, HW)), official)
+    np.testing.assert_array_equal(rle.decode(coco.rle_of(polygons, HW)), official)
 
 
 @pytest.mark.data
@@ -319,7 +319,9 @@ def test_real_photographs(data_folder: Path) -> None:
     document = json.loads((folder / "instances.json").read_bytes())
     objects = [one for one in document["annotations"] if not one["iscrowd"]]
     dataset = coco.read(str(folder / "instances.json"), str(folder / "images"))
-    samples = [one for part in dataset.parts for one in part.read() if isinstance(one, Sample)]
+    samples = [
+        sample for part in dataset.parts for sample in part.read() if isinstance(sample, Sample)
+    ]
     assert len(dataset) == len(samples) == len({one["image_id"] for one in objects})
     assert sum(len(sample.masks) for sample in samples) == len(objects)
     areas = sum(rle.area(mask) for sample in samples for mask in sample.masks)

@@ -28,7 +28,7 @@ def read_all(folder: Path | str, split_regions: bool = False) -> list[Sample | U
     dataset = mask_pictures.read(list_files(str(folder)), split_regions)
     assert dataset is not None
     assert dataset.kind == "mask pictures"
-    return [one for part in pickle.loads(pickle.dumps(dataset.parts)) for one in part.read()]
+    return [sample for part in pickle.loads(pickle.dumps(dataset.parts)) for sample in part.read()]
 
 
 def groups(content: bytes, split_regions: bool = False) -> list[str | None]:
@@ -81,15 +81,15 @@ def test_a_folder_for_each_image(tmp_path: Path) -> None:
     save(tmp_path / "stage1_test" / "id3" / "images" / "id3.png")
     test, *samples = read_all(tmp_path)
     assert test == Unread("stage1_test/id3/images/id3.png", "has no picture of its masks")
-    assert [one.name for one in samples] == [
+    assert [sample.name for sample in samples] == [
         "stage1_train/id1/images/id1.png",
         "stage1_train/id2/images/id2.png",
     ]
     samples += read_all(tmp_path / "stage1_train") + read_all(tmp_path / "stage1_train" / "id1")
     assert len(samples) == 2 + 2 + 1
-    for one in samples:
-        assert isinstance(one, Sample)
-        np.testing.assert_array_equal(rle.decode(one.masks[0]), boxes(0, 1) == 1)
+    for sample in samples:
+        assert isinstance(sample, Sample)
+        np.testing.assert_array_equal(rle.decode(sample.masks[0]), boxes(0, 1) == 1)
 
 
 def test_folders_deeper_down_are_not_looked_into(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_real_streets_with_their_sky(data_folder: Path) -> None:
         pytest.skip("camvid40 is not here")
     dataset = mask_pictures.read(list_files(str(data_folder / "camvid40")), void=(11,))
     assert dataset
-    samples = [one for part in dataset.parts for one in part.read()]
+    samples = [sample for part in dataset.parts for sample in part.read()]
     assert len(samples) == 40
     groups = {group for one in samples if isinstance(one, Sample) for group in one.groups}
     assert groups == {str(value) for value in range(11)}

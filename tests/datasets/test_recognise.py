@@ -72,12 +72,12 @@ def opened(location: Path | str, **options: Any) -> tuple[str, list[str]]:
     """The kind of a dataset, and the names of its samples, which are whole."""
     dataset = open_dataset(str(location), **options)
     assert dataset.location == str(location)
-    samples = [one for part in dataset.parts for one in part.read()]
-    for one in samples:
-        assert isinstance(one, Sample), one
-        assert one.pixels().shape == (*HW, 3)
+    samples = [sample for part in dataset.parts for sample in part.read()]
+    for sample in samples:
+        assert isinstance(sample, Sample), sample
+        assert sample.pixels().shape == (*HW, 3)
     assert [part.name for part in dataset.parts] == sorted(part.name for part in dataset.parts)
-    return dataset.kind, [one.name for one in samples]
+    return dataset.kind, [sample.name for sample in samples]
 
 
 def refused(location: Path | str, **options: Any) -> str:
@@ -124,9 +124,9 @@ def test_coco_file_names_with_folders_and_missing_images(tmp_path: Path) -> None
     coco_file(tmp_path / "instances.json", *(f"sub/{n}.png" for n in range(300)))
     picture(tmp_path / "data" / "sub" / "3.png")
     dataset = open_dataset(str(tmp_path))
-    samples = [one for part in dataset.parts for one in part.read()]
+    samples = [sample for part in dataset.parts for sample in part.read()]
     assert len(samples) == 300
-    assert [one.name for one in samples if isinstance(one, Sample)] == ["data/sub/3.png"]
+    assert [sample.name for sample in samples if isinstance(sample, Sample)] == ["data/sub/3.png"]
 
 
 def test_images_may_lie_behind_a_link(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from anymask.datasets import shards
 from anymask.datasets.locations import open_binary
-from anymask.datasets.photographs import Findings, find_photographs
+from anymask.datasets.photographs import PhotographListing, find_photographs
 from anymask.errors import ImageError
 
 FILES = {f"./sa_{n}.jpg": bytes([n]) * (300 * n) for n in range(1, 6)}
@@ -33,36 +33,36 @@ def tar_of(files: dict[str, bytes]) -> bytes:
     return written.getvalue()
 
 
-def found_in(path: Path, content: bytes) -> Findings:
-    """What is found in a shard of this content; all of it can be read."""
+def listing_of(path: Path, content: bytes) -> PhotographListing:
+    """The listing of a shard of this content; all of it can be read."""
     path.write_bytes(content)
-    found = find_photographs([str(path)])
-    for one in found.photographs:
-        assert one.read() == FILES[f"./{one.file_name}"]
-    return found
+    listing = find_photographs([str(path)])
+    for photograph in listing.photographs:
+        assert photograph.read() == FILES[f"./{photograph.file_name}"]
+    return listing
 
 
 @pytest.mark.parametrize("name", ["s.tar", "s.tar.gz", "s.tgz", "s.TAR"])
 def test_images_of_a_shard_lie_in_a_folder_of_its_name(tmp_path: Path, name: str) -> None:
     content = tar_of(FILES)
     gzipped = name not in ("s.tar", "s.TAR")
-    found = found_in(tmp_path / name, gzip.compress(content) if gzipped else content)
-    assert [one.name for one in found.photographs] == NAMES
-    assert [one.image_id for one in found.photographs] == [1, 2, 3, 4, 5]
-    assert found.unread == []
-    backwards = [one.read() for one in reversed(found.photographs)]
+    listing = listing_of(tmp_path / name, gzip.compress(content) if gzipped else content)
+    assert [photograph.name for photograph in listing.photographs] == NAMES
+    assert [photograph.image_id for photograph in listing.photographs] == [1, 2, 3, 4, 5]
+    assert listing.unread == []
+    backwards = [photograph.read() for photograph in reversed(listing.photographs)]
     assert backwards == list(reversed(FILES.values()))
 
 
 def test_shards_in_folders_and_in_memory(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "s.tar").write_bytes(tar_of(FILES))
-    found = find_photographs([str(tmp_path)]).photographs
-    assert [one.name for one in found] == [f"deep/{name}" for name in NAMES]
+    photographs = find_photographs([str(tmp_path)]).photographs
+    assert [photograph.name for photograph in photographs] == [f"deep/{name}" for name in NAMES]
     fsspec.filesystem("memory").pipe("/far/s.tar.gz", gzip.compress(tar_of(FILES)))
     far = find_photographs(["memory://far/s.tar.gz", "memory://far"]).photographs
-    assert [one.name for one in far] == NAMES
-    assert [one.read() for one in far] == list(FILES.values())
+    assert [photograph.name for photograph in far] == NAMES
+    assert [photograph.read() for photograph in far] == list(FILES.values())
 
 
 def test_a_gzipped_shard_is_decompressed_once_when_read_in_order(
@@ -71,15 +71,15 @@ def test_a_gzipped_shard_is_decompressed_once_when_read_in_order(
     opened: list[str] = []
     path = tmp_path / "s.tgz"
     path.write_bytes(gzip.compress(tar_of(FILES)))
-    found = find_photographs([str(path)]).photographs
+    photographs = find_photographs([str(path)]).photographs
 
     def counted(url: str) -> IO[bytes]:
         opened.append(url)
         return open_binary(url)
 
     monkeypatch.setattr(shards, "open_binary", counted)
-    for one in found:
-        one.read()
+    for photograph in photographs:
+        photograph.read()
     assert len(opened) == 1
 
 
@@ -89,15 +89,15 @@ def test_a_later_file_replaces_an_earlier_of_its_name(tmp_path: Path) -> None:
     content = old.rstrip(b"\0")
     content += b"\0" * (-len(content) % tarfile.BLOCKSIZE) + new
     assert len(content) > end
-    found = found_in(tmp_path / "s.tar", content)
-    assert sorted(one.name for one in found.photographs) == NAMES
+    listing = listing_of(tmp_path / "s.tar", content)
+    assert sorted(photograph.name for photograph in listing.photographs) == NAMES
 
 
 def test_names_that_lead_out_of_the_folder_do_not(tmp_path: Path) -> None:
     path = tmp_path / "s.tar"
     path.write_bytes(tar_of({"../../up.jpg": b"1", "/abs.jpg": b"2", "a/../b.jpg": b"3"}))
-    found = find_photographs([str(path)]).photographs
-    assert [one.name for one in found] == ["s/up.jpg", "s/abs.jpg", "s/b.jpg"]
+    photographs = find_photographs([str(path)]).photographs
+    assert [photograph.name for photograph in photographs] == ["s/up.jpg", "s/abs.jpg", "s/b.jpg"]
 
 
 def test_what_is_no_plain_visible_image_is_passed_over(tmp_path: Path) -> None:
@@ -109,7 +109,9 @@ def test_what_is_no_plain_visible_image_is_passed_over(tmp_path: Path) -> None:
             entry = tarfile.TarInfo(name)
             entry.type = kind
             tar.addfile(entry)
-    assert [one.name for one in find_photographs([str(path)]).photographs] == ["s/x.jpg"]
+    assert [photograph.name for photograph in find_photographs([str(path)]).photographs] == [
+        "s/x.jpg"
+    ]
 
 
 @pytest.mark.parametrize("gzipped", [False, True])
@@ -120,13 +122,13 @@ def test_a_shard_cut_anywhere_gives_what_precedes_the_cut(tmp_path: Path, gzippe
     cuts = {*rng.sample(range(len(content)), 60), *range(0, len(content), tarfile.BLOCKSIZE)}
     before = -1
     for cut in sorted(cuts):
-        found = found_in(tmp_path / "s.tar", content[:cut])
-        images = [one.name for one in found.photographs]
+        listing = listing_of(tmp_path / "s.tar", content[:cut])
+        images = [photograph.name for photograph in listing.photographs]
         assert images == NAMES[: len(images)]
         assert len(images) >= before
         before = len(images)
-        if found.unread:
-            assert found.unread[0].name == "s.tar"
+        if listing.unread:
+            assert listing.unread[0].name == "s.tar"
         else:  # only zeros and a checksum are lost
             assert gzipped
             assert images == NAMES
@@ -136,26 +138,26 @@ def test_damage_in_the_middle_is_named(tmp_path: Path) -> None:
     content = bytearray(tar_of(FILES))
     third = content.index(b"./sa_3.jpg")
     content[third + 150] ^= 0xFF
-    found = found_in(tmp_path / "s.tar", bytes(content))
-    assert [one.name for one in found.photographs] == NAMES[:2]
-    assert found.unread[0].reason == f"is damaged at byte {third}"
+    listing = listing_of(tmp_path / "s.tar", bytes(content))
+    assert [photograph.name for photograph in listing.photographs] == NAMES[:2]
+    assert listing.unread[0].reason == f"is damaged at byte {third}"
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x1f\x8b", b"\x1f\x8bhello", b"x" * 2000])
 def test_what_is_no_tar_is_named(tmp_path: Path, content: bytes) -> None:
-    found = found_in(tmp_path / "s.tar", content)
-    assert found.photographs == []
-    assert len(found.unread) == 1
+    listing = listing_of(tmp_path / "s.tar", content)
+    assert listing.photographs == []
+    assert len(listing.unread) == 1
 
 
 def test_a_shard_that_shrinks_after_it_was_listed_is_an_image_error(tmp_path: Path) -> None:
     path = tmp_path / "s.tar"
     path.write_bytes(tar_of(FILES))
-    found = find_photographs([str(path)]).photographs
+    photographs = find_photographs([str(path)]).photographs
     path.write_bytes(tar_of(FILES)[:2000])
     with pytest.raises(ImageError, match=r"sa_5\.jpg can't be read: .*s\.tar ends within it"):
-        found[-1].read()
+        photographs[-1].read()
     path.unlink()
     shards._last_opened.cache_clear()
     with pytest.raises(ImageError, match=r"sa_5\.jpg can't be read: No such file"):
-        found[-1].read()
+        photographs[-1].read()

@@ -5,7 +5,7 @@ Shape legend: P prompts, M masks, H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
+from anymask.core.geometry import ResizeMap
 from anymask.core.image import ImageSource, read_image
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
@@ -68,12 +69,14 @@ class Scripted:
 
     scripts: dict[XY, Script]
     asked: list[tuple[Prompts, bool | None]] = field(default_factory=list)
+    model_id: str = "scripted"
+    everything: Mapping[str, float] = field(default_factory=dict)
 
     def encode(self, image: ImageSource) -> ImageEmbedding:
         """Remember nothing but the size."""
         height, width = read_image(image).shape[:2]
         nothing = {"image_embed": np.zeros((1, 1, 1), np.float32)}
-        return ImageEmbedding(nothing, (height, width), SIDE, "scripted")
+        return ImageEmbedding(nothing, ResizeMap((height, width), SIDE), self.model_id)
 
     def predict(
         self, embedding: ImageEmbedding, prompts: Prompts, multimask_output: bool | None = None
@@ -83,7 +86,7 @@ class Scripted:
         said = np.stack([self._said(xy, multimask_output) for xy in prompts.points])
         scores = np.tile(np.linspace(0.9, 0.7, said.shape[1], dtype=np.float32), (len(said), 1))
         logits = np.where(said, np.float32(5), np.float32(-5))
-        return Masks(logits, scores, embedding.image_hw, SIDE)
+        return Masks(logits, scores, embedding.resize_map)
 
     def _said(self, xy: npt.NDArray[np.float32], multimask_output: bool | None) -> Mask:
         script = self.scripts[float(xy[0, 0]), float(xy[0, 1])]

@@ -8,13 +8,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from anymask.core.masks import Masks
-from anymask.core.prompts import Prompts
+from anymask.core.prompts import LARGEST_NUMBER, Prompts
 from anymask.errors import PromptError
 from anymask.predict.predictor import Predictor
 
@@ -226,14 +227,26 @@ def test_malformed_prompts_are_refused(
     assert all(len(message) > 15 for message in messages)
 
 
-def extreme_but_valid(rng: Rng) -> Prompts:
-    big = rng.choice((1e6, 1e20, 3e38))
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_what_they_are_made_from_is_answered(tiniest_predictor: Predictor, seed: int) -> None:
+    embedding = tiniest_predictor.encode(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    prompts = good(random.Random(seed))
+    check_answer(tiniest_predictor.predict(embedding, prompts), len(prompts))
+
+
+def large(rng: Rng, big: float) -> Prompts:
     kinds: Sequence[Callable[[], Prompts]] = (
         lambda: Prompts.box(-big, -big, WIDTH, HEIGHT),
         lambda: Prompts.box(0, 0, big, big),
         lambda: Prompts.of_points([click(rng), [big, -big]], [1, -1]),
         lambda: Prompts.point(*click(rng)).with_masks(np.full((1, SIDE, SIDE), big)),
         lambda: Prompts.point(*click(rng)).with_masks(np.full((1, SIDE, SIDE), -big)),
+    )
+    return rng.choice(kinds)()
+
+
+def many_or_thin(rng: Rng) -> Prompts:
+    kinds: Sequence[Callable[[], Prompts]] = (
         lambda: Prompts.of_points(clicks(rng, 300)),
         lambda: Prompts.of_points(np.array(clicks(rng, 50))[:, None]),
         lambda: Prompts.of_points([[0, 0], [WIDTH, HEIGHT]]),
@@ -242,24 +255,28 @@ def extreme_but_valid(rng: Rng) -> Prompts:
     return rng.choice(kinds)()
 
 
-def test_extreme_prompts_are_refused_or_answered_with_finite_numbers(
-    tiniest_predictor: Predictor,
+@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("kind", [partial(large, big=LARGEST_NUMBER), many_or_thin])
+def test_extreme_prompts_are_answered_with_finite_numbers(
+    tiniest_predictor: Predictor, kind: Callable[[Rng], Prompts], seed: int
 ) -> None:
     embedding = tiniest_predictor.encode(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    for seed in range(100):
-        try:
-            prompts = extreme_but_valid(random.Random(seed))
-            masks = tiniest_predictor.predict(embedding, prompts)
-        except PromptError:
-            continue
-        check_answer(masks, len(prompts))
+    prompts = kind(random.Random(seed))
+    check_answer(tiniest_predictor.predict(embedding, prompts), len(prompts))
 
 
-@pytest.mark.parametrize("asked", [None, 5, "x", {}, [None], [5], ["x"], [[]], [], object()])
+@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("big", [1.001 * LARGEST_NUMBER, 1e20, 3e38])
+def test_numbers_that_a_model_would_overflow_on_are_refused(seed: int, big: float) -> None:
+    with pytest.raises(PromptError, match="beyond"):
+        large(random.Random(seed), big)
+
+
+@pytest.mark.parametrize("prompts", [None, 5, "x", {}, [None], [5], ["x"], [[]], [], object()])
 @pytest.mark.parametrize("several", [False, True])
 def test_what_are_no_prompts_is_refused(
-    tiniest_predictor: Predictor, asked: Any, several: bool
+    tiniest_predictor: Predictor, prompts: Any, several: bool
 ) -> None:
     embedding = tiniest_predictor.encode(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     with pytest.raises(PromptError):
-        tiniest_predictor.predict([embedding] if several else embedding, asked)
+        tiniest_predictor.predict([embedding] if several else embedding, prompts)

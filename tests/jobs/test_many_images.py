@@ -18,7 +18,7 @@ from PIL import Image
 from anymask.core import rle
 from anymask.core.protocol import DiscSegmenter
 from anymask.core.records import Record
-from anymask.datasets import sa1b
+from anymask.datasets import sa1b_record
 from anymask.datasets.photographs import Photograph, find_photographs
 from anymask.errors import Error, OutputError
 from anymask.jobs import folder as job_folders
@@ -121,7 +121,7 @@ def test_pictures_are_the_masks_of_the_records(tmp_path: Path) -> None:
     segment(tmp_path / "in", tmp_path / "json", replace(SETTINGS, config=many))
     segment(tmp_path / "in", tmp_path / "png", replace(PICTURES, config=many))
     content = (tmp_path / "json" / "a" / "sa_5.json").read_bytes()
-    annotations = sa1b.from_bytes(content, "sa_5.json")["annotations"]
+    annotations = sa1b_record.from_bytes(content, "sa_5.json")["annotations"]
     assert len(annotations) > 4
     pictures = tmp_path / "png" / "a" / "sa_5"
     rows = (pictures / "metadata.csv").read_text().splitlines()[1:]
@@ -344,14 +344,14 @@ def test_a_full_disk_stops_the_job_and_leaves_what_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photographs = found(write_images(tmp_path / "in", "1.png", "2.png", "3.png"))
-    to_bytes = sa1b.to_bytes
+    to_bytes = sa1b_record.to_bytes
 
     def fills_up(record: Record) -> bytes:
         if record["image"]["image_id"] == 2:
             raise OSError(28, "No space left on device")
         return to_bytes(record)
 
-    monkeypatch.setattr(sa1b, "to_bytes", fills_up)
+    monkeypatch.setattr(sa1b_record, "to_bytes", fills_up)
     job = segment_all(DiscSegmenter(), photographs, tmp_path / "out", SETTINGS)
     assert next(job).state == State.done
     with pytest.raises(OutputError, match=r"sa_2\.json can't be written: No space left"):

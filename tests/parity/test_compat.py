@@ -63,7 +63,7 @@ def rough_mask(pair: Pair) -> Array:
     return np.asarray(logits[np.argmax(scores)][None])
 
 
-ASKED: dict[str, Callable[[Pair], dict[str, Any]]] = {
+PROMPTS: dict[str, Callable[[Pair], dict[str, Any]]] = {
     "a point": lambda pair: {"point_coords": pair.xy(1), "point_labels": np.array([1])},
     "points": lambda pair: {
         "point_coords": pair.xy(4),
@@ -92,11 +92,11 @@ ASKED: dict[str, Callable[[Pair], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("multimask_output", [True, False])
-@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("arguments_of", PROMPTS.values(), ids=PROMPTS)
 def test_predict_gives_the_official_masks(
-    pair: Pair, asked: Callable[[Pair], dict[str, Any]], multimask_output: bool
+    pair: Pair, arguments_of: Callable[[Pair], dict[str, Any]], multimask_output: bool
 ) -> None:
-    prompt = asked(pair) | {"multimask_output": multimask_output}
+    prompt = arguments_of(pair) | {"multimask_output": multimask_output}
     full = pair.official.predict(**prompt, return_logits=True)[0]
     expected, answer = pair.official.predict(**prompt), pair.ours.predict(**prompt)
     same_masks(answer[0], expected[0], full)
@@ -104,12 +104,12 @@ def test_predict_gives_the_official_masks(
     same_numbers(answer[2], expected[2])
 
 
-@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("arguments_of", PROMPTS.values(), ids=PROMPTS)
 def test_predict_gives_the_official_logits_when_asked_for_them(
-    pair: Pair, asked: Callable[[Pair], dict[str, Any]]
+    pair: Pair, arguments_of: Callable[[Pair], dict[str, Any]]
 ) -> None:
-    expected = pair.official.predict(**asked(pair), return_logits=True)
-    answer = pair.ours.predict(**asked(pair), return_logits=True)
+    expected = pair.official.predict(**arguments_of(pair), return_logits=True)
+    answer = pair.ours.predict(**arguments_of(pair), return_logits=True)
     for ours, theirs in zip(answer, expected):
         same_numbers(ours, theirs)
 

@@ -109,15 +109,15 @@ def images(count: int) -> Tensor:
 
 def all_masks(model: Any, pixels: Tensor, case: Case) -> tuple[Tensor, Tensor]:
     """Logits (P, 4, h, w) and IoUs (P, 4) of a ``SamModel`` for one image."""
-    asked = {
+    prompt = {
         "pixel_values": pixels,
         "input_points": None if case.coords is None else case.coords[None],
         "input_labels": None if case.labels is None else case.labels[None],
         "input_boxes": None if case.boxes is None else case.boxes[None],
         "input_masks": case.masks,
     }
-    single = model(**asked, multimask_output=False)
-    several = model(**asked, multimask_output=True)
+    single = model(**prompt, multimask_output=False)
+    several = model(**prompt, multimask_output=True)
     return (
         torch.cat([single.pred_masks, several.pred_masks], dim=2)[0],
         torch.cat([single.iou_scores, several.iou_scores], dim=2)[0],

@@ -58,15 +58,17 @@ class Pair:
         square[0, :, :height, :width] = pixels.transpose(2, 0, 1)
         return np.asarray(self.encoder.run(["output"], {"input": square})[0])
 
-    def predict(self, names: list[str], features: Floats, seen: Seen, asked: Asked) -> list[Floats]:
+    def predict(
+        self, names: list[str], features: Floats, seen: Seen, prompt: PlacedPrompt
+    ) -> list[Floats]:
         """Some of the head's values for one prompt."""
-        mask = np.zeros((1, 1, MASK_SIDE, MASK_SIDE)) if asked.mask is None else asked.mask
+        mask = np.zeros((1, 1, MASK_SIDE, MASK_SIDE)) if prompt.mask is None else prompt.mask
         inputs: dict[str, npt.NDArray[Any]] = {
             "image_embeddings": features,
-            "point_coords": asked.coords(seen.picture)[None],
-            "point_labels": np.array([asked.labels]),
+            "point_coords": prompt.coords(seen.picture)[None],
+            "point_labels": np.array([prompt.labels]),
             "mask_input": mask,
-            "has_mask_input": np.array([asked.mask is not None]),
+            "has_mask_input": np.array([prompt.mask is not None]),
             "orig_im_size": np.array(seen.picture.size[::-1]),
         }
         answer = self.head.run(names, {k: v.astype(np.float32) for k, v in inputs.items()})
@@ -83,7 +85,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlacedPrompt:
     """One prompt: places as parts of the picture's width and height, their labels, and a mask.
 
     Without a box the official export wants one point more, of label -1.
@@ -109,11 +111,13 @@ class Asked:
         )
 
 
-POINT = Asked(((0.28, 0.31), (0.0, 0.0)), (1, -1))
-POINTS = Asked(((0.5, 0.5), (0.6, 0.4), (0.1, 0.1), (0.9, 0.2), (0.0, 0.0)), (1, 1, 0, 0, -1))
-BOX = Asked(((0.2, 0.3), (0.7, 0.8)), (2, 3))
-BOX_AND_POINT = Asked(((0.45, 0.5), (0.2, 0.3), (0.7, 0.8)), (1, 2, 3))
-ASKED = {"a point": POINT, "points": POINTS, "a box": BOX, "a box and a point": BOX_AND_POINT}
+POINT = PlacedPrompt(((0.28, 0.31), (0.0, 0.0)), (1, -1))
+POINTS = PlacedPrompt(
+    ((0.5, 0.5), (0.6, 0.4), (0.1, 0.1), (0.9, 0.2), (0.0, 0.0)), (1, 1, 0, 0, -1)
+)
+BOX = PlacedPrompt(((0.2, 0.3), (0.7, 0.8)), (2, 3))
+BOX_AND_POINT = PlacedPrompt(((0.45, 0.5), (0.2, 0.3), (0.7, 0.8)), (1, 2, 3))
+PROMPTS = {"a point": POINT, "points": POINTS, "a box": BOX, "a box and a point": BOX_AND_POINT}
 
 
 def content_hw(picture: Image.Image) -> tuple[int, int]:
@@ -191,11 +195,11 @@ def compare(what: str, answer: Floats, expected: Floats, tolerance: float) -> No
 
 
 def decode(
-    predictor: Predictor, seen: Seen, asked: Asked
+    predictor: Predictor, seen: Seen, prompt: PlacedPrompt
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Our logits (1, 4, h, w) and IoUs (1, 4), from our embedding."""
     features = torch.from_numpy(seen.ours.arrays[IMAGE_EMBED])[None]
-    logits, iou = predictor.decode(features, asked.batch(seen.picture))
+    logits, iou = predictor.decode(features, prompt.batch(seen.picture))
     return logits.cpu().numpy(), iou.cpu().numpy()
 
 
@@ -203,24 +207,24 @@ def test_the_embedding_is_the_graphs(seen: Seen) -> None:
     compare("features", seen.ours.arrays[IMAGE_EMBED][None], seen.theirs, FEATURES_TOLERANCE)
 
 
-@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 def test_all_four_masks_are_the_graphs(
-    pair: Pair, seen: Seen, predictor: Predictor, asked: Asked
+    pair: Pair, seen: Seen, predictor: Predictor, prompt: PlacedPrompt
 ) -> None:
     """From the picture on: our embedding and decoder against theirs."""
-    expected = pair.predict([ALL_LOGITS, ALL_IOUS], seen.theirs, seen, asked)
-    logits, iou = decode(predictor, seen, asked)
+    expected = pair.predict([ALL_LOGITS, ALL_IOUS], seen.theirs, seen, prompt)
+    logits, iou = decode(predictor, seen, prompt)
     compare("logits", logits, expected[0], LOGITS_TOLERANCE)
     compare("IoUs", iou, expected[1], IOU_TOLERANCE)
 
 
-@pytest.mark.parametrize("asked", [POINTS, BOX], ids=["points", "a box"])
+@pytest.mark.parametrize("prompt", [POINTS, BOX], ids=["points", "a box"])
 def test_a_mask_fed_back_gives_the_graphs_masks(
-    pair: Pair, seen: Seen, predictor: Predictor, asked: Asked
+    pair: Pair, seen: Seen, predictor: Predictor, prompt: PlacedPrompt
 ) -> None:
     rough = pair.predict(["low_res_masks"], seen.theirs, seen, POINT)[0]
-    again = Asked(asked.places, asked.labels, rough)
-    first = pair.predict([ALL_LOGITS], seen.theirs, seen, asked)[0]
+    again = PlacedPrompt(prompt.places, prompt.labels, rough)
+    first = pair.predict([ALL_LOGITS], seen.theirs, seen, prompt)[0]
     expected = pair.predict([ALL_LOGITS, ALL_IOUS], seen.theirs, seen, again)
     assert np.abs(expected[0] - first).max() > 0.5  # the mask says something
     logits, iou = decode(predictor, seen, again)
@@ -228,24 +232,24 @@ def test_a_mask_fed_back_gives_the_graphs_masks(
     compare("IoUs", iou, expected[1], IOU_TOLERANCE)
 
 
-@pytest.mark.parametrize("asked", [POINT, POINTS], ids=["a point", "points"])
+@pytest.mark.parametrize("prompt", [POINT, POINTS], ids=["a point", "points"])
 def test_the_answer_to_clicks_is_the_one_that_the_graph_chooses(
-    pair: Pair, seen: Seen, predictor: Predictor, asked: Asked
+    pair: Pair, seen: Seen, predictor: Predictor, prompt: PlacedPrompt
 ) -> None:
     """Through the public calls, in pixels of the picture, to its full size."""
     names = ["low_res_masks", "iou_predictions", "masks"]
-    low, iou, full = pair.predict(names, seen.theirs, seen, asked)
-    best = predictor.predict(seen.ours, clicks(asked, seen.picture)).best()
+    low, iou, full = pair.predict(names, seen.theirs, seen, prompt)
+    best = predictor.predict(seen.ours, clicks(prompt, seen.picture)).best()
     compare("low-resolution logits", best.logits, low, LOGITS_TOLERANCE)
     compare("IoU", best.predicted_iou, iou, IOU_TOLERANCE)
     compare("logits", np.stack(list(best.full_logits()))[None], full, LOGITS_TOLERANCE)
 
 
-def clicks(asked: Asked, picture: Image.Image) -> Prompts:
+def clicks(prompt: PlacedPrompt, picture: Image.Image) -> Prompts:
     """The points of a prompt in pixels of the picture, as a user gives them."""
     width, height = picture.size
-    points = np.array(asked.places[:-1]) * [width, height]
-    return Prompts.of_points(points, np.array(asked.labels[:-1]))
+    points = np.array(prompt.places[:-1]) * [width, height]
+    return Prompts.of_points(points, np.array(prompt.labels[:-1]))
 
 
 def test_the_plain_encoder_gives_the_graphs_embedding_too(pair: Pair) -> None:

@@ -46,11 +46,11 @@ class Certain(DiscSegmenter):
 
 
 def test_each_point_of_a_grid_gets_its_discs() -> None:
-    found = segment_everything(Certain(), IMAGE, LENIENT)
-    points = sorted({tuple(one["point_coords"][0]) for one in found})
+    annotations = segment_everything(Certain(), IMAGE, LENIENT)
+    points = sorted({tuple(annotation["point_coords"][0]) for annotation in annotations})
     assert points == [(192.0, 128.0), (192.0, 384.0), (576.0, 128.0), (576.0, 384.0)]
-    assert len(found) == 12  # a disc, one twice and one half as wide: no boxes alike
-    assert [one["id"] for one in found] == list(range(12))
+    assert len(annotations) == 12  # a disc, one twice and one half as wide: no boxes alike
+    assert [annotation["id"] for annotation in annotations] == list(range(12))
 
 
 @dataclass(frozen=True)
@@ -67,27 +67,28 @@ def test_weights_bring_their_own_thresholds_unless_settings_are_given() -> None:
     assert suggested(sam) == replace(OFFICIAL, pred_iou_thresh=0.75, stability_score_thresh=0.5)
     assert suggested(Certain(), PAPER) == PAPER
     own = segment_everything(sam, IMAGE)
-    assert {round(one["predicted_iou"], 1) for one in own} == {0.8, 0.9}
-    assert {round(one["predicted_iou"], 1) for one in segment_everything(sam, IMAGE, OFFICIAL)} == {
-        0.9
-    }
+    assert {round(annotation["predicted_iou"], 1) for annotation in own} == {0.8, 0.9}
+    assert {
+        round(annotation["predicted_iou"], 1)
+        for annotation in segment_everything(sam, IMAGE, OFFICIAL)
+    } == {0.9}
 
 
 def test_a_record_says_what_its_mask_is() -> None:
     config = replace(LENIENT, pred_iou_thresh=0.85)
-    for one in segment_everything(Certain(), IMAGE, config):
-        mask = rle.decode(one["segmentation"])
+    for annotation in segment_everything(Certain(), IMAGE, config):
+        mask = rle.decode(annotation["segmentation"])
         rows, columns = np.nonzero(mask)
-        left, top, width, height = one["bbox"]
+        left, top, width, height = annotation["bbox"]
         assert (left, top) == (columns.min(), rows.min())
         assert (left + width, top + height) == (columns.max() + 1, rows.max() + 1)
-        assert one["area"] == mask.sum()
+        assert annotation["area"] == mask.sum()
         radius = 64 * 768 / 1024
-        assert abs(one["area"] - np.pi * radius**2) < 0.01 * one["area"]
-        x, y = one["point_coords"][0]
+        assert abs(annotation["area"] - np.pi * radius**2) < 0.01 * annotation["area"]
+        x, y = annotation["point_coords"][0]
         assert mask[int(y), int(x)]
-        assert one["crop_box"] == [0, 0, 768, 512]
-        assert one["predicted_iou"] == pytest.approx(0.9)
+        assert annotation["crop_box"] == [0, 0, 768, 512]
+        assert annotation["predicted_iou"] == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +120,9 @@ def test_nothing_found_is_an_empty_list() -> None:
 
 def test_masks_that_a_crop_cuts_off_are_dropped_unless_the_image_ends_there() -> None:
     config = replace(LENIENT, points_per_side=4, crop_n_layers=1, pred_iou_thresh=0.85)
-    for one in segment_everything(Certain(), IMAGE, config):
-        left, top, width, height = one["crop_box"]
-        x, y, w, h = one["bbox"]
+    for annotation in segment_everything(Certain(), IMAGE, config):
+        left, top, width, height = annotation["crop_box"]
+        x, y, w, h = annotation["bbox"]
         for edge, border, end in ((x + w, left + width, 768), (y + h, top + height, 512)):
             assert border == end or abs(edge - border) > 20
         for edge, border in ((x, left), (y, top)):
@@ -130,8 +131,8 @@ def test_masks_that_a_crop_cuts_off_are_dropped_unless_the_image_ends_there() ->
 
 def test_of_the_same_mask_in_two_crops_the_nearer_stays() -> None:
     config = replace(LENIENT, crop_n_layers=1, pred_iou_thresh=0.85, crop_nms_thresh=0.0)
-    found = segment_everything(Certain(), IMAGE, config)
-    assert {one["crop_box"][2] < 768 for one in found} == {True}
+    annotations = segment_everything(Certain(), IMAGE, config)
+    assert {annotation["crop_box"][2] < 768 for annotation in annotations} == {True}
 
 
 def test_crops_cover_the_image_and_overlap_as_officially() -> None:
@@ -187,7 +188,7 @@ def test_small_islands_go_and_small_holes_close() -> None:
 def test_small_regions_are_removed_from_the_records_too() -> None:
     everything = replace(LENIENT, min_mask_region_area=2000)
     kept = segment_everything(Certain(), IMAGE, everything)
-    assert {one["area"] > 2000 for one in kept} == {True}
+    assert {annotation["area"] > 2000 for annotation in kept} == {True}
     assert len(kept) == 8  # the smallest discs are gone as a whole
 
 
@@ -204,6 +205,7 @@ def test_a_model_that_leaves_masks_out_early_finds_what_one_that_does_not_finds(
     class Slow:
         """The same model, without ``candidates``."""
 
+        model_id, everything = tiny_predictor.model_id, tiny_predictor.everything
         encode = staticmethod(tiny_predictor.encode)
         predict = staticmethod(tiny_predictor.predict)
 

@@ -68,7 +68,7 @@ def test_sharp_logits_are_put_where_they_belong() -> None:
     everywhere = torch.randn(1, 64 * 64 * 16)
     whole = in_order(everywhere)[0]
     cells = everywhere.view(1, 64 * 64, 16)[:, torch.from_numpy(window.index)]
-    seen = window.picture(cells.flatten(1))[0]
+    seen = window.to_grid(cells.flatten(1))[0]
     left, top, right, bottom = (4 * side for side in window.inside)
     torch.testing.assert_close(seen[top:bottom, left:right], whole[top:bottom, left:right])
     torch.testing.assert_close(seen[8:12, 8:12], whole[8:12, 8:12])  # a position of the coarse part

@@ -89,12 +89,12 @@ def test_an_embedding_of_another_model_or_shape_is_refused(
 ) -> None:
     sam = anymask.load(exported("tiny", "float32"))
     embedding = sam.encode(picture)
-    other = ImageEmbedding(embedding.arrays, (60, 90), 128, "other@1111")
+    other = ImageEmbedding(embedding.arrays, embedding.resize_map, "other@1111")
     with pytest.raises(EmbeddingError, match=r"made by other@1111.*by tiny@0000"):
         sam.predict(other, Prompts.point(1, 1))
     cut = {"image_embed": embedding.arrays["image_embed"][:8]}
     with pytest.raises(EmbeddingError, match=r"no image_embed of the model's size \(256, 8, 8\)"):
-        sam.predict(ImageEmbedding(cut, (60, 90), 128, sam.model_id), Prompts.point(1, 1))
+        sam.predict(ImageEmbedding(cut, embedding.resize_map, sam.model_id), Prompts.point(1, 1))
 
 
 def test_embeddings_travel_between_pytorch_and_an_export(
@@ -202,7 +202,7 @@ def spy_pair(folder: Path, together: Together, prompts: int | str = "P") -> Grap
     )  # fmt: skip
 
 
-ASKED = [
+PROMPTS = [
     Prompts.point(3, 2),
     Prompts.of_points([[1, 2], [3, 4]], [1, 0]),
     Prompts.box(1, 2, 8, 6),
@@ -221,9 +221,9 @@ def test_each_kind_of_decoder_gets_the_prompts_it_understands(
     """Sums tell: official decoders get a padding point beside points, none beside a box."""
     sam = OnnxSegmenter(spy_pair(tmp_path, together, prompts))
     embedding = sam.encode(np.zeros((16, 16, 3), np.uint8))
-    arrays = sam.collate([embedding], [Prompts.join(ASKED)])
+    arrays = sam.collate([embedding], [Prompts.join(PROMPTS)])
     _, sums = sam.answer([embedding], arrays)
-    np.testing.assert_allclose(sums[:, 0], [asked.points.sum() for asked in ASKED])
+    np.testing.assert_allclose(sums[:, 0], [prompts.points.sum() for prompts in PROMPTS])
     if together == Together.any:  # padded to one length, which ours ignores
         expected = [1 - 2, 1 + 0 - 1, 2 + 3 - 1, 6, 1 - 2]
     else:
@@ -239,8 +239,8 @@ def test_prompts_with_and_without_masks_about_two_images(
     sam = OnnxSegmenter(spy_pair(tmp_path, together))
     embedding = sam.encode(np.zeros((16, 16, 3), np.uint8))
     rough = np.full((1, 16, 16), 3.0)
-    asked = [Prompts.point(3, 2).with_masks(rough), Prompts.point(1, 1), Prompts.of_masks(rough)]
-    arrays = sam.collate([embedding] * 3, asked)
+    several = [Prompts.point(3, 2).with_masks(rough), Prompts.point(1, 1), Prompts.of_masks(rough)]
+    arrays = sam.collate([embedding] * 3, several)
     logits, sums = sam.answer([embedding] * 3, arrays)
     np.testing.assert_allclose(sums[:, 2], [1, 0, 1])
     np.testing.assert_allclose(logits[:, 0, 0, 0], [3, 0, 3])
@@ -251,8 +251,8 @@ def test_a_stretched_image_fills_the_square(tmp_path: Path) -> None:
     pair = replace(spy_pair(tmp_path, Together.alike), stretch=True)
     sam = OnnxSegmenter(pair)
     embedding = sam.encode(np.full((8, 32, 3), 255, np.uint8))
-    assert embedding.stretch
-    assert ImageEmbedding.from_bytes(embedding.to_bytes()).stretch
+    assert embedding.resize_map.stretch
+    assert ImageEmbedding.from_bytes(embedding.to_bytes()).resize_map.stretch
     arrays = sam.collate([embedding], [Prompts.point(16, 4)])
     np.testing.assert_allclose(arrays.point_coords[0, 0], [8, 8])
     white = (255 - pair.pixel_mean[0]) / pair.pixel_std[0]

@@ -67,8 +67,8 @@ def test_several_images_in_one_pass_give_what_each_gives_alone(
         Prompts.point(20, 20).with_masks(np.random.default_rng(0).normal(size=(1, SIDE, SIDE))),
     ]
     together = tiny_predictor.predict(embeddings, prompts, False)
-    for masks, embedding, asked in zip(together, embeddings, prompts):
-        alone = tiny_predictor.predict(embedding, asked, False)
+    for masks, embedding, about_one in zip(together, embeddings, prompts):
+        alone = tiny_predictor.predict(embedding, about_one, False)
         np.testing.assert_allclose(masks.logits, alone.logits, atol=1e-4)
         assert masks.image_hw == embedding.image_hw
     assert tiny_predictor.predict([], []) == []
@@ -115,8 +115,17 @@ def test_prompts_that_dont_fit_are_refused(
         tiny_predictor.predict(tiny_predictor.encode(picture), prompts)
 
 
-def test_a_box_may_reach_over_the_border(tiny_predictor: Predictor, picture: RGB) -> None:
-    tiny_predictor.predict(tiny_predictor.encode(picture), Prompts.box(-5, -5, 200, 200))
+def test_a_box_may_reach_over_the_border_and_is_answered_as_it_stands(
+    tiny_predictor: Predictor, picture: RGB
+) -> None:
+    embedding = tiny_predictor.encode(picture)
+    over, up_to = (
+        tiny_predictor.predict(embedding, prompts)
+        for prompts in (Prompts.box(-5, -5, 200, 200), Prompts.box(0, 0, 90, 60))
+    )
+    assert over.predicted_iou.shape == (1, 1)
+    assert np.isfinite(over.logits).all()
+    assert not np.allclose(over.logits, up_to.logits, atol=1e-3)  # nothing cuts it at the border
 
 
 def test_images_and_prompts_must_be_paired(tiny_predictor: Predictor, picture: RGB) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from anymask.core import rle
 from anymask.core.interaction import Habits, Script
 from anymask.core.records import Annotation, ImageRecord, Record
-from anymask.datasets import sa1b
+from anymask.datasets import sa1b_record
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.training.sam.interactive import Objects
@@ -83,7 +83,7 @@ def write_shard(path: Path, numbers: range) -> Path:
             height, width = one.masks[0]["size"]
             about = ImageRecord(image_id=number, file_name=one.name, width=width, height=height)
             annotations = [_annotation(i, mask) for i, mask in enumerate(one.masks)]
-            record = sa1b.to_bytes(Record(image=about, annotations=annotations))
+            record = sa1b_record.to_bytes(Record(image=about, annotations=annotations))
             for name, content in ((f"{number}.png", one.content), (f"{number}.json", record)):
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)

@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import anymask
 from anymask.core.embedding import ImageEmbedding
+from anymask.core.geometry import ResizeMap
 from anymask.core.prompts import Prompts
 
 DIST = Path(__file__).resolve().parents[2] / "web" / "dist"
@@ -294,7 +295,8 @@ def test_what_is_wrong_with_a_model_is_seen_on_the_page(
 
 def embedded(model: str, shape: tuple[int, ...] = (256, 8, 8)) -> bytes:
     array = np.zeros(shape, np.float32)
-    return ImageEmbedding({"image_embed": array}, (512, 512), 128, model).to_bytes()
+    resize_map = ResizeMap((512, 512), 128)
+    return ImageEmbedding({"image_embed": array}, resize_map, model).to_bytes()
 
 
 @pytest.mark.parametrize(

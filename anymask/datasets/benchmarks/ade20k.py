@@ -14,7 +14,7 @@ import re
 import numpy as np
 
 from anymask.datasets import pairs
-from anymask.datasets.labels import Object, encoded, opened
+from anymask.datasets.label_maps import Object, label_masks, open_mask_picture
 from anymask.datasets.listing import Listing
 from anymask.datasets.sample import Dataset
 from anymask.errors import ImageError
@@ -30,13 +30,13 @@ def read(files: Listing) -> Dataset | None:
 
 def objects_of(content: bytes, name: str) -> list[Object]:
     """The instances of a picture and the numbers of their classes. Raises ``ImageError``."""
-    with opened(content, name) as image:
-        if len(image.getbands()) < 3:
+    with open_mask_picture(content, name) as picture:
+        if len(picture.getbands()) < 3:
             raise ImageError(f"{name} has no colours, which would tell classes and instances")
-        red, green, blue = np.moveaxis(np.asarray(image.convert("RGB")).astype(np.int64), 2, 0)
+        red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(np.int64), 2, 0)
     classes = red // RED_STEP * 256 + green
     labels = np.where(blue > 0, classes << INSTANCE_BITS | blue, 0)
-    return [(mask, str(value >> INSTANCE_BITS)) for value, mask in encoded(labels)]
+    return [(mask, str(value >> INSTANCE_BITS)) for value, mask in label_masks(labels)]
 
 
 LAYOUT = pairs.Layout(

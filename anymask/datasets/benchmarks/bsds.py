@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import io
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from anymask.core import rle
-from anymask.datasets.labels import matlab_reader
+from anymask.datasets.label_maps import matlab_reader
 from anymask.datasets.listing import Listing, is_image, list_files, read_file, stem
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Part, Sample, unread, unreadable
+from anymask.datasets.sample import Dataset, Part, Sample, unreadable
 from anymask.errors import DatasetError, Error, ImageError
 
 IMAGES, TRUTH = "images", "groundTruth"
@@ -29,9 +28,9 @@ ENDING = ".mat"
 
 
 def read(location: str, split: str = "val") -> Dataset:
-    """The images of a split, a part each; its masks are the boundary maps of its annotators.
+    """The images of a split, a part each; a sample's masks are its annotators' boundary maps.
 
-    A map is (H, W), a pixel wide lines; its group is ``annotator 1`` and so on. An image without
+    A map is (H, W), lines a pixel wide; its group is ``annotator 1`` and so on. An image without
     maps, maps without image and what is broken or does not fit give an ``Unread``.
 
     Raises ``DatasetError`` where there is no such split, ``MissingExtraError`` without scipy.
@@ -40,12 +39,15 @@ def read(location: str, split: str = "val") -> Dataset:
     files = list_files(location)
     folder = _folder_of(files, split)
     images = {stem(name): name for name in _inside(files, f"{folder}{IMAGES}/{split}/", is_image)}
-    truth = {
+    truths = {
         _image_stem(name, folder): name
         for name in _inside(files, f"{folder}{TRUTH}/{split}/", _is_truth)
     }
-    parts = [_part(files, own, images.get(own), truth.get(own)) for own in {**images, **truth}]
-    parts += [unreadable(one.name, one.reason) for one in files.unread]
+    parts = [
+        _part(files, image_stem, images.get(image_stem), truths.get(image_stem))
+        for image_stem in {**images, **truths}
+    ]
+    parts += [unreadable(folder.name, folder.reason) for folder in files.unread]
     return Dataset(location, f"BSDS500 {split}", tuple(sorted(parts, key=lambda part: part.name)))
 
 
@@ -53,20 +55,20 @@ def _folder_of(files: Listing, split: str) -> str:
     """What the names of a split's images and maps both begin with: "" or a folder with "/"."""
     folders = {posixpath.dirname(name) + "/" for name in files.paths}
     ends = f"{IMAGES}/{split}/", f"{TRUTH}/{split}/"
-    before = [{one.removesuffix(end) for one in folders if one.endswith(end)} for end in ends]
-    both = [one for one in before[0] & before[1] if not one or one.endswith("/")]
-    if not both:
+    roots = [{path.removesuffix(end) for path in folders if path.endswith(end)} for end in ends]
+    shared = [root for root in roots[0] & roots[1] if not root or root.endswith("/")]
+    if not shared:
         raise DatasetError(
             f"{files.location} has no split {split!r} of BSDS500: expected are {ends[0]}NAME.jpg "
             f"and {ends[1]}NAME.mat, there or below it"
         )
-    return min(both, key=lambda one: (one.count("/"), one))
+    return min(shared, key=lambda root: (root.count("/"), root))
 
 
-def _inside(files: Listing, folder: str, wanted: Any) -> Iterator[str]:
-    """The names of the files that lie in a folder itself."""
+def _inside(files: Listing, folder: str, is_wanted: Callable[[str], bool]) -> Iterator[str]:
+    """The names of the wanted files that lie in a folder itself."""
     for name in files.paths:
-        if name.startswith(folder) and "/" not in name[len(folder) :] and wanted(name):
+        if name.startswith(folder) and "/" not in name[len(folder) :] and is_wanted(name):
             yield name
 
 
@@ -78,9 +80,9 @@ def _image_stem(truth: str, folder: str) -> str:
     return folder + IMAGES + stem(truth).removeprefix(folder + TRUTH)
 
 
-def _part(files: Listing, name: str, image: str | None, truth: str | None) -> Part:
+def _part(files: Listing, image_stem: str, image: str | None, truth: str | None) -> Part:
     if image is None:
-        return unreadable(f"{name}.jpg", f"is not there, but {truth} is")
+        return unreadable(f"{image_stem}.jpg", f"is not there, but {truth} is")
     if truth is None:
         return unreadable(image, f"has no boundaries in {TRUTH}")
     return Part(image, partial(_read, image, files.url(image), truth, files.url(truth)))
@@ -93,7 +95,7 @@ def _read(name: str, url: str, truth: str, truth_url: str) -> Iterator[Sample | 
         sample = Sample(name, read_file(url, name), tuple(map(rle.encode, maps)), groups)
         sample.pixels()  # so that maps of another size are found here
     except Error as error:
-        yield unread(name, error)
+        yield Unread.from_error(name, error)
         return
     yield sample
 
@@ -106,9 +108,9 @@ def boundaries_of(content: bytes, name: str) -> Sequence[npt.NDArray[np.bool_]]:
     load = matlab_reader()
     try:
         annotators = load(io.BytesIO(content))["groundTruth"].reshape(-1)
-        maps = [np.asarray(one["Boundaries"].reshape(-1)[0]) for one in annotators]
+        maps = [np.asarray(annotator["Boundaries"].reshape(-1)[0]) for annotator in annotators]
     except Exception as error:  # scipy raises many kinds for broken files
         raise ImageError(f"{name} holds no boundaries of BSDS500: {error!r}") from None
-    if not maps or any(one.ndim != 2 or one.dtype.kind not in "buif" for one in maps):
+    if not maps or any(lines.ndim != 2 or lines.dtype.kind not in "buif" for lines in maps):
         raise ImageError(f"{name} holds no boundaries of BSDS500: expected are (H, W) maps")
-    return [one > 0 for one in maps]
+    return [lines > 0 for lines in maps]

@@ -15,7 +15,12 @@ import re
 import numpy as np
 
 from anymask.datasets import pairs
-from anymask.datasets.labels import Object, encoded, opened, values_of
+from anymask.datasets.label_maps import (
+    Object,
+    label_map_of_picture,
+    label_masks,
+    open_mask_picture,
+)
 from anymask.datasets.listing import Listing
 from anymask.datasets.sample import Dataset
 
@@ -33,11 +38,11 @@ def read(files: Listing) -> Dataset | None:
 
 def objects_of(content: bytes, name: str) -> list[Object]:
     """The instances of a picture and their classes. Raises ``ImageError``."""
-    with opened(content, name) as image:
-        values = values_of(image, name)
+    with open_mask_picture(content, name) as picture:
+        values = label_map_of_picture(picture, name)
     return [
         (mask, CLASSES.get(value // PER_CLASS, str(value // PER_CLASS)))
-        for value, mask in encoded(np.where(values >= PER_CLASS, values, 0))
+        for value, mask in label_masks(np.where(values >= PER_CLASS, values, 0))
     ]
 
 

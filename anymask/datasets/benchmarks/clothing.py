@@ -1,4 +1,4 @@
-"""Clothing: people and what they wear, as in Clothing Co-Parsing (Yang, Luo and Lin, 2014).
+"""Clothing: people and the clothes they wear, in Clothing Co-Parsing (Yang, Luo and Lin, 2014).
 
 ``photos/0010.jpg`` and ``annotations/pixel-level/0010.mat``, whose ``groundtruth`` has a value for
 each class, 0 for the background; ``label_list.mat`` has their names.
@@ -15,10 +15,16 @@ from functools import partial
 import numpy as np
 
 from anymask.datasets import pairs
-from anymask.datasets.labels import Object, as_labels, encoded, matlab_of, matlab_reader
+from anymask.datasets.label_maps import (
+    Object,
+    label_map_of_array,
+    label_masks,
+    matlab_reader,
+    read_matlab,
+)
 from anymask.datasets.listing import Listing, read_file
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, unread, unreadable
+from anymask.datasets.sample import Dataset, unreadable
 from anymask.errors import Error, ImageError
 
 PHOTO = re.compile(r"(.*/)?photos/([^/]+)\.jpg")
@@ -38,38 +44,43 @@ def read(files: Listing, split_regions: bool = False) -> Dataset | None:
     if not pairs.read(files, layout):
         return None
     matlab_reader()  # or each image would say that it is missing
-    names = _names(files)
-    known = names if isinstance(names, tuple) else ()
-    shown = partial(objects_of, names=known, split_regions=split_regions)
-    found = pairs.read(_without_tagged(files), replace(layout, objects_of=shown))
-    if found is None or not isinstance(names, Unread):
-        return found
-    return replace(found, parts=(*found.parts, unreadable(names.name, names.reason)))
+    names = _class_names(files)
+    named_objects_of = partial(
+        objects_of, names=() if isinstance(names, Unread) else names, split_regions=split_regions
+    )
+    dataset = pairs.read(_without_tagged(files), replace(layout, objects_of=named_objects_of))
+    if dataset is None or not isinstance(names, Unread):
+        return dataset
+    return replace(dataset, parts=(*dataset.parts, unreadable(names.name, names.reason)))
 
 
 def objects_of(
     content: bytes, name: str, names: tuple[str, ...] = (), split_regions: bool = False
 ) -> list[Object]:
-    """The classes of a MATLAB file, by their names. Raises ``ImageError``."""
-    variables = matlab_of(content, name)
+    """The objects in a MATLAB file, a mask for each class and its name. Raises ``ImageError``.
+
+    names: of classes 0, 1, …; a class beyond them is named by its number.
+    """
+    variables = read_matlab(content, name)
     if "groundtruth" not in variables:
         raise ImageError(f"{name} has no groundtruth")
+    labels = label_map_of_array(variables["groundtruth"], name)
     return [
         (mask, names[value] if value < len(names) else str(value))
-        for value, mask in encoded(as_labels(variables["groundtruth"], name), split_regions)
+        for value, mask in label_masks(labels, split_regions)
     ]
 
 
-def _names(files: Listing) -> tuple[str, ...] | Unread:
+def _class_names(files: Listing) -> tuple[str, ...] | Unread:
     """The names of classes 0, 1, …; none if there is no list of them."""
-    name = next((one for one in files.paths if one.split("/")[-1] == NAMES_FILE), None)
+    name = next((path for path in files.paths if path.split("/")[-1] == NAMES_FILE), None)
     if name is None:
         return ()
     try:
-        variables = matlab_of(read_file(files.url(name), name), name)
-        return tuple(str(np.ravel(one)[0]) for one in np.ravel(variables["label_list"]))
+        variables = read_matlab(read_file(files.url(name), name), name)
+        return tuple(str(np.ravel(cell)[0]) for cell in np.ravel(variables["label_list"]))
     except Error as error:
-        return unread(name, error)
+        return Unread.from_error(name, error)
     except (KeyError, IndexError):
         return Unread(name, "has no label_list")
 

@@ -10,18 +10,19 @@ Shape legend: H W pixels.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from anymask.core import rle
-from anymask.datasets.labels import Object, opened, part_of
+from anymask.datasets.label_maps import Object, open_mask_picture
 from anymask.datasets.listing import Listing, is_image, stem
+from anymask.datasets.pairs import part_of
 from anymask.datasets.sample import VOID_GROUP, Dataset, Part, unreadable
 from anymask.errors import DatasetError
 
 KIND = "GrabCut trimaps"
-TRUTHS = ("ground-truth", "boundary_GT")
+TRIMAPS = ("ground-truth", "boundary_GT")
 IMAGES = ("data_GT", "images")
 UNKNOWN = 128
 
@@ -33,29 +34,29 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
     gives an ``Unread``. None where there is no trimap. Raises ``DatasetError`` where all are
     without image.
     """
-    truths = _in_folders(files.paths, TRUTHS)
-    if not truths:
+    trimaps = _in_folders(files.paths, TRIMAPS)
+    if not trimaps:
         return None
     if images is None:
-        places = _by_stem(_in_folders(files.paths, IMAGES))
+        images_by_stem = _by_stem(_in_folders(files.paths, IMAGES))
     else:
-        trimaps = {files.paths[name] for name in truths}
-        pictures = filter(is_image, images.paths)
-        places = _by_stem(name for name in pictures if images.paths[name] not in trimaps)
-    if not any(_stem(name) in places for name in truths):
+        paths = {files.paths[name] for name in trimaps}
+        names = filter(is_image, images.paths)
+        images_by_stem = _by_stem(name for name in names if images.paths[name] not in paths)
+    if not any(_stem(name) in images_by_stem for name in trimaps):
         raise DatasetError(
-            f"{files.location} has {len(truths)} trimaps, but no images of their names "
+            f"{files.location} has {len(trimaps)} trimaps, but no images of their names "
             f"{'beside them' if images is None else f'in {images.location}'}; give the folder of "
             f"their images as images (--images)"
         )
-    parts = sorted(_parts(files, images or files, truths, places), key=lambda part: part.name)
-    return Dataset(files.location, KIND, tuple(parts))
+    parts = _parts(files, images or files, trimaps, images_by_stem)
+    return Dataset(files.location, KIND, tuple(sorted(parts, key=lambda part: part.name)))
 
 
 def objects_of(content: bytes, name: str) -> list[Object]:
     """The object of a trimap and its unknown band, if it has one. Raises ``ImageError``."""
-    with opened(content, name) as image:
-        values = np.asarray(image.convert("L"))
+    with open_mask_picture(content, name) as trimap:
+        values = np.asarray(trimap.convert("L"))
     inside, unknown = values > UNKNOWN, values == UNKNOWN
     if not inside.any():
         return []
@@ -64,39 +65,37 @@ def objects_of(content: bytes, name: str) -> list[Object]:
 
 
 def _parts(
-    files: Listing, images: Listing, truths: list[str], places: dict[str, list[str]]
-) -> Iterable[Part]:
+    files: Listing, images: Listing, trimaps: list[str], images_by_stem: dict[str, list[str]]
+) -> Iterator[Part]:
     taken: set[str] = set()
-    for truth in truths:
-        found = places.get(_stem(truth), [])
-        if _stem(truth) in taken:
-            yield unreadable(truth, "has the name of another trimap")
-        elif len(found) == 1:
-            taken.add(_stem(truth))
-            yield part_of(files, found[0], (truth,), objects_of, images=images)
-        elif found:
-            yield unreadable(truth, f"has several images of its name: {', '.join(found)}")
+    for trimap in trimaps:
+        image_names = images_by_stem.get(_stem(trimap), [])
+        if _stem(trimap) in taken:
+            yield unreadable(trimap, "has the name of another trimap")
+        elif len(image_names) == 1:
+            taken.add(_stem(trimap))
+            yield part_of(files, image_names[0], (trimap,), objects_of, images=images)
+        elif image_names:
+            yield unreadable(trimap, f"has several images of its name: {', '.join(image_names)}")
         else:
-            yield unreadable(truth, "has no image of its name")
+            yield unreadable(trimap, "has no image of its name")
 
 
 def _in_folders(names: Iterable[str], folders: tuple[str, ...]) -> list[str]:
-    """The pictures in the first of some folders that is there, at whatever depth."""
-    pictures = list(filter(is_image, names))
+    """The image files in the first of the folders that has any, at whatever depth it lies."""
+    images = list(filter(is_image, names))
     for folder in folders:
-        inside = [
-            name for name in pictures if posixpath.basename(posixpath.dirname(name)) == folder
-        ]
+        inside = [name for name in images if posixpath.basename(posixpath.dirname(name)) == folder]
         if inside:
             return inside
     return []
 
 
 def _by_stem(names: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    by_stem: dict[str, list[str]] = {}
     for name in names:
-        found.setdefault(_stem(name), []).append(name)
-    return found
+        by_stem.setdefault(_stem(name), []).append(name)
+    return by_stem
 
 
 def _stem(name: str) -> str:

@@ -13,7 +13,13 @@ import re
 import numpy as np
 
 from anymask.datasets import pairs
-from anymask.datasets.labels import Object, as_labels, encoded, matlab_of, matlab_reader
+from anymask.datasets.label_maps import (
+    Object,
+    label_map_of_array,
+    label_masks,
+    matlab_reader,
+    read_matlab,
+)
 from anymask.datasets.listing import Listing
 from anymask.datasets.sample import VOID_GROUP, Dataset
 from anymask.errors import ImageError
@@ -26,26 +32,27 @@ def read(files: Listing) -> Dataset | None:
 
     Raises ``MissingExtraError`` without scipy.
     """
-    found = pairs.read(files, LAYOUT)
-    if found:
+    dataset = pairs.read(files, LAYOUT)
+    if dataset:
         matlab_reader()  # or each image would say that it is missing
-    return found
+    return dataset
 
 
 def objects_of(content: bytes, name: str) -> list[Object]:
     """The instances of a MATLAB file and the numbers of their classes. Raises ``ImageError``."""
     try:
-        truth = matlab_of(content, name)["GTinst"][0, 0]
+        truth = read_matlab(content, name)["GTinst"][0, 0]
         segmentation, categories = truth["Segmentation"], np.ravel(truth["Categories"])
     except (KeyError, IndexError, TypeError, ValueError):
         raise ImageError(f"{name} has no GTinst with a Segmentation and Categories") from None
-    found = list(encoded(as_labels(segmentation, name)))
-    if any(value > len(categories) and value != VOID for value, _ in found):
+    masks = dict(label_masks(label_map_of_array(segmentation, name)))
+    if any(value > len(categories) and value != VOID for value in masks):
         raise ImageError(f"{name} has more instances than categories")
-    if all(value == VOID for value, _ in found):
+    if all(value == VOID for value in masks):
         return []
     return [
-        (mask, VOID_GROUP if value == VOID else str(categories[value - 1])) for value, mask in found
+        (mask, VOID_GROUP if value == VOID else str(categories[value - 1]))
+        for value, mask in masks.items()
     ]
 
 

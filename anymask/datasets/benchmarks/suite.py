@@ -1,4 +1,4 @@
-"""Benchmarks: the datasets of the paper's experiments, where they are had and how they are read.
+"""Suite: the datasets of the papers' experiments, where to get them and how to open them.
 
 The 23 of the suite for single points are Table 7 of *Segment Anything* (§D.1), with its numbers
 and the pages that it links to; the difference to RITM is Fig. 9a. Those for clicks are RITM's
@@ -21,7 +21,7 @@ PAGE, OTHERS_SAY, UNCHECKED = "page", "others", ""
 NOT_CHECKED = "not checked: see its page"
 POINTS, CLICKS, EDGES = "points", "clicks", "edges"
 PROPOSALS, BOXES = "proposals", "boxes"
-COCO, PICTURES, NONE_YET = "COCO annotations", "mask pictures", ""
+COCO, MASK_PICTURES, NOT_READ = "COCO annotations", "mask pictures", ""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Benchmark:
     images of the whole split tells.
     sam_minus_ritm: mIoU of SAM ViT-H less RITM's at one centre point, as a fraction, if known.
     licence_from: ``PAGE`` if it was read there, ``OTHERS_SAY``, or ``UNCHECKED``.
-    layout: what ``open_dataset`` finds it to be, ``NONE_YET`` if it must be converted; note: what
-    to open, or to do first.
+    kind: as ``open_dataset`` recognises it (``Dataset.kind``), ``NOT_READ`` if it must be converted
+    first; note: what to open, or to do before. used_for: which experiments.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Benchmark:
     licence: str
     licence_from: str
     page: str
-    layout: str
+    kind: str
     note: str
     used_for: tuple[str, ...] = (POINTS,)
 
@@ -67,13 +67,13 @@ SUITE: tuple[Benchmark, ...] = (
     Benchmark(
         "BBBC038v1", "microscopy", "instance", "train", 227, 10_506, True, 0.447,
         "nuclei of cells, in many kinds of preparation",
-        "CC0", OTHERS_SAY, "https://bbbc.broadinstitute.org/BBBC038", PICTURES,
+        "CC0", OTHERS_SAY, "https://bbbc.broadinstitute.org/BBBC038", MASK_PICTURES,
         "stage1_train as it is unpacked, a folder for each image",
     ),
     Benchmark(
         "DOORS", "boulders", "instance", "DS1", 10_000, 10_000, True, 0.411,
         "single boulders on a sphere, rendered",
-        NOT_CHECKED, UNCHECKED, "https://zenodo.org/record/7107409", NONE_YET,
+        NOT_CHECKED, UNCHECKED, "https://zenodo.org/record/7107409", NOT_READ,
         "images lie in img/ and masks in Rock_all/: rename these to images/ and masks/",
     ),
     Benchmark(
@@ -85,7 +85,7 @@ SUITE: tuple[Benchmark, ...] = (
     Benchmark(
         "NDD20", "underwater", "instance", "all", 4_402, 6_100, False, 0.211,
         "two species of dolphins, above and under water",
-        "CC BY-NC-SA 4.0", OTHERS_SAY, "https://doi.org/10.25405/data.ncl.c.4982342", NONE_YET,
+        "CC BY-NC-SA 4.0", OTHERS_SAY, "https://doi.org/10.25405/data.ncl.c.4982342", NOT_READ,
         "outlines are in ABOVE_LABELS.json and its like, of the VGG annotator (not checked): "
         "make COCO polygons of them",
     ),
@@ -98,7 +98,7 @@ SUITE: tuple[Benchmark, ...] = (
     Benchmark(
         "STREETS", "traffic camera", "instance", "all", 819, 9_854, None, 0.173,
         "cars in the pictures of traffic cameras",
-        NOT_CHECKED, UNCHECKED, "https://databank.illinois.edu/datasets/IDB-3671567", NONE_YET,
+        NOT_CHECKED, UNCHECKED, "https://databank.illinois.edu/datasets/IDB-3671567", NOT_READ,
         "annotations/vehicle-annotations.json is of the VGG annotator: make COCO polygons of it",
     ),
     Benchmark(
@@ -123,14 +123,14 @@ SUITE: tuple[Benchmark, ...] = (
     Benchmark(
         "OVIS", "occlusions", "instance", "train", 2_044, 10_011, True, 0.070,
         "objects in films, behind each other",
-        NOT_CHECKED, UNCHECKED, "http://songbai.site/ovis/", NONE_YET,
+        NOT_CHECKED, UNCHECKED, "http://songbai.site/ovis/", NOT_READ,
         "annotations_train.json lists films with masks for each frame: make a COCO file of frames",
     ),
     Benchmark(
         "Hypersim", "simulation", "instance",
         "Evermotion archinteriors, volumes 1-55 without 20, 25, 40, 49", 338, 9_445, True, 0.061,
         "rendered indoor scenes",
-        "CC BY-SA 3.0", PAGE, "https://github.com/apple/ml-hypersim", NONE_YET,
+        "CC BY-SA 3.0", PAGE, "https://github.com/apple/ml-hypersim", NOT_READ,
         "instances are in HDF5 files: write each as a picture of values below masks/",
     ),
     Benchmark(
@@ -142,7 +142,7 @@ SUITE: tuple[Benchmark, ...] = (
     Benchmark(
         "VISOR", "egocentric", "instance", "validation", 1_864, 10_141, None, 0.018,
         "hands and what they use, in EPIC-KITCHENS' films",
-        "CC BY-NC 4.0", OTHERS_SAY, "https://epic-kitchens.github.io/VISOR/", NONE_YET,
+        "CC BY-NC 4.0", OTHERS_SAY, "https://epic-kitchens.github.io/VISOR/", NOT_READ,
         "a JSON file of outlines for each film (not checked): make COCO polygons of them",
     ),
     Benchmark(
@@ -154,20 +154,20 @@ SUITE: tuple[Benchmark, ...] = (
     Benchmark(
         "EgoHOS", "egocentric", "instance", "train (of Ego4D and THU-READ)", 2_940, 9_961, None,
         0.008, "hands, and the objects that they touch",
-        "none in its README", PAGE, "https://github.com/owenzlz/EgoHOS", NONE_YET,
+        "none in its README", PAGE, "https://github.com/owenzlz/EgoHOS", NOT_READ,
         "train has image/ and label/: rename these to images/ and labels/",
     ),
     Benchmark(
         "IBD", "drones", "instance", "train (2D annotations)", 467, 11_953, False, -0.003,
         "roofs from above (InstanceBuilding 2D)",
         "non-commercial use", PAGE,
-        "https://californiachen.github.io/datasets/InstanceBuilding", NONE_YET,
+        "https://californiachen.github.io/datasets/InstanceBuilding", NOT_READ,
         "how its 2D annotations are stored was not checked",
     ),
     Benchmark(
         "WoodScape", "fisheye driving", "instance", "set 1", 107, 10_266, True, -0.006,
         "streets through the fisheye lenses of four cameras around a car",
-        "proprietary", OTHERS_SAY, "https://woodscape.valeo.com/home", NONE_YET,
+        "proprietary", OTHERS_SAY, "https://woodscape.valeo.com/home", NOT_READ,
         "a JSON file of outlines for each image (not checked): make COCO polygons of them",
     ),
     Benchmark(
@@ -187,7 +187,7 @@ SUITE: tuple[Benchmark, ...] = (
         "DRAM", "paintings", "semantic", "test", 718, 1_179, False, -0.065,
         "classes of objects in paintings of four movements",
         NOT_CHECKED, UNCHECKED, "https://faculty.runi.ac.il/arik/site/artseg/Dram-Dataset.html",
-        NONE_YET, "lay the pictures of the test split below images/ and their labels below labels/",
+        NOT_READ, "lay the pictures of the test split below images/ and their labels below labels/",
     ),
     Benchmark(
         "TrashCan", "underwater", "instance", "train (instance task)", 5_936, 9_540, False, -0.150,
@@ -198,7 +198,7 @@ SUITE: tuple[Benchmark, ...] = (
     Benchmark(
         "GTEA", "egocentric", "instance", "train (hands)", 652, 1_208, False, -0.214,
         "hands in the films of four persons' daily work",
-        NOT_CHECKED, UNCHECKED, "https://cbs.ic.gatech.edu/fpv/", PICTURES,
+        NOT_CHECKED, UNCHECKED, "https://cbs.ic.gatech.edu/fpv/", MASK_PICTURES,
         "GTEA_GAZE_PLUS, with Images/ and Masks/; split_regions makes an object of each hand",
     ),
 )
@@ -215,7 +215,7 @@ OTHERS: tuple[Benchmark, ...] = (
         "Berkeley", "photographs", "instance", "all", 96, 100, False, None,
         "an object or two an image of BSDS",
         NOT_CHECKED, UNCHECKED, "https://github.com/SamsungLabs/ritm_interactive_segmentation",
-        PICTURES, "Berkeley.zip, with images/ and masks/ (not checked)",
+        MASK_PICTURES, "Berkeley.zip, with images/ and masks/ (not checked)",
         (CLICKS,),
     ),
     Benchmark(
@@ -259,10 +259,10 @@ OTHERS: tuple[Benchmark, ...] = (
 
 
 def find(name: str) -> Benchmark:
-    """The row of a name, however it is capitalised. Raises ``DatasetError``."""
-    rows = {row.name.lower(): row for row in (*SUITE, *OTHERS)}
-    if name.lower() in rows:
-        return rows[name.lower()]
-    near = [rows[one].name for one in difflib.get_close_matches(name.lower(), rows, n=1)]
-    hint = "".join(f"; did you mean {one}?" for one in near)
+    """The benchmark of a name, however it is capitalised. Raises ``DatasetError``."""
+    benchmarks = {benchmark.name.lower(): benchmark for benchmark in (*SUITE, *OTHERS)}
+    if name.lower() in benchmarks:
+        return benchmarks[name.lower()]
+    nearest = difflib.get_close_matches(name.lower(), benchmarks, n=1)
+    hint = f"; did you mean {benchmarks[nearest[0]].name}?" if nearest else ""
     raise DatasetError(f"there is no benchmark {name!r}{hint}")

@@ -14,8 +14,6 @@ import numpy as np
 
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import xywh_to_xyxy
-from anymask.core.mask_runs import threshold
-from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.core.rle import RLE
@@ -206,15 +204,7 @@ class Boxes(ImageExperiment):
         answer = sam.predict(embedding, prompts, self.multimask).best()
         for _ in range(self.refinements):
             answer = sam.predict(embedding, prompts.with_masks(answer.logits), False).best()
-        return _encoded(answer, embedding), answer.predicted_iou[:, 0].tolist()
-
-
-def _encoded(answer: Masks, embedding: ImageEmbedding) -> list[RLE]:
-    """What ``Masks.to_rle`` makes of (P, 1) masks, at the cost of their own size."""
-    return [
-        threshold(logits - answer.threshold, embedding.resize_map)[0].to_rle()
-        for logits in answer.logits[:, 0]
-    ]
+        return answer.to_rle(), answer.predicted_iou[:, 0].tolist()
 
 
 def _row(image_id: Id, box: Detection, mask: RLE, predicted_iou: float) -> Row:

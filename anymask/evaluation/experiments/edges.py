@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.geometry import Floats, ResizeMap, mask_boxes, nms
+from anymask.core.geometry import Floats, mask_boxes, nms
 from anymask.core.image import ImageSource, read_image
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
@@ -253,8 +253,8 @@ def coarse_boxes(masks: Masks) -> Floats:
 
     Zeros for a mask that has no cell above the threshold within the image.
     """
-    resize_map = ResizeMap(masks.image_hw, masks.input_px, masks.stretch)
-    cell_px = masks.input_px / masks.logits.shape[-1]
+    resize_map = masks.resize_map
+    cell_px = resize_map.input_px / masks.logits.shape[-1]
     rows, columns = (math.ceil(side / cell_px) for side in resize_map.content_hw)
     cells = mask_boxes(masks.logits[:, 0, :rows, :columns] > masks.threshold)
     corners = resize_map.to_image(cells.reshape(-1, 2, 2) * cell_px)

@@ -41,7 +41,7 @@ class TrueObject:
 
     def mask(self, image_hw: tuple[int, int]) -> RLE:
         """The (H, W) mask. Raises ``Error`` if its outline or its encoding is malformed."""
-        return coco.encoded(self.segmentation, image_hw)
+        return coco.rle_of(self.segmentation, image_hw)
 
 
 @dataclass(frozen=True, slots=True)

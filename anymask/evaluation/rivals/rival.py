@@ -87,13 +87,7 @@ class Rival(Promptable):
         logits, iou = self._answer([embedding], arrays, wanted)
         order = rank(iou, ambiguous, multimask_output)
         rows = np.arange(len(prompts))[:, None]
-        return Masks(
-            logits[rows, order],
-            iou[rows, order],
-            embedding.image_hw,
-            embedding.input_px,
-            stretch=embedding.stretch,
-        )
+        return Masks(logits[rows, order], iou[rows, order], embedding.resize_map)
 
     def _answer(
         self,

@@ -35,7 +35,7 @@ def test_what_was_subsampled_has_about_as_many_masks_as_were_drawn() -> None:
 
 @pytest.mark.parametrize("row", [*SUITE, *OTHERS], ids=lambda row: str(row.name))
 def test_rows_are_whole(row: suite.Benchmark) -> None:
-    assert row.layout in KINDS | {suite.NONE_YET}
+    assert row.kind in KINDS | {suite.NOT_READ}
     assert row.page.startswith("http")
     assert row.about
     assert row.note

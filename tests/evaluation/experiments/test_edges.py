@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from PIL import Image
 
 from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.geometry import box_iou
+from anymask.core.geometry import ResizeMap, box_iou
 from anymask.core.image import ImageSource
 from anymask.core.masks import Masks
 from anymask.core.prompts import OBJECT, Prompts
@@ -42,6 +43,8 @@ class Recorded:
 
     discs: DiscSegmenter = field(default_factory=lambda: DiscSegmenter(150.0))
     asked: list[tuple[Prompts, bool | None]] = field(default_factory=list)
+    model_id: str = "recorded"
+    everything: Mapping[str, float] = field(default_factory=dict)
 
     def encode(self, image: ImageSource) -> ImageEmbedding:
         return self.discs.encode(image)
@@ -97,7 +100,7 @@ def test_masks_that_are_empty_in_the_image_go(grey: Pixels) -> None:
     below = DiscSegmenter(150.0).predict(
         DiscSegmenter().encode(np.zeros((60, 60, 3), np.uint8)), Prompts.point(30, 55), False
     )
-    half = Masks(below.logits, below.predicted_iou, (30, 60), 1024)
+    half = Masks(below.logits, below.predicted_iou, ResizeMap((30, 60), 1024))
     assert not coarse_boxes(half).any()
     nothing = edge_map(DiscSegmenter(-1.0), grey, Edges(points_per_side=2))
     assert nothing.shape == HW

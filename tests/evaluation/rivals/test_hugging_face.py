@@ -255,7 +255,7 @@ def test_the_embedding_names_its_weights_and_how_the_image_lies_in_it(pair: Pair
         assert array.dtype == np.float32
         np.testing.assert_allclose(array, level[0], atol=1e-4)
     assert embedding.model.startswith(f"huggingface:{pair.folder.name}@")
-    assert embedding.stretch == pair.stretch
+    assert embedding.resize_map.stretch == pair.stretch
     assert embedding.resize_map.content_hw == pair.content_hw
 
 

@@ -132,7 +132,7 @@ def test_the_embedding_is_the_official_one_and_names_its_weights(
     assert embedding.arrays["image_embed"].dtype == np.float32
     assert embedding.model.startswith("segment-anything:tiny@")
     assert embedding.image_hw == picture.shape[:2]
-    assert not embedding.stretch
+    assert not embedding.resize_map.stretch
 
 
 def test_the_embedding_of_other_weights_is_refused(

@@ -1,4 +1,6 @@
-"""Labels: pictures whose values are objects, and the parts that are read from such pictures.
+"""Label maps: arrays in which each value is an object, read from mask pictures and MATLAB files.
+
+A mask picture is an image file that holds such values or colours instead of light.
 
 Shape legend: H W pixels, R runs.
 """
@@ -9,7 +11,6 @@ import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, cast
 
 import cv2
@@ -19,53 +20,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from anymask.core import rle
 from anymask.core.rle import RLE
-from anymask.datasets.listing import Listing, read_file
-from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Part, Sample, sample_of, unread
 from anymask.errors import Error, ImageError, MissingExtraError
 
-Labels = npt.NDArray[Any]  # (H, W) of an integer type
-Object = tuple[RLE, str | None]
-ObjectsOf = Callable[[bytes, str], list[Object]]  # of a file's bytes and name
-
-
-def part_of(
-    files: Listing,
-    image: str,
-    pictures: Sequence[str],
-    objects_of: ObjectsOf,
-    *,
-    name: str | None = None,
-    images: Listing | None = None,
-) -> Part:
-    """A part of one image and the pictures of its objects.
-
-    objects_of: must be known to pickle. It raises ``Error`` for what is broken, which gives an
-    ``Unread``. name: of the part, if it is not the image's. images: where the image lies, if it is
-    not among ``files``.
-    """
-    urls = tuple((one, files.url(one)) for one in pictures)
-    name = image if name is None else name
-    return Part(name, partial(_read, name, (images or files).url(image), urls, objects_of))
-
-
-def _read(
-    name: str, url: str, pictures: tuple[tuple[str, str], ...], objects_of: ObjectsOf
-) -> Iterator[Sample | Unread]:
-    objects: list[Object] = []
-    try:
-        content = read_file(url, name)
-        for picture, picture_url in pictures:
-            objects += objects_of(read_file(picture_url, picture), picture)
-    except Error as error:
-        yield unread(name, error)
-        return
-    yield sample_of(name, content, objects)
+LabelMap = npt.NDArray[Any]  # (H, W) of an integer type
+Object = tuple[RLE, str | None]  # its (H, W) mask and its group (``Sample.groups``)
+ObjectReader = Callable[[bytes, str], list[Object]]  # takes a file's bytes and name
 
 
 @contextmanager
-def opened(content: bytes, name: str) -> Iterator[Image.Image]:
-    """The upright picture, in the mode of its file: its values are labels, not light.
+def open_mask_picture(content: bytes, name: str) -> Iterator[Image.Image]:
+    """The upright mask picture, in the mode of its file: its values are labels, not light.
 
     Raises ``ImageError`` for what is broken, also where that is found only within the block.
     """
@@ -83,9 +47,9 @@ def opened(content: bytes, name: str) -> Iterator[Image.Image]:
         raise ImageError(f"{name} can't be read: {error}") from None
 
 
-def values_of(image: Image.Image, name: str) -> Labels:
+def label_map_of_picture(picture: Image.Image, name: str) -> LabelMap:
     """(H, W) the values of a grey picture or a palette. Raises ``ImageError`` for no integers."""
-    values = np.asarray(image.getchannel(0) if len(image.getbands()) == 2 else image)
+    values = np.asarray(picture.getchannel(0) if len(picture.getbands()) == 2 else picture)
     if values.ndim != 2:
         raise ImageError(f"{name} is a picture of colours, not of values")
     whole = values.dtype.kind != "f" or (np.isfinite(values) & (values == np.floor(values))).all()
@@ -95,7 +59,7 @@ def values_of(image: Image.Image, name: str) -> Labels:
 
 
 def matlab_reader() -> Callable[..., dict[str, Any]]:
-    """``scipy.io.loadmat``. Raises ``MissingExtraError``."""
+    """``scipy.io.loadmat``, from file to variables. Raises ``MissingExtraError``."""
     try:
         from scipy.io import loadmat
     except ModuleNotFoundError:
@@ -103,8 +67,8 @@ def matlab_reader() -> Callable[..., dict[str, Any]]:
     return cast(Callable[..., dict[str, Any]], loadmat)
 
 
-def matlab_of(content: bytes, name: str) -> dict[str, Any]:
-    """The variables of a MATLAB file. Raises ``ImageError``, and ``MissingExtraError``."""
+def read_matlab(content: bytes, name: str) -> dict[str, Any]:
+    """The variables of a MATLAB file, by name. Raises ``ImageError``, ``MissingExtraError``."""
     load = matlab_reader()
     try:
         return load(io.BytesIO(content))
@@ -112,16 +76,16 @@ def matlab_of(content: bytes, name: str) -> dict[str, Any]:
         raise ImageError(f"{name} can't be read as a MATLAB file: {error}") from None
 
 
-def as_labels(values: Any, name: str) -> Labels:
-    """(H, W) labels of what a MATLAB file holds. Raises ``ImageError`` if it is something else."""
+def label_map_of_array(values: Any, name: str) -> LabelMap:
+    """(H, W) labels in a MATLAB file's variable. Raises ``ImageError`` if it holds no labels."""
     array = np.asarray(values)
     if array.ndim != 2 or not array.size or array.dtype.kind not in "iu" or array.min() < 0:
         raise ImageError(f"{name} holds no labels: an array {array.shape} of {array.dtype}")
     return array.astype(np.int64)
 
 
-def encoded(
-    labels: Labels, split_regions: bool = False, void: Sequence[int] = (0,)
+def label_masks(
+    labels: LabelMap, split_regions: bool = False, void: Sequence[int] = (0,)
 ) -> Iterator[tuple[int, RLE]]:
     """Each value of (H, W) labels, rising, or each 8-connected region of each value, and its mask.
 
@@ -133,15 +97,15 @@ def encoded(
             yield value, rle.encode_runs(starts, stops, (height, width))
             continue
         first, last = int(starts[0]) // height, (int(stops[-1]) - 1) // height + 1
-        shown = (labels[:, first:last] == value).astype(np.uint8)
-        _, regions = cv2.connectedComponents(shown, connectivity=8)
-        for _, own_starts, own_stops in _runs_of_each(regions, (0,)):
-            before = first * height
-            yield value, rle.encode_runs(own_starts + before, own_stops + before, (height, width))
+        mask = (labels[:, first:last] == value).astype(np.uint8)  # in the columns that it spans
+        _, regions = cv2.connectedComponents(mask, connectivity=8)
+        for _, region_starts, region_stops in _runs_of_each(regions, (0,)):
+            runs = region_starts + first * height, region_stops + first * height
+            yield value, rle.encode_runs(*runs, (height, width))
 
 
 def _runs_of_each(
-    labels: Labels, void: Sequence[int]
+    labels: LabelMap, void: Sequence[int]
 ) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Each value of (H, W) labels, rising, and its (R,) runs, column by column.
 

@@ -10,7 +10,7 @@ import pytest
 
 from anymask.core import rle
 from anymask.core.records import Annotation, ImageRecord, Record
-from anymask.datasets import sa1b
+from anymask.datasets import sa1b_record
 from anymask.errors import RecordError
 
 
@@ -33,7 +33,7 @@ def a_record() -> Record:
 
 
 def test_the_file_is_this() -> None:
-    assert sa1b.to_bytes(a_record()) == (
+    assert sa1b_record.to_bytes(a_record()) == (
         b'{"image": {"image_id": 7, "file_name": "sa_7.jpg", "width": 4, "height": 3}, '
         b'"annotations": [{"id": 0, "segmentation": {"size": [3, 4], "counts": "42102"}, '
         b'"bbox": [1.0, 1.0, 2.0, 2.0], "area": 4, "predicted_iou": 0.9, '
@@ -43,18 +43,18 @@ def test_the_file_is_this() -> None:
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
-    assert sa1b.from_bytes(sa1b.to_bytes(a_record()), "x.json") == a_record()
+    assert sa1b_record.from_bytes(sa1b_record.to_bytes(a_record()), "x.json") == a_record()
 
 
 def test_keys_of_others_are_kept() -> None:
     content = {**a_record(), "licence": "x"}
-    assert sa1b.from_bytes(json.dumps(content).encode(), "x.json") == content
+    assert sa1b_record.from_bytes(json.dumps(content).encode(), "x.json") == content
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff", b"[" * 100_000])
 def test_what_is_no_record_is_named(content: bytes) -> None:
     with pytest.raises(RecordError, match=r"x\.json is no"):
-        sa1b.from_bytes(content, "x.json")
+        sa1b_record.from_bytes(content, "x.json")
 
 
 @pytest.mark.parametrize(
@@ -74,18 +74,18 @@ def test_what_is_no_record_is_named(content: bytes) -> None:
 def test_what_is_wrong_with_a_record_is_named(
     path: list[str | int], value: object, message: str
 ) -> None:
-    content: Any = json.loads(sa1b.to_bytes(a_record()))
+    content: Any = json.loads(sa1b_record.to_bytes(a_record()))
     place = content
     for step in path[:-1]:
         place = place[step]
     place[path[-1]] = value
     with pytest.raises(RecordError, match=message):
-        sa1b.from_bytes(json.dumps(content).encode(), "x.json")
+        sa1b_record.from_bytes(json.dumps(content).encode(), "x.json")
 
 
 @pytest.mark.parametrize("key", ["id", "segmentation", "crop_box", "stability_score"])
 def test_what_an_annotation_lacks_is_named(key: str) -> None:
-    content = json.loads(sa1b.to_bytes(a_record()))
+    content = json.loads(sa1b_record.to_bytes(a_record()))
     del content["annotations"][0][key]
     with pytest.raises(RecordError, match=f"lacks '{key}'"):
-        sa1b.from_bytes(json.dumps(content).encode(), "x.json")
+        sa1b_record.from_bytes(json.dumps(content).encode(), "x.json")

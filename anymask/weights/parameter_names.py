@@ -1,8 +1,8 @@
-"""The names that other libraries give to SAM's parameters, as tables to and from ours.
+"""Parameter names: what other libraries call SAM's parameters, as tables to and from ours.
 
 Ours are the official ones. Each table pairs a name of ours with one of theirs; ``{i}`` runs over
 the encoder's blocks, ``{j}`` over the decoder's layers, ``{m}`` over mask tokens and ``{n}`` over
-points. ``rename`` expands it into full names.
+points. ``_modules`` expands it into full names.
 """
 
 from __future__ import annotations
@@ -121,7 +121,10 @@ def from_hugging_face(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_hugging_face(state: dict[str, Tensor], config: SamConfig) -> dict[str, Tensor]:
-    """Rename ours to the names of ``transformers.SamModel``, which knows only ViT encoders."""
+    """Rename ours to the names of ``transformers.SamModel``.
+
+    Raises ``LayoutError`` for an encoder that is no ViT: transformers has no other.
+    """
     if not isinstance(config.encoder, ViTConfig):
         raise LayoutError("transformers.SamModel has no TinyViT encoder")
     renamed = _rename(state, dict(_modules(HUGGING_FACE)))
@@ -130,12 +133,17 @@ def to_hugging_face(state: dict[str, Tensor], config: SamConfig) -> dict[str, Te
 
 
 def from_mobile_sam(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Drop what MobileSAM's file holds beside the model."""
-    return {k: v for k, v in state.items() if not k.startswith(MOBILE_SAM_UNUSED)}
+    """The parameters of MobileSAM's file without those that its model never uses."""
+    return {
+        name: tensor for name, tensor in state.items() if not name.startswith(MOBILE_SAM_UNUSED)
+    }
 
 
 def hugging_face_config(config: SamConfig) -> dict[str, object]:
-    """The ``config.json`` that ``transformers.SamModel`` wants beside the weights."""
+    """The ``config.json`` that ``transformers.SamModel`` wants beside the weights.
+
+    Raises ``LayoutError`` as ``to_hugging_face``.
+    """
     encoder = config.encoder
     if not isinstance(encoder, ViTConfig):
         raise LayoutError("transformers.SamModel has no TinyViT encoder")
@@ -174,7 +182,7 @@ def hugging_face_config(config: SamConfig) -> dict[str, object]:
 
 
 def _modules(table: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
-    """The table with every ``{i}`` written out."""
+    """The table with every ``{i}``, ``{j}``, ``{m}`` and ``{n}`` written out."""
     pairs = []
     for ours, theirs in table:
         indices = [letter for letter in "ijmn" if f"{{{letter}}}" in ours]

@@ -18,7 +18,7 @@ from PIL import Image
 
 from anymask.core import rle
 from anymask.core.records import Annotation, ImageRecord, Record
-from anymask.datasets import sa1b, sa1b_samples
+from anymask.datasets import sa1b_dataset, sa1b_record
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Sample
@@ -49,7 +49,7 @@ def record(number: int, *areas: int) -> bytes:
             )
         )  # fmt: skip
     image = ImageRecord(image_id=number, file_name=f"sa_{number}.jpg", width=HW[1], height=HW[0])
-    return sa1b.to_bytes(Record(image=image, annotations=annotations))
+    return sa1b_record.to_bytes(Record(image=image, annotations=annotations))
 
 
 def pairs(count: int = 5) -> list[tuple[str, bytes]]:
@@ -83,16 +83,16 @@ def make(folder: Path, files: Iterable[tuple[str, bytes]]) -> Path:
 
 def read_all(location: Path | str) -> list[Sample | Unread]:
     """All samples, each of a copy of its part; those of ``pairs`` are whole."""
-    dataset = sa1b_samples.read(list_files(str(location)))
+    dataset = sa1b_dataset.read(list_files(str(location)))
     assert dataset is not None
-    found = [one for part in dataset.parts for one in pickle.loads(pickle.dumps(part)).read()]
-    for one in found:
-        if isinstance(one, Sample):
-            number = int(one.name.rpartition("_")[2].partition(".")[0])
-            assert one.content == photograph(number)
-            assert one.pixels().shape == (*HW, 3)
-            assert [rle.area(mask) for mask in one.masks] == [2]
-            assert one.groups == (None,)
+    found = [sample for part in dataset.parts for sample in pickle.loads(pickle.dumps(part)).read()]
+    for sample in found:
+        if isinstance(sample, Sample):
+            number = int(sample.name.rpartition("_")[2].partition(".")[0])
+            assert sample.content == photograph(number)
+            assert sample.pixels().shape == (*HW, 3)
+            assert [rle.area(mask) for mask in sample.masks] == [2]
+            assert sample.groups == (None,)
     return found
 
 
@@ -100,7 +100,7 @@ def in_shard(path: Path, content: bytes) -> tuple[list[str], list[Unread]]:
     """The names of the samples of a shard, and what is unread."""
     path.write_bytes(content)
     found = read_all(path)
-    samples = [one.name for one in found if isinstance(one, Sample)]
+    samples = [sample.name for sample in found if isinstance(sample, Sample)]
     return samples, [one for one in found if isinstance(one, Unread)]
 
 
@@ -108,8 +108,12 @@ def test_pairs_are_found_to_the_bottom(tmp_path: Path) -> None:
     make(tmp_path, pairs(2))
     make(tmp_path / "deep" / "er", pairs(1))
     make(tmp_path, [("about.json", b"{}"), ("notes.txt", b"")])
-    assert [one.name for one in read_all(tmp_path)] == ["deep/er/sa_1.jpg", "sa_1.jpg", "sa_2.jpg"]
-    dataset = sa1b_samples.read(list_files(str(tmp_path)))
+    assert [sample.name for sample in read_all(tmp_path)] == [
+        "deep/er/sa_1.jpg",
+        "sa_1.jpg",
+        "sa_2.jpg",
+    ]
+    dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     assert dataset
     assert (dataset.kind, len(dataset)) == ("SA-1B records", 3)
 
@@ -123,7 +127,7 @@ def test_pairs_that_are_broken_or_empty_are_named_and_the_others_go_on(tmp_path:
     assert isinstance(three, Unread)
     assert three.reason.startswith("sa_3.json is no JSON")
     assert four == Unread("sa_4.jpg", "has no object in its mask")
-    dataset = sa1b_samples.read(list_files(str(tmp_path)))
+    dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     (tmp_path / "sa_1.jpg").unlink()
     assert dataset
     assert list(dataset.parts[0].read()) == [
@@ -134,7 +138,7 @@ def test_pairs_that_are_broken_or_empty_are_named_and_the_others_go_on(tmp_path:
 @pytest.mark.parametrize("other", [b"{}", b'{"shapes": [], "imagePath": "sa_1.jpg"}'])
 def test_records_of_others_are_no_pairs(tmp_path: Path, other: bytes) -> None:
     make(tmp_path, [("sa_1.jpg", photograph(1)), ("sa_1.json", other)])
-    assert sa1b_samples.read(list_files(str(tmp_path))) is None
+    assert sa1b_dataset.read(list_files(str(tmp_path))) is None
 
 
 @pytest.mark.parametrize("name", ["s.tar", "s.tar.gz", "s.tgz", "s.TAR"])
@@ -143,7 +147,7 @@ def test_a_shard_is_a_part_with_samples_in_their_order(tmp_path: Path, name: str
     gzipped = name not in ("s.tar", "s.TAR")
     found = in_shard(tmp_path / name, gzip.compress(content) if gzipped else content)
     assert found == (NAMES[::-1], [])
-    dataset = sa1b_samples.read(list_files(str(tmp_path)))
+    dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     assert dataset
     assert [part.name for part in dataset.parts] == [name]
     assert dataset.kind == "SA-1B shards"
@@ -152,7 +156,7 @@ def test_a_shard_is_a_part_with_samples_in_their_order(tmp_path: Path, name: str
 
 def test_shards_in_folders_globs_and_far_away(tmp_path: Path) -> None:
     make(tmp_path, [("deep/s.tar", tar_of(pairs(1))), ("t.tar", tar_of(pairs(1)))])
-    assert [one.name for one in read_all(tmp_path)] == ["deep/s/sa_1.jpg", "t/sa_1.jpg"]
+    assert [sample.name for sample in read_all(tmp_path)] == ["deep/s/sa_1.jpg", "t/sa_1.jpg"]
     assert [one.name for one in read_all(tmp_path / "*.tar")] == ["t/sa_1.jpg"]
     fsspec.filesystem("memory").pipe("/far_shards/s.tar.gz", gzip.compress(tar_of(pairs(1))))
     for location in (
@@ -160,15 +164,15 @@ def test_shards_in_folders_globs_and_far_away(tmp_path: Path) -> None:
         "memory://far_shards/*",
         "memory://far_shards/s.tar.gz",
     ):
-        assert [one.name for one in read_all(location)] == ["s/sa_1.jpg"]
+        assert [sample.name for sample in read_all(location)] == ["s/sa_1.jpg"]
 
 
 def test_shards_and_pairs_together_but_not_what_was_unpacked(tmp_path: Path) -> None:
     make(tmp_path, [("s.tar", tar_of(pairs(2))), ("t.tar", tar_of(pairs(1)))])
     make(tmp_path / "s", pairs(2))
-    names = [one.name for one in read_all(tmp_path)]
+    names = [sample.name for sample in read_all(tmp_path)]
     assert names == ["s/sa_1.jpg", "s/sa_2.jpg", "t/sa_1.jpg"]
-    dataset = sa1b_samples.read(list_files(str(tmp_path)))
+    dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     assert dataset
     assert dataset.kind == "SA-1B records and SA-1B shards"
 
@@ -176,7 +180,7 @@ def test_shards_and_pairs_together_but_not_what_was_unpacked(tmp_path: Path) -> 
 def test_shards_of_one_name_are_refused(tmp_path: Path) -> None:
     make(tmp_path, [("s.tar", tar_of(pairs(1))), ("s.tar.gz", gzip.compress(tar_of(pairs(1))))])
     with pytest.raises(DatasetError, match="a shard both plain and gzipped"):
-        sa1b_samples.read(list_files(str(tmp_path)))
+        sa1b_dataset.read(list_files(str(tmp_path)))
 
 
 def test_what_is_not_whole_in_a_shard_is_named_and_the_others_go_on(tmp_path: Path) -> None:
@@ -210,7 +214,7 @@ def test_a_shard_cut_anywhere_gives_what_precedes_the_cut(tmp_path: Path, gzippe
         assert len(samples) >= before
         before = len(samples)
         if unread:
-            assert [one.name for one in unread] == ["s.tar"]
+            assert [shard.name for shard in unread] == ["s.tar"]
         else:  # only zeros and a checksum are lost
             assert gzipped
             assert samples == NAMES
@@ -232,7 +236,7 @@ def test_damage_within_a_gzipped_shard_is_named(tmp_path: Path) -> None:
     content[len(content) // 2 :] = b"\xff" * (len(content) // 2)
     samples, unread = in_shard(tmp_path / "s.tar.gz", bytes(content))
     assert samples == NAMES[:2]
-    assert [one.name for one in unread] == ["s.tar.gz"]
+    assert [shard.name for shard in unread] == ["s.tar.gz"]
 
 
 def test_where_a_shard_is_cut_is_said(tmp_path: Path) -> None:
@@ -259,7 +263,7 @@ def test_what_is_no_tar_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_shard_that_is_gone_is_named(tmp_path: Path) -> None:
-    dataset = sa1b_samples.read(list_files(str(make(tmp_path, [("s.tar", b"")]))))
+    dataset = sa1b_dataset.read(list_files(str(make(tmp_path, [("s.tar", b"")]))))
     (tmp_path / "s.tar").unlink()
     assert dataset
     (gone,) = dataset.parts[0].read()
@@ -273,7 +277,7 @@ def test_a_large_shard_is_not_held_in_memory(tmp_path: Path, gzipped: bool) -> N
     content = tar_of(files)
     (tmp_path / "s.tar").write_bytes(gzip.compress(content, 1) if gzipped else content)
     del content, files
-    dataset = sa1b_samples.read(list_files(str(tmp_path)))
+    dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     assert dataset
     tracemalloc.start()
     try:
@@ -304,5 +308,5 @@ def test_a_shard_is_read_from_a_stream_that_can_not_go_back(
     content = tar_of(pairs())
     make(tmp_path, [("s.tar", content)])
     for sent in (content, gzip.compress(content)):
-        monkeypatch.setattr(sa1b_samples, "open_binary", lambda url, sent=sent: Pipe(sent))
-        assert [one.name for one in read_all(tmp_path)] == NAMES
+        monkeypatch.setattr(sa1b_dataset, "open_binary", lambda url, sent=sent: Pipe(sent))
+        assert [sample.name for sample in read_all(tmp_path)] == NAMES

@@ -1,4 +1,4 @@
-"""SA-1B's annotation files: one JSON object an image (``docs/formats.md``)."""
+"""SA-1B record: the annotation file of one image, a JSON object (``docs/formats.md``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SA-1B's samples: an image and its record of the same name, in folders and in tar shards.
+"""SA-1B dataset: images and their records of the same names, in folders and in tar shards.
 
 Shards are read by tarfile and not by webdataset (1.0.2), whose reader takes a damaged header, and
 a shard that is cut off between two files, for the shard's end without a word, and puts ``a.1.jpg``
@@ -17,19 +17,19 @@ from contextlib import closing
 from functools import partial
 from typing import IO, Any, cast
 
-from anymask.datasets import sa1b, shards
+from anymask.datasets import sa1b_record, shards
 from anymask.datasets.listing import Listing, is_image, is_json, read_file, stem
-from anymask.datasets.locations import open_binary
+from anymask.datasets.locations import is_hidden, open_binary, reason_of
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unread, unreadable
+from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unreadable
 from anymask.errors import DatasetError, Error
 
-LOOKED_INTO = 3  # records, to tell SA-1B's from other JSON files beside images
+RECORDS_TRIED = 3  # to tell SA-1B's from other JSON files beside images
 MARKS = (b'"image"', b'"annotations"')
 SKIPPED_AT_ONCE = 1 << 20
 DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
 
-Member = tuple[str, bytes]
+NamedContent = tuple[str, bytes]  # of a file
 
 
 def read(files: Listing) -> Dataset | None:
@@ -60,12 +60,12 @@ def _pairs(files: Listing) -> list[Part]:
     images = [name for name in files.paths if is_image(name)]
     records = {stem(name): name for name in files.paths if is_json(name)}
     beside = [records[stem(name)] for name in images if stem(name) in records]
-    if not any(_looks_like_one(files, name) for name in beside[:LOOKED_INTO]):
+    if not any(_looks_like_record(files, name) for name in beside[:RECORDS_TRIED]):
         return []
     return [_pair(files, name, records.get(stem(name))) for name in images]
 
 
-def _looks_like_one(files: Listing, name: str) -> bool:
+def _looks_like_record(files: Listing, name: str) -> bool:
     try:
         content = read_file(files.url(name), name)
     except Error:
@@ -81,65 +81,72 @@ def _pair(files: Listing, image: str, record: str | None) -> Part:
 
 def _read_pair(image: str, url: str, record: str, record_url: str) -> Iterator[Sample | Unread]:
     try:
-        content, described = read_file(url, image), read_file(record_url, record)
+        files = (image, read_file(url, image)), (record, read_file(record_url, record))
     except Error as error:
-        yield unread(image, error)
+        yield Unread.from_error(image, error)
     else:
-        yield _sample(image, content, described, record)
+        yield _sample(*files)
 
 
-def _sample(image: str, content: bytes, described: bytes, record: str) -> Sample | Unread:
+def _sample(image: NamedContent, record: NamedContent) -> Sample | Unread:
     try:
-        annotations = sa1b.from_bytes(described, record)["annotations"]
+        annotations = sa1b_record.from_bytes(record[1], record[0])["annotations"]
     except Error as error:
-        return unread(image, error)
-    return sample_of(image, content, [(one["segmentation"], None) for one in annotations])
+        return Unread.from_error(image[0], error)
+    masks = [(annotation["segmentation"], None) for annotation in annotations]
+    return sample_of(*image, masks)
 
 
 def _read_shard(name: str, url: str) -> Iterator[Sample | Unread]:
     """All samples of a shard, one by one as they lie in it."""
     try:
         with closing(open_binary(url)) as raw:
-            yield from _once(_samples(_members(_Onward(raw)), shards.shard_stem(name)))
+            yield from _once(_samples(_members(_ForwardStream(raw)), shards.shard_stem(name)))
     except _DamageError as error:
         yield Unread(name, str(error))
     except DAMAGE as error:
         yield Unread(name, f"is no tar file, or damaged: {error}")
     except Exception as error:  # every file system has errors of its own
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        yield Unread(name, f"can't be read: {reason}")
+        yield Unread(name, f"can't be read: {reason_of(error)}")
 
 
 def _once(samples: Iterable[Sample | Unread]) -> Iterator[Sample | Unread]:
     """Samples of names that no earlier one has: a tar may have a name twice."""
     names: set[str] = set()
-    for one in samples:
-        yield Unread(one.name, "is in its shard twice") if one.name in names else one
-        names.add(one.name)
+    for sample in samples:
+        yield Unread(sample.name, "is in its shard twice") if sample.name in names else sample
+        names.add(sample.name)
 
 
-def _samples(members: Iterable[Member], folder: str) -> Iterator[Sample | Unread]:
-    """An image and a record of one name that lie next to each other, in either order."""
-    held: Member | None = None
-    for member in members:
-        if held and stem(held[0]) == stem(member[0]) and is_image(held[0]) != is_image(member[0]):
-            image, record = (held, member) if is_image(held[0]) else (member, held)
-            yield _sample(f"{folder}/{image[0]}", image[1], record[1], f"{folder}/{record[0]}")
-            held = None
+def _samples(members: Iterable[NamedContent], folder: str) -> Iterator[Sample | Unread]:
+    """The pairs of an image and a record of one name that follow each other, in either order.
+
+    members: of a shard; folder: what comes before their names in those of samples. A member
+    without the other of its pair gives an ``Unread``.
+    """
+    previous: NamedContent | None = None
+    for name, content in members:
+        member = f"{folder}/{name}", content
+        if previous and _are_pair(previous[0], member[0]):
+            yield _sample(*((previous, member) if is_image(previous[0]) else (member, previous)))
+            previous = None
             continue
-        if held:
-            yield _lone(held[0], folder)
-        held = member
-    if held:
-        yield _lone(held[0], folder)
+        if previous:
+            yield _lone(previous[0])
+        previous = member
+    if previous:
+        yield _lone(previous[0])
 
 
-def _lone(member: str, folder: str) -> Unread:
-    lacks = "record" if is_image(member) else "image"
-    return Unread(f"{folder}/{member}", f"has no {lacks} beside it")
+def _are_pair(name: str, other: str) -> bool:
+    return stem(name) == stem(other) and is_image(name) != is_image(other)
 
 
-def _members(stream: _Onward) -> Iterator[Member]:
+def _lone(name: str) -> Unread:
+    return Unread(name, f"has no {'record' if is_image(name) else 'image'} beside it")
+
+
+def _members(stream: _ForwardStream) -> Iterator[NamedContent]:
     """The images and records of a tar. Raises ``_DamageError`` where its damage begins."""
     tar = tarfile.TarFile(fileobj=cast(IO[bytes], stream))
     while (entry := tar.next()) is not None:
@@ -164,18 +171,17 @@ def _content(tar: tarfile.TarFile, entry: tarfile.TarInfo, name: str) -> bytes:
 
 
 def _is_wanted(name: str) -> bool:
-    hidden = any(part.startswith(".") for part in name.split("/"))
-    return not hidden and (is_image(name) or is_json(name))
+    return not is_hidden(name) and (is_image(name) or is_json(name))
 
 
 class _DamageError(Exception):
     """What is wrong with a shard, to be said after its name."""
 
 
-class _Onward:
+class _ForwardStream:
     """A tar, gzipped or not, as tarfile wants it, from a stream that can't go back.
 
-    last: what was read last.
+    last: the bytes of the last ``read``.
     """
 
     def __init__(self, raw: IO[bytes]) -> None:
