@@ -125,6 +125,7 @@ def test_other_weights_than_those_asked_for_are_an_error(
 
 
 @pytest.mark.usefixtures("cluster")
+@pytest.mark.slow
 def test_any_work_goes_to_a_cluster(tmp_path: Path) -> None:
     """``start`` is called with an actor's threads, here 1; what it returns adds them to an item."""
     start: Any = partial(partial, operator.add)
