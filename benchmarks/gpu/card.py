@@ -1,6 +1,6 @@
 """What the scripts of this folder share: timing on a card, and a table kept with its date.
 
-Not yet measured on a card: the scripts run on a processor with ``--device cpu --quick``, which
+The scripts also run on a processor with ``--device cpu --quick``, which
 ``tests/test_benchmarks.py`` does to see that they are whole.
 """
 
