@@ -97,7 +97,7 @@ class MaskDecoder(nn.Module):
         else:
             image = _flat(features.index_select(0, image_index) + prompts.dense)
         tokens, image = self.attend(image, prompts, positions)
-        logits = picture(self.position_logits(tokens, image, which=which))
+        logits = logit_map(self.position_logits(tokens, image, which=which))
         return logits, self.predicted_iou(tokens)[:, which]
 
     def share(self, features: Tensor, no_mask: Tensor, positions: ImagePositions) -> SharedImage:
@@ -132,7 +132,7 @@ class MaskDecoder(nn.Module):
 
         chosen: (P, M) bool, which masks are wanted; they come as (N, 4h, 4w).
         """
-        return picture(self.position_logits(tokens, image, chosen))
+        return logit_map(self.position_logits(tokens, image, chosen))
 
     def position_logits(
         self,
@@ -145,7 +145,7 @@ class MaskDecoder(nn.Module):
 
         A 2×2 transposed convolution of stride 2 is one matrix product per position, whatever the
         neighbours. So positions stay where they are until only M numbers are left of each, and
-        the reordering into a picture touches M channels instead of 64.
+        the reordering into a map touches M channels instead of 64.
         """
         numbers = range(self.config.mask_tokens)[which]
         hyper = torch.stack(
@@ -203,7 +203,7 @@ def _linear_then_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.gelu(F.linear(x, weight, bias))
 
 
-def picture(logits: Tensor) -> Tensor:
+def logit_map(logits: Tensor) -> Tensor:
     """``position_logits`` (..., h·w·2·2·2·2) of all positions to masks (..., 4h, 4w)."""
     *rest, count = logits.shape
     side = math.isqrt(count // 16)

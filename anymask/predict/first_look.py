@@ -24,7 +24,7 @@ from torch import Tensor
 
 from anymask.core.geometry import Floats, ResizeMap, nms
 from anymask.core.logits import MASK_THRESHOLD
-from anymask.models.mask_decoder import picture
+from anymask.models.mask_decoder import logit_map
 from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.point_decoder import PointDecoder
 
@@ -64,7 +64,7 @@ class Window:
     def to_grid(self, logits: Tensor) -> Tensor:
         """Logits of the L positions (K, L·16) as masks (K, 4h, 4w)."""
         number = torch.arange(logits.shape[-1]).view(len(self.index), -1)
-        where = picture(number[torch.from_numpy(self.nearest.reshape(-1))].flatten())
+        where = logit_map(number[torch.from_numpy(self.nearest.reshape(-1))].flatten())
         return logits[:, where.flatten().to(logits.device)].view(-1, *where.shape)
 
 

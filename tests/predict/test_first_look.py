@@ -15,7 +15,7 @@ from anymask.core import rle
 from anymask.core.image import read_image
 from anymask.core.protocol import DiscSegmenter
 from anymask.errors import Error
-from anymask.models.mask_decoder import picture as in_order
+from anymask.models.mask_decoder import logit_map as in_order
 from anymask.predict import first_look as looking
 from anymask.predict.automatic import (
     AutomaticConfig,
