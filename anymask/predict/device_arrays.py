@@ -1,7 +1,7 @@
 """An embedding's arrays that stay on the device where they were computed.
 
-Prompts about an image usually go to the device that encoded it: the way to the host and back would
-cost more than many an answer. No deep-learning library is imported here.
+Prompts about an image usually go to the device that encoded it, and nobody reads its numbers on the
+host: then they are never copied there. No deep-learning library is imported here.
 
 Shape legend: C channels, h w embedding grid.
 """
