@@ -12,13 +12,12 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from machine import describe
+from timing import in_own_process
 
 HERE = Path(__file__).resolve().parent
 THREADS, PHOTOGRAPH_ROUNDS = 2, 2
@@ -35,12 +34,9 @@ CLICKS = {
 def costs_of(checkout: Path, script: str, *arguments: str) -> dict[str, float]:
     """The last line that a benchmark of a checkout prints, run on that checkout's code."""
     environment = {**os.environ, "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": str(THREADS)}
-    command = [sys.executable, str(checkout / "benchmarks" / script), *arguments]
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True, timeout=3000
+    return in_own_process(
+        str(checkout / "benchmarks" / script), *arguments, environment=environment
     )
-    costs: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return costs
 
 
 def everything(checkout: Path, photograph: str, side: str) -> dict[str, float]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from anymask.core.source_commit import source_commit
 
 PACKAGES = ("anymask", "torch", "onnxruntime", "segment-anything", "numpy")
 
@@ -15,7 +16,7 @@ def describe(threads: int) -> str:
     packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     return (
         f"{_processor()}, {threads} threads; Python {platform.python_version()}; {packages}; "
-        f"commit {_commit()}"
+        f"commit {source_commit() or 'unknown'}"
     )
 
 
@@ -32,13 +33,3 @@ def _processor() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def _commit() -> str:
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.stdout.strip()
-
-    changed = git("status", "--porcelain", "--", "../anymask")
-    return (git("rev-parse", "--short", "HEAD") or "unknown") + ("+changes" if changed else "")

@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 TIMEOUT_S = 900
@@ -27,10 +27,17 @@ def measure(work: Callable[[], Any], repeats: int) -> dict[str, float]:
     return {"wall_s": statistics.median(wall), "cpu_s": statistics.median(cpu), "peak_mb": peak}
 
 
-def in_own_process(script: str, *arguments: str) -> dict[str, float]:
-    """What a script prints as JSON in its last line, run in a fresh process."""
+def in_own_process(
+    script: str, *arguments: str, environment: Mapping[str, str] | None = None
+) -> dict[str, float]:
+    """What a script prints as JSON in its last line, run in a fresh process.
+
+    environment: the variables that it gets; None: this process's.
+    """
     command = [sys.executable, script, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
@@ -20,7 +19,7 @@ from anymask.predict.automatic import AutomaticConfig, Candidate, CandidateSourc
 class Timed:
     """A segmenter that passes every question on. seconds: what the answers took, all together."""
 
-    sam: Any
+    sam: Segmenter
     seconds: float = field(default=0.0)
 
     @staticmethod
@@ -31,20 +30,18 @@ class Timed:
     @property
     def model_id(self) -> str:
         """Name and hash of the weights."""
-        return str(self.sam.model_id)
+        return self.sam.model_id
 
     @property
     def everything(self) -> Mapping[str, float]:
         """The thresholds of everything-mode that the weights came with, if they did."""
-        thresholds: Mapping[str, float] = self.sam.everything
-        return thresholds
+        return self.sam.everything
 
     def encode(self, image: ImageSource) -> ImageEmbedding:
         """Look at an image."""
         start = time.perf_counter()
         try:
-            embedding: ImageEmbedding = self.sam.encode(image)
-            return embedding
+            return self.sam.encode(image)
         finally:
             self.seconds += time.perf_counter() - start
 
@@ -54,8 +51,7 @@ class Timed:
         """Answer prompts about it."""
         start = time.perf_counter()
         try:
-            masks: Masks = self.sam.predict(embedding, prompts, multimask_output)
-            return masks
+            return self.sam.predict(embedding, prompts, multimask_output)
         finally:
             self.seconds += time.perf_counter() - start
 
@@ -68,6 +64,7 @@ class TimedCandidates(Timed):
         self, embedding: ImageEmbedding, points: Floats, config: AutomaticConfig
     ) -> Iterator[Candidate]:
         """The other's, without the time that their taker needs between two of them."""
+        assert isinstance(self.sam, CandidateSource)
         candidates = self.sam.candidates(embedding, points, config)
         while True:
             start = time.perf_counter()

@@ -19,7 +19,7 @@ from anymask.datasets.sample import VOID_GROUP, Sample
 from anymask.evaluation.click_rounds import ALL_OBJECTS, OPTION_WORDS
 from anymask.evaluation.experiment import ImageExperiment
 from anymask.evaluation.experiments.points import RANDOM, Points
-from anymask.evaluation.measures.bootstrap import Bootstrap
+from anymask.evaluation.measures.bootstrap import Bootstrap, Interval
 from anymask.evaluation.measures.group_table import GROUP, GroupTable, read_groups
 from anymask.evaluation.measures.groups import (
     CLICKS,
@@ -103,6 +103,7 @@ CLOTHES = (  # Table 6
     _group(AGE, "middle", (78.2, 0.8), (91.3, 0.3)),
     _group(AGE, "young", (77.3, 2.7), (91.5, 0.9)),
 )
+Intervals = Mapping[int, Interval]  # of a group's means, by the number of clicks; maybe none
 COMPARED_BY = ("fewest", "fewest_images", "level", "resamples", "seed")  # options
 # What the name of an attribute has in it, to be one of Table 2's.
 ATTRIBUTES = {"gender": GENDER, "age": AGE, "skin": SKIN}
@@ -220,11 +221,12 @@ class Fairness(ImageExperiment):
             yield " ".join(notes([result], PROTOCOL))
             comparison = _comparison(result)
             groups = by_value(result.rows)
-            yield _table(groups, comparison) if groups else ""
+            intervals = [group.intervals(comparison) for group in groups]
+            yield _table(groups, intervals) if groups else ""
             sentences = statement(result.rows, comparison) or ["No mask has an attribute."]
             yield "\n".join(f"- {escaped(sentence)}" for sentence in sentences)
             if groups:
-                means = [_means(group, comparison) for group in groups]
+                means = list(map(_means, groups, intervals))
                 draw = partial(figures.fairness, means)
                 yield Figure(numbered("fairness", number), "mIoU of groups, and its interval", draw)
 
@@ -254,16 +256,15 @@ def _comparison(result: Result) -> Comparison:
     return replace(known, **options).comparison
 
 
-def _table(groups: Sequence[MaskGroup], comparison: Comparison) -> str:
+def _table(groups: Sequence[MaskGroup], intervals: Sequence[Intervals]) -> str:
     """A row a group, beside the group of Table 2 that has its name."""
     published = [_alike(group) for group in groups]
     beside = any(published)
     rows = []
-    for group, paper in zip(groups, published):
-        intervals = group.intervals(comparison)
+    for group, by_clicks, paper in zip(groups, intervals, published):
         cells = [per_cent(group.mean(clicks)) for clicks in CLICKS]
-        if intervals:
-            ends = [(intervals[clicks].low, intervals[clicks].high) for clicks in CLICKS]
+        if by_clicks:
+            ends = [(by_clicks[clicks].low, by_clicks[clicks].high) for clicks in CLICKS]
             cells = [
                 f"{cell} ({per_cent(low)}–{per_cent(high)})"
                 for cell, (low, high) in zip(cells, ends)
@@ -278,10 +279,10 @@ def _table(groups: Sequence[MaskGroup], comparison: Comparison) -> str:
     return table([*head, *paper_head * beside], rows, texts=2)
 
 
-def _means(group: MaskGroup, comparison: Comparison) -> GroupMeans:
+def _means(group: MaskGroup, intervals: Intervals) -> GroupMeans:
     """For the figure; a group without an interval has its mean for both ends."""
     by_clicks = {clicks: (group.mean(clicks),) * 3 for clicks in CLICKS}
-    for clicks, interval in group.intervals(comparison).items():
+    for clicks, interval in intervals.items():
         by_clicks[clicks] = (interval.mean, interval.low, interval.high)
     return GroupMeans(group.attribute, group.value, by_clicks)
 
