@@ -3,26 +3,48 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
+PIP := $(BIN)/pip install --quiet -c constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-# Eileen Collins, NASA, public domain; scikit-image carries it.
-FIND_PHOTOGRAPH := import pathlib, skimage; print(pathlib.Path(skimage.__file__).parent / 'data' / 'astronaut.png')
+# Eileen Collins, NASA, public domain; scikit-image carries it, and is not needed for it.
+PHOTOGRAPH := demo/astronaut.png
+UNPACK_PHOTOGRAPH := import glob, zipfile; open('$(PHOTOGRAPH)', 'wb').write(zipfile.ZipFile(*glob.glob('demo/*.whl')).read('skimage/data/astronaut.png'))
 
 WEB_READY := web/node_modules/.ready
 WEB_SOURCES := $(shell find web/src -type f) web/index.html web/test.html web/vite.config.ts
 
 .PHONY: setup demo web browser check format test test-all bench docs constraints clean
 
+# What segmenting takes: torch and little else. Python compiles what it uses when it uses it.
+$(RUNS): pyproject.toml constraints.txt
+	@echo "installing anymask and torch into $(VENV): 1.2 GB, about half a minute once they are downloaded"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --no-compile -e '.[torch]'
+	@$(BIN)/anymask weights pull mobile-sam || echo "default weights not fetched: tests that need them will be skipped"
+	@touch $@
+
+# All that the tests and benchmarks take besides, 1.6 GB more.
+# segment-anything asks for torchvision, which would replace the CPU build of torch: no dependencies.
 setup: $(READY)
 
-# segment-anything asks for torchvision, which would replace the CPU build of torch: no dependencies.
-$(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[torch,export,ray,demo,train,evaluate,dev]'
-	$(BIN)/pip install --quiet -c constraints.txt --no-deps segment-anything
-	$(BIN)/anymask weights pull mobile-sam || echo "default weights not fetched: tests that need them will be skipped"
-	touch $@
+$(READY): $(RUNS)
+	@echo "installing what tests and benchmarks need: 1.6 GB"
+	@$(PIP) -e '.[torch,export,ray,train,evaluate,dev]'
+	@$(PIP) --no-deps segment-anything
+	@touch $@
+
+$(PHOTOGRAPH): | $(RUNS)
+	@mkdir -p demo
+	@$(BIN)/pip download --quiet --no-deps --only-binary :all: -c constraints.txt -d demo scikit-image
+	@$(BIN)/python -c "$(UNPACK_PHOTOGRAPH)" && rm demo/*.whl
+
+demo: $(RUNS) $(PHOTOGRAPH)
+	@$(BIN)/anymask segment $(PHOTOGRAPH) --point 220,100 --out demo/click.png
+	@$(BIN)/anymask masks $(PHOTOGRAPH) --fast --format overlay --out demo/everything
+	@echo "demo/click.png: a click on the astronaut's face may mean three things."
+	@echo "demo/everything/astronaut.png: everything in the photograph."
 
 # The page and the library for the browser, built into web/dist.
 web: web/dist/index.html
@@ -40,11 +62,6 @@ browser:
 	@test -n "$$CHROMIUM" || command -v chromium > /dev/null \
 	|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; } \
 	|| { echo "the browser's tests need Chromium: install the package chromium, or set CHROMIUM to its path"; exit 1; }
-
-demo: setup
-	@mkdir -p demo && photograph=$$($(BIN)/python -c "$(FIND_PHOTOGRAPH)") \
-	&& $(BIN)/anymask segment "$$photograph" --point 220,100 --out demo/astronaut.png \
-	&& echo "A click on the astronaut's face may mean three things: look at demo/astronaut.png"
 
 check: setup $(WEB_READY)
 	$(BIN)/ruff format --check .
