@@ -21,6 +21,7 @@ from anymask.errors import ImageError
 RGB = npt.NDArray[np.uint8]
 GREY_WEIGHTS = np.array([299, 587, 114]) / 1000  # ITU-R 601-2, as Pillow has it
 OPAQUE = 255
+LARGEST_LABEL = 1 << 53  # beyond which floats skip whole numbers
 
 
 class Colour(StrEnum):
@@ -47,6 +48,7 @@ class Raster:
     values: (H, W, C), of any type; of a palette, (H, W, 1) places in it. palette: (N, 4) RGBA.
     said: the values that the file calls black and white, if it does. is_inverted: 0 is white.
     nodata: the value that stands for none. is_lossy: compressed so that values are not exact.
+    is_planar: bands lie one after the other, as arrays (C, H, W) are written.
     bands_said: what the file says of its bands, in words.
     """
 
@@ -58,6 +60,7 @@ class Raster:
     is_inverted: bool = False
     nodata: float | None = None
     is_lossy: bool = False
+    is_planar: bool = False
     bands_said: str = ""
 
     def to_rgb(self, name: str, options: ReadOptions = AS_STORED) -> RGB:
@@ -99,14 +102,17 @@ class Raster:
         return _inverted(values, self.said) if self.is_inverted else values
 
     def check_whole(self, name: str) -> None:
-        """Raise ``ImageError`` for values that are no labels: below 0, or fractions."""
+        """Raise ``ImageError`` for values that are no labels: below 0, too large, or fractions."""
         values = self.values
-        if values.dtype.kind in "bu":
+        if values.dtype.kind == "b" or not values.size:
             return
-        is_number = values.dtype.kind in "if" and values.size > 0
-        if not is_number or values.min() < 0 or not (values == np.floor(values)).all():
+        is_whole = values.dtype.kind in "iu" or (
+            values.dtype.kind == "f" and bool((values == np.floor(values)).all())
+        )
+        if not is_whole or values.min() < 0 or values.max() > LARGEST_LABEL:
             raise ImageError(
-                f"{name} has values that are no labels: below 0, or fractions ({values.dtype})"
+                f"{name} has values that are no labels: below 0, too large, or fractions "
+                f"({values.dtype})"
             )
 
     def labels(self, name: str) -> npt.NDArray[Any]:

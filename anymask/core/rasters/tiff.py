@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import IO, Any
 
 import numpy as np
@@ -128,6 +129,7 @@ def _raster(plane: Plane, file: IO[bytes], name: str) -> Raster:
         is_inverted=photometric == PHOTOMETRIC.MINISWHITE and not _is_numpys_bool(page),
         nodata=page.nodata if GDAL_NODATA in page.tags else None,
         is_lossy=page.compression in LOSSY,
+        is_planar=page.axes == "SYX",
         bands_said=_bands_said(page),
     )
 
@@ -141,7 +143,7 @@ def _check(page: TiffPage, name: str) -> None:
     if page.imagedepth > 1:
         raise ImageError(f"{name} is a volume of {page.imagedepth} slices; write a page for each")
     if page.photometric not in COLOUR_BANDS:
-        called = getattr(page.photometric, "name", page.photometric)
+        called = _called(page.photometric)
         raise ImageError(f"{name} has pixels of kind {called}; convert it to grey or RGB")
     if page.dtype is None:
         raise ImageError(
@@ -257,6 +259,14 @@ def _is_numpys_bool(page: TiffPage) -> bool:
 
 
 def _bands_said(page: TiffPage) -> str:
-    said = [getattr(page.photometric, "name", str(page.photometric)).lower()]
-    said += [getattr(extra, "name", str(extra)).lower() for extra in page.extrasamples]
-    return ", ".join(said) if page.extrasamples else f"{said[0]}, and nothing of others"
+    """The photometric interpretation, and what is said of the bands beside it."""
+    said = [_called(page.photometric)]
+    for extra, alike in groupby(map(_called, page.extrasamples)):
+        count = len(list(alike))
+        said.append(extra if count == 1 else f"{count} {extra}")
+    return ", ".join(said) if len(said) > 1 else f"{said[0]}, and nothing of others"
+
+
+def _called(value: Any) -> str:
+    """TIFF's word for a value of one of its lists."""
+    return str(getattr(value, "name", value)).lower()

@@ -170,7 +170,7 @@ def test_what_is_called_alpha_is_laid_over_white(kind: str, depth: str) -> None:
 
 UNCLEAR: dict[str, tuple[int, dict[str, Any], str]] = {
     "infrared": (4, {"photometric": "rgb", "extrasamples": ["unspecified"]}, "rgb, unspecified"),
-    "four greys": (4, {"photometric": "minisblack"}, "minisblack, unspecified, unspecified"),
+    "four greys": (4, {"photometric": "minisblack"}, "minisblack, 3 unspecified"),
     "two": (2, {"photometric": "minisblack"}, "minisblack, unspecified"),
     "five": (5, {"photometric": "minisblack"}, "minisblack"),
     "thirteen": (13, {"photometric": "minisblack"}, "minisblack"),
@@ -264,7 +264,7 @@ def test_a_volume_and_raw_data_are_refused_by_name() -> None:
     volume = tiff(noise(16, 32, 32), volumetric=True, tile=(16, 16, 16), photometric="minisblack")
     with pytest.raises(ImageError, match="is a volume of 16 slices"):
         read(volume)
-    with pytest.raises(ImageError, match="pixels of kind CFA"):
+    with pytest.raises(ImageError, match="pixels of kind cfa"):
         read(tiff(noise(*HW), photometric="cfa"))
 
 
