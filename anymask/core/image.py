@@ -69,13 +69,16 @@ def count_pages(source: Path | bytes, name: str) -> int:
         return pages.count
 
 
-def read_pages(source: Path | bytes, name: str) -> Iterator[Raster]:
+def read_pages(source: Path | bytes, name: str, page: int | None = None) -> Iterator[Raster]:
     """Every page or frame of an image file, as stored: values are not yet light.
 
-    Raises ``ImageError``, also where what is broken is found only on the way.
+    page: the only one to read, counted from 1, of a file that has several. Raises ``ImageError``,
+    also where what is broken is found only on the way.
     """
     with _pages(source, name) as pages:
-        for number in range(pages.count):
+        is_chosen = page is not None and pages.count > 1
+        numbers = [_page_number(pages, name, page)] if is_chosen else range(pages.count)
+        for number in numbers:
             yield pages.read(number)
 
 

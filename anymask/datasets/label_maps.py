@@ -26,13 +26,15 @@ Object = tuple[RLE, str | None]  # its (H, W) mask and its group (``Sample.group
 ObjectReader = Callable[[bytes, str], list[Object]]  # takes a file's bytes and name
 
 
-def read_mask_pictures(content: bytes, name: str) -> Iterator[Raster]:
+def read_mask_pictures(content: bytes, name: str, page: int | None = None) -> Iterator[Raster]:
     """Every page of a picture of masks, or frame, upright: its values are labels, not light.
+
+    page: the only one to read, counted from 1, of a file that has several.
 
     Raises ``ImageError`` for what is broken, also where that is found only on the way, and for
     planes called colours that are masks of their own.
     """
-    for picture in read_pages(content, name):
+    for picture in read_pages(content, name, page):
         if picture.is_planar and picture.colour == Colour.rgb and _are_masks(picture.values):
             raise ImageError(
                 f"{name} has {picture.values.shape[2]} masks that overlap, in planes that the "

@@ -61,19 +61,23 @@ class MaskedImage:
 
 
 def read(
-    files: Listing, split_regions: bool = False, void: Sequence[int] | None = None
+    files: Listing,
+    split_regions: bool = False,
+    void: Sequence[int] | None = None,
+    page: int | None = None,
 ) -> Dataset | None:
     """The images that have mask pictures: a part each; None where there is none.
 
     An image without mask picture, with a broken one or with no object in it gives an ``Unread``.
     split_regions: whether every 8-connected region of a value is an object of its own.
-    void: the values that are no object, if they are not 0, and 255 beside others.
+    void: the values that are no object, if they are not 0, and 255 beside others. page: of pictures
+    with several, the only one to read, counted from 1; it is the page of the image, too.
     """
     images = masked_images(files.paths)
     if not any(image.pictures for image in images):
         return None
-    all_objects = partial(objects_of, split_regions=split_regions, void=void)
-    one_object = partial(object_of, split_regions=split_regions)
+    all_objects = partial(objects_of, split_regions=split_regions, void=void, page=page)
+    one_object = partial(object_of, split_regions=split_regions, page=page)
     parts = (
         _part(files, image, one_object if image.one_object_each else all_objects)
         for image in images
@@ -92,11 +96,15 @@ def masked_images(names: Iterable[str]) -> list[MaskedImage]:
 
 
 def objects_of(
-    content: bytes, name: str, split_regions: bool = False, void: Sequence[int] | None = None
+    content: bytes,
+    name: str,
+    split_regions: bool = False,
+    void: Sequence[int] | None = None,
+    page: int | None = None,
 ) -> list[Object]:
     """The objects of a picture that has a value or a colour for each, which is their group.
 
-    Of a file with several pages or frames, those of each, one after the other.
+    Of a file with several pages or frames, those of each, one after the other, or of ``page``.
     Values of grey pictures and palettes stand as they are: 255 is void beside others, unless these
     are the soft edges of a white object. Of colours, all but black and the transparent are objects.
     What is compressed with losses is white where it is brighter than half. Where ``void`` names
@@ -104,7 +112,7 @@ def objects_of(
     """
     return [
         one
-        for picture in read_mask_pictures(content, name)
+        for picture in read_mask_pictures(content, name, page)
         for one in _objects_of(picture, name, split_regions, void)
     ]
 
@@ -114,16 +122,20 @@ def instances_of(content: bytes, name: str, split_regions: bool = False) -> list
     return [(mask, None) for mask, _ in objects_of(content, name, split_regions)]
 
 
-def object_of(content: bytes, name: str, split_regions: bool = False) -> list[Object]:
+def object_of(
+    content: bytes, name: str, split_regions: bool = False, page: int | None = None
+) -> list[Object]:
     """The object of a picture that shows one: what is brighter than half of its brightest pixel.
 
-    Of a file with several pages or frames, that of each.
+    Of a file with several pages or frames, that of each, or of ``page``.
     Or what is not transparent, as ``core.image.read_mask`` has it; but a picture that is opaque all
     over is no mask of everything. Raises ``ImageError``.
     """
     masks = [
         values > values.max() / 2
-        for values in (_brightness(page, name) for page in read_mask_pictures(content, name))
+        for values in (
+            _brightness(picture, name) for picture in read_mask_pictures(content, name, page)
+        )
     ]
     if not split_regions:
         return [(rle.encode(mask), None) for mask in masks]
