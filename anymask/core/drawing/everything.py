@@ -38,10 +38,11 @@ def draw_everything(
     picture = lightened(small)
     painted = np.asarray(cv2.convertScaleAbs(picture, alpha=SURROUNDINGS), np.uint8)
     areas = [rle.area(encoded) for encoded in segmentations]
-    for number in sorted(range(len(areas)), key=lambda number: -areas[number]):
+    by_area = sorted(range(len(areas)), key=lambda number: -areas[number])
+    for rank, number in enumerate(by_area):  # large masks, often neighbours, in unlike colours
         mask, left, top = _shown(segmentations[number], (h, w), clean)
         if mask.size:
-            _paint(painted, picture, mask, left, top, colour(number))
+            _paint(painted, picture, mask, left, top, colour(rank))
     return Image.fromarray(painted)
 
 

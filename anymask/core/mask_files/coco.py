@@ -51,10 +51,10 @@ def coco_file(records: Iterable[Record]) -> dict[str, Any]:
     for record in records:
         image = coco_image(record["image"])
         images.append(image)
-        annotations += (
-            coco_annotation(annotation, len(annotations) + number, image["id"])
-            for number, annotation in enumerate(record["annotations"], start=1)
-        )
+        annotations += [
+            coco_annotation(annotation, number, image["id"])
+            for number, annotation in enumerate(record["annotations"], len(annotations) + 1)
+        ]
     return {
         "info": {"description": "masks by anymask"},
         "licenses": [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from anymask.core import rle
-from anymask.core.drawing.colours import colour
+from anymask.core.drawing.colours import Colour, colour
 from anymask.core.mask_files.sa1b import Annotation, Record
 from anymask.core.regions.rings import Corners, regions_of
 
@@ -24,7 +24,7 @@ def svg_file(record: Record, href: str | None = None) -> str:
         f"<title>{escape(record['image']['file_name'])}</title>",
         *([_image(href, width, height)] if href else []),
         '<g fill-rule="evenodd" fill-opacity="0.4" stroke-width="1.5">',
-        *(_path(annotation) for annotation in by_area),
+        *(_path(annotation, colour(rank)) for rank, annotation in enumerate(by_area)),
         "</g>",
         "</svg>",
     ]
@@ -39,12 +39,11 @@ def _image(href: str, width: int, height: int) -> str:
     )
 
 
-def _path(annotation: Annotation) -> str:
+def _path(annotation: Annotation, rgb: Colour) -> str:
     number = annotation["id"]
-    red, green, blue = colour(number)
     regions = regions_of(*rle.decode_tight(annotation["segmentation"]))
     rings = [ring for region in regions for ring in (region.outer, *region.holes)]
-    fill = f"#{red:02x}{green:02x}{blue:02x}"
+    fill = f"#{bytes(rgb).hex()}"
     title = f"{number}: predicted IoU {annotation['predicted_iou']:.3f}"
     return (
         f'<path id="mask-{number}" fill="{fill}" stroke="{fill}" '
