@@ -126,7 +126,7 @@ class Annotations(list[Annotation]):
             name = file_name if file_name is not None else place.name if place else ""
             text = text_of(self.record(name), ending, _link(place, target) if place else None)
             with writing(target) as part:
-                part.write_text(text, encoding="utf-8")
+                part.write_bytes(text.encode(errors="replace"))  # names may be no UTF-8
         elif ending == ARRAYS:
             self._save_arrays(target)
         elif image is not None:
@@ -154,4 +154,5 @@ class Annotations(list[Annotation]):
 def _link(place: Path, target: Path) -> str:
     """Where a file finds another that lies there: relative, as a URL."""
     folder = os.path.abspath(target.parent)
-    return quote(Path(os.path.relpath(os.path.abspath(place), folder)).as_posix())
+    relative = Path(os.path.relpath(os.path.abspath(place), folder))
+    return quote(os.fsencode(relative.as_posix()))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from anymask.core import rle
 from anymask.core.annotations import Annotation, ImageRecord, Record
-from anymask.datasets import mask_folder
+from anymask.core.mask_files import mask_folder
 
 
 def annotation(mask: np.ndarray[tuple[int, int], np.dtype[np.bool_]], number: int) -> Annotation:
