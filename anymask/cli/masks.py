@@ -46,14 +46,9 @@ from anymask.cli.progress import download_bar, work_bar
 from anymask.core.atomic import check_writable
 from anymask.datasets.photographs import PhotographListing, Unread, find_photographs
 from anymask.errors import Error
-from anymask.jobs.many_images import (
-    Format,
-    Outcome,
-    Settings,
-    State,
-    check_targets,
-    segment_all,
-)
+from anymask.jobs.many_images import Outcome, Settings, State, named_results, segment_all
+from anymask.jobs.outputs import check_outputs
+from anymask.jobs.results import Format
 from anymask.predict.load import ModelSource
 from anymask.predict.promptable import Promptable
 
@@ -79,7 +74,8 @@ def masks(
         typer.Option(
             "--format",
             help="json: an SA-1B record for each image; png: a folder with a picture of each mask "
-            "and metadata.csv.",
+            "and metadata.csv; overlay: a picture of all masks over the image; labels: one 16-bit "
+            "picture of instance numbers; coco: instances.json for all images.",
         ),
     ] = Format.json,
     weights: WeightsOption = "mobile-sam",
@@ -186,10 +182,13 @@ def _find(paths: list[str], out: Path, form: Format, every_page: bool) -> Photog
     listing = find_photographs(paths, out)
     if every_page:
         listing = listing.by_page()
+    for folder, count in listing.results.items():
+        pictures = "1 picture" if count == 1 else f"{count} pictures"
+        typer.echo(f"{folder} holds results of anymask masks: {pictures} passed over", err=True)
     if not listing.photographs:
         unread = "".join(f"; {file.name} {file.reason}" for file in listing.unread)
         raise Error(f"there are no images in {', '.join(paths)}{unread}")
-    check_targets(listing.photographs, out, form)
+    check_outputs(named_results(listing.photographs, form), out, form)
     return listing
 
 
@@ -242,6 +241,11 @@ def _summary(outcomes: list[Outcome], unread: list[Unread], out: Path) -> dict[s
             if outcome.state == State.broken
         ],
         "unread": [{"path": file.name, "reason": file.reason} for file in unread],
+        "hidden": [
+            {"image": outcome.name, "masks": list(outcome.hidden)}
+            for outcome in outcomes
+            if outcome.hidden
+        ],
     }
 
 
@@ -251,6 +255,10 @@ def _report(summary: dict[str, Any]) -> None:
     images = "1 image" if summary["images"] == 1 else f"{summary['images']} images"
     counts = f"{summary['done']} done, {summary['already']} there already, {len(broken)} broken"
     typer.echo(f"{images}: {counts}", err=True)
+    if summary["hidden"]:
+        typer.echo("masks that smaller ones hide wholly, and labels do not show:", err=True)
+    for image in summary["hidden"]:
+        typer.echo(f"  {image['image']}: {', '.join(map(str, image['masks']))}", err=True)
     for image in broken:
         typer.echo(f"  {image['reason']}", err=True)
     for file in unread:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import posixpath
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+
+from fsspec.implementations.local import LocalFileSystem
 
 from anymask.core.image import RGB, count_pages, decode_image
 from anymask.core.read_options import AS_STORED, ReadOptions
@@ -33,6 +37,8 @@ ENDINGS = (
     ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm",
     ".tif", ".tiff", ".webp",
 )  # fmt: skip
+RESULTS_MARK = ".anymask-settings"  # lies in a folder of results, and says of what kind they are
+MASK_PICTURES = ("png", "overlay", "labels")  # kinds of results that look like photographs
 LARGEST_ID = (1 << 53) - 1  # what every reader of JSON takes exactly
 PAGE_MARK = "-p{:04}"
 NUMBERED = re.compile(r"(?:sa_)?([0-9]{1,16})")
@@ -79,8 +85,7 @@ class Photograph:
         number = NUMBERED.fullmatch(self.stem)
         if number and int(number[1]) <= LARGEST_ID:
             return int(number[1])
-        digest = hashlib.sha256(os.fsencode(self.name)).digest()
-        return int.from_bytes(digest[:8], "big") >> 11
+        return hashed_id(self.name)
 
     def pixels(self, options: ReadOptions = AS_STORED) -> RGB:
         """The image, (H, W, 3); of its own page if it has one. Raises ``ImageError``."""
@@ -123,6 +128,12 @@ class Photograph:
         return content
 
 
+def hashed_id(name: str) -> int:
+    """A number for a name, below 2^53 as JSON needs it: the first bits of its SHA-256."""
+    digest = hashlib.sha256(os.fsencode(name)).digest()
+    return int.from_bytes(digest[:8], "big") >> 11
+
+
 @dataclass(frozen=True)
 class Unread:
     """What can't be read, or not to its end, and why: an image, a shard, a folder.
@@ -141,22 +152,27 @@ class Unread:
 
 @dataclass(frozen=True)
 class PhotographListing:
-    """Photographs in the order of the arguments, by name within each; what can't be read."""
+    """Photographs in the order of the arguments, by name within each; what can't be read.
+
+    results: folders whose pictures were passed over, because anymask made them, and how many.
+    """
 
     photographs: list[Photograph] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
+    results: Counter[str] = field(default_factory=Counter)
 
     def by_page(self) -> PhotographListing:
         """The same, each page of a file a photograph of its own (``Photograph.by_page``)."""
         pages = [page for photograph in self.photographs for page in photograph.by_page()]
-        return PhotographListing(pages, self.unread)
+        return PhotographListing(pages, self.unread, self.results)
 
 
 def find_photographs(arguments: Sequence[str], out: Path | None = None) -> PhotographListing:
     """All photographs in files, folders, globs, tar shards and fsspec URLs of any of these.
 
     Folders are searched to the bottom for known image endings and shards; what is hidden and
-    symbolic links to folders are passed over. A photograph that two arguments lead to counts once.
+    symbolic links to folders are passed over, and so are pictures that ``anymask masks`` made. A
+    photograph that two arguments lead to counts once.
     out: a folder of results, which is not searched where it lies within an argument.
 
     Raises ``Error`` for an argument that is not there, can't be reached, or needs a package that
@@ -164,7 +180,7 @@ def find_photographs(arguments: Sequence[str], out: Path | None = None) -> Photo
     """
     listing, seen = PhotographListing(), set()
     for argument in arguments:
-        for url, name in _files(argument, out, listing.unread):
+        for url, name in _files(argument, out, listing):
             if url in seen:
                 continue
             seen.add(url)
@@ -196,10 +212,10 @@ def _add_shard(url: str, name: str, listing: PhotographListing) -> None:
         listing.unread.append(Unread(name, damage))
 
 
-def _files(argument: str, out: Path | None, unread: list[Unread]) -> list[tuple[str, str]]:
+def _files(argument: str, out: Path | None, listing: PhotographListing) -> list[tuple[str, str]]:
     """URL and relative name of each file that an argument leads to, in the order of paths.
 
-    unread: gets the folders that may not be searched.
+    listing: gets the folders that may not be searched, and those of results.
     """
     with search_errors_explained(argument):
         fs, path = locate(argument)
@@ -211,14 +227,42 @@ def _files(argument: str, out: Path | None, unread: list[Unread]) -> list[tuple[
         raise Error(
             f"nothing matches {argument}" if is_glob else f"there is no file or folder {argument}"
         )
-    unread.extend(Unread(folder, reason) for folder, reason in files.closed.items())
+    listing.unread.extend(Unread(folder, reason) for folder, reason in files.closed.items())
     results = _results_within(files.root, out)
     named = ((file, relative_name(file, files.root)) for file in sorted(files.paths))
-    return [
-        (url_of(fs, file, argument), name)
+    wanted = [
+        (file, name)
         for file, name in named
         if _is_wanted(name) and not (results and file.startswith(results))
     ]
+    if isinstance(fs, LocalFileSystem):  # results are written nowhere else
+        made = _made_by_us({os.path.dirname(file) for file, _ in wanted}, files.root)
+        folders = [os.path.dirname(file) for file, _ in wanted]
+        listing.results.update(made[folder] for folder in folders if folder in made)
+        wanted = [pair for pair, folder in zip(wanted, folders) if folder not in made]
+    return [(url_of(fs, file, argument), name) for file, name in wanted]
+
+
+def _made_by_us(folders: Iterable[str], root: str) -> dict[str, str]:
+    """Which of the folders lie in one of pictures of masks, below the root, and in which."""
+
+    @cache
+    def made_in(folder: str) -> str | None:
+        if _is_of_mask_pictures(folder):
+            return folder
+        above = os.path.dirname(folder)
+        return made_in(above) if folder != root and above.startswith(root) else None
+
+    owners = {folder: made_in(folder) for folder in folders}
+    return {folder: owner for folder, owner in owners.items() if owner is not None}
+
+
+def _is_of_mask_pictures(folder: str) -> bool:
+    try:
+        settings = json.loads((Path(folder) / RESULTS_MARK).read_bytes())
+        return settings["format"] in MASK_PICTURES
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _is_wanted(name: str) -> bool:

@@ -9,34 +9,28 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from anymask.core.protocol import Segmenter
 from anymask.core.read_options import AS_STORED, ReadOptions
-from anymask.core.records import ImageRecord, Record
-from anymask.datasets import mask_folder, sa1b_record
-from anymask.datasets.photographs import Photograph
+from anymask.datasets.photographs import RESULTS_MARK, Photograph
 from anymask.errors import Error
+from anymask.jobs.coco_run import COCO_FILE, gather
 from anymask.jobs.folder import JobFolder, OtherSettingsError
+from anymask.jobs.result_names import NamedResult, name_results
+from anymask.jobs.results import Format, Rendering, is_of, render
 from anymask.predict.automatic import AutomaticConfig, segment_everything
 
-SETTINGS_FILE, PARTS_FOLDER = ".anymask-settings", ".parts"
+SETTINGS_FILE, PARTS_FOLDER = RESULTS_MARK, ".parts"
 # How long another process may take for one image, or for the settings, before we give up on it.
 IMAGE_TIMEOUT_S, SETTINGS_TIMEOUT_S = 3600.0, 60.0
 SPEED_ONLY = ("points_per_batch",)  # a job may go on with less memory
-
-
-class Format(StrEnum):
-    """What is written for an image: an SA-1B record, or a folder of PNGs with metadata.csv."""
-
-    json = "json"
-    png = "png"
+NAMES = "names"  # the setting that folders of earlier versions lack
 
 
 class State(StrEnum):
@@ -70,44 +64,35 @@ class Settings:
         lasting = {key: value for key, value in config.items() if key not in SPEED_ONLY}
         # Without options of reading as before there were any: such jobs go on.
         chosen = {**lasting, **self.reading.to_json()}
-        return {"model": self.model, "dtype": self.dtype, "format": str(self.format), **chosen}
+        written = {"model": self.model, "dtype": self.dtype, "format": str(self.format), **chosen}
+        # Pictures of masks have been named alike by all versions.
+        return written if self.format == Format.png else {**written, NAMES: "stem"}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one photograph; ``reason`` says why it is broken."""
+    """What became of one photograph.
+
+    reason: why it is broken. hidden: numbers of masks that a picture of labels does not show.
+    """
 
     name: str
     state: State
     masks: int = 0
     reason: str = ""
+    hidden: tuple[int, ...] = ()
 
 
-def target_of(photograph: Photograph, out: Path, form: Format) -> Path:
-    """Where a photograph's result goes: ``<folder>/sa_<image_id>.json`` or ``<folder>/<stem>/``."""
-    return out / _relative_target(photograph, form)
+def named_results(photographs: Sequence[Photograph], form: Format) -> list[NamedResult]:
+    """The results of photographs in a format."""
+    return name_results(photographs, form.ending)
 
 
-def check_targets(photographs: Iterable[Photograph], out: Path, form: Format) -> None:
-    """Raise ``Error`` if two results would take one place, or be taken for photographs later."""
-    owners: dict[str, Photograph] = {}
-    folders: dict[str, Photograph] = {}
-    results = os.path.abspath(out) + "/"
-    for photograph in photographs:
-        target = _relative_target(photograph, form)
-        other = owners.setdefault(target, photograph)
-        if other is not photograph:
-            raise _collision(other, photograph, f"the same result {target}")
-        folders.setdefault(photograph.folder, photograph)
-        if form == Format.png and photograph.url.startswith(results):
-            raise Error(
-                f"the photograph {photograph.url} lies in {out}, where pictures of masks would "
-                f"mix with photographs; take another --out"
-            )
-    for folder, photograph in folders.items():
-        for above in (folder, *map(str, PurePosixPath(folder).parents)):
-            if above in owners:
-                raise _collision(owners[above], photograph, f"results at {above} and within it")
+def targets_of(results: Iterable[NamedResult], out: Path, form: Format) -> Iterator[Path]:
+    """All files and folders that a job writes under their names."""
+    yield from (form.target(result, out) for result in results)
+    if form == Format.coco:
+        yield out / COCO_FILE
 
 
 def job_folder(out: Path) -> JobFolder:
@@ -125,6 +110,11 @@ def begin(out: Path, settings: Settings, targets: Iterable[Path]) -> None:
     try:
         job_folder(out).agree(settings.to_json(), lambda: _check_foreign(targets))
     except OtherSettingsError as other:
+        if any(change.name == NAMES and change.before is None for change in other.changes):
+            raise Error(
+                f"{out} holds results of an earlier version, which called them otherwise; "
+                f"take another --out"
+            ) from None
         differ = "; ".join(
             f"{change.name} was {change.before}, now {change.now}" for change in other.changes
         )
@@ -133,26 +123,23 @@ def begin(out: Path, settings: Settings, targets: Iterable[Path]) -> None:
         ) from None
 
 
-def masks_of(sam: Segmenter, photograph: Photograph, out: Path, settings: Settings) -> Outcome:
+def masks_of(sam: Segmenter, result: NamedResult, out: Path, settings: Settings) -> Outcome:
     """Segment everything in one photograph and write it, unless that is done or being done.
 
     Any process may call it with any photograph at any time. A photograph that can't be read is an
     outcome; a result that can't be written is an ``OutputError``.
     """
-    target = target_of(photograph, out, settings.format)
+    name, form = result.photograph.name, settings.format
+    target = form.target(result, out)
     with job_folder(out).claim(target) as part:
         if part is None:
-            there = os.path.lexists(target)
-            return Outcome(photograph.name, State.already if there else State.elsewhere)
+            return _outcome_of_other(result, target, form)
         try:
-            record = _record(sam, photograph, settings)
+            rendering, masks = _rendering(sam, result, settings)
         except (Error, MemoryError) as error:
-            return Outcome(photograph.name, State.broken, reason=_reason(photograph, error))
-        if settings.format == Format.json:
-            part.write_bytes(sa1b_record.to_bytes(record))
-        else:
-            mask_folder.write(record, part)
-    return Outcome(photograph.name, State.done, len(record["annotations"]))
+            return Outcome(name, State.broken, reason=_reason(result.photograph, error))
+        rendering.write(part)
+    return Outcome(name, State.done, masks, hidden=rendering.hidden)
 
 
 def segment_all(
@@ -163,41 +150,55 @@ def segment_all(
     Those that another process has in hand come last: once it is done with them, or was killed and
     this one does them. Raises as ``begin`` and ``masks_of`` do; what is done stays.
     """
-    begin(out, settings, (target_of(image, out, settings.format) for image in photographs))
+    results = named_results(photographs, settings.format)
+    begin(out, settings, targets_of(results, out, settings.format))
     attempt = partial(_attempt, sam, out, settings)
-    yield from job_folder(out).go_through(photographs, attempt, _give_up)
+    yield from job_folder(out).go_through(results, attempt, _give_up)
+    finish(out, settings)
 
 
-def awaited(sam: Segmenter, photograph: Photograph, out: Path, settings: Settings) -> Outcome:
+def finish(out: Path, settings: Settings) -> None:
+    """What is left to do when each photograph has its outcome. Raises ``OutputError``."""
+    if settings.format == Format.coco:
+        gather(job_folder(out))
+        job_folder(out).sweep()
+
+
+def awaited(sam: Segmenter, result: NamedResult, out: Path, settings: Settings) -> Outcome:
     """``masks_of``, but what another process has in hand is waited for, or done if it dies."""
     attempt = partial(_attempt, sam, out, settings)
-    return job_folder(out).wait_for(photograph, attempt, _give_up)
+    return job_folder(out).wait_for(result, attempt, _give_up)
 
 
-def _attempt(
-    sam: Segmenter, out: Path, settings: Settings, photograph: Photograph
-) -> Outcome | None:
+def _attempt(sam: Segmenter, out: Path, settings: Settings, result: NamedResult) -> Outcome | None:
     """``masks_of``, or None while another process has the photograph in hand."""
-    outcome = masks_of(sam, photograph, out, settings)
+    outcome = masks_of(sam, result, out, settings)
     return None if outcome.state == State.elsewhere else outcome
 
 
-def _give_up(photograph: Photograph) -> Outcome:
+def _give_up(result: NamedResult) -> Outcome:
     minutes = f"{IMAGE_TIMEOUT_S / 60:g} minutes"
-    reason = f"{photograph.name} has been in another process's hands for {minutes}"
-    return Outcome(photograph.name, State.broken, reason=reason)
+    name = result.photograph.name
+    reason = f"{name} has been in another process's hands for {minutes}"
+    return Outcome(name, State.broken, reason=reason)
 
 
-def _record(sam: Segmenter, photograph: Photograph, settings: Settings) -> Record:
-    pixels = photograph.pixels(settings.reading)
+def _outcome_of_other(result: NamedResult, target: Path, form: Format) -> Outcome:
+    """Of a photograph whose result is there, or in another process's hands."""
+    name = result.photograph.name
+    if not os.path.lexists(target):
+        return Outcome(name, State.elsewhere)
+    if is_of(result, target, form):
+        return Outcome(name, State.already)
+    reason = f"{name}: {target} is there, but is no result of it; rename it or take another --out"
+    return Outcome(name, State.broken, reason=reason)
+
+
+def _rendering(sam: Segmenter, result: NamedResult, settings: Settings) -> tuple[Rendering, int]:
+    """What to write for a photograph, and how many masks it has."""
+    pixels = result.photograph.pixels(settings.reading)
     annotations = segment_everything(sam, pixels, settings.config)
-    image = ImageRecord(
-        image_id=photograph.image_id,
-        file_name=photograph.file_name,
-        width=pixels.shape[1],
-        height=pixels.shape[0],
-    )
-    return Record(image=image, annotations=annotations)
+    return render(settings.format, result, pixels, annotations), len(annotations)
 
 
 def _reason(photograph: Photograph, error: Error | MemoryError) -> str:
@@ -215,19 +216,3 @@ def _check_foreign(targets: Iterable[Path]) -> None:
             f"{foreign} is there, but {SETTINGS_FILE}, which says how it was made, is not; "
             f"take another --out"
         )
-
-
-def _relative_target(photograph: Photograph, form: Format) -> str:
-    name = f"sa_{photograph.image_id}.json" if form == Format.json else photograph.stem
-    return posixpath.join(photograph.folder, name)
-
-
-def _collision(first: Photograph, other: Photograph, what: str) -> Error:
-    return Error(
-        f"{_place(first)} and {_place(other)} would have {what}; "
-        f"name a folder above both instead of the two, or rename one"
-    )
-
-
-def _place(photograph: Photograph) -> str:
-    return photograph.url if photograph.member is None else f"{photograph.name} in {photograph.url}"

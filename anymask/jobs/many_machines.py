@@ -21,10 +21,13 @@ from anymask.jobs.many_images import (
     State,
     awaited,
     begin,
+    finish,
     job_folder,
-    target_of,
+    named_results,
+    targets_of,
 )
 from anymask.jobs.ray_cluster import join_cluster, stream
+from anymask.jobs.result_names import NamedResult
 from anymask.predict.load import ModelSource
 
 ATTEMPTS, PAUSE_S = 3, 1.0
@@ -45,30 +48,32 @@ def segment_on_cluster(
     """
     out = out.resolve()
     join_cluster()
-    begin(out, settings, (target_of(image, out, settings.format) for image in photographs))
+    results = named_results(photographs, settings.format)
+    begin(out, settings, targets_of(results, out, settings.format))
     start = partial(_start_actor, source, out, settings)
     try:
-        yield from stream(start, photographs, actors, source.device)
+        yield from stream(start, results, actors, source.device)
+        finish(out, settings)
     finally:
         job_folder(out).sweep()
 
 
 def _start_actor(
     source: ModelSource, out: Path, settings: Settings, threads: int
-) -> Callable[[Photograph], Outcome]:
-    """Load the model; what is left to say is the photograph."""
+) -> Callable[[NamedResult], Outcome]:
+    """Load the model; what is left to say is which photograph."""
     import torch
 
     torch.set_num_threads(threads)
     return partial(_segment, source.load(), out, settings)
 
 
-def _segment(sam: Segmenter, out: Path, settings: Settings, photograph: Photograph) -> Outcome:
+def _segment(sam: Segmenter, out: Path, settings: Settings, result: NamedResult) -> Outcome:
     """The outcome of one photograph. What can't be read may be so for a moment only."""
-    outcome = awaited(sam, photograph, out, settings)
+    outcome = awaited(sam, result, out, settings)
     for _ in range(ATTEMPTS - 1):
         if outcome.state != State.broken:
             break
         time.sleep(PAUSE_S)
-        outcome = awaited(sam, photograph, out, settings)
+        outcome = awaited(sam, result, out, settings)
     return outcome

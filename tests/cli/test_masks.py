@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from anymask.cli.main import main
-from anymask.jobs.many_images import Format, Settings
+from anymask.jobs.many_images import Settings
+from anymask.jobs.results import Format
 from anymask.predict import predictor
 from anymask.predict.automatic import PAPER
 from anymask.predict.predictor import Predictor
@@ -88,8 +89,8 @@ def test_a_folder_gets_a_record_for_each_image_once(
     assert (code, printed) == (0, "")
     assert errors.splitlines()[-1] == "3 images: 3 done, 0 there already, 0 broken"
     before = tree(folder / "out")
-    assert set(before) == {".anymask-settings", "a", "a/sa_3.json", "sa_1.json", "sa_2.json"}
-    record = json.loads(before["sa_2.json"] or b"")
+    assert set(before) == {".anymask-settings", "a", "a/3.json", "1.json", "2.json"}
+    record = json.loads(before["2.json"] or b"")
     assert record["image"] == {"image_id": 2, "file_name": "2.png", "width": 90, "height": 60}
     count = sum(len(json.loads(x)["annotations"]) for n, x in before.items() if x and n[-1] == "n")
     code, printed, errors = masks(capsys, monkeypatch, *command, "--json")
@@ -97,11 +98,12 @@ def test_a_folder_gets_a_record_for_each_image_once(
     assert errors.splitlines()[-1] == "3 images: 0 done, 3 there already, 0 broken"
     assert json.loads(printed) == {
         "out": "out", "images": 3, "done": 0, "already": 3, "masks": 0, "broken": [], "unread": [],
+        "hidden": [],
     }  # fmt: skip
     assert tree(folder / "out") == before
-    (folder / "out" / "a" / "sa_3.json").unlink()
-    (folder / "out" / "sa_1.json").unlink()
-    (folder / "out" / "sa_2.json").unlink()
+    (folder / "out" / "a" / "3.json").unlink()
+    (folder / "out" / "1.json").unlink()
+    (folder / "out" / "2.json").unlink()
     code, printed, errors = masks(capsys, monkeypatch, *command, "--json")
     assert json.loads(printed)["masks"] == count > 0
     assert tree(folder / "out") == before
@@ -169,7 +171,8 @@ def test_broken_images_are_listed_at_the_end(
         (["w", "--out", "out"], 1, "there are no images in w"),
         (["s3://a/b", "--out", "out"], 1, "s3fs"),
         (["in", "in/a/../2.png", "./in/a", "--out", "in/1.png"], 1, "in/1.png is no folder"),
-        (["in/1.png", "twin/1.png", "--out", "out"], 1, "same result sa_1.json"),
+        (["in", "--format", "overlay", "--out", "in/../in"], 1, "mix with photographs"),
+        (["in", "--format", "labels", "--out", "link"], 1, "mix with photographs"),
         (["in", "--format", "png", "--out", "in"], 1, "mix with photographs"),
         (["in", "--out", "out"], 1, "no-such-weights"),
         (["in", "--out", "out", "--device", "gpu"], 1, "cuda"),
@@ -178,7 +181,7 @@ def test_broken_images_are_listed_at_the_end(
 def test_misuse_is_explained_in_a_line_before_anything_is_made(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
 ) -> None:
-    write_image(Path("twin/1.png"), 0)
+    Path("link").symlink_to("in")
     before = tree(Path())
     weights = ("--weights", "no-such-weights")  # what is wrong with the inputs is found first
     status, printed, errors = masks(capsys, monkeypatch, *arguments, *weights)

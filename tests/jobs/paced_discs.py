@@ -20,7 +20,9 @@ from anymask.core.image import ImageSource
 from anymask.core.protocol import DiscSegmenter
 from anymask.datasets.photographs import find_photographs
 from anymask.errors import Error
-from anymask.jobs.many_images import Format, Settings, check_targets, segment_all
+from anymask.jobs.many_images import Settings, named_results, segment_all
+from anymask.jobs.outputs import check_outputs
+from anymask.jobs.results import Format
 from anymask.predict.automatic import AutomaticConfig
 
 CONFIG = AutomaticConfig(points_per_side=2, pred_iou_thresh=0.0, stability_score_thresh=0.0)
@@ -40,7 +42,7 @@ class PacedDiscs(DiscSegmenter):
 def run(folder: str, out: Path, form: Format, pause_s: float = 0.0) -> None:
     """Segment a folder, and print what became of each image."""
     found = find_photographs([folder], out)
-    check_targets(found.photographs, out, form)
+    check_outputs(named_results(found.photographs, form), out, form)
     settings = Settings("discs", "float32", CONFIG, form)
     print("begun", flush=True)
     for outcome in segment_all(PacedDiscs(pause_s=pause_s), found.photographs, out, settings):

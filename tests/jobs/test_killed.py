@@ -23,7 +23,12 @@ from PIL import Image
 SCRIPT = Path(__file__).with_name("paced_discs.py")
 IMAGES = [f"{folder}{n}.png" for folder in ("", "a/", "a/b/") for n in range(4)]
 TIMEOUT_S = 60.0
-PACE_MS = {"json": 8, "png": 2}  # a run takes half a second, so that kills fall everywhere in it
+PACE_MS = {
+    "json": 8,
+    "png": 2,
+    "labels": 8,
+    "coco": 8,
+}  # a run takes half a second, so that kills fall everywhere in it
 Tree = dict[str, bytes | None]
 
 
@@ -104,7 +109,7 @@ def check_kills(job: Job, folder: Path, form: str, seeds: range) -> None:
     assert deaths >= len(seeds)
 
 
-@pytest.mark.parametrize("form", ["json", "png"])
+@pytest.mark.parametrize("form", ["json", "png", "coco"])
 def test_a_job_killed_and_run_again_leaves_what_an_undisturbed_one_does(
     job: Job, tmp_path: Path, form: str
 ) -> None:
@@ -112,7 +117,7 @@ def test_a_job_killed_and_run_again_leaves_what_an_undisturbed_one_does(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["json", "png"])
+@pytest.mark.parametrize("form", list(PACE_MS))
 def test_so_it_does_in_ten_more_runs(job: Job, tmp_path: Path, form: str) -> None:
     check_kills(job, tmp_path, form, range(2, 7))
 
@@ -138,9 +143,10 @@ def test_what_shows_under_its_name_is_whole_at_every_moment(
     assert looks > 0
 
 
-def test_two_jobs_on_one_folder_share_the_work(job: Job, tmp_path: Path) -> None:
-    expected = undisturbed(job, tmp_path / "undisturbed")
-    both = [job(tmp_path / "out", sleep_ms=60) for _ in range(2)]
+@pytest.mark.parametrize("form", ["json", "coco"])
+def test_two_jobs_on_one_folder_share_the_work(job: Job, tmp_path: Path, form: str) -> None:
+    expected = undisturbed(job, tmp_path / "undisturbed", form)
+    both = [job(tmp_path / "out", form, sleep_ms=60) for _ in range(2)]
     printed = [finish(process) for process in both]
     done = [line for lines in printed for line in lines if line.startswith("done ")]
     assert sorted(done) == sorted(f"done {name}" for name in IMAGES)

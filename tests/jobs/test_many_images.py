@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from anymask.core import rle
+from anymask.core.annotations import Record
 from anymask.core.protocol import DiscSegmenter
-from anymask.core.records import Record
 from anymask.datasets import sa1b_record
 from anymask.datasets.photographs import Photograph, find_photographs
 from anymask.errors import Error, OutputError
@@ -27,16 +27,15 @@ from anymask.jobs.folder import claim
 from anymask.jobs.many_images import (
     PARTS_FOLDER,
     SETTINGS_FILE,
-    Format,
     Outcome,
     Settings,
     State,
     begin,
-    check_targets,
     masks_of,
+    named_results,
     segment_all,
-    target_of,
 )
+from anymask.jobs.results import Format
 from anymask.predict.automatic import AutomaticConfig
 
 CONFIG = AutomaticConfig(points_per_side=1, pred_iou_thresh=0.85, stability_score_thresh=0.0)
@@ -97,7 +96,7 @@ def test_a_record_for_each_image_in_its_folder(tmp_path: Path) -> None:
     image = '{"image": {"image_id": %d, "file_name": "%s", "width": 16, "height": 12}, '
     assert written == {
         "coco": None,
-        "coco/sa_9.json": (image % (9, "000000000009.jpg") + DISC).encode(),
+        "coco/000000000009.json": (image % (9, "000000000009.jpg") + DISC).encode(),
         "sa_5.json": (image % (5, "sa_5.png") + DISC).encode(),
     }
 
@@ -149,11 +148,11 @@ def test_what_is_new_is_done_and_what_was_deleted_is_done_again(tmp_path: Path) 
     write_images(tmp_path / "in", "1.png", "2.png")
     segment(tmp_path / "in", tmp_path / "out")
     before = tree(tmp_path / "out")
-    (tmp_path / "out" / "sa_1.json").unlink()
+    (tmp_path / "out" / "1.json").unlink()
     write_images(tmp_path / "in", "3.png")
     states = [outcome.state for outcome in segment(tmp_path / "in", tmp_path / "out")]
     assert states == [State.done, State.already, State.done]
-    (tmp_path / "out" / "sa_3.json").unlink()
+    (tmp_path / "out" / "3.json").unlink()
     assert tree(tmp_path / "out") == before
 
 
@@ -177,7 +176,7 @@ def test_broken_images_are_outcomes_with_a_reason(
     assert reasons["4.png"] == "4.png is not an image of a known format"
     assert reasons["a/5.png"] == "a/5.png can't be read: No such file or directory"
     assert "6.png can't be read" in reasons["6.png"]
-    assert set(tree(tmp_path / "out")) == {SETTINGS_FILE, "sa_1.json", "sa_9.json"}
+    assert set(tree(tmp_path / "out")) == {SETTINGS_FILE, "1.json", "9.json"}
 
 
 def test_an_image_that_does_not_fit_in_memory_is_broken(
@@ -204,41 +203,6 @@ def test_images_of_a_shard(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "form", "message"),
-    [
-        (["000000000009.jpg", "9.png"], Format.json, r"9\.jpg and .*/9\.png .* sa_9\.json"),
-        (["a/sa_7.jpg", "a/7.jpg"], Format.json, r"a/7\.jpg and .*a/sa_7\.jpg"),
-        (["a.jpg", "a.png"], Format.png, r"a\.jpg and .*a\.png would have the same result a;"),
-        (["a.jpg", "a/b.jpg"], Format.png, r"a\.jpg and .*a/b\.jpg .* results at a and within it"),
-        (["a.jpg", "a/b/c/d.jpg"], Format.png, "results at a and within it"),
-    ],
-)
-def test_two_photographs_of_one_result_are_named(
-    tmp_path: Path, names: list[str], form: Format, message: str
-) -> None:
-    photographs = found(write_images(tmp_path / "in", *names))
-    with pytest.raises(Error, match=message):
-        check_targets(photographs, tmp_path / "out", form)
-
-
-def test_photographs_that_only_look_alike_have_results_of_their_own(tmp_path: Path) -> None:
-    folder = write_images(tmp_path / "in", "a.jpg", "a.png", "b/a.jpg", "b/5.jpg", "5.jpg")
-    check_targets(found(folder), tmp_path / "out", Format.json)
-    targets = {target_of(one, tmp_path / "out", Format.json) for one in found(folder)}
-    assert len(targets) == 5
-    both = found(folder / "a.jpg", folder / "b" / "a.jpg")
-    with pytest.raises(Error, match="name a folder above both"):
-        check_targets(both, tmp_path / "out", Format.json)
-
-
-def test_pictures_of_masks_may_not_lie_among_photographs(tmp_path: Path) -> None:
-    photographs = found(write_images(tmp_path, "a.jpg"))
-    check_targets(photographs, tmp_path, Format.json)
-    with pytest.raises(Error, match="would mix with photographs"):
-        check_targets(photographs, tmp_path, Format.png)
-
-
-@pytest.mark.parametrize(
     ("other", "message"),
     [
         (replace(SETTINGS, model="sam"), "model was discs, now sam"),
@@ -262,10 +226,10 @@ def test_a_folder_of_other_settings_is_refused(
 
 def test_results_of_unknown_settings_are_refused(tmp_path: Path) -> None:
     write_images(tmp_path / "in", "1.png", "2.png")
-    write_images(tmp_path / "out", "sa_2.json")
-    with pytest.raises(Error, match=r"sa_2\.json is there, but \.anymask-settings"):
+    write_images(tmp_path / "out", "2.json")
+    with pytest.raises(Error, match=r"2\.json is there, but \.anymask-settings"):
         segment(tmp_path / "in", tmp_path / "out")
-    assert set(tree(tmp_path / "out")) == {"sa_2.json"}
+    assert set(tree(tmp_path / "out")) == {"2.json"}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", "5"])
@@ -290,9 +254,10 @@ def test_settings_that_another_process_keeps_locked_are_named(
 
 
 def test_what_goes_between_processes_can_be_pickled(tmp_path: Path) -> None:
-    (photograph,) = found(write_images(tmp_path / "in", "1.png"))
+    photographs = found(write_images(tmp_path / "in", "1.png"))
+    (result,) = named_results(photographs, Format.json)
     begin(tmp_path / "out", SETTINGS, [])
-    sent = (DiscSegmenter(), photograph, tmp_path / "out", SETTINGS)
+    sent = (DiscSegmenter(), result, tmp_path / "out", SETTINGS)
     outcome = masks_of(*pickle.loads(pickle.dumps(sent)))
     assert pickle.loads(pickle.dumps(outcome)) == Outcome("1.png", State.done, 1)
 
@@ -308,13 +273,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_another_has_in_hand_comes_last(tmp_path: Path) -> None:
     photographs = found(write_images(tmp_path / "in", "1.png", "2.png", "3.png"))
     out = tmp_path / "out"
+    result = named_results(photographs, Format.json)[0]
     begin(out, SETTINGS, [])
-    with claim(target_of(photographs[0], out, Format.json), out / PARTS_FOLDER) as part:
+    with claim(Format.json.target(result, out), out / PARTS_FOLDER) as part:
         assert part is not None
         job = segment_all(DiscSegmenter(), photographs, out, SETTINGS)
-        assert masks_of(DiscSegmenter(), photographs[0], out, SETTINGS).state == State.elsewhere
+        assert masks_of(DiscSegmenter(), result, out, SETTINGS).state == State.elsewhere
         assert [next(job).name for _ in range(2)] == ["2.png", "3.png"]
-        part.write_text("of the other")
+        part.write_text('{"image": {"image_id": 1, "file_name": "1.png", "masks": "of the other"}}')
     assert list(job) == [Outcome("1.png", State.already)]
 
 
@@ -326,7 +292,8 @@ def test_what_another_gives_up_is_done_and_what_it_keeps_is_not_waited_for_for_e
     photographs = found(write_images(tmp_path / "in", "1.png"))
     out = tmp_path / "out"
     begin(out, SETTINGS, [])
-    claimed = claim(target_of(photographs[0], out, Format.json), out / PARTS_FOLDER)
+    (result,) = named_results(photographs, Format.json)
+    claimed = claim(Format.json.target(result, out), out / PARTS_FOLDER)
     claimed.__enter__()
     timer = threading.Timer(0.05, lambda: freed and claimed.__exit__(None, None, None))
     timer.start()
@@ -354,9 +321,9 @@ def test_a_full_disk_stops_the_job_and_leaves_what_is_done(
     monkeypatch.setattr(sa1b_record, "to_bytes", fills_up)
     job = segment_all(DiscSegmenter(), photographs, tmp_path / "out", SETTINGS)
     assert next(job).state == State.done
-    with pytest.raises(OutputError, match=r"sa_2\.json can't be written: No space left"):
+    with pytest.raises(OutputError, match=r"2\.json can't be written: No space left"):
         next(job)
-    assert set(tree(tmp_path / "out")) == {SETTINGS_FILE, "sa_1.json"}
+    assert set(tree(tmp_path / "out")) == {SETTINGS_FILE, "1.json"}
 
 
 def test_a_job_that_is_closed_leaves_nothing_in_the_making(tmp_path: Path) -> None:
@@ -365,4 +332,4 @@ def test_a_job_that_is_closed_leaves_nothing_in_the_making(tmp_path: Path) -> No
     next(job)
     assert isinstance(job, Iterator)
     job.close()  # type: ignore[attr-defined]
-    assert set(tree(tmp_path / "out")) == {SETTINGS_FILE, "sa_1.json"}
+    assert set(tree(tmp_path / "out")) == {SETTINGS_FILE, "1.json"}

@@ -17,7 +17,8 @@ from PIL import Image
 
 from anymask.datasets.photographs import Photograph, find_photographs
 from anymask.errors import Error
-from anymask.jobs.many_images import Format, Outcome, Settings, State, segment_all
+from anymask.jobs.many_images import Outcome, Settings, State, segment_all
+from anymask.jobs.results import Format
 from anymask.predict.automatic import AutomaticConfig
 from anymask.predict.load import ModelSource
 from anymask.predict.predictor import load

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from anymask.core import rle
-from anymask.core.records import Annotation, ImageRecord, Record
-from anymask.datasets import mask_folder
+from anymask.core.annotations import Annotation, ImageRecord, Record
+from anymask.core.mask_files import mask_folder
 
 
 def annotation(mask: np.ndarray[tuple[int, int], np.dtype[np.bool_]], number: int) -> Annotation:
