@@ -42,6 +42,9 @@ class Sample:
     groups: tuple[str | None, ...]
     options: ReadOptions = AS_STORED
 
+    def __repr__(self) -> str:
+        return f"Sample({self.name!r}, {len(self.content):,} bytes, {len(self.masks)} masks)"
+
     @property
     def is_object(self) -> tuple[bool, ...]:
         """Of each mask, whether it is an object: all but those of ``VOID_GROUP`` are."""

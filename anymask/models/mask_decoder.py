@@ -169,12 +169,13 @@ class MaskDecoder(nn.Module):
         last = linear_gelu if self.fused else _linear_then_gelu
         return _transposed_2x2(x, second, last).flatten(1, 3)
 
-    def fuse_activations(self) -> None:
+    def fuse_activations(self, fused: bool = True) -> None:
         """Compute the last convolution and its GELU in one step, where this torch can.
 
+        fused: whether to; False undoes it.
         Only for inference in float32 on a CPU (``layers.linear_gelu``).
         """
-        self.fused = CAN_FUSE_LINEAR
+        self.fused = fused and CAN_FUSE_LINEAR
 
 
 def _flat(features: Tensor) -> Tensor:

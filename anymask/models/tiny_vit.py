@@ -281,16 +281,17 @@ class TinyViT(nn.Module):
             elif isinstance(module, Attention):
                 module.freeze()
 
-    def fuse_activations(self) -> None:
+    def fuse_activations(self, fused: bool = True) -> None:
         """Compute convolutions and their GELU in one step, where this torch can (oneDNN, float32).
 
+        fused: whether to; False undoes it.
         Only after ``fold_batch_norms``, and only on a CPU. The operator is one that torch's
         compiler emits, not a documented one, so its absence is no error.
         """
         if hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
             for module in self.modules():
                 if isinstance(module, ConvNorm):
-                    module.fused = isinstance(module.bn, nn.Identity)
+                    module.fused = fused and isinstance(module.bn, nn.Identity)
 
 
 def in_bands(

@@ -5,12 +5,13 @@ Neither is imported before it is known which one it takes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from anymask.errors import Error, explained
+from anymask.errors import Error, WeightsError, explained
 from anymask.predict.promptable import Promptable
 from anymask.weights.graph_pair import GraphPair, find_graph_pair, is_runnable_only
 from anymask.weights.registry import DEFAULT
@@ -21,8 +22,8 @@ Progress = Callable[[int, int], None]
 def load(
     weights: str | Path = DEFAULT,
     *,
-    device: str = "auto",
-    dtype: str = "float32",
+    device: object = "auto",
+    dtype: object = "float32",
     offline: bool | None = None,
     on_progress: Progress | None = None,
 ) -> Promptable:
@@ -33,13 +34,18 @@ def load(
         installed, so do pairs of official graphs, the default weights among them (they give one
         mask a prompt).
     device: ``auto`` takes the first of cuda, mps and cpu that is there; onnxruntime also takes its
-        own execution providers by name.
+        own execution providers by name. PyTorch's own devices and dtypes are named as well.
     dtype: ``float32``, ``bfloat16`` or ``float16``; an export has the numbers it was made with.
     offline: forbid the network; None asks ``$ANYMASK_OFFLINE``.
     on_progress: called with the bytes fetched and the bytes in all, file by file.
 
     Raises ``WeightsError``, ``MissingExtraError`` or ``Error``.
     """
+    if not isinstance(weights, (str, os.PathLike)):
+        raise WeightsError(
+            f"weights are named by a row, a folder or a file, not by a {type(weights).__name__}"
+        )
+    device, dtype = str(device), str(dtype).removeprefix("torch.")
     if is_runnable_only(weights) or find_spec("torch") is None:
         pair = find_graph_pair(weights, offline=offline, on_progress=on_progress)
         if pair is not None:

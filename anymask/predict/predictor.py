@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -51,8 +51,8 @@ Decoded = tuple[Tensor, Tensor]  # logits (P, 4, h, w) and predicted IoUs (P, 4)
 def load(
     weights: str | Path = DEFAULT,
     *,
-    device: str = "auto",
-    dtype: str = "float32",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "float32",
     offline: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Predictor:
@@ -83,16 +83,24 @@ class Predictor(Promptable):
         self.name = checkpoint.name
         self.model_id = checkpoint.model_id
         self.everything = checkpoint.everything
-        self.device = device or torch.device("cpu")
-        self.dtype = dtype
-        self.dtype_name = next(name for name, known in DTYPES.items() if known == dtype)
-        self.model = _prepared(checkpoint.build(), self.device, dtype)
+        self.model = _frozen(checkpoint.build())
         encoder, width = self.model.config.encoder, self.model.config.decoder.width
         self.input_px, self.mask_side = encoder.image_px, 4 * encoder.grid
         self.shapes = {IMAGE_EMBED: (width, encoder.grid, encoder.grid)}
+        self.to(device or torch.device("cpu"), dtype)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
+        """Move the weights to a device and a number format, and prepare them for it; in place."""
+        self.device, self.dtype = device, dtype
+        self.dtype_name = next(name for name, known in DTYPES.items() if known == dtype)
+        _place(self.model, device, dtype)
         with torch.inference_mode():
             self.positions = self.model.positions()
         self._shared = EmbeddingCache[SharedImage]()
+        return self
+
+    def __repr__(self) -> str:
+        return f"Predictor({self.model_id}, {self.dtype_name} on {self.device})"
 
     def embed(self, pixels: RGB) -> DeviceArrays[Tensor]:
         """One array, ``image_embed`` (C, h, w), left on the device."""
@@ -228,8 +236,11 @@ class Predictor(Promptable):
         )
 
 
-def find_device(name: str) -> torch.device:
+def find_device(name: str | torch.device) -> torch.device:
     """``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``. Raises ``Error`` for an absent one."""
+    if not isinstance(name, (str, torch.device)):
+        raise Error(f"a device is named by a text, such as cpu or cuda:0, not by {name!r}")
+    name = str(name)
     mps = torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
@@ -245,8 +256,9 @@ def find_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def find_dtype(name: str) -> torch.dtype:
+def find_dtype(name: str | torch.dtype) -> torch.dtype:
     """The number format of a name. Raises ``Error`` for an unknown one."""
+    name = str(name).removeprefix("torch.")
     if name not in DTYPES:
         raise Error(f"there is no dtype {name!r}: take one of {', '.join(DTYPES)}")
     return DTYPES[name]
@@ -270,20 +282,28 @@ def _to_numpy(tensor: Tensor) -> Floats:
     return np.asarray(tensor.cpu().numpy(), np.float32)
 
 
-def _prepared(model: Sam, device: torch.device, dtype: torch.dtype) -> Sam:
-    """Freeze a model for inference, in the form that is fastest on the device."""
+def _frozen(model: Sam) -> Sam:
+    """A model for inference alone: its parameters are fixed, its batch norms folded."""
     model.requires_grad_(False)
-    encoder = model.image_encoder
-    if isinstance(encoder, TinyViT):
-        encoder.fold_batch_norms()
-        encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if device.type == "cpu" and dtype == torch.float32:
-            encoder.fuse_activations()
-    if device.type == "cpu":
-        encoder.band_rows = TINY_VIT_BAND_ROWS if isinstance(encoder, TinyViT) else VIT_BAND_ROWS
-        model.mask_decoder.band_positions = DECODER_BAND_POSITIONS
-        if dtype == torch.float32:
-            model.mask_decoder.fuse_activations()
-    model.to(device, dtype)
-    model.prompt_encoder.pe_layer.float()  # frequencies don't survive half precision
+    if isinstance(model.image_encoder, TinyViT):
+        model.image_encoder.fold_batch_norms()
+        model.image_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
+
+
+def _place(model: Sam, device: torch.device, dtype: torch.dtype) -> None:
+    """Move a frozen model, and give it the form that is fastest there."""
+    encoder, decoder = model.image_encoder, model.mask_decoder
+    on_cpu = device.type == "cpu"
+    vit_rows = TINY_VIT_BAND_ROWS if isinstance(encoder, TinyViT) else VIT_BAND_ROWS
+    encoder.band_rows = vit_rows if on_cpu else 0
+    decoder.band_positions = DECODER_BAND_POSITIONS if on_cpu else 0
+    fused = on_cpu and dtype == torch.float32
+    decoder.fuse_activations(fused)
+    if isinstance(encoder, TinyViT):
+        encoder.fuse_activations(fused)
+    positions = model.prompt_encoder.pe_layer
+    frequencies = positions.positional_encoding_gaussian_matrix.float()
+    model.to(device, dtype)
+    # They don't survive half precision.
+    positions.positional_encoding_gaussian_matrix = frequencies.to(device)
