@@ -39,7 +39,7 @@ def load_official(weights: str, *, device: str = "auto", offline: bool | None = 
     if kind not in sam_model_registry:
         kind, path = "", weights
     file = _find_file(path, offline)
-    state = read_state(file)
+    state = read_state(file).tensors
     sam = sam_model_registry[kind or find_type(state, file)]()
     try:
         sam.load_state_dict(state)
