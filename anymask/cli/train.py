@@ -21,9 +21,12 @@ from anymask.core.atomic import check_writable
 from anymask.errors import explained
 
 if TYPE_CHECKING:
+    import torch
+
     from anymask.training.distributed import World
     from anymask.training.job import TrainingJob
     from anymask.training.loop import Course
+    from anymask.training.resumption import Request
 
 SIGNAL_EXIT = 128  # plus the signal's number, as shells count it
 
@@ -34,19 +37,20 @@ def train(
         typer.Argument(
             metavar="RECIPE",
             help="finetune_decoder, finetune_lora, finetune_all, distill_encoder, or the paper's: "
-            "paper, paper_vit_b, paper_vit_l, assisted, automatic.",
+            "paper, paper_vit_b, paper_vit_l, assisted, automatic. Not needed with --resume.",
             show_default=False,
         ),
-    ],
+    ] = "",
     data: Annotated[
         str,
         typer.Option(
             metavar="DIR",
             help="Images with masks: COCO or LVIS, SA-1B files, tar shards (also URLs), folders of "
-            "mask pictures.",
+            "mask pictures. With --resume only where they have moved.",
             show_default=False,
         ),
-    ],
+    ] = "",
+    *,
     out: Annotated[
         Path, typer.Option(metavar="RUN", help="Folder of the run.", show_default=False)
     ],
@@ -55,7 +59,8 @@ def train(
         typer.Option(
             "--set",
             metavar="FIELD=VALUE",
-            help="Change a field of the recipe; any number of times. --dry-run shows them all.",
+            help="Change a field of the recipe; any number of times. --dry-run --verbose shows "
+            "them all.",
             show_default=False,
         ),
     ] = None,
@@ -68,17 +73,26 @@ def train(
         ),
     ] = "",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out, exactly.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in --out, exactly; recipe, data and settings are those of the "
+            "run.",
+        ),
     ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Only show the recipe, the steps and an estimate of the memory."
+            "--dry-run",
+            help="Only show what can be learned from, and estimates of the memory and the time.",
         ),
     ] = False,
     page: PageOption = None,
     bands: BandsOption = None,
     window: WindowOption = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="--dry-run shows every field of the recipe.")
+    ] = False,
     device: DeviceOption = "auto",
     offline: OfflineOption = False,
     json_: Annotated[
@@ -90,28 +104,43 @@ def train(
     RUN/best and RUN/last are checkpoints to use wherever weights go. On several cards: torchrun
     --nproc-per-node 8 -m anymask train …
     """
+    if verbose and not dry_run:
+        raise typer.BadParameter("it belongs to --dry-run", param_hint="--verbose")
     try:
         from anymask.predict.predictor import find_device
         from anymask.training.distributed import join_world, leave_world
-        from anymask.training.families import find_recipe
-        from anymask.training.job import TrainingJob
-        from anymask.training.recipe import override
+        from anymask.training.resumption import Request, job_of
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
-    wanted = override(find_recipe(recipe), set_ or [])
     reading = read_options(page, bands, window)
-    job = TrainingJob(wanted, data, out, validation, resume, offline or None, reading)
-    if dry_run:
-        _show_plan(job, json_)
-        return
+    request = Request(
+        out, recipe, data, validation, tuple(set_ or ()), resume, offline or None, reading
+    )
+    _check_complete(request)
+    job = job_of(request)
     check_writable(out)
-    world = join_world(find_device(device))
+    place = find_device(device)
+    if dry_run:
+        _show_plan(job, place, json_, verbose)
+        return
+    world = join_world(place)
     try:
         stopped = _run(job, world, json_)
     finally:
         leave_world()
     if stopped:
         raise typer.Exit(SIGNAL_EXIT + stopped)
+
+
+def _check_complete(request: Request) -> None:
+    """Refuse, as wrong usage, a run without a recipe or data."""
+    if not request.missing:
+        return
+    words = {"recipe": "the argument RECIPE", "data": "the option --data"}
+    there = f"; {request.out} holds no run to go on with" if request.resume else ""
+    raise typer.BadParameter(
+        f"a run needs {' and '.join(words[name] for name in request.missing)}{there}"
+    )
 
 
 def _run(job: TrainingJob, world: World, as_json: bool) -> int:
@@ -172,12 +201,12 @@ def _report(
         typer.echo(json.dumps(summary))
 
 
-def _show_plan(job: TrainingJob, as_json: bool) -> None:
+def _show_plan(job: TrainingJob, device: torch.device, as_json: bool, verbose: bool) -> None:
     from anymask.training.plan import plan_of
 
-    plan = plan_of(job)
+    plan = plan_of(job, device)
     if as_json:
         typer.echo(json.dumps(plan.to_json()))
         return
-    for line in plan.lines():
+    for line in plan.lines(all_settings=verbose):
         typer.echo(line)

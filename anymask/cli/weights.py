@@ -61,8 +61,9 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            help="A name of `anymask weights list`, a .pth, .pt or .safetensors file, or a folder "
-            "of Hugging Face's, of an ONNX pair, or of anymask's own."
+            help="A name of `anymask weights list`, a PyTorch or safetensors file (FILE#ema: of "
+            "several models in it that one), or a folder of Hugging Face's, of an ONNX pair, or of "
+            "anymask's own."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder to write, or file for --to official.")],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,6 +44,16 @@ class ReadOptions:
             "window": list(self.window) if isinstance(self.window, tuple) else self.window,
         }
         return {name: value for name, value in plain.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> ReadOptions:
+        """What ``to_json`` gave. Raises ``ImageError``."""
+        bands, window = plain.get("bands"), plain.get("window")
+        return cls(
+            plain.get("page"),
+            None if bands is None else tuple(bands),
+            tuple(window) if isinstance(window, list) else window,
+        )
 
     @staticmethod
     def _check_bands(bands: tuple[int, ...]) -> None:

@@ -78,15 +78,22 @@ class Learner(Protocol[Scene]):
         """The model as it is to be used, in copies; every process must ask for it."""
 
 
+def decode_pixels(sample: Sample) -> None:
+    """Raise ``ImageError`` for an image that is broken or not of its masks' size."""
+    sample.pixels()
+
+
 @dataclass(frozen=True)
 class FamilyTraining:
     """How a family of models is trained.
 
-    start: the learner before its first step. needs: the memory and disk of a job, found without
-    computing. summary: a validation's entry as a line for a person; "" for any other entry.
+    start: the learner before its first step. needs: what a job starts from, its memory, disk and
+    work, found without computing. summary: a validation's entry as a line for a person; "" for any
+    other entry. check: tells whether a sample can be learned from as ``Learner.scene`` would.
     All raise ``Error`` for what is wrong with recipe, weights or data.
     """
 
     start: Callable[[TrainingJob, World], Learner[Any]]
     needs: Callable[[TrainingJob], Needs]
     summary: Callable[[Mapping[str, Any]], str]
+    check: Callable[[TrainingJob], Callable[[Sample], None]] = lambda job: decode_pixels

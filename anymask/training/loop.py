@@ -15,9 +15,8 @@ import torch
 
 import anymask
 from anymask.core.source_commit import source_commit
-from anymask.datasets.sample import Dataset
 from anymask.errors import TrainingError
-from anymask.training.datasets import datasets_of
+from anymask.training.datasets import TrainingData, content_fingerprint, datasets_of
 from anymask.training.distributed import World
 from anymask.training.families import training_of
 from anymask.training.feed import Feed, Position, Served
@@ -61,16 +60,10 @@ def train(job: TrainingJob, world: World, on_entry: Report = lambda entry: None)
 
     Raises ``Error``: whatever is wrong with recipe, data, weights or disk, and ``TrainingError``.
     """
-    learning, held_out = datasets_of(job)
-    wanted = {
-        "data": job.data,
-        "validation": job.validation,
-        "parts": learning.fingerprint,
-        "reading": job.options.to_json() or None,
-    }
-    run = _folder(job, world, wanted)
+    data = datasets_of(job)
+    run = _folder(job, world, data)
     try:
-        return _Run(job, world, run, learning, held_out, on_entry).go()
+        return _Run(job, world, run, data, on_entry).go()
     finally:
         run.close()
 
@@ -83,17 +76,17 @@ class _Run:
         job: TrainingJob,
         world: World,
         run: RunFolder,
-        learning: Dataset,
-        held_out: Dataset | None,
+        data: TrainingData,
         on_entry: Report,
     ) -> None:
         self.job, self.recipe, self.world, self.run = job, job.recipe, world, run
-        self.learning, self.held_out, self.on_entry = learning, held_out, on_entry
+        self.data, self.on_entry = data, on_entry
         self.accumulation = self.recipe.accumulation(world.size)
         self.learner: Learner[Any] = training_of(self.recipe).start(job, world)
         self.course = Course()
         self.position: Position | None = None
         self.passed_over: Counter[str] = Counter()
+        self.unread_held_out: list[str] = []
         self.scenes = self._validation_scenes()
 
     def go(self) -> Course:
@@ -101,12 +94,12 @@ class _Run:
         if self.world.leads and not self.run.open_tensorboard(self.course.step):
             self._log({"step": self.course.step, "note": "no TensorBoard: install anymask[train]"})
         if self.course.step == 0:
-            for note in self.learner.notes():
+            for note in (*self.learner.notes(), *self._notes_on_validation()):
                 self._log({"step": 0, "note": note})
         if self.course.step == 0 and self.scenes:
             self._validate()
         feed = Feed(
-            self.learning,
+            self.data.learning,
             self.learner.scene,
             self.recipe.seed,
             self.world.rank,
@@ -184,7 +177,7 @@ class _Run:
             yield scenes
 
     def _pass_over(self, served: Served[Any]) -> None:
-        self.passed_over[f"{served.name}: {served.reason}"] += 1
+        self.passed_over[_explained(served)] += 1
 
     def _passed_over(self) -> dict[str, Any]:
         """For the log: how many samples were passed over so far, and why the new ones were."""
@@ -245,24 +238,51 @@ class _Run:
 
     def _validation_scenes(self) -> list[Any]:
         """The scenes to validate with, the same each time."""
-        if self.held_out is None:
+        if self.data.held_out is None:
             return []
         scenes: list[Any] = []
-        with Feed(self.held_out, self.learner.validation_scene, self.recipe.seed) as feed:
+        prepare, seed = self.learner.validation_scene, self.recipe.seed
+        with Feed(self.data.held_out, prepare, seed) as feed:
             for served in feed.first_epoch():
-                if served.scene is not None:
+                if served.scene is None:
+                    self.unread_held_out.append(_explained(served))
+                else:
                     scenes.append(served.scene)
                 if len(scenes) == self.recipe.validation_images:
                     break
         return scenes
 
+    def _notes_on_validation(self) -> Iterator[str]:
+        """What a person should know of the figures to come."""
+        if self.data.is_one:
+            yield "it validates with what it learns from, as there is no more: trust no figure"
+        if self.unread_held_out:
+            count, reasons = (
+                len(self.unread_held_out),
+                "; ".join(self.unread_held_out[:REASONS_SHOWN]),
+            )
+            yield f"{count} that were held out to validate with are passed over: {reasons}"
+        if self.data.held_out is not None and not self.scenes:
+            yield "nothing is validated, so there will be a last checkpoint and no best one"
 
-def _folder(job: TrainingJob, world: World, wanted: dict[str, Any]) -> RunFolder:
+
+def _explained(served: Served[Any]) -> str:
+    """A sample's name and why it is passed over."""
+    return f"{served.name}: {served.reason.removeprefix(f'{served.name} ')}"
+
+
+def _folder(job: TrainingJob, world: World, data: TrainingData) -> RunFolder:
     """The leader makes it; what it raises, all raise."""
     if not world.leads:
         world.wait()
         return RunFolder(job.out)
     try:
-        return RunFolder.begin(job.out, job.recipe, wanted, job.resume)
+        about: dict[str, Any] = {"data": job.data, "validation": job.validation}
+        about["reading"] = job.options.to_json() or None
+        about["parts"] = data.learning.fingerprint
+        about["contents"] = content_fingerprint(data.learning)
+        if job.validation and data.held_out is not None:
+            about["held_out"] = content_fingerprint(data.held_out)
+        return RunFolder.begin(job.out, job.recipe, about, job.resume)
     finally:
         world.wait()

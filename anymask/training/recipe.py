@@ -46,10 +46,12 @@ class Recipe:
 
     Of the class: family: whose recipe it is, a row of ``training.families``. added: fields that
     were not there at first, whose default is how it was without them: runs made before go on.
+    places: fields that may be paths.
     """
 
     family: ClassVar[str]
     added: ClassVar[tuple[str, ...]] = ()
+    places: ClassVar[tuple[str, ...]] = ("weights",)
 
     name: str
     weights: str = ""

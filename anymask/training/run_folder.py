@@ -22,8 +22,9 @@ from typing import Any
 import torch
 
 from anymask.core.atomic import make_folder, writing
+from anymask.core.json_object import read_object
 from anymask.errors import TrainingError
-from anymask.jobs.folder import claim, setting_changes, sweep
+from anymask.jobs.folder import SettingChange, claim, setting_changes, sweep
 from anymask.training.recipe import Recipe
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.state_file import write_pickle
@@ -31,6 +32,13 @@ from anymask.weights.state_file import write_pickle
 RECIPE_FILE, LOG_FILE, STATE_FILE = "recipe.json", "log.jsonl", "trainer.pt"
 CALIBRATION_FILE, EMBEDDINGS_FOLDER, PARTS_FOLDER = "calibration.json", "embeddings", ".parts"
 LAST, BEST = "last", "best"
+# What tells the data of a run from other data, and how to say that it is another.
+FINGERPRINTS = {
+    "parts": "it learned from {before}, and the images of {now} are other ones by their names",
+    "contents": "it learned from {before}, and in {now} images of the same names, or their masks, "
+    "are other ones",
+    "held_out": "it was validated with other images or masks",
+}
 STEP_FOLDER = re.compile(r"step-(\d+)")
 
 
@@ -45,18 +53,19 @@ class RunFolder:
     def begin(cls, path: Path, recipe: Recipe, about: Mapping[str, Any], resume: bool) -> RunFolder:
         """Make the folder, or take up the run in it.
 
-        about: the data, and what else a run goes on with the same of alone. Raises
+        about: ``data``, ``validation``: where they are, which may change; and what a run goes on
+        with the same of alone, where it was kept: ``FINGERPRINTS`` of the data. Raises
         ``TrainingError`` for a folder that holds a run unless ``resume``, and for one that holds
         another run; ``OutputError``.
         """
-        header = {"recipe": recipe.to_json(), **about}
+        header = {"recipe": recipe.to_json(), "folder": os.getcwd(), **about}
         file = path / RECIPE_FILE
         if file.exists() and cls(path)._steps():  # what never got to a checkpoint is not missed
             if not resume:
                 raise TrainingError(
                     f"{path} holds a run already; go on with it by --resume, or take another --out"
                 )
-            before, now = json.loads(file.read_text()), json.loads(json.dumps(header))
+            before, now = read_object(file, TrainingError), json.loads(json.dumps(header))
             _check_same(path, recipe, before, now)
         make_folder(path)
         with writing(file) as part:
@@ -154,10 +163,32 @@ class RunFolder:
 def _check_same(path: Path, recipe: Recipe, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise ``TrainingError`` unless a run may go on as ``now``; both as JSON has them."""
     fields = (name for name in now["recipe"] if name not in recipe.may_change)
-    changes = setting_changes(recipe.completed(before.get("recipe", {})), now["recipe"], fields)
-    changes += setting_changes(before, now, (key for key in now if key != "recipe"))
+    changes = [
+        str(change)
+        for change in setting_changes(
+            recipe.completed(before.get("recipe", {})), now["recipe"], fields
+        )
+        if not (change.name in recipe.places and _is_one_place(change, before, now))
+    ]
+    for name, words in FINGERPRINTS.items():
+        if name in before and name in now and before[name] != now[name]:
+            changes.append(words.format(before=before.get("data"), now=now.get("data")))
+            break  # images of other names are of other content, too
+    read, reads = (header.get("reading") or {} for header in (before, now))
+    changes += map(str, setting_changes(read, reads, sorted({**read, **reads})))
     if changes:
-        raise TrainingError(f"{path} holds another run: {'; '.join(map(str, changes))}")
+        raise TrainingError(f"{path} holds another run: {'; '.join(changes)}")
+
+
+def _is_one_place(change: SettingChange, before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether two paths, each from where it was said, lead to the same place."""
+    if not (change.before and change.now):
+        return False
+    one, other = (
+        os.path.realpath(os.path.join(header.get("folder") or "", str(path)))
+        for header, path in ((before, change.before), (now, change.now))
+    )
+    return one == other
 
 
 def _step_of(line: str) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -21,9 +22,12 @@ from anymask.core.calibration import read_thresholds
 from anymask.core.embedding import model_id
 from anymask.core.json_object import read_object
 from anymask.errors import CorruptFileError, LayoutError
+from anymask.weights.derivatives import origin_of
 from anymask.weights.fetch import sha256_of
+from anymask.weights.file_kind import file_kind
 from anymask.weights.model_families import FAMILIES, SAM, Model, ModelConfig, family_name
-from anymask.weights.state_file import read_state, write_safetensors
+from anymask.weights.named_tensors import named
+from anymask.weights.state_file import read_safetensors, write_safetensors
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 FORMAT = 1
@@ -61,7 +65,7 @@ class Checkpoint:
         """
         with _Uninitialised():
             model = FAMILIES[family_name(self.config)].model(self.config)
-        check_state(model, self.state)
+        check_state(model, self.state, self.name)
         model.load_state_dict(dict(self.state), strict=True, assign=True)
         return model.eval()
 
@@ -129,23 +133,58 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
         raise CorruptFileError(f"{folder} has a {CONFIG_FILE} but no {WEIGHTS_FILE}")
-    return Checkpoint(name, config, read_state(weights), sha256_of(weights), made_by, everything)
+    file_kind(weights)  # which says what it is if it is none of weights
+    state = read_safetensors(weights)
+    check_finite(state, str(weights))
+    return Checkpoint(name, config, state, sha256_of(weights), made_by, everything)
 
 
 def _read_header(folder: Path) -> dict[str, Any]:
     return read_object(folder / CONFIG_FILE, CorruptFileError)
 
 
-def check_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Raise ``LayoutError`` unless names and shapes are exactly the model's."""
+def check_state(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Raise ``LayoutError`` unless names and shapes are exactly the model's.
+
+    source: whose they are, for the message, which names a few of each kind and counts the others.
+    """
     wanted = model.state_dict()
-    complaints = [f"{name} is missing" for name in wanted if name not in state]
-    complaints += [f"{name} is unknown" for name in state if name not in wanted]
-    complaints += [
+    missing = [name for name in wanted if name not in state]
+    unknown = [name for name in state if name not in wanted]
+    misshapen = [
         f"{name} is {tuple(state[name].shape)} instead of {tuple(tensor.shape)}"
         for name, tensor in wanted.items()
         if name in state and state[name].shape != tensor.shape
     ]
+    complaints = [
+        f"{words} ({named(names)})"
+        for names, words in (
+            (missing, f"{len(missing)} of {len(wanted)} tensors are missing"),
+            (unknown, f"{len(unknown)} are unknown"),
+            (misshapen, f"{len(misshapen)} are of another shape"),
+        )
+        if names
+    ]
     if complaints:
-        shown = "; ".join(complaints[:5])
-        raise LayoutError(f"the weights don't fit the model: {shown} ({len(complaints)} in all)")
+        raise LayoutError(
+            f"the weights {source} don't fit the model: {', '.join(complaints)}{origin_of(unknown)}"
+        )
+
+
+def check_finite(state: Mapping[str, Tensor], source: str) -> None:
+    """Raise ``CorruptFileError`` for a tensor that holds what is no number, or is infinite.
+
+    A model with one answers every prompt with nonsense, or fails late.
+    """
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not _is_finite(tensor):
+            count = int((~torch.isfinite(tensor)).sum())
+            raise CorruptFileError(
+                f"{source} can't be used: {count} of {tensor.numel()} numbers of {name} are NaN or "
+                f"infinite; the run that wrote it had diverged, or the file is damaged"
+            )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether all numbers are: a sum is quicker than looking at each, and shows if one is not."""
+    return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())

@@ -6,10 +6,14 @@ Which layout a file has is read off its parameters' names, the size of the model
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from anymask.core.atomic import make_folder, writing
@@ -19,31 +23,90 @@ from anymask.models.sam import SamConfig
 from anymask.models.tiny_vit import TINY_VIT_5M
 from anymask.models.vit import ViTConfig
 from anymask.weights import parameter_names
-from anymask.weights.checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint
+from anymask.weights.checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, check_finite
+from anymask.weights.derivatives import outline
 from anymask.weights.state_file import write_pickle, write_safetensors
 
 State = Mapping[str, Tensor]
+RGBNumbers = tuple[float, float, float]
+
+# What others keep in a model's state that follows from the rest: counts of thop, TinyViT's indices.
+DERIVED = (".total_ops", ".total_params", ".attention_bias_idxs")
+LARGEST_UNIT = 2.0  # a mean of pixels of 0 to 1 is below it, one of 0 to 255 above
+MOST_LEFT_OUT = 20
 
 
-def to_checkpoint(state: dict[str, Tensor], name: str, sha256: str, source: str) -> Checkpoint:
+def to_checkpoint(
+    state: State,
+    name: str,
+    sha256: str,
+    source: str,
+    *,
+    left_out: Sequence[str] = (),
+    unread: Sequence[str] = (),
+) -> Checkpoint:
     """The checkpoint of weights in any known layout. Raises ``LayoutError`` for others.
 
     name: what to call the model; sha256: of its file; source: what was named, for messages and
-    ``Checkpoint.made_by``.
+    ``Checkpoint.made_by``. left_out, unread: what else was in the file (``NamedTensors``).
+    Numbers become float32, in which all but float64's stay as they are.
+
+    Raises ``CorruptFileError`` for weights that are NaN or infinite.
     """
-    if parameter_names.is_hugging_face(state):
-        state, layout = parameter_names.from_hugging_face(state), "huggingface"
-    elif any(parameter.startswith("image_encoder.layers.") for parameter in state):
-        state, layout = parameter_names.from_mobile_sam(state), "mobile-sam"
-    elif any(parameter.startswith("image_encoder.blocks.") for parameter in state):
-        layout = "official"
-    else:
+    state, layout = _in_our_names(dict(state), source, unread)
+    state = {key: tensor for key, tensor in state.items() if not key.endswith(DERIVED)}
+    check_finite(state, source)
+    state = {key: _as_float32(tensor, key, source) for key, tensor in state.items()}
+    mean, std = (state.pop(key, None) for key in ("pixel_mean", "pixel_std"))
+    config = replace(
+        config_of(state, source),
+        pixel_mean=_pixel_numbers(mean, "pixel_mean", SamConfig.pixel_mean, source),
+        pixel_std=_pixel_numbers(std, "pixel_std", SamConfig.pixel_std, source),
+    )
+    made_by: dict[str, Any] = {"source": source, "layout": layout, "sha256": sha256}
+    if left_out:
+        made_by["left_out"] = list(left_out[:MOST_LEFT_OUT])
+    return Checkpoint(name, config, state, sha256, made_by)
+
+
+def _in_our_names(
+    state: dict[str, Tensor], source: str, unread: Sequence[str]
+) -> tuple[dict[str, Tensor], str]:
+    """The weights under our names, and the layout that they had."""
+    if any(parameter.startswith("vision_encoder.layers.") for parameter in state):
+        return parameter_names.from_hugging_face(state), "huggingface"
+    if any(parameter.startswith("image_encoder.layers.") for parameter in state):
+        return parameter_names.from_mobile_sam(state), "mobile-sam"
+    if any(parameter.startswith("image_encoder.blocks.") for parameter in state):
+        return state, "official"
+    beside = f"; other values in it are of {', '.join(unread)}" if unread else ""
+    raise LayoutError(
+        f"{source} holds no SAM that anymask knows (official, MobileSAM or Hugging Face), but "
+        f"{outline(state)}{beside}"
+    )
+
+
+def _as_float32(tensor: Tensor, name: str, source: str) -> Tensor:
+    """A weight in the numbers that models are built with; counts stay as they are."""
+    if tensor.is_floating_point():
+        return tensor.float()
+    if tensor.is_quantized or tensor.dtype in (torch.int8, torch.uint8):
         raise LayoutError(
-            f"{source} holds no SAM weights that anymask knows (official, MobileSAM or "
-            f"Hugging Face); its first name is {next(iter(state), 'missing')!r}"
+            f"{source} is quantised: {name} is of {tensor.dtype}; take the weights it was made of"
         )
-    made_by = {"source": source, "layout": layout, "sha256": sha256}
-    return Checkpoint(name, config_of(state), state, sha256, made_by)
+    return tensor
+
+
+def _pixel_numbers(buffer: Tensor | None, key: str, known: RGBNumbers, source: str) -> RGBNumbers:
+    """How a file says that pixels are normalised; as SAM's are if it does not, or all but so."""
+    if buffer is None:
+        return known
+    values = buffer.flatten().tolist()
+    if len(values) != 3 or max(values) <= LARGEST_UNIT:
+        raise LayoutError(f"{source} has a {key} of {values}: not of pixels of 0 to 255")
+    if all(math.isclose(value, mine, rel_tol=1e-4) for value, mine in zip(values, known)):
+        return known
+    return (values[0], values[1], values[2])
 
 
 def write_official(checkpoint: Checkpoint, path: Path) -> None:
@@ -65,10 +128,11 @@ def write_hugging_face(checkpoint: Checkpoint, folder: Path) -> None:
         part.write_text(config + "\n")
 
 
-def config_of(state: State) -> SamConfig:
+def config_of(state: State, source: str = "the weights") -> SamConfig:
     """The config that weights under our names were made for, read off their shapes.
 
-    Raises ``LayoutError`` for incomplete weights and shapes of no SAM.
+    source: whose they are, for messages. Raises ``LayoutError`` for incomplete weights and shapes
+    of no SAM.
     """
     try:
         encoder = _vit(state) if "image_encoder.pos_embed" in state else TINY_VIT_5M
@@ -78,9 +142,11 @@ def config_of(state: State) -> SamConfig:
             mask_channels=len(state["prompt_encoder.mask_downscaling.3.bias"]),
         )
     except KeyError as error:
-        raise LayoutError(f"the weights are incomplete: {error.args[0]} is missing") from None
+        raise LayoutError(
+            f"{source} is incomplete: {error.args[0]} is missing; it holds {outline(state)}"
+        ) from None
     except (IndexError, ValueError, ZeroDivisionError) as error:
-        raise LayoutError(f"the weights have shapes of no SAM: {error}") from None
+        raise LayoutError(f"{source} has shapes of no SAM: {error}") from None
 
 
 def _vit(state: State) -> ViTConfig:

@@ -21,7 +21,8 @@ from torch import Tensor
 from anymask.errors import LayoutError
 from anymask.models.sam import Sam
 from anymask.models.vit import ViT
-from anymask.weights.checkpoint import check_state
+from anymask.weights.checkpoint import check_finite, check_state
+from anymask.weights.named_tensors import MAE_ROOTS
 from anymask.weights.state_file import read_state
 
 # MAE takes RGB of 0-1, less ImageNet's mean over its deviation. SAM's pixel_mean and pixel_std are
@@ -56,7 +57,9 @@ def load_mae(path: Path, model: Sam) -> MaeReport:
     Raises ``LayoutError``, with the model as it was, for a file that is no MAE's or of another
     width or depth, and for a TinyViT; and what ``read_state`` raises.
     """
-    state = read_state(path)
+    read = read_state(path, MAE_ROOTS)
+    state = read.tensors
+    check_finite(state, str(path))
     weights = {_our_name(name): tensor for name, tensor in state.items() if name.startswith(LOADED)}
     grid, patch_px = _sides(weights, path.name)
     encoder = _encoder_of_size(model, weights, path.name)
@@ -67,7 +70,7 @@ def load_mae(path: Path, model: Sam) -> MaeReport:
     return MaeReport(
         loaded=tuple(weights),
         untouched=untouched,
-        ignored=tuple(name for name in state if not name.startswith(LOADED)),
+        ignored=(*(name for name in state if not name.startswith(LOADED)), *read.left_out),
         grid=(grid, encoder.config.grid),
         patch_px=(patch_px, encoder.config.patch_px),
     )
@@ -143,5 +146,5 @@ def _untouched(
         if "rel_pos" not in name and not name.startswith("neck."):
             raise LayoutError(f"{source} is incomplete: {name} is missing")
     loaded = {f"image_encoder.{name}": tensor for name, tensor in weights.items()}
-    check_state(model, model.state_dict() | loaded)
+    check_state(model, model.state_dict() | loaded, source)
     return tuple(untouched)

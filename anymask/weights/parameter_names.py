@@ -106,11 +106,6 @@ HUGGING_FACE_TIED = "prompt_encoder.shared_embedding.positional_embedding"
 MOST_BLOCKS = 64  # more than any encoder has
 
 
-def is_hugging_face(state: dict[str, Tensor]) -> bool:
-    """Whether the names are those of ``transformers.SamModel``."""
-    return any(name.startswith("vision_encoder.") for name in state)
-
-
 def from_hugging_face(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Rename the parameters of ``transformers.SamModel``; unknown names stay as they are."""
     state = dict(state)

@@ -1,10 +1,9 @@
-"""State files: named tensors in ``.safetensors`` and PyTorch files, read without running code."""
+"""State files: named tensors in safetensors and PyTorch files, told apart by their content."""
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +13,34 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from anymask.core.atomic import writing
-from anymask.errors import CorruptFileError, UnsafeFileError
+from anymask.errors import CorruptFileError
+from anymask.weights.file_kind import FileKind, file_kind
+from anymask.weights.named_tensors import SAM_ROOTS, NamedTensors, Roots, choose
+from anymask.weights.safe_pickle import read_pickle
 
-PICKLES = (".pth", ".pt", ".bin", ".ckpt")
-WRAPPERS = ("model", "state_dict", "model_state_dict")  # what trainers nest the weights in
 
+def read_state(path: Path, roots: Roots = SAM_ROOTS, part: str = "") -> NamedTensors:
+    """The model's tensors in a safetensors or a PyTorch file, whatever its name ends in.
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a ``.safetensors`` or a PyTorch file, by name.
+    roots: what the model's names begin with. part: which model, where a file holds several, by the
+    keys that lead to it with dots between (``ema``, ``state_dict.teacher``).
 
-    Raises ``UnsafeFileError`` for a pickle that asks for more than tensors (it is not run), and
-    ``CorruptFileError`` for a file that is cut off or no checkpoint.
+    Raises ``UnsafeFileError`` for a pickle that asks for more than tensors (it is not run),
+    ``CorruptFileError`` for a file that is cut off or no checkpoint, and ``LayoutError`` for one
+    with several models of which none is named.
     """
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    if path.suffix in PICKLES:
-        return _read_pickle(path)
-    endings = ", ".join((*PICKLES, ".safetensors"))
-    raise CorruptFileError(f"{path} does not end in one of {endings}")
+    if file_kind(path) is FileKind.safetensors:
+        return choose(read_safetensors(path), roots, str(path), part)
+    content, unread = read_pickle(path)
+    return replace(choose(content, roots, str(path), part), unread=unread)
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, by name. Raises ``CorruptFileError``."""
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise CorruptFileError(f"{path} is no complete safetensors file: {error}") from None
 
 
 def write_safetensors(state: Mapping[str, Tensor], path: Path) -> None:
@@ -51,45 +60,3 @@ def write_pickle(state: Mapping[str, Any], path: Path) -> None:
             torch.save(dict(state), part)
         except RuntimeError as error:  # what torch makes of a full disk or a missing folder
             raise OSError(str(error)) from None
-
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise CorruptFileError(f"{path} is no complete safetensors file: {error}") from None
-
-
-def _read_pickle(path: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "Weights only load failed" in str(error) and _asks_for_code(str(error)):
-            raise UnsafeFileError(
-                f"{path} holds more than tensors and was not loaded: {_first_line(error)}"
-            ) from None
-        raise CorruptFileError(f"{path} is no PyTorch checkpoint: {_first_line(error)}") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
-        raise CorruptFileError(
-            f"{path} is cut off or no PyTorch checkpoint ({type(error).__name__})"
-        ) from None
-    for wrapper in WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-    if not isinstance(content, dict) or not content:
-        raise CorruptFileError(f"{path} holds no named tensors")
-    if not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
-    ):
-        raise CorruptFileError(f"{path} holds other things than named tensors")
-    return content
-
-
-def _asks_for_code(message: str) -> bool:
-    """Whether torch refused because of what a pickle names, not because it is broken."""
-    return any(word in message for word in ("GLOBAL", "global", "Unsupported class", "REDUCE"))
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]

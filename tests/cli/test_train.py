@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -47,23 +48,89 @@ def run(*words: object) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr + error
 
 
-def test_a_dry_run_shows_everything_and_writes_nothing(
+def test_a_dry_run_says_what_matters_first_and_writes_nothing(
     arguments: list[str], tmp_path: Path
 ) -> None:
     status, out, _ = run(*arguments, "--out", tmp_path / "run", "--dry-run")
     assert status == 0
-    assert "finetune_decoder: 5 steps of 1 images" in out
-    assert "  lr = 0.0001\n" in out
-    assert "  milestones = 4\n" in out
-    assert "data: 6 parts to learn from, 2 held out" in out
-    assert "memory: about" in out
-    assert "MB for each image's embedding" in out
+    lines = out.splitlines()
+    assert lines[0].startswith("data: 6 images with ")
+    assert " masks held out (mask pictures)" in lines[0]
+    assert lines[1].startswith(f"start: {tmp_path / 'tiny'} with a ViT; the prompt encoder and")
+    assert lines[2].startswith("memory: about")
+    assert "MB for each image's embedding" in lines[2]
+    assert "time: " in lines[2]
+    assert "recipe: finetune_decoder, 5 steps of 1 image" in lines
+    assert "  milestones = 4 (the recipe has 70,90)" in lines
+    assert not any("lr = " in line for line in lines)
+    assert "parts" not in out
     assert not (tmp_path / "run").exists()
+    status, out, _ = run(*arguments, "--out", tmp_path / "run", "--dry-run", "--verbose")
+    assert "  lr = 0.0001" in out.splitlines()
     status, out, _ = run(*arguments, "--out", tmp_path / "run", "--dry-run", "--json")
     plan = json.loads(out)
     assert plan["recipe"]["steps"] == 5
+    assert (plan["parts"], plan["held_out"], plan["tried"]["learning"]["images"]) == (6, 2, 6)
     parts = [plan["memory"][name] for name in ("weights", "gradients", "encoder", "head")]
     assert plan["memory"]["total"] == sum(parts) > 0
+    assert run(*arguments, "--out", tmp_path / "run", "--verbose")[0] == 2
+
+
+def test_a_dry_run_promises_nothing_that_cant_be_read(arguments: list[str], tmp_path: Path) -> None:
+    pictures = sorted((tmp_path / "data").rglob("images/*.png"))
+    for picture in pictures[:3]:
+        picture.write_bytes(picture.read_bytes()[:100])
+    status, out, _ = run(*arguments, "--out", tmp_path / "run", "--dry-run")
+    assert status == 0
+    assert "can't be read: " in out
+    assert out.splitlines()[0].startswith("data: ")
+    assert sum(map(int, re.findall(r"(\d+) of \d+ images? can't be read", out))) == 3
+    for picture in pictures[3:]:
+        picture.write_bytes(b"no picture")
+    status, out, err = run(*arguments, "--out", tmp_path / "run", "--dry-run")
+    assert (status, out) == (1, "")
+    assert "can be learned from; of 6 images tried none can be read: " in err
+
+
+def test_a_run_goes_on_without_being_told_again(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    assert run(*arguments, "--out", folder, "--set", "steps=2")[0] == 0
+    more = ("--resume", "--device", "cpu", "--set", "steps=4")
+    status, _, err = run("train", "--out", folder, *more)
+    assert (status, "4 steps done" in err) == (0, True)
+    data = tmp_path / "elsewhere" / "data"
+    data.parent.mkdir()
+    (tmp_path / "data").rename(data)
+    status, _, err = run("train", "--out", folder, *more)
+    assert (status, "data" in err) == (1, True)
+    monkeypatch.chdir(data.parent)
+    for spelt in (data, f"{data}/", "data", "./data/"):
+        assert run("train", "--out", folder, "--data", spelt, *more)[0] == 0
+    assert run("train", "--out", folder, *more)[0] == 0  # it knows now
+    status, _, err = run("train", "--out", folder, *more, "--set", "lr=1")
+    assert (status, "lr was 0.0001 and is 1.0" in err) == (1, True)
+
+
+def test_what_a_new_run_needs_is_said(tmp_path: Path) -> None:
+    for words in ([], ["--resume"], ["--dry-run"]):
+        status, _, err = run("train", "--out", tmp_path / "run", *words)
+        assert status == 2
+        assert "a run needs the argument RECIPE and the option --data" in err
+    assert "holds no run to go on with" in run("train", "--out", tmp_path, "--resume")[2]
+    assert "--data" in run("train", "finetune_all", "--out", tmp_path / "run")[2]
+
+
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_a_place_that_cant_be_written_is_found_before_the_data_is_read(
+    tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    asked = ("train", "finetune_all", "--data", "nowhere", "--out", tmp_path / "file" / "run")
+    status, _, err = run(*asked, *words)
+    assert status == 1
+    assert "file is no folder" in err
 
 
 def test_a_run_says_how_it_went_and_its_weights_are_of_use(

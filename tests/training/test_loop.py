@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from anymask.datasets.recognise import open_dataset
 from anymask.errors import OutputError, RecipeError, TrainingError
 from anymask.models.sam import Sam
 from anymask.predict.predictor import load
@@ -182,7 +184,16 @@ def test_a_folder_with_a_run_is_not_overwritten(run: Runner) -> None:
 def test_another_dataset_is_not_gone_on_with(run: Runner, data: Path) -> None:
     run("out", steps=1)
     write_folder(data, 9)
-    with pytest.raises(TrainingError, match="another run: parts was"):
+    with pytest.raises(TrainingError, match=r"another run: it learned from .* other ones by"):
+        run("out", resume=True)
+
+
+def test_masks_that_have_changed_are_another_dataset(run: Runner, data: Path) -> None:
+    run("out", steps=1)
+    masks = sorted(data.rglob("masks/0.png"))
+    for mask in masks:
+        mask.write_bytes(mask.with_name("1.png").read_bytes())
+    with pytest.raises(TrainingError, match="images of the same names, or their masks, are other"):
         run("out", resume=True)
 
 
@@ -365,8 +376,36 @@ def test_the_holdout_depends_on_names_and_seed_alone() -> None:
     assert len(learning) == 16
     assert not learning & held[0]
     assert held[0] != {part.name for part in split(data, 0.2, 1)[1].parts}
-    with pytest.raises(RecipeError, match="too small to hold"):
-        split(dataset(1), 0.5, 0)
+
+
+@pytest.mark.parametrize(("parts", "share", "sizes"), [(1, 0.5, (1, 1)), (2, 0.9, (1, 1))])
+def test_neither_side_of_a_split_is_empty(parts: int, share: float, sizes: tuple[int, int]) -> None:
+    learning, held = split(dataset(parts), share, 0)
+    assert (len(learning), len(held)) == sizes
+
+
+def test_one_image_is_learned_from_and_validated_with(
+    run: Runner, data: Path, tmp_path: Path
+) -> None:
+    for other in range(1, 8):
+        shutil.rmtree(data / f"{other}")
+    entries = run("out")
+    assert "it validates with what it learns from" in entries[0]["note"]
+    assert len(losses(entries)) == 6
+    assert (tmp_path / "out" / "best").is_dir()
+
+
+def test_what_can_not_be_read_of_the_held_out_is_said(
+    run: Runner, data: Path, tmp_path: Path
+) -> None:
+    assert not any("held out" in entry.get("note", "") for entry in run("whole"))
+    for part in split(open_dataset(str(data)), 0.25, 0)[1].parts:
+        (data / part.name).write_bytes(b"no picture")
+    entries = run("out")
+    notes = [entry["note"] for entry in entries if "note" in entry]
+    assert any(note.startswith("2 that were held out") and ".png: is no" in note for note in notes)
+    assert "nothing is validated, so there will be a last checkpoint and no best one" in notes
+    assert not (tmp_path / "out" / "best").exists()
 
 
 def test_the_model_is_left_in_training_mode_by_validation(run: Runner) -> None:

@@ -33,7 +33,7 @@ def test_what_was_written_is_read(tmp_path: Path, ending: str) -> None:
         write_safetensors(STATE, path)
     else:
         write_pickle(STATE, path)
-    read = read_state(path)
+    read = read_state(path).tensors
     assert read.keys() == STATE.keys()
     assert all(torch.equal(read[name], STATE[name]) for name in STATE)
     assert list(tmp_path.iterdir()) == [path]
@@ -43,7 +43,7 @@ def test_what_was_written_is_read(tmp_path: Path, ending: str) -> None:
 def test_a_trainers_wrapper_is_looked_into(tmp_path: Path, wrapper: str) -> None:
     path = tmp_path / "weights.pth"
     torch.save({wrapper: STATE}, path)
-    assert read_state(path).keys() == STATE.keys()
+    assert read_state(path).tensors.keys() == STATE.keys()
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -20,11 +20,13 @@ from anymask.core.image import RGB
 from anymask.errors import LayoutError, UnknownWeightsError
 from anymask.evaluation.rivals.rival import Adapter, Question, Rival
 from anymask.predict.predictor import IMAGE_EMBED, find_device
+from anymask.weights.checkpoint import check_finite
 from anymask.weights.fetch import fetch_row, sha256_of
 from anymask.weights.registry import ROWS
 from anymask.weights.state_file import read_state
 
 LAYOUT = "official"  # of the rows of the registry that the package can read
+LONGEST = 300  # letters of its complaints
 TYPES = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}  # by the encoder's width (§A)
 
 
@@ -39,12 +41,16 @@ def load_official(weights: str, *, device: str = "auto", offline: bool | None = 
     if kind not in sam_model_registry:
         kind, path = "", weights
     file = _find_file(path, offline)
-    state = read_state(file)
+    state = read_state(file).tensors
+    check_finite(state, str(file))
     sam = sam_model_registry[kind or find_type(state, file)]()
     try:
         sam.load_state_dict(state)
     except RuntimeError as error:
-        raise LayoutError(f"{file} does not fit segment_anything: {error}") from None
+        first = str(error).splitlines()[1:2]  # of hundreds, after a title
+        raise LayoutError(
+            f"{file} does not fit segment_anything: {''.join(first).strip()[:LONGEST]}"
+        ) from None
     return Official(sam, file.stem, sha256_of(file), place)
 
 

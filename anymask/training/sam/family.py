@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from anymask.datasets.sample import Sample
+from anymask.models.sam import SamConfig
+from anymask.models.tiny_vit import TinyViTConfig
+from anymask.models.vit import ViTConfig
 from anymask.predict.predictor import Predictor
 from anymask.training.distributed import World, shard
 from anymask.training.job import TrainingJob
@@ -16,7 +23,9 @@ from anymask.training.sam.embeddings import Embeddings
 from anymask.training.sam.learner import SamLearner
 from anymask.training.sam.memory import estimate
 from anymask.training.sam.recipe import SamRecipe
+from anymask.training.sam.scenes import framing_of
 from anymask.training.sam.start import config_of, encoder_blocks, start_model
+from anymask.training.sam.work import work_of
 from anymask.weights.load import load_checkpoint
 
 HALF_BYTES = 2  # kept embeddings are float16
@@ -36,12 +45,26 @@ def start(job: TrainingJob, world: World) -> SamLearner:
 
 
 def needs(job: TrainingJob) -> Needs:
-    """The memory of a pass, and the disk for an embedding. Raises as ``start``."""
+    """What a run starts from, its memory, disk and work. Raises as ``start``."""
     recipe = _recipe_of(job)
     config = config_of(recipe, job.offline)
     numbers = config.decoder.width * config.encoder.grid**2
     kept = HALF_BYTES * numbers if recipe.keeps_embeddings else 0
-    return Needs(estimate(recipe, config), kept)
+    work = work_of(recipe, config)
+    words = _start(recipe, config)
+    return Needs(estimate(recipe, config), kept, work, recipe.masks_per_image, words)
+
+
+def check(job: TrainingJob) -> Callable[[Sample], None]:
+    """Tells whether a sample can be learned from. Raises as ``start``."""
+    recipe = _recipe_of(job)
+    framing = replace(framing_of(config_of(recipe, job.offline), recipe), needs_pixels=False)
+
+    def look(sample: Sample) -> None:
+        sample.pixels()
+        framing.scene(sample, np.random.default_rng(0))
+
+    return look
 
 
 def summary(entry: Mapping[str, Any]) -> str:
@@ -70,4 +93,17 @@ def _embeddings(job: TrainingJob, world: World) -> Embeddings | None:
     return Embeddings(encoder, folder if recipe.keeps_embeddings else None)
 
 
-SAM = FamilyTraining(start, needs, summary)
+def _start(recipe: SamRecipe, config: SamConfig) -> str:
+    """What a run starts from and what of it learns."""
+    names = {ViTConfig: "a ViT", TinyViTConfig: "a TinyViT"}
+    encoder = names[type(config.encoder)]
+    new = f"a new {recipe.encoder}" if recipe.encoder else encoder
+    source = recipe.weights or "random numbers"
+    mae = f", its encoder from {recipe.mae}" if recipe.mae else ""
+    lora = f" by LoRA of rank {recipe.lora_rank}" if recipe.lora_rank else ""
+    learning = [f"the image encoder{lora}"] * recipe.train_encoder
+    learning += ["the prompt encoder and the mask decoder"] * recipe.train_head
+    return f"{source} with {new}{mae}; {' and '.join(learning)} learn"
+
+
+SAM = FamilyTraining(start, needs, summary, check)

@@ -25,7 +25,7 @@ from anymask.training.sam.embeddings import Embeddings
 from anymask.training.sam.interactive import LossWeights, Objects, play
 from anymask.training.sam.lora import merged_state
 from anymask.training.sam.recipe import SamRecipe
-from anymask.training.sam.scenes import UNJITTERED, Framing, Scene, joined
+from anymask.training.sam.scenes import UNJITTERED, Framing, Scene, framing_of, joined
 from anymask.training.sam.start import parameter_groups, set_training
 from anymask.training.sam.validation import Validation, validate
 from anymask.weights.checkpoint import Checkpoint
@@ -60,7 +60,7 @@ class SamLearner:
             model.mask_decoder.band_positions = CPU_BAND_POSITIONS
         self.optimiser = Optimiser(model, parameter_groups(model, recipe), recipe, world)
         self.losses = LossWeights(recipe.focal_weight, recipe.dice_weight, recipe.iou_weight)
-        self.framing = framing_of(model, recipe)
+        self.framing = framing_of(model.config, recipe)
         self.untrained = Untrained()
 
     def scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
@@ -201,20 +201,6 @@ class SamLearner:
         assert scene.pixels is not None
         pixels = torch.from_numpy(scene.pixels).to(self.world.device).permute(2, 0, 1)
         return self.model.preprocess(pixels)
-
-
-def framing_of(model: Sam, recipe: SamRecipe) -> Framing:
-    """How samples become scenes for a model by a recipe."""
-    encoder = model.config.encoder
-    return Framing(
-        encoder.image_px,
-        4 * encoder.grid,
-        recipe.habits,
-        recipe.jitter,
-        recipe.masks_per_image,
-        recipe.max_mask_fraction,
-        needs_pixels=not recipe.freezes_embeddings,
-    )
 
 
 def _entry(validation: Validation) -> Entry:

@@ -89,18 +89,10 @@ def _largest_block(model: Sam, images: Tensor) -> int:
 
 def _head(model: Sam, recipe: SamRecipe) -> int:
     """The longest prompts of a run, some at a time; gradients of as much again pass through."""
-    prompts, side = recipe.prompts_per_pass, 4 * model.config.encoder.grid
-    points = 2 + recipe.further_points
-    width, grid = model.config.decoder.width, model.config.encoder.grid
-    features = torch.empty(recipe.images_per_pass, width, grid, grid, device=META)
+    features, batch = head_inputs(model, recipe)
     features.requires_grad_(recipe.train_encoder)
-    truth = torch.empty(prompts, side, side, dtype=torch.bool, device=META)
-    batch = PromptBatch(
-        torch.empty(prompts, points, 2, device=META),
-        torch.ones(prompts, points, dtype=torch.int64, device=META),
-        torch.zeros(prompts, dtype=torch.int64, device=META),
-        torch.empty(prompts, 1, side, side, device=META),
-    )
+    side = 4 * model.config.encoder.grid
+    truth = torch.empty(recipe.prompts_per_pass, side, side, dtype=torch.bool, device=META)
 
     def run() -> Tensor:
         logits, predicted = model.decode(features, batch, which=slice(0, 1))
@@ -108,6 +100,21 @@ def _head(model: Sam, recipe: SamRecipe) -> int:
         return losses.focal.sum() + losses.dice.sum() + predicted.sum()
 
     return _kept_by(model, run)
+
+
+def head_inputs(model: Sam, recipe: SamRecipe) -> tuple[Tensor, PromptBatch]:
+    """Embeddings (B, C, h, w), and the prompts that the longest round of a pass decodes at once."""
+    prompts, grid = recipe.prompts_per_pass, model.config.encoder.grid
+    points = 2 + recipe.further_points
+    features = torch.empty(
+        recipe.images_per_pass, model.config.decoder.width, grid, grid, device=META
+    )
+    return features, PromptBatch(
+        torch.empty(prompts, points, 2, device=META),
+        torch.ones(prompts, points, dtype=torch.int64, device=META),
+        torch.zeros(prompts, dtype=torch.int64, device=META),
+        torch.empty(prompts, 1, 4 * grid, 4 * grid, device=META),
+    )
 
 
 def _kept_by(model: Sam, run: Callable[[], Tensor]) -> int:

@@ -18,7 +18,9 @@ from anymask.core.image import RGB
 from anymask.core.interaction import Habits, Script
 from anymask.datasets.sample import Sample
 from anymask.errors import ImageError
+from anymask.models.sam import SamConfig
 from anymask.training.sam.interactive import Objects
+from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.views import View, jittered_view, whole_view
 
 UNJITTERED = (1.0, 1.0)
@@ -88,6 +90,19 @@ class Framing:
         if self.scales == UNJITTERED:
             return whole_view(hw, self.input_px)
         return jittered_view(hw, self.input_px, self.scales, rng)
+
+
+def framing_of(config: SamConfig, recipe: SamRecipe) -> Framing:
+    """How samples become scenes for a model by a recipe."""
+    return Framing(
+        config.encoder.image_px,
+        4 * config.encoder.grid,
+        recipe.habits,
+        recipe.jitter,
+        recipe.masks_per_image,
+        recipe.max_mask_fraction,
+        needs_pixels=not recipe.freezes_embeddings,
+    )
 
 
 def joined(scenes: Sequence[Scene]) -> Objects:
