@@ -10,7 +10,9 @@ import typer
 
 from anymask.cli.options import (
     BandsOption,
+    CrowdsOption,
     DeviceOption,
+    ImagesOption,
     OfflineOption,
     PageOption,
     WindowOption,
@@ -72,6 +74,8 @@ def train(
             show_default=False,
         ),
     ] = "",
+    images: ImagesOption = "",
+    crowds: CrowdsOption = None,
     resume: Annotated[
         bool,
         typer.Option(
@@ -112,9 +116,17 @@ def train(
         from anymask.training.resumption import Request, job_of
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
-    reading = read_options(page, bands, window)
     request = Request(
-        out, recipe, data, validation, tuple(set_ or ()), resume, offline or None, reading
+        out,
+        recipe,
+        data,
+        validation,
+        tuple(set_ or ()),
+        resume,
+        offline or None,
+        images,
+        crowds.value if crowds else "",
+        read_options(page, bands, window),
     )
     _check_complete(request)
     job = job_of(request)
@@ -164,6 +176,8 @@ def _run(job: TrainingJob, world: World, as_json: bool) -> int:
                 typer.echo(f"anymask: {entry['note']}", err=True)
             for reason in entry.get("reasons", []):
                 typer.echo(f"passed over {reason}", err=True)
+            for left_out in entry.get("left_out", []):
+                typer.echo(f"passed over {left_out}", err=True)
             if summary := training.summary(entry):
                 validations.append(entry)
                 typer.echo(summary, err=True)

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +160,7 @@ def finish(job: EvaluationJob, command: str) -> Result:
     passed_over = [note for part in findings for note in part["passed_over"]]
     known = {part.name for part in job.dataset.parts}.union(*(part["names"] for part in findings))
     passed_over += map(dataclasses.asdict, job.experiment.notes(known))
+    passed_over = [*map(dataclasses.asdict, job.dataset.notes), *passed_over]
     if not rows:
         reasons = "; ".join(f"{note['name']} {note['reason']}" for note in passed_over[:3])
         raise ResultError(f"nothing of {job.dataset.location} could be evaluated: {reasons}")
@@ -200,9 +200,9 @@ def _findings(job: EvaluationJob, part: Part, sam: Segmenter) -> dict[str, Any]:
     """The rows of all samples of a part, and what could not be read."""
     start, timed = time.perf_counter(), Timed.of(sam)
     rows: list[Row] = []
-    passed_over: list[dict[str, str]] = []
+    passed_over: list[dict[str, Any]] = []
     names: list[str] = []
-    for sample in islice(part.samples(), job.samples_per_part):
+    for sample in _first(part.samples(), job.samples_per_part):
         if isinstance(sample, Unread):
             passed_over.append(dataclasses.asdict(sample))
             continue
@@ -220,6 +220,16 @@ def _findings(job: EvaluationJob, part: Part, sam: Segmenter) -> dict[str, Any]:
         "seconds": time.perf_counter() - start,
         "model_seconds": timed.seconds,
     }
+
+
+def _first(samples: Iterator[Sample | Unread], most: int | None) -> Iterator[Sample | Unread]:
+    """The samples of so many names, with what is left out of them."""
+    names: set[str] = set()
+    for sample in samples:
+        names.add(sample.name)
+        if most is not None and len(names) > most:
+            return
+        yield sample
 
 
 def _reason(sample: Sample, error: Error | MemoryError) -> str:

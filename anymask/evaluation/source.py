@@ -15,13 +15,15 @@ class Source:
 
     split_regions: whether every region of a value in a mask picture is an object of its own. void:
     values of mask pictures that are no object; None: 0 and 255. images: a folder where images are
-    that lie apart from their masks. options: the page, bands and values looked at in images.
+    that lie apart from their masks. crowds: "objects" or "ignore", for what COCO's files mark; "":
+    decided by the file. options: the page, bands and values looked at in images.
     """
 
     data: str
     split_regions: bool = False
     void: tuple[int, ...] | None = None
     images: str = ""
+    crowds: str = ""
     options: ReadOptions = AS_STORED
 
     def open(self) -> Dataset:
@@ -32,4 +34,5 @@ class Source:
             void=self.void,
             images=self.images or None,
             options=self.options,
+            crowds=self.crowds or None,
         )

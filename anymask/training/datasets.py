@@ -33,15 +33,25 @@ class TrainingData:
 def datasets_of(job: TrainingJob) -> TrainingData:
     """The data of a job. Raises ``Error``."""
     recipe = job.recipe
-    dataset = open_dataset(job.data, split_regions=recipe.split_regions, options=job.options)
+    dataset = _opened(job.data, job)
     held: Dataset | None = None
     if job.validation:
-        held = open_dataset(job.validation, split_regions=recipe.split_regions, options=job.options)
+        held = _opened(job.validation, job)
     elif recipe.holdout:
         dataset, held = split(dataset, recipe.holdout, recipe.seed)
     if recipe.share < 1:
         dataset = dataset.drawn(max(1, round(recipe.share * len(dataset))), recipe.seed)
     return TrainingData(dataset, held)
+
+
+def _opened(location: str, job: TrainingJob) -> Dataset:
+    return open_dataset(
+        location,
+        split_regions=job.recipe.split_regions,
+        images=job.images or None,
+        crowds=job.crowds or None,
+        options=job.options,
+    )
 
 
 def split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -69,3 +79,10 @@ def content_fingerprint(dataset: Dataset) -> str:
             digest.update(hashlib.sha256(sample.content).digest())
             digest.update("".join(mask["counts"] for mask in sample.masks).encode())
     return digest.hexdigest()[:16]
+
+
+def notes_on(data: TrainingData) -> list[str]:
+    """What is left out of datasets as a whole, and what was decided about them, once each."""
+    datasets = (data.learning, data.held_out)
+    notes = [note for dataset in datasets if dataset for note in dataset.notes]
+    return list(dict.fromkeys(f"{note.name}: {note.reason}" for note in notes))

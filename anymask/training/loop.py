@@ -15,12 +15,13 @@ import torch
 
 import anymask
 from anymask.core.source_commit import source_commit
+from anymask.datasets.photographs import LeftOut
 from anymask.errors import TrainingError
-from anymask.training.datasets import TrainingData, content_fingerprint, datasets_of
+from anymask.training.datasets import TrainingData, content_fingerprint, datasets_of, notes_on
 from anymask.training.distributed import World
 from anymask.training.families import training_of
 from anymask.training.feed import Feed, Position, Served
-from anymask.training.job import TrainingJob
+from anymask.training.job import PLACES, TrainingJob
 from anymask.training.learner import Entry, Learner, Tally
 from anymask.training.run_folder import RunFolder
 from anymask.training.signals import Signals
@@ -87,6 +88,7 @@ class _Run:
         self.position: Position | None = None
         self.passed_over: Counter[str] = Counter()
         self.unread_held_out: list[str] = []
+        self.left_out: list[LeftOut] = []
         self.scenes = self._validation_scenes()
 
     def go(self) -> Course:
@@ -94,7 +96,8 @@ class _Run:
         if self.world.leads and not self.run.open_tensorboard(self.course.step):
             self._log({"step": self.course.step, "note": "no TensorBoard: install anymask[train]"})
         if self.course.step == 0:
-            for note in (*self.learner.notes(), *self._notes_on_validation()):
+            notes = (*self.learner.notes(), *notes_on(self.data), *self._notes_on_validation())
+            for note in notes:
                 self._log({"step": 0, "note": note})
         if self.course.step == 0 and self.scenes:
             self._validate()
@@ -145,9 +148,10 @@ class _Run:
             seconds = time.monotonic() - begin_s
             speed = {"images_per_s": self.recipe.batch / seconds, "seconds": seconds}
             self._log({"step": self.course.step, **tally, **speed, **self._passed_over()})
-        elif self.passed_over:
+        elif self.passed_over or self.left_out:
             self._log({"step": self.course.step, **self._passed_over()})
         self.passed_over.clear()
+        self.left_out.clear()
 
     def _note_bad(self, tally: Tally | None) -> None:
         """Count updates that were left out; raise ``TrainingError`` when they don't end."""
@@ -170,6 +174,7 @@ class _Run:
             while len(scenes) < self.recipe.images_per_pass:
                 served = next(feed)
                 self.position = served.after
+                self.left_out += served.left_out
                 if served.scene is None:
                     self._pass_over(served)
                 else:
@@ -180,10 +185,14 @@ class _Run:
         self.passed_over[_explained(served)] += 1
 
     def _passed_over(self) -> dict[str, Any]:
-        """For the log: how many samples were passed over so far, and why the new ones were."""
+        """For the log: how many samples were passed over so far, and why the new ones were; and
+        what is left out of others."""
         total = {"passed_over": self.course.passed_over} if self.course.passed_over else {}
         new = list(self.passed_over)[:REASONS_SHOWN]
-        return total | ({"reasons": new} if new else {})
+        left_out = [f"{one.name}: {one.reason}" for one in self.left_out[:REASONS_SHOWN]]
+        return (
+            total | ({"reasons": new} if new else {}) | ({"left_out": left_out} if left_out else {})
+        )
 
     def _after_step(self, stop: bool) -> None:
         step, last = self.course.step, self.course.step == self.recipe.steps
@@ -277,8 +286,8 @@ def _folder(job: TrainingJob, world: World, data: TrainingData) -> RunFolder:
         world.wait()
         return RunFolder(job.out)
     try:
-        about: dict[str, Any] = {"data": job.data, "validation": job.validation}
-        about["reading"] = job.options.to_json() or None
+        about: dict[str, Any] = {name: getattr(job, name) for name in PLACES}
+        about["reading"] = job.reading or None
         about["parts"] = data.learning.fingerprint
         about["contents"] = content_fingerprint(data.learning)
         if job.validation and data.held_out is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from anymask.errors import DatasetError, RecipeError
-from anymask.training.datasets import datasets_of
+from anymask.training.datasets import datasets_of, notes_on
 from anymask.training.families import find_recipe, training_of
 from anymask.training.job import TrainingJob
 from anymask.training.needs import Needs
@@ -28,6 +28,7 @@ class Plan:
 
     kind: what the dataset was recognised as. learning, held_out: what came of reading the data;
     is_one: both are the same. seconds: of all steps on this machine, roughly; None if nobody knows.
+    notes: what is left out of the data as a whole, and what was decided about it.
     """
 
     recipe: Recipe
@@ -37,6 +38,7 @@ class Plan:
     is_one: bool
     needs: Needs
     seconds: float | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Everything, and the memory's total. parts, held_out: images or shards of the dataset."""
@@ -51,6 +53,7 @@ class Plan:
             "memory": asdict(self.needs.memory) | {"total": self.needs.memory.total},
             "embeddings": self.needs.embeddings,
             "seconds": self.seconds,
+            "notes": list(self.notes),
         }
 
     def lines(self, all_settings: bool = False) -> Iterator[str]:
@@ -59,6 +62,7 @@ class Plan:
         for trial, noun in ((self.learning, "to learn from"), (self.held_out, "held out")):
             if trial and not (self.is_one and trial is self.held_out):
                 yield from (f"  {noun}: {line}" for line in trial.doubts())
+        yield from (f"  note: {note}" for note in self.notes)
         if self.needs.start:
             yield f"start: {self.needs.start}"
         yield self._machine()
@@ -119,7 +123,16 @@ def plan_of(job: TrainingJob, device: torch.device | None = None) -> Plan:
             f"none can be read: {reasons}"
         )
     seconds = None if device is None else _seconds(job.recipe, needs, learning, device)
-    return Plan(job.recipe, data.learning.kind, learning, held_out, data.is_one, needs, seconds)
+    return Plan(
+        job.recipe,
+        data.learning.kind,
+        learning,
+        held_out,
+        data.is_one,
+        needs,
+        seconds,
+        tuple(notes_on(data)),
+    )
 
 
 def _seconds(recipe: Recipe, needs: Needs, trial: Trial, device: torch.device) -> float | None:

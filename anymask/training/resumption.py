@@ -13,7 +13,7 @@ from anymask.core.json_object import read_object
 from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.errors import RecipeError, TrainingError
 from anymask.training.families import find_recipe
-from anymask.training.job import TrainingJob
+from anymask.training.job import PLACES, TrainingJob
 from anymask.training.recipe import Recipe, override
 from anymask.training.run_folder import RECIPE_FILE
 
@@ -32,6 +32,8 @@ class Request:
     settings: Sequence[str] = ()
     resume: bool = False
     offline: bool | None = None
+    images: str = ""
+    crowds: str = ""
     options: ReadOptions = AS_STORED
 
     @property
@@ -60,12 +62,14 @@ def job_of(request: Request) -> TrainingJob:
                 f"{request.recipe}"
             )
         recipe = find_recipe(request.recipe)  # it never got to a checkpoint: begun anew
-    kept = {name: _place(header, header.get(name, "")) for name in ("data", "validation")}
+    kept = {name: _place(header, header.get(name, "")) for name in PLACES}
     return _job(
         dataclasses.replace(
             request,
             data=request.data or kept["data"],
             validation=request.validation or kept["validation"],
+            images=request.images or kept["images"],
+            crowds=request.crowds or str((header.get("reading") or {}).get("crowds", "")),
             options=_kept_options(request, header),
         ),
         recipe,
@@ -80,6 +84,8 @@ def _job(request: Request, recipe: Recipe) -> TrainingJob:
         request.validation,
         request.resume,
         request.offline,
+        request.images,
+        request.crowds,
         request.options,
     )
 
