@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from collections.abc import Callable, Iterator
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from anymask.evaluation.result import Result
 
 REASONS_SHOWN = 10
+NEEDED, FOR_THE_EYE = ("weights",), ("json_",)  # options, when a command is written down
 Command = Any  # click's; some versions of typer bring a click of their own
 Context = Any
 
@@ -165,9 +166,11 @@ def evaluate_images(
     try:
         from anymask.evaluation.discovery import prepare
         from anymask.evaluation.job import EvaluationJob
+        from anymask.evaluation.result import check_free
         from anymask.evaluation.source import Source
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
+    check_free(out)
     chosen = crowds.value if crowds else ""
     reading = read_options(page, bands, window)
     undecided = tuple(void) if void else None
@@ -178,7 +181,7 @@ def evaluate_images(
     notes = [*dataset.notes, *experiment.first_notes()]
     for note in notes:
         typer.echo(f"note: {note.name}: {note.reason}", err=True)
-    result = _run(job, workers, executor)
+    result = _run(job, workers, executor, _command_line(context))
     _report(result, out, json_, {(note.name, note.reason) for note in notes})
 
 
@@ -205,7 +208,7 @@ def _help(name: str, summary: str) -> str:
     )
 
 
-def _run(job: EvaluationJob, workers: int, executor: Executor) -> Result:
+def _run(job: EvaluationJob, workers: int, executor: Executor, command: str) -> Result:
     """Do the job with a bar, here or in other processes."""
     from anymask.evaluation.job import begin, done, finish, work
     from anymask.evaluation.result import read_result
@@ -225,7 +228,7 @@ def _run(job: EvaluationJob, workers: int, executor: Executor) -> Result:
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if job.out.exists():  # another process was faster
         return read_result(job.out)
-    return finish(job, _command_line())
+    return finish(job, command)
 
 
 def _spread(job: EvaluationJob, workers: int, executor: Executor) -> Iterator[None]:
@@ -256,9 +259,21 @@ def _count(job: EvaluationJob, progress: Iterator[None], step: Callable[[bool, s
         counted = max(now, counted)
 
 
-def _command_line() -> str:
-    """The command as it was given."""
-    return shlex.join(["anymask", *sys.argv[1:]])
+def _command_line(context: Context) -> str:
+    """The command that asks for the same again: which weights, and what is not as by default."""
+    words = ["anymask", "evaluate", str(context.info_name)]
+    for option in context.command.params:
+        value = context.params.get(option.name)
+        is_needed = option.name in NEEDED or value not in (None, False, option.default, (), [])
+        if option.name in FOR_THE_EYE or not is_needed:
+            continue
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            words += [option.opts[0]] if one is True else [option.opts[0], _plain(one)]
+    return shlex.join(words)
+
+
+def _plain(value: Any) -> str:
+    return str(value.value if isinstance(value, Enum) else value)
 
 
 def _report(result: Result, out: Path, as_json: bool, said: set[tuple[str, str]]) -> None:

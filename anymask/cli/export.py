@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from anymask.cli.options import OfflineOption, WeightsOption
-from anymask.cli.progress import download_bar
+from anymask.cli.progress import download_bar, tell
 from anymask.core.atomic import check_writable
 from anymask.core.image import read_image
 from anymask.errors import Error, MissingExtraError
@@ -57,6 +57,9 @@ def onnx(
             show_default=False,
         ),
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print how near each case is to PyTorch, as a table.")
+    ] = False,
     json_: Annotated[
         bool, typer.Option("--json", help="Print the table as JSON on standard output.")
     ] = False,
@@ -71,29 +74,38 @@ def onnx(
     check_writable(out)
     pixels = None if photo is None else read_image(photo)
 
+    tell("loading PyTorch and its exporter")
     try:
         from anymask.export.onnx import export_onnx
         from anymask.weights.load import load_checkpoint
     except ModuleNotFoundError as missing:
         raise MissingExtraError(missing.name or "torch", "export") from None
 
+    tell(f"reading {weights}")
     with download_bar(f"fetching {weights}") as bar:
         checkpoint = load_checkpoint(weights, offline=offline or None, on_progress=bar)
-    with Console(stderr=True).status("exporting") as status:
-        export = export_onnx(
-            checkpoint,
-            out,
-            dtype=str(dtype),
-            single_mask=single_mask,
-            photo=pixels,
-            on_step=status.update,
-        )
+    export = export_onnx(
+        checkpoint, out, dtype=str(dtype), single_mask=single_mask, photo=pixels, on_step=tell
+    )
     if json_:
         typer.echo(json.dumps({"files": export.files, "parity": _rows(export)}, indent=2))
         return
-    Console().print(_table(export))
+    if verbose:
+        Console().print(_table(export))
+    typer.echo(_summary(export))
     for name, size in export.files.items():
         typer.echo(f"{out / name}  {size / 1e6:.1f} MB")
+
+
+def _summary(export: Export) -> str:
+    """The worst of all cases, in a line."""
+    worst = min(export.parity, key=lambda row: row.least_mask_iou)
+    logit = max(row.max_logit for row in export.parity)
+    return (
+        f"answers as PyTorch does in {len(export.parity)} cases: the worst mask has an IoU of "
+        f"{worst.least_mask_iou:.4f} ({worst.graphs}, {worst.prompts}), logits differ by at most "
+        f"{logit:.1e}"
+    )
 
 
 def _rows(export: Export) -> list[dict[str, object]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -18,6 +19,11 @@ from rich.progress import (
 )
 
 LINE_EVERY_S = 30.0
+
+
+def tell(stage: str) -> None:
+    """Say on stderr what is going on, where it is long and has no parts to count."""
+    typer.echo(f"{stage} …", err=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@ of datasets, the grid of ablations."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from anymask.cli.options import CrowdsOption, ImagesOption, OfflineOption
-from anymask.core.atomic import make_folder, writing
+from anymask.core.atomic import check_file_writable, check_writable, make_folder, writing
 from anymask.core.json_object import read_object
 from anymask.errors import ResultError, explained
 
@@ -55,6 +56,7 @@ def report(
         from anymask.evaluation.result import read_result
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
+    page.check_place(out)
     model_id = str(_model_facts(weights, offline)["model"]) if weights else None
     contents = [read_result(path) for path in results]
     page.write(page.report(contents, sections(), model_id, compare), out)
@@ -73,6 +75,7 @@ def model_card(
     from anymask.evaluation.report import cards
     from anymask.evaluation.result import read_result
 
+    check_file_writable(out)
     known = {**_model_facts(weights, offline), **_read_facts(facts)}
     _write(out, cards.model_card([read_result(path) for path in results or []], known, sections()))
 
@@ -94,6 +97,7 @@ def data_card(
     from anymask.evaluation.report import cards
     from anymask.evaluation.result import read_result
 
+    check_file_writable(out)
     chosen = crowds.value if crowds else None
     dataset = open_dataset(data, images=images or None, crowds=chosen)
     known = {**facts_of(dataset), **_read_facts(facts)}
@@ -114,11 +118,12 @@ def representation(
     """Where a dataset's images come from, by region and by income (§6)."""
     try:
         from anymask.evaluation.experiments.representation import Representation
+        from anymask.evaluation.result import check_free
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
-    if out.exists():
-        raise ResultError(f"{out} is there already; take another --out, or remove it")
-    result = Representation.result(table)
+    check_free(out)
+    command = ["anymask", "evaluate", Representation.name, str(table), "--out", str(out)]
+    result = Representation.result(table, shlex.join(command))
     make_folder(out.parent)
     result.write(out)
     for name, value in result.metrics.items():
@@ -161,6 +166,7 @@ def ablations(
         from anymask.evaluation.report import figures
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
+    check_writable(out)
     results = []
     for cell, result in run(read_grid(grid), out):
         results.append((cell, result))

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from anymask.cli.options import OfflineOption
-from anymask.cli.progress import download_bar
+from anymask.cli.progress import download_bar, tell
+from anymask.core.atomic import check_file_writable, check_writable
 from anymask.errors import explained
 from anymask.weights import registry
 from anymask.weights.fetch import cache_path, fetch_row
@@ -50,6 +51,8 @@ def pull(
 ) -> None:
     """Fetch weights into the cache, prove them, and print their paths."""
     for row in [registry.find(name) for name in names]:
+        here = "proving the files of" if _is_cached(row) else "fetching"
+        tell(f"{here} {row.name}, {row_bytes(row) / 1e6:.0f} MB")
         with download_bar(f"fetching {row.name}") as bar:
             paths = fetch_row(row, offline=offline or None, on_progress=bar)
         for path in paths.values():
@@ -71,15 +74,18 @@ def convert(
     offline: OfflineOption = False,
 ) -> None:
     """Convert weights between anymask's folder, the official .pth and Hugging Face's folder."""
+    (check_file_writable if to == Layout.official else check_writable)(out)
     try:
         from anymask.weights.convert import write_hugging_face, write_official
         from anymask.weights.load import load_checkpoint
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
 
+    tell(f"reading {source}")
     with download_bar(f"fetching {source}") as bar:
         checkpoint = load_checkpoint(source, offline=offline or None, on_progress=bar)
     checkpoint.build()  # a wrong name or shape is found before anything is written
+    tell(f"writing {out}")
     if to == Layout.official:
         write_official(checkpoint, out)
     elif to == Layout.huggingface:

@@ -32,6 +32,13 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"{folder} can't be written: {nearest} may not be written to")
 
 
+def check_file_writable(path: Path) -> None:
+    """Raise ``OutputError`` unless a file can be written there; makes nothing, either."""
+    if path.is_dir():
+        raise OutputError(f"{path} can't be written: it is a folder")
+    check_writable(path.parent)
+
+
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
     """A temporary name beside ``target`` to write to; it becomes ``target`` if all goes well.

@@ -19,14 +19,13 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from anymask.core.atomic import check_writable
 from anymask.core.protocol import DiscSegmenter, Segmenter
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.errors import Error, ResultError
 from anymask.evaluation.experiment import ImageExperiment
 from anymask.evaluation.provenance import stamp
-from anymask.evaluation.result import NO_MODEL, Result, Row
+from anymask.evaluation.result import NO_MODEL, Result, Row, check_free
 from anymask.evaluation.rivals.load import AdaptedSource
 from anymask.evaluation.timed import Timed
 from anymask.jobs.folder import (
@@ -118,9 +117,7 @@ def begin(job: EvaluationJob) -> None:
 
     Raises ``ResultError`` if a result is there already, or parts of another job; ``OutputError``.
     """
-    check_writable(job.out.parent)
-    if job.out.exists():
-        raise ResultError(f"{job.out} is there already; take another --out, or remove it")
+    check_free(job.out)
     try:
         job.folder.agree(job.settings())
     except UnreadableSettingsError:

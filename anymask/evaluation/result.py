@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from anymask.core.atomic import writing
+from anymask.core.atomic import check_file_writable, writing
 from anymask.errors import ResultError
 
 Row = dict[str, Any]  # of plain JSON values
@@ -76,6 +76,13 @@ class Result:
         lines.append(f'  "rows": [\n    {rows}\n  ]' if rows else '  "rows": []')
         with writing(path) as part:
             part.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def check_free(path: Path) -> None:
+    """Raise unless a result can be written there: ``ResultError`` if one is, ``OutputError``."""
+    if path.is_file():
+        raise ResultError(f"{path} is there already; take another --out, or remove it")
+    check_file_writable(path)
 
 
 def read_result(path: Path) -> Result:

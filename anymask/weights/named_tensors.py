@@ -8,7 +8,7 @@ average beside them. What a model's own names begin with tells them from everyth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -49,7 +49,7 @@ MAE_ROOTS = Roots(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NamedTensors:
     """Tensors by the names that the model's own code has for them.
 
@@ -79,19 +79,24 @@ def choose(content: Any, roots: Roots, source: str, part: str = "") -> NamedTens
     ]
     if not groups:
         raise CorruptFileError(f"{source} holds no named tensors, but {_outline(content)}")
+    known = {*roots.model, *roots.others}
     models = [group for group in groups if _roots_of(group) & {*roots.model}]
     if part:
         return _asked_for(models or groups, source, part)
     if not models:  # the caller says what it is instead
         return max(groups, key=lambda group: (bool(_roots_of(group)), len(group.tensors)))
-    others = [group for group in models[1:] if not _same(models[0], group)]
+    chosen = models[0]
+    others = [group for group in models[1:] if not _same(chosen, group)]
     if others:
-        labels = [group.label for group in (models[0], *others)]
+        labels = [group.label for group in (chosen, *others)]
         raise LayoutError(
             f"{source} holds {len(labels)} models: {', '.join(labels)}; say which, as in "
             f"{source}#{labels[-1]}"
         )
-    return models[0]
+    # An average of what was trained, say, that is of no whole model.
+    pieces = [group for group in groups if group not in models and _roots_of(group) & known]
+    left_out = [f"{group.label}.{name}" for group in pieces for name in group.tensors]
+    return replace(chosen, left_out=(*chosen.left_out, *left_out))
 
 
 def named(names: Sequence[str]) -> str:

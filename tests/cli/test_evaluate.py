@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -58,7 +59,10 @@ def test_a_result_a_page_and_the_cards(weights: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     status, _, said = run("report", out, "--weights", weights, "--out", page)
     assert (status, "lays out points.json" in said) == (0, True)
-    assert str(tmp_path) not in page.read_text()
+    asked = f"anymask evaluate points --weights {weights} --data {data} --out {out} --set clicks=1"
+    (pasted,) = (line for line in page.read_text().splitlines() if "evaluate points" in line)
+    assert shlex.split(pasted)[:3] == ["anymask", "evaluate", "points"]
+    assert sorted(shlex.split(pasted)) == sorted([*shlex.split(asked), "--device", "cpu"])
     card = tmp_path / "card.md"
     assert run("model-card", out, "--weights", weights, "--out", card)[0] == 0
     assert "Parameters" in card.read_text()
@@ -135,6 +139,50 @@ def test_a_limit_a_seed_and_json(weights: Path, tmp_path: Path) -> None:
     assert json.loads(shown) == content(tmp_path / "a.json")["metrics"]
     assert (content(tmp_path / "a.json")["images"], content(tmp_path / "a.json")["seed"]) == (2, 3)
     assert content(tmp_path / "a.json")["options"]["seed"] == 3
+
+
+def test_a_command_of_a_page_asks_for_the_same_again(weights: Path, tmp_path: Path) -> None:
+    data, out = write_folder(tmp_path / "my data", 4), tmp_path / "my points.json"
+    masks = data / "0" / "masks"
+    more = ["--limit", "2", "--seed", "3", "--split-regions", "--json", "--set", "first=centre"]
+    more += ["--void", "0", "--void", "9", "--workers", "1", "--dtype", "float32"]
+    assert masks.is_dir()
+    status, _, said = points(weights, data, out, *more)
+    assert status == 0, said
+    page = tmp_path / "page.md"
+    assert run("report", out, "--out", page)[0] == 0
+    (pasted,) = (line for line in page.read_text().splitlines() if "evaluate points" in line)
+    words = shlex.split(pasted)
+    assert words[:3] == ["anymask", "evaluate", "points"]
+    assert "--json" not in words
+    assert "--workers" not in words
+    before = content(out)
+    out.unlink()
+    assert run(*words[2:])[0] == 0
+    after = content(out)
+    assert {k: after[k] for k in ("rows", "options", "command")} == {
+        k: before[k] for k in ("rows", "options", "command")
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("points", "--data", "nowhere", "--weights", "nothing"),
+        ("report", "nowhere.json"),
+        ("model-card", "--weights", "nothing"),
+        ("data-card", "--data", "nowhere"),
+        ("representation", "nowhere.csv"),
+    ],
+)
+def test_an_output_that_cant_be_written_is_found_before_the_work(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "folder.md").mkdir()
+    for out in (tmp_path / "file" / "page.md", tmp_path / "folder.md"):
+        status, _, error = run(*words, "--out", out)
+        assert (status, "can't be written" in error) == (1, True), error
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,7 @@ def test_a_run_goes_on_with_the_same_options_alone(folder: Path, data: Path) -> 
     assert status == 0, said
     recipe = json.loads((folder / "run/recipe.json").read_text())
     assert recipe["reading"] == {"bands": [4, 1, 2], "window": [0.0, 1.0]}
-    status, said = run(*asked, "--resume")
-    assert (status, "reading was" in said) == (1, True)
+    status, said = run(*asked, "--resume", "--bands", "1,2,3")
+    assert (status, "bands was" in said) == (1, True)
     assert run(*asked, "--resume", *BANDS)[0] == 0
+    assert run("train", "--out", "run", "--resume", "--device", "cpu")[0] == 0

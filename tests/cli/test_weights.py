@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import anymask
 from anymask.cli.main import app
-from anymask.errors import OfflineError, UnknownWeightsError
+from anymask.errors import OfflineError, OutputError, UnknownWeightsError
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 
@@ -48,10 +48,23 @@ def test_converting_there_and_back_keeps_every_number(
         command = ["weights", "convert", str(tmp_path / source), "--to", layout]
         result = runner.invoke(app, [*command, "--out", str(tmp_path / target)])
         assert result.exit_code == 0, result.output
+        stages = [f"reading {tmp_path / source} …", f"writing {tmp_path / target} …"]
+        assert result.stderr.splitlines() == stages
         source = target
     read = load_checkpoint(tmp_path / "e.pth")
     assert read.config == tiny_checkpoint.config
     assert all(torch.equal(read.state[k], v) for k, v in tiny_checkpoint.state.items())
+
+
+@pytest.mark.parametrize("layout", ["official", "huggingface", "anymask"])
+def test_an_output_that_cant_be_written_is_found_before_the_weights_are(
+    tmp_path: Path, layout: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for out in (tmp_path / "file" / "x", tmp_path if layout == "official" else tmp_path / "file"):
+        command = ["weights", "convert", "nothing", "--to", layout, "--out", str(out)]
+        result = runner.invoke(app, command)
+        assert isinstance(result.exception, OutputError), result.exception
 
 
 def test_the_version_is_printed() -> None:

@@ -204,6 +204,16 @@ def test_tensors_of_others_are_left_out_and_named(
     assert len(read.made_by["left_out"]) == 9
 
 
+def test_an_average_of_a_part_is_named(
+    tmp_path: Path, tiny_checkpoint: Checkpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = dict(tiny_checkpoint.state)
+    decoder = {name: tensor for name, tensor in state.items() if name.startswith("mask_decoder.")}
+    torch.save({"model": state, "ema": decoder}, tmp_path / "x.pth")
+    assert same(load_checkpoint(tmp_path / "x.pth"), state, "official")
+    assert f"left out {len(decoder)} tensors that are none of the model's: ema.mask_" in caplog.text
+
+
 @pytest.mark.parametrize("layout", ["official", "huggingface"])
 def test_how_pixels_are_normalised_is_kept(
     tmp_path: Path, tiny_checkpoint: Checkpoint, layout: str

@@ -98,8 +98,11 @@ class Representation(Experiment):
     place: ClassVar[int] = 70
 
     @classmethod
-    def result(cls, path: Path) -> Result:
-        """What ``representation`` finds, with all that it came from. Raises ``DatasetError``."""
+    def result(cls, path: Path, command: str = "") -> Result:
+        """What ``representation`` finds, with all that it came from. Raises ``DatasetError``.
+
+        command: that asked for it.
+        """
         metrics, rows, passed_over = representation(path)
         return Result(
             experiment=cls.name,
@@ -110,7 +113,7 @@ class Representation(Experiment):
             model=NO_MODEL,
             images=int(metrics["images/placed"]),
             metrics=metrics,
-            command=f"anymask evaluate {cls.name} {path.name}",
+            command=command,
             **stamp(),
             passed_over=passed_over,
             rows=rows,

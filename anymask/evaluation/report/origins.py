@@ -1,7 +1,9 @@
-"""Origins: what the report says of how each result came about, and nothing of anybody's folders."""
+"""Origins: what the report says of how each result came about, and of nobody's home."""
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -9,6 +11,7 @@ from anymask.evaluation.report.layout import Labels
 from anymask.evaluation.report.markdown import DASH, bare, count, escaped, table
 from anymask.evaluation.result import NO_MODEL, Result
 
+HOMES = r"(?:[A-Za-z]:)?[/\\](?:home|Users)[/\\][^/\\]+(?=[/\\])"  # of whatever system
 NAMED = 5  # of what was passed over
 
 
@@ -38,9 +41,27 @@ def origins(results: Sequence[Result], labels: Labels) -> Iterator[str]:
         yield "\n".join(["Machines:", "", *lines])
     else:
         yield f"Made on {machines[0]}."
-    commands = [plain_command(result.command) for result in results if result.command]
+    commands = [pasteable(result.command) for result in results if result.command]
     if commands:
         yield "\n".join(["```sh", *dict.fromkeys(commands), "```"])
+
+
+def pasteable(command: str) -> str:
+    """A command that a shell takes as it stands: its paths as they were given, but for homes."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = command.split()
+    return " ".join(map(_without_home, words)).replace("```", "'''")
+
+
+def _without_home(word: str) -> str:
+    """A word, quoted; somebody's home folder in it is the reader's own."""
+    home = re.search(rf"{re.escape(os.path.expanduser('~'))}(?=[/\\])|{HOMES}", word)
+    if home is None:
+        return shlex.quote(word)
+    before, after = word[: home.start()], word[home.end() :].replace("\\", "/")
+    return f'{shlex.quote(before) if before else ""}"$HOME"{shlex.quote(after)}'
 
 
 def plain_command(command: str) -> str:

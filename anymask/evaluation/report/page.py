@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from anymask.core.atomic import check_writable, make_folder, writing
+from anymask.core.atomic import check_file_writable, check_writable, make_folder, writing
 from anymask.errors import ResultError
 from anymask.evaluation.report.layout import Block, Figure, Labels, Section, short_name
 from anymask.evaluation.report.markdown import DASH, bare, code, escaped
@@ -66,16 +66,27 @@ def report(
     return Report(tuple(blocks))
 
 
+def check_place(path: Path) -> Path:
+    """The folder of a page's figures; makes nothing.
+
+    Raises ``ResultError`` for a page without an ending, and ``OutputError`` where page or folder
+    can't be written.
+    """
+    folder = path.with_suffix("")
+    if folder == path:
+        raise ResultError(f"{path} has no ending: name the page {path.name}.md")
+    check_file_writable(path)
+    check_writable(folder)
+    return folder
+
+
 def write(page: Report, path: Path) -> None:
     """Write the page, and its figures into a folder beside it that is named after it.
 
     All figures are drawn before anything is written; the page comes last. Raises ``OutputError``,
     and ``MissingExtraError`` where figures can't be drawn.
     """
-    folder = path.with_suffix("")
-    if folder == path:
-        raise ResultError(f"{path} has no ending: name the page {path.name}.md")
-    check_writable(folder)
+    folder = check_place(path)
     drawn = {figure.name: figure.draw() for figure in page.figures}
     make_folder(folder if drawn else path.parent)
     for name, content in drawn.items():

@@ -48,7 +48,7 @@ class SamRecipe(Recipe):
 
     family: ClassVar[str] = "sam"
     added: ClassVar[tuple[str, ...]] = ("decoder_dropout",)
-    places: ClassVar[tuple[str, ...]] = ("weights", "mae", "teacher", "cache")
+    places: ClassVar[tuple[str, ...]] = ("weights", "mae", "teacher")
 
     name: str = "paper"
     steps: int = 90_000

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from anymask.errors import OutputError, ResultError
 from anymask.evaluation.discovery import sections
 from anymask.evaluation.report import page as pages
 from anymask.evaluation.report.markdown import bare, escaped, three_decimals
-from anymask.evaluation.report.origins import plain_command
+from anymask.evaluation.report.origins import pasteable, plain_command
 from anymask.evaluation.report.page import Report, write
 from anymask.evaluation.result import Result
 from tests.evaluation import invented
@@ -214,8 +216,10 @@ def test_no_folder_of_anybody_gets_onto_the_page(home: str) -> None:
     ]
     text = report(results).markdown("results")
     assert "somebody" not in text
-    assert f"{home}/" not in text
-    assert "detections=found.json '--data=my data' --out out.json" in text
+    outside, _, commands = text.partition("```sh")
+    assert f"{home}/" not in outside
+    start = '"$HOME"' if "somebody" in home else home
+    assert f"--out {start}/out.json" in commands.replace("'", "")
     labels = [str(figure.draw) for figure in report(results).figures]
     assert not any(f"{home}/" in label or "somebody" in label for label in labels)
 
@@ -231,6 +235,25 @@ def test_no_folder_of_anybody_gets_onto_the_page(home: str) -> None:
 )
 def test_commands_keep_base_names_only(command: str, plain: str) -> None:
     assert plain_command(command) == plain
+
+
+@pytest.mark.parametrize(
+    ("command", "pasted"),
+    [
+        ("anymask x --data 'my data/a' --set k=1,2", "anymask x --data 'my data/a' --set k=1,2"),
+        ("anymask x --data /sets/coco", "anymask x --data /sets/coco"),
+        ("anymask x --data s3://bucket/set/", "anymask x --data s3://bucket/set/"),
+        ("anymask x --set d=/home/me/y.json", 'anymask x --set d="$HOME"/y.json'),
+        ("anymask x --data '/home/me/my data'", "anymask x --data \"$HOME\"'/my data'"),
+        (r"anymask x --data 'C:\Users\me\a'", 'anymask x --data "$HOME"/a'),
+    ],
+)
+def test_commands_can_be_pasted_back(command: str, pasted: str) -> None:
+    assert pasteable(command) == pasted
+    shell = ["sh", "-c", f"printf '%s\\n' {pasted}"]
+    words = subprocess.run(shell, capture_output=True, text=True, env={"HOME": "/home/me"}).stdout
+    if "Users" not in command:
+        assert words.splitlines() == shlex.split(command)
 
 
 def test_a_result_of_other_weights_is_refused() -> None:
