@@ -246,3 +246,42 @@ def test_a_killed_command_goes_on(
         command = ("in", "--out", out, "--weights", "w", *EVERY_MASK)
         assert masks(capsys, monkeypatch, *command)[0] == 0
     assert tree(folder / "out") == tree(folder / "undisturbed")
+
+
+@pytest.mark.parametrize(
+    ("form", "names"),
+    [
+        ("overlay", {"1.jpg", "2.jpg", "a/3.jpg"}),
+        ("labels", {"1.png", "2.png", "a/3.png"}),
+        ("coco", {".records/1.json", ".records/2.json", ".records/a/3.json", "instances.json"}),
+    ],
+)
+def test_every_format_is_written_once_and_passed_over_later(
+    folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, form: str, names: set[str]
+) -> None:
+    command = ("in", "--out", "in/out", "--weights", "w", *EVERY_MASK, "--format", form, "--json")
+    assert masks(capsys, monkeypatch, *command)[0] == 0
+    before = {name: content for name, content in tree(folder / "in/out").items() if content}
+    assert set(before) == {".anymask-settings", *names}
+    code, printed, errors = masks(capsys, monkeypatch, *command)
+    assert (code, json.loads(printed)["already"]) == (0, 3)
+    assert before.items() <= tree(folder / "in/out").items()
+    command = ("in", "--out", "other", "--weights", "w", *EVERY_MASK, "--json")
+    code, printed, errors = masks(capsys, monkeypatch, *command)
+    assert (code, json.loads(printed)["images"]) == (0, 3)
+    assert ("in/out holds results of anymask masks: 3 pictures passed over" in errors) == (
+        form != "coco"
+    )
+
+
+def test_masks_that_labels_do_not_show_are_listed(
+    folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("in/1.png", "--out", "out", "--weights", "w", *EVERY_MASK)
+    _, printed, errors = masks(capsys, monkeypatch, *command, "--format", "labels", "--json")
+    count = json.loads(printed)["masks"]
+    shown = np.unique(np.asarray(Image.open(folder / "out/1.png")))
+    hidden = sorted(set(range(1, count + 1)) - {*shown.tolist()})
+    expected = [{"image": "1.png", "masks": hidden}] if hidden else []
+    assert json.loads(printed)["hidden"] == expected
+    assert ("labels do not show" in errors) == bool(hidden)

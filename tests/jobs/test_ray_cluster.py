@@ -117,6 +117,19 @@ def test_a_cluster_that_loses_a_machine_writes_what_a_single_process_writes(
     assert tree(out) == tree(tmp_path / "alone")
 
 
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.slow
+def test_a_cluster_makes_the_coco_file_that_a_single_process_makes(
+    source: ModelSource, photographs: list[Photograph], tmp_path: Path
+) -> None:
+    coco = replace(settings(source), format=Format.coco)
+    some = photographs[:4]
+    list(segment_on_cluster(source, some, tmp_path / "out", coco))
+    list(segment_all(load(source.weights, device="cpu"), some, tmp_path / "alone", coco))
+    assert (tmp_path / "out" / "instances.json").exists()
+    assert tree(tmp_path / "out") == tree(tmp_path / "alone")
+
+
 def test_other_weights_than_those_asked_for_are_an_error(
     cluster: Nodes, source: ModelSource, photographs: list[Photograph], tmp_path: Path
 ) -> None:

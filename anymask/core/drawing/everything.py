@@ -52,7 +52,7 @@ def _shown(
     """The part of the picture that a mask takes, and where that begins: left, top."""
     mask, left, top = rle.decode_tight(encoded)
     if clean:
-        mask = cleaned(mask)
+        mask = cleaned(mask, (encoded["size"][0], encoded["size"][1]))
     rows, first_row = _sampled(top, mask.shape[0], encoded["size"][0], picture_hw[0])
     columns, first_column = _sampled(left, mask.shape[1], encoded["size"][1], picture_hw[1])
     return mask[np.ix_(rows, columns)], first_column, first_row

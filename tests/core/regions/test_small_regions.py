@@ -14,7 +14,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def test_a_speck_and_a_pinhole_go_and_a_part_and_a_hole_stay() -> None:
-    mask = np.zeros((100, 120), bool)
+    mask = np.zeros((100, 512), bool)
     mask[10:90, 10:70] = True
     expected = mask.copy()
     expected[30:50, 30:50] = mask[30:50, 30:50] = False  # a hole
@@ -54,3 +54,21 @@ def test_dust_keeps_its_largest_speck() -> None:
     mask[::3, ::3] = True  # 10,000 pixels, none near 1 % of them
     mask[1, 1] = True
     assert clean(mask).any()
+
+
+def test_specks_grow_with_the_image() -> None:
+    mask = np.zeros((400, 400), bool)
+    mask[:300, :300] = True
+    mask[350:370, 350:370] = True  # 400 pixels, less than 1 %
+    np.testing.assert_array_equal(clean(mask), mask)
+    assert not clean(mask, (1000, 1800))[350:370, 350:370].any()
+
+
+def test_pinholes_that_touch_by_a_corner_are_filled() -> None:
+    mask = np.zeros((400, 512), bool)
+    mask[100:300, 100:300] = True
+    filled = mask.copy()
+    mask[range(100, 120), range(280, 300)] = False  # a diagonal, from the border inwards
+    cleaned = clean(mask)
+    assert cleaned[101:119, 280:299].all()
+    np.testing.assert_array_equal(cleaned[120:], filled[120:])
