@@ -140,7 +140,7 @@ CALLS: dict[str, Call] = {
     "forward": lambda x: sam()(x, True),
     "forward's dict": lambda x: sam()([x], True),
     "forward's image": lambda x: one_image(image=x),
-    "forward's size": lambda x: one_image(original_size=x),
+    "forward's size": lambda x: one_image(original_size=x) if not isinstance(x, list) else None,
     "forward's points": lambda x: one_image(point_coords=x, point_labels=x),
     "preprocess": lambda x: sam().preprocess(x),
     "postprocess_masks": lambda x: sam().postprocess_masks(x, (85, 128), (60, 90)),

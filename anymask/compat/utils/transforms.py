@@ -16,6 +16,7 @@ from torch import Tensor
 from anymask.compat.prompt_arguments import Given, array
 from anymask.core.geometry import ResizeMap
 from anymask.core.image import RGB, ImageSource, read_image, resize
+from anymask.core.prompts import LARGEST_NUMBER
 from anymask.errors import Error, ImageError, PromptError, shown
 
 Numbers = npt.NDArray[np.float64]
@@ -89,6 +90,6 @@ def size_hw(size: Any) -> tuple[int, int]:
         height, width = (int(side) for side in size)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise Error(f"a size is (H, W), such as image.shape[:2], not {shown(size)}") from None
-    if height < 1 or width < 1:
-        raise Error(f"a size is (H, W) of at least one pixel, not {shown(size)}")
+    if not 1 <= min(height, width) <= max(height, width) <= LARGEST_NUMBER:
+        raise Error(f"a size is (H, W) in pixels, at least one of them, not {shown(size)}")
     return height, width
