@@ -7,6 +7,11 @@ and what to do about it; ``except anymask.Error`` catches them all.
 from __future__ import annotations
 
 
+def shown(value: object, length: int = 60) -> str:
+    """A value as a message can have it: on one line, and short."""
+    return " ".join(repr(value).split())[:length]
+
+
 class Error(Exception):
     """Anything that anymask refuses or fails to do, with a message for a person."""
 

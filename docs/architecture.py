@@ -4,7 +4,7 @@
 
 A box is a package, as high as its longest way down; an arrow says "imports", and is left out where
 a longer way says so already. Names of folders inside a package stand in its box. Files that lie
-beside the packages (``compat.py``) are boxes, too.
+beside the packages are boxes, too.
 """
 
 from __future__ import annotations

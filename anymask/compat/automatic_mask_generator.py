@@ -16,7 +16,7 @@ from anymask.core import rle
 from anymask.core.image import ImageSource
 from anymask.core.mask_files.sa1b import bbox_to_last_pixel
 from anymask.core.protocol import Segmenter
-from anymask.errors import Error
+from anymask.errors import Error, shown
 from anymask.predict.automatic import AutomaticConfig, segment_everything
 from anymask.predict.predictor import Predictor
 
@@ -54,9 +54,9 @@ class SamAutomaticMaskGenerator:
     ) -> None:
         if (points_per_side is None) == (point_grids is None):
             raise Error("give either points_per_side or point_grids")
-        if output_mode not in OUTPUT_MODES:
+        if not isinstance(output_mode, str) or output_mode not in OUTPUT_MODES:
             raise Error(f"output_mode must be one of {', '.join(OUTPUT_MODES)}")
-        if not callable(getattr(model, "encode", None)):
+        if not callable(getattr(model, "predict", None)):
             raise Error(f"a mask generator needs a model, not a {type(model).__name__}")
         self.model, self.output_mode = model, output_mode
         self.config = AutomaticConfig(
@@ -114,5 +114,5 @@ def _grids(point_grids: Sequence[npt.ArrayLike]) -> tuple[Any, ...]:
         return tuple(point_grids)
     except TypeError:
         raise Error(
-            f"point_grids is a list of grids, one a layer, not {point_grids!r:.60}"
+            f"point_grids is a list of grids, one a layer, not {shown(point_grids)}"
         ) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from anymask.compat.modeling.sam import Sam
-from anymask.errors import LayoutError, UnknownWeightsError
+from anymask.errors import LayoutError, UnknownWeightsError, shown
 from anymask.models.sam import EncoderConfig
 from anymask.models.tiny_vit import TINY_VIT_5M
 from anymask.models.vit import VIT_B, VIT_H, VIT_L
@@ -54,7 +54,7 @@ class ModelRegistry(dict[str, Callable[..., Sam]]):
 
     def __missing__(self, name: object) -> NoReturn:
         raise UnknownWeightsError(
-            f"sam_model_registry has no {name!r}: take one of {', '.join(self)}"
+            f"sam_model_registry has no {shown(name)}: take one of {', '.join(self)}"
         )
 
 

@@ -21,7 +21,7 @@ from anymask.compat.utils.transforms import ResizeLongestSide, size_hw
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.image import ImageSource
 from anymask.core.prompts import Prompts
-from anymask.errors import EmbeddingError, ImageError, PromptError
+from anymask.errors import EmbeddingError, ImageError, PromptError, shown
 from anymask.predict.predictor import Predictor
 
 Array = npt.NDArray[Any]
@@ -63,8 +63,8 @@ class SamPredictor:
         no order. Raises ``ImageError`` (``core.image.read_image`` says what can be read), also for
         ``BGR`` of a PIL image or a file, which say themselves what their colours are.
         """
-        if image_format not in ("RGB", "BGR"):
-            raise ImageError(f"image_format must be RGB or BGR, not {image_format!r}")
+        if not isinstance(image_format, str) or image_format not in ("RGB", "BGR"):
+            raise ImageError(f"image_format must be RGB or BGR, not {shown(image_format)}")
         if isinstance(image, Tensor):
             raise ImageError(
                 "set_image takes an array (H, W, 3), not a tensor: of one (3, H, W) that is "
@@ -202,6 +202,6 @@ def _one(name: str, shape: str, given: Given, ndim: int) -> Array | None:
             f"predict answers one prompt, with {name} {shape}, not {values.shape}; "
             "predict_torch takes several"
         )
-    if values.ndim != ndim:
+    if values.ndim != ndim or (name == "box" and len(values) != 4):
         raise PromptError(f"{name} must be {shape}, not {values.shape}")
     return values[None]

@@ -88,10 +88,10 @@ def to_batch(prompts: Prompts | None, device: torch.device) -> PromptBatch:
 
 def array(name: str, given: Given) -> Array:
     """A tensor of any device, an array or lists, as an array. Raises ``PromptError``."""
-    if isinstance(given, Tensor):
-        given = given.detach().cpu()
-        return np.asarray((given.float() if given.is_floating_point() else given).numpy())
     try:
+        if isinstance(given, Tensor):
+            given = given.detach().cpu()
+            return np.asarray((given.float() if given.is_floating_point() else given).numpy())
         return np.asarray(given)
     except (TypeError, ValueError, RuntimeError):
         raise PromptError(f"{name} must be an array or a tensor of numbers") from None

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anymask.core.geometry import ResizeMap
-from anymask.errors import EmbeddingError
+from anymask.errors import EmbeddingError, shown
 
 MAGIC = b"ANYMASK\x01"
 HEADER = struct.Struct("<8sII")  # magic, length of the JSON that follows, checksum of the rest
@@ -69,6 +69,8 @@ class ImageEmbedding:
     @classmethod
     def from_bytes(cls, data: bytes) -> ImageEmbedding:
         """Unpack ``to_bytes``. Raises ``EmbeddingError`` for anything damaged or foreign."""
+        if not isinstance(data, (bytes, bytearray)):
+            raise EmbeddingError(f"an embedding is read from bytes, not from {shown(data)}")
         if len(data) < HEADER.size or not data.startswith(MAGIC):
             raise EmbeddingError("these bytes are no image embedding of anymask")
         _, length, checksum = HEADER.unpack_from(data)

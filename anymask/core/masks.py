@@ -25,9 +25,9 @@ from anymask.core.image import ImageSource
 from anymask.core.logits import MASK_THRESHOLD, stability_score, upsample
 from anymask.core.mask_files.text_files import ARRAYS, TEXTS, ending_of
 from anymask.core.mask_runs import MaskRuns, runs_and_stability
-from anymask.core.prompts import BACKGROUND, OBJECT, Prompts
+from anymask.core.prompts import BACKGROUND, LARGEST_NUMBER, OBJECT, Prompts
 from anymask.core.regions.small_regions import clean as cleaned
-from anymask.errors import Error, OutputError, PromptError
+from anymask.errors import Error, OutputError, PromptError, shown
 
 SCORES_SHOWN = 6  # by repr; of more, the least and the greatest
 
@@ -53,6 +53,10 @@ class Masks:
     threshold: float = MASK_THRESHOLD
 
     def __post_init__(self) -> None:
+        if not isinstance(self.resize_map, ResizeMap):
+            raise Error(f"masks need the ResizeMap of their image, not {shown(self.resize_map)}")
+        if not all(isinstance(x, np.ndarray) for x in (self.logits, self.predicted_iou)):
+            raise Error("masks need logits and predicted_iou as arrays")
         if self.logits.ndim != 4 or self.predicted_iou.shape != self.logits.shape[:2]:
             raise Error(
                 "masks need logits (P, M, h, w) and predicted_iou (P, M), "
@@ -117,6 +121,8 @@ class Masks:
 
     def stability(self, offset: float = 1.0) -> Floats:
         """IoU of each mask at the threshold plus and minus ``offset``: (P, M) (§B, stability)."""
+        if not isinstance(offset, (int, float)) or not abs(offset) <= LARGEST_NUMBER:
+            raise Error(f"an offset of logits is a number, not {shown(offset)}")
         scores = [stability for _, stability in self._runs_and_stability(offset)]
         return np.array(scores, np.float32).reshape(self.predicted_iou.shape)
 

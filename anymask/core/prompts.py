@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from anymask.errors import PromptError
+from anymask.errors import PromptError, shown
 
 BACKGROUND, OBJECT, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT, PADDING = 0, 1, 2, 3, -1
 LARGEST_NUMBER = 1e6  # no image is as wide and no logit as large; beyond, a model overflows
@@ -153,6 +153,8 @@ class Prompts:
 
     def padded(self, length: int) -> Prompts:
         """The same prompts with room for ``length`` points; padding changes no answer."""
+        if not isinstance(length, (int, np.integer)):
+            raise PromptError(f"a length is a whole number, not {shown(length)}")
         missing = length - self.labels.shape[1]
         if missing < 0:
             raise PromptError(f"{self.labels.shape[1]} points do not fit in {length}")
@@ -321,7 +323,7 @@ def _array(values: npt.ArrayLike) -> npt.NDArray[Any]:
     if given.dtype.kind not in "buif":
         strangers = [x for x in given.reshape(-1).tolist() if not isinstance(x, (int, float))]
         if strangers:
-            raise TypeError(f"{strangers[0]!r:.60} is no number")
+            raise TypeError(f"{shown(strangers[0])} is no number")
         raise TypeError(f"{given.dtype} is no type of number that fits")
     return given
 
@@ -346,7 +348,7 @@ def _check_masks(masks: npt.NDArray[np.float32], prompts: int) -> None:
 
 def _texts(texts: Sequence[str], prompts: int) -> tuple[str, ...]:
     if isinstance(texts, str) or not isinstance(texts, Sequence):
-        raise PromptError(f"texts must be a sequence of phrases, not {texts!r}")
+        raise PromptError(f"texts must be a sequence of phrases, not {shown(texts)}")
     if not all(isinstance(text, str) and text.strip() for text in texts):
         raise PromptError("texts must be a sequence of phrases, one for each prompt")
     if len(texts) != prompts:

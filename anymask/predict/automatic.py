@@ -26,8 +26,9 @@ from anymask.core.mask_runs import MaskRuns, runs_and_stability
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.core.regions.small_regions import remove_small_regions
-from anymask.errors import Error
+from anymask.errors import Error, shown
 
+LARGEST_SETTING = 1e9  # more pixels, points or logits than there are
 CROP_EDGE_PX = 20.0  # a box this near to a crop's border was probably cut by it
 UnitPoints = npt.NDArray[np.float64]
 Box = tuple[float, float, float, float]
@@ -69,6 +70,7 @@ class AutomaticConfig:
     fast: bool = False
 
     def __post_init__(self) -> None:
+        self._check_numbers()
         if self.points_per_side < 1 or self.points_per_batch < 1:
             raise Error("points_per_side and points_per_batch must be 1 or more")
         if self.crop_n_layers < 0 or self.crop_n_points_downscale_factor < 1:
@@ -88,6 +90,15 @@ class AutomaticConfig:
         if self.point_grids is not None:
             said.append(f"point_grids of {', '.join(str(len(x)) for x in self.point_grids)} points")
         return f"AutomaticConfig({', '.join(said)})"
+
+    def _check_numbers(self) -> None:
+        for field in fields(self):
+            value, kind = getattr(self, field.name), type(field.default)
+            if kind is int and not isinstance(value, (int, np.integer)):
+                raise Error(f"{field.name} must be a whole number, not {shown(value)}")
+            number = isinstance(value, (int, float, np.number))
+            if kind in (int, float) and not (number and abs(value) <= LARGEST_SETTING):
+                raise Error(f"{field.name} must be a number, not {shown(value)}")
 
     def points(self, layer: int, hw: tuple[int, int]) -> Floats:
         """(N, 2) XY points to ask about in a crop of (H, W) pixels of a layer."""
@@ -168,8 +179,14 @@ def segment_everything(
     Memory does not grow with the number of masks times the size of the image: each becomes run
     lengths before the next is made full-size. Raises ``ImageError``.
     """
+    if not callable(getattr(sam, "predict", None)):
+        raise Error(
+            f"segment_everything takes a model first, such as anymask.load(), not {shown(sam)}"
+        )
     pixels = read_image(image)
     config = suggested(sam) if config is None else config
+    if not isinstance(config, AutomaticConfig):
+        raise Error(f"config is an AutomaticConfig, not {shown(config)}")
     hw = (pixels.shape[0], pixels.shape[1])
     kept: list[KeptMask] = []
     cuts = crops(hw, config.crop_n_layers, config.crop_overlap_ratio)
@@ -215,7 +232,7 @@ def _unit_points(grid: npt.ArrayLike) -> UnitPoints:
     """(N, 2) points in the unit square as an array. Raises ``Error`` for anything else."""
     try:
         points = np.asarray(grid, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         raise Error("each of point_grids must be (N, 2) numbers") from None
     if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
         raise Error(f"each of point_grids must be (N, 2) points, not {points.shape}")

@@ -21,7 +21,7 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
 from anymask.core.image import RGB
 from anymask.core.prompts import Prompts
-from anymask.errors import Error
+from anymask.errors import Error, shown
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
@@ -80,6 +80,8 @@ class Predictor(Promptable):
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        if not isinstance(checkpoint, Checkpoint):
+            raise Error(f"a Predictor is made of a Checkpoint, not of {shown(checkpoint)}")
         self.name = checkpoint.name
         self.model_id = checkpoint.model_id
         self.everything = checkpoint.everything
@@ -239,7 +241,7 @@ class Predictor(Promptable):
 def find_device(name: str | torch.device) -> torch.device:
     """``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``. Raises ``Error`` for an absent one."""
     if not isinstance(name, (str, torch.device)):
-        raise Error(f"a device is named by a text, such as cpu or cuda:0, not by {name!r}")
+        raise Error(f"a device is named by a text, such as cpu or cuda:0, not by {shown(name)}")
     name = str(name)
     mps = torch.backends.mps.is_available()
     if name == "auto":
@@ -260,7 +262,7 @@ def find_dtype(name: str | torch.dtype) -> torch.dtype:
     """The number format of a name. Raises ``Error`` for an unknown one."""
     name = str(name).removeprefix("torch.")
     if name not in DTYPES:
-        raise Error(f"there is no dtype {name!r}: take one of {', '.join(DTYPES)}")
+        raise Error(f"there is no dtype {shown(name)}: take one of {', '.join(DTYPES)}")
     return DTYPES[name]
 
 

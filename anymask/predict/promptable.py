@@ -21,7 +21,7 @@ from anymask.core.geometry import Floats, ResizeMap
 from anymask.core.image import RGB, ImageSource, read_image, resize
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
-from anymask.errors import EmbeddingError, PromptError
+from anymask.errors import EmbeddingError, PromptError, shown
 from anymask.predict.device_arrays import shapes
 
 
@@ -195,8 +195,10 @@ class Promptable(ABC):
         prompts: list[Prompts],
         multimask_output: bool | None,
     ) -> list[Masks]:
-        if multimask_output not in (True, False, None):
-            raise PromptError(f"multimask_output is True, False or None, not {multimask_output!r}")
+        if multimask_output is not None and not isinstance(multimask_output, (bool, np.bool_)):
+            raise PromptError(
+                f"multimask_output is True, False or None, not {shown(multimask_output)}"
+            )
         if not embeddings:
             return []
         for embedding, about_one in zip(embeddings, prompts):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from anymask.compat.modeling.part import Part
-from anymask.errors import PromptError
+from anymask.errors import PromptError, shown
 from anymask.models import mask_decoder as ours
 from anymask.models.prompt_encoder import PromptEmbedding
 
@@ -78,4 +78,6 @@ class MaskDecoder(Part[ours.MaskDecoder]):
 
 def answered(multimask_output: bool) -> slice:
     """Which mask tokens are answered with: those for several meanings, or the one for one."""
+    if not isinstance(multimask_output, (bool, int)):
+        raise PromptError(f"multimask_output is True or False, not {shown(multimask_output)}")
     return slice(1, None) if multimask_output else slice(0, 1)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from anymask.compat.modeling.part import Part
 from anymask.compat.prompt_arguments import join_prompts, to_batch
+from anymask.errors import PromptError, shown
 from anymask.models import prompt_encoder as ours
 
 
@@ -54,6 +55,8 @@ class PromptEncoder(Part[ours.PromptEncoder]):
         points: coordinates (P, N, 2) and labels (P, N); boxes (P, 4); masks (P, 1, 4h, 4w).
         Here, as officially, a point labelled -1 is "not a point".
         """
+        if points is not None and not (isinstance(points, (tuple, list)) and len(points) == 2):
+            raise PromptError(f"points are coordinates and labels, not {shown(points)}")
         coords, labels = (None, None) if points is None else points
         prompts = join_prompts(coords, labels, boxes, masks, self.mask_input_size[0])
         weight = self.module.no_mask_embed.weight

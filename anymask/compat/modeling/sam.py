@@ -24,7 +24,7 @@ from anymask.core.image import ImageSource
 from anymask.core.logits import MASK_THRESHOLD, upsample_content
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
-from anymask.errors import Error, ImageError
+from anymask.errors import Error, ImageError, PromptError, shown
 from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.predictor import Predictor, find_device, find_dtype
 
@@ -121,7 +121,7 @@ class Sam:
 
     def train(self, mode: bool = True) -> Self:
         """Itself for ``train(False)``. Raises ``Error`` otherwise: here a model only answers."""
-        if mode:
+        if not isinstance(mode, bool) or mode:
             raise Error("a model of anymask.compat only answers; to train one take anymask train")
         return self
 
@@ -156,6 +156,7 @@ class Sam:
 
         input_size: (H, W) of the image in the model's square; original_size: of the image.
         """
+        _check_logits(masks)
         full = np.stack([*self._full_size(masks, size_hw(input_size), size_hw(original_size))])
         return self._shaped(full, masks)
 
@@ -163,6 +164,7 @@ class Sam:
         self, masks: Tensor, input_size: tuple[int, ...], original_size: tuple[int, ...]
     ) -> Tensor:
         """``postprocess_masks(...) > mask_threshold``, without all logits being there at once."""
+        _check_logits(masks)
         height, width = size_hw(original_size)
         full = np.empty((masks.shape[0] * masks.shape[1], height, width), bool)
         logits = self._full_size(masks, size_hw(input_size), (height, width))
@@ -215,6 +217,8 @@ class Sam:
         return logits[:, tokens].clone(), iou[:, tokens].clone()
 
     def _answer(self, record: Mapping[str, Any], multimask_output: bool) -> dict[str, Tensor]:
+        if not isinstance(record, Mapping):
+            raise Error(f"batched_input is a list of dicts, with {shown(record)} in it")
         missing = [name for name in ("image", "original_size") if name not in record]
         if missing:
             raise Error(
@@ -280,6 +284,12 @@ def _device(place: Place) -> torch.device:
     """A device as torch names it: a text, the number of a card, or itself."""
     if type(place) is int:
         return find_device(f"cuda:{place}")
-    if place in ("auto", "", True, False):
-        raise Error(f"a device is named cpu, cuda, cuda:0 or mps, not {place!r}")
-    return find_device(place)  # type: ignore[arg-type]
+    if not isinstance(place, (str, torch.device)) or place == "auto":
+        raise Error(f"a device is named cpu, cuda, cuda:0 or mps, not {shown(place)}")
+    return find_device(place)
+
+
+def _check_logits(masks: Tensor) -> None:
+    if not isinstance(masks, Tensor) or masks.ndim != 4 or 0 in masks.shape:
+        shape = tuple(masks.shape) if isinstance(masks, Tensor) else type(masks).__name__
+        raise PromptError(f"masks to enlarge are logits (P, M, h, w), not {shape}")

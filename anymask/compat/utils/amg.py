@@ -16,7 +16,7 @@ from torch import Tensor
 from anymask.core import rle
 from anymask.core.geometry import mask_boxes
 from anymask.core.rle import RLE
-from anymask.errors import Error
+from anymask.errors import Error, shown
 from anymask.predict.automatic import crops, point_grid
 
 Mask = npt.NDArray[np.bool_]
@@ -25,8 +25,8 @@ Runs = dict[str, Any]  # {"size": [H, W], "counts": lengths of runs, column by c
 
 def build_point_grid(n_per_side: int) -> npt.NDArray[np.float64]:
     """(N, 2) points in the middles of a grid over the unit square."""
-    if n_per_side < 1:
-        raise Error(f"a grid has at least one point a side, not {n_per_side}")
+    if not isinstance(n_per_side, int) or n_per_side < 1:
+        raise Error(f"a grid has a whole number of points a side, not {shown(n_per_side)}")
     return point_grid(n_per_side, (1, 1)).astype(np.float64)
 
 
@@ -53,6 +53,10 @@ def generate_crop_boxes(
 
 def batched_mask_to_box(masks: Tensor) -> Tensor:
     """The XYXY boxes (..., 4) of (..., H, W) masks, both corners inside; zeros if empty."""
+    if not isinstance(masks, Tensor) or masks.ndim < 2:
+        raise Error("batched_mask_to_box takes a tensor (..., H, W) of masks")
+    if masks.numel() == 0:
+        return torch.zeros(*masks.shape[:-2], 4, device=masks.device)
     boxes = torch.from_numpy(mask_boxes(masks.bool().cpu().numpy())).long()
     filled = masks.flatten(-2).any(dim=-1).cpu()
     boxes[..., 2:] -= filled[..., None].long()
@@ -62,6 +66,8 @@ def batched_mask_to_box(masks: Tensor) -> Tensor:
 def box_xyxy_to_xywh(box_xyxy: Tensor) -> Tensor:
     """A box (4,) of corners as corner, width and height; the first given stays as it is."""
     box_xywh = box_xyxy.clone() if isinstance(box_xyxy, Tensor) else np.copy(box_xyxy)
+    if box_xywh.shape != (4,):
+        raise Error(f"a box is (4,), not {tuple(box_xywh.shape)}")
     box_xywh[2:] -= box_xywh[:2]
     return box_xywh
 
@@ -90,7 +96,7 @@ def rle_to_mask(runs: Runs) -> Mask:
 
 def area_from_rle(runs: Runs) -> int:
     """Pixels of a mask, from its uncompressed run lengths."""
-    return sum(runs["counts"][1::2])
+    return rle.area(coco_encode_rle(runs))
 
 
 def coco_encode_rle(uncompressed_rle: Runs) -> RLE:
@@ -99,7 +105,7 @@ def coco_encode_rle(uncompressed_rle: Runs) -> RLE:
         (height, width), counts = uncompressed_rle["size"], list(uncompressed_rle["counts"])
         edges = np.cumsum(np.array(counts, np.int64))
         whole = len(edges) > 0 and min(counts) >= 0 and int(edges[-1]) == height * width
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise Error(f"not uncompressed run lengths: {error!r}") from None
     if not whole:
         raise Error(f"run lengths of a mask of {height}×{width} (H×W) do not fill it")

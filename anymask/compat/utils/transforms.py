@@ -16,7 +16,8 @@ from torch import Tensor
 from anymask.compat.prompt_arguments import Given, array
 from anymask.core.geometry import ResizeMap
 from anymask.core.image import RGB, ImageSource, read_image, resize
-from anymask.errors import Error, ImageError, PromptError
+from anymask.core.prompts import LARGEST_NUMBER
+from anymask.errors import Error, ImageError, PromptError, shown
 
 Numbers = npt.NDArray[np.float64]
 
@@ -25,6 +26,8 @@ class ResizeLongestSide:
     """The map from an image to the model's input, as ``SamPredictor.transform``."""
 
     def __init__(self, target_length: int) -> None:
+        if not isinstance(target_length, int) or target_length < 1:
+            raise Error(f"target_length is a number of pixels, not {shown(target_length)}")
         self.target_length = target_length
 
     def apply_image(self, image: ImageSource) -> RGB:
@@ -49,8 +52,9 @@ class ResizeLongestSide:
     def apply_image_torch(self, image: Tensor) -> Tensor:
         """Resize (B, 3, H, W) floats; not to the same bits as ``apply_image``."""
         if not isinstance(image, Tensor) or image.ndim != 4 or not image.is_floating_point():
-            said = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else image
-            raise ImageError(f"apply_image_torch takes floats (B, 3, H, W), not {said!s:.60}")
+            is_tensor = isinstance(image, Tensor)
+            given = f"{image.dtype} {tuple(image.shape)}" if is_tensor else shown(image)
+            raise ImageError(f"apply_image_torch takes floats (B, 3, H, W), not {given}")
         size = self.get_preprocess_shape(image.shape[2], image.shape[3], self.target_length)
         return F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
 
@@ -72,7 +76,7 @@ class ResizeLongestSide:
     @staticmethod
     def get_preprocess_shape(oldh: int, oldw: int, long_side_length: int) -> tuple[int, int]:
         """The size (H, W) that an image of another size is resized to."""
-        return ResizeMap((oldh, oldw), long_side_length).content_hw
+        return ResizeMap(size_hw((oldh, oldw)), long_side_length).content_hw
 
     def _scale_xy(self, original_size: tuple[int, ...]) -> Numbers:
         height, width = size_hw(original_size)
@@ -84,8 +88,8 @@ def size_hw(size: Any) -> tuple[int, int]:
     """A size given as (H, W), such as ``image.shape[:2]``. Raises ``Error`` for another."""
     try:
         height, width = (int(side) for side in size)
-    except (TypeError, ValueError):
-        raise Error(f"a size is (H, W), such as image.shape[:2], not {size!r:.60}") from None
-    if height < 1 or width < 1:
-        raise Error(f"a size is (H, W) of at least one pixel, not {size!r:.60}")
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise Error(f"a size is (H, W), such as image.shape[:2], not {shown(size)}") from None
+    if not 1 <= min(height, width) <= max(height, width) <= LARGEST_NUMBER:
+        raise Error(f"a size is (H, W) in pixels, at least one of them, not {shown(size)}")
     return height, width
