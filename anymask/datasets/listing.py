@@ -18,6 +18,8 @@ from anymask.datasets.locations import (
 from anymask.datasets.photographs import ENDINGS, Photograph, Unread
 from anymask.errors import DatasetError
 
+NamedContent = tuple[str, bytes]  # a file's name and what is in it
+
 
 @dataclass(frozen=True)
 class Listing:

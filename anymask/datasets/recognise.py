@@ -76,6 +76,7 @@ def _readers(
     if images is not None:
         image_files = list_files(images)
         yield partial(_coco, images=image_files)
+        yield partial(sa1b_dataset.read, images=image_files)
         yield partial(grabcut.read, images=image_files)
     elif void is not None:
         yield read_mask_pictures

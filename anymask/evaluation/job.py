@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +198,7 @@ def _findings(job: EvaluationJob, part: Part, sam: Segmenter) -> dict[str, Any]:
     rows: list[Row] = []
     passed_over: list[dict[str, str]] = []
     names: list[str] = []
-    for sample in islice(part.samples(), job.samples_per_part):
+    for sample in _first(part.samples(), job.samples_per_part):
         if isinstance(sample, Unread):
             passed_over.append(dataclasses.asdict(sample))
             continue
@@ -217,6 +216,19 @@ def _findings(job: EvaluationJob, part: Part, sam: Segmenter) -> dict[str, Any]:
         "seconds": time.perf_counter() - start,
         "model_seconds": timed.seconds,
     }
+
+
+def _first(samples: Iterator[Sample | Unread], count: int | None) -> Iterator[Sample | Unread]:
+    """What there is to say of the first images, all if ``count`` is None.
+
+    Of an image whose annotations are not all objects, there is more than its sample.
+    """
+    names: set[str] = set()
+    for sample in samples:
+        names.add(sample.name)
+        if count is not None and len(names) > count:
+            return
+        yield sample
 
 
 def _reason(sample: Sample, error: Error | MemoryError) -> str:
