@@ -11,7 +11,7 @@ from typing import Any
 from anymask.datasets import coco, mask_pictures, sa1b_dataset
 from anymask.datasets.benchmarks import ade20k, cityscapes, clothing, davis, grabcut, ppdls, sbd
 from anymask.datasets.coco import CocoFile
-from anymask.datasets.labelling import labelme
+from anymask.datasets.labelling import label_studio, labelme
 from anymask.datasets.listing import Listing, is_image, is_json, list_files, read_file, stem
 from anymask.datasets.locations import locate, url_of
 from anymask.datasets.sample import Dataset, unreadable
@@ -76,6 +76,7 @@ def _readers(
     read_mask_pictures = partial(mask_pictures.read, split_regions=split_regions, void=void)
     if images is not None:
         image_files = list_files(images)
+        yield partial(label_studio.read, images=image_files)
         yield partial(labelme.read, images=image_files)
         yield partial(_coco, images=image_files)
         yield partial(sa1b_dataset.read, images=image_files)
@@ -83,7 +84,7 @@ def _readers(
     elif void is not None:
         yield read_mask_pictures
     else:
-        yield labelme.read
+        yield from (label_studio.read, labelme.read)
         yield from (_coco, cityscapes.read, ade20k.read, ppdls.read, sbd.read)
         yield from (
             partial(read, split_regions=split_regions) for read in (davis.read, clothing.read)
