@@ -95,17 +95,9 @@ def areas(location: Path, images: Path | None = None) -> tuple[dict[str, int], d
         (result(points=[[50, 0], [150, 0], [150, 50], [50, 50]]), [16, 0, 16, 12], 192),
         (brush(40), [0, 0, 32, 2], 40),
         (brush(1), [0, 0, 1, 1], 1),
-        (
-            result("ellipselabels", x=50, y=50, radiusX=12.5, radiusY=25, rotation=0),
-            [12, 6, 8, 12],
-            76,
-        ),
-        (
-            result("ellipselabels", x=50, y=50, radiusX=12.5, radiusY=25, rotation=90),
-            [10, 8, 12, 8],
-            76,
-        ),
-        (result("ellipselabels", x=50, y=50, radiusX=1.5625, radiusY=100), [16, 0, 0, 24], 0),
+        (result("ellipselabels", **ELLIPSE, rotation=0), [12, 6, 8, 12], 80),
+        (result("ellipselabels", **ELLIPSE, rotation=90), [10, 8, 12, 8], 80),
+        (result("ellipselabels", **{**ELLIPSE, "radiusX": 1.5}), [], 0),
     ],
 )
 def test_regions_with_an_area(region: Any, box: list[float], area: int) -> None:
