@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(1800)]
 AREAS = [int(mask.sum()) for mask in known_masks().values()]
 
 
-def annotations() -> list[dict[str, object]]:
+def known_annotations() -> list[dict[str, object]]:
     """The known masks as everything-mode gives them."""
     return [
         {
@@ -33,13 +33,13 @@ def test_records_in_datumaro(scene: Path, run: Run) -> None:
     folder.mkdir()
     shutil.copy(scene / "a.png", folder / "a.png")
     image = {"image_id": 1, "file_name": "a.png", "height": HW[0], "width": HW[1]}
-    (folder / "a.json").write_text(json.dumps({"image": image, "annotations": annotations()}))
+    (folder / "a.json").write_text(json.dumps({"image": image, "annotations": known_annotations()}))
     assert json.loads(run("detection", "read_segment_anything", folder)) == sorted(AREAS)
 
 
 def test_coco_in_supervision_and_pycocotools(scene: Path, run: Run) -> None:
     values = pytest.importorskip("anymask.core.annotations")
-    values.Annotations(annotations(), HW).save(scene / "a.coco.json")
+    values.Annotations(known_annotations(), HW).save(scene / "a.coco.json")
     file = json.loads((scene / "a.coco.json").read_text())
     file["images"][0]["file_name"] = "a.png"
     (scene / "a.coco.json").write_text(json.dumps(file))
