@@ -7,17 +7,26 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from anymask.datasets import sa1b_record, shards
 from anymask.datasets.labelling.image_names import ImageNames, composed
-from anymask.datasets.listing import Listing, is_image, is_json, read_file, stem
+from anymask.datasets.listing import (
+    Listing,
+    is_image,
+    is_json,
+    list_files,
+    read_file,
+    read_start,
+    stem,
+)
 from anymask.datasets.photographs import Photograph, Unread
 from anymask.datasets.sa1b_shards import read_shard
 from anymask.datasets.sample import Dataset, Part, Sample, unreadable
 from anymask.errors import DatasetError, Error, RecordError
 
+START_BYTES = 4096
 RECORDS_TRIED = 16  # to tell SA-1B's from other JSON files
 
 
@@ -33,6 +42,8 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
     images: where the images lie, if not among the files. Raises ``DatasetError`` for shards whose
     samples would have the same names.
     """
+    if images is None and files.paths and all(map(is_json, files.paths)):
+        images = list_files(files.folder_url(""))  # around a glob of records
     pairs = _pairs(files, images)
     unpacked = {posixpath.dirname(pair.name) for pair in pairs}
     names = [name for name in files.paths if shards.is_shard(name)] if images is None else []
@@ -45,6 +56,22 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
     kinds = ["SA-1B records"] * bool(pairs) + ["SA-1B shards"] * bool(tars)
     in_order = sorted([*pairs, *tars], key=lambda part: part.name)
     return Dataset(files.location, " and ".join(kinds), tuple(in_order))
+
+
+def read_alone(files: Listing) -> Dataset | None:
+    """The image of a record that is named itself, in its folder; None where it is none."""
+    if len(files.paths) != 1 or not all(map(is_json, files.paths)):
+        return None
+    (name,) = files.paths
+    start = read_start(files.url(name), START_BYTES)
+    if b'"segmentation"' not in start and (b'"image"' not in start or b'"images"' in start):
+        return None
+    around = list_files(files.folder_url(""))
+    dataset = read(files, around)
+    if dataset is None:
+        return None
+    parts = tuple(part for part in dataset.parts if part.name != around.location)
+    return replace(dataset, location=files.location, parts=parts)
 
 
 @dataclass

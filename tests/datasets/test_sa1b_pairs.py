@@ -89,6 +89,16 @@ def test_a_record_finds_its_image(tmp_path: Path, image: str, name: str, meant: 
     assert read(tmp_path) == ({image: 5}, {})
 
 
+def test_records_that_are_named_themselves(tmp_path: Path) -> None:
+    make(tmp_path, {"a.jpg": png(), "a.json": record("a.jpg", 3), "b.jpg": png()})
+    make(tmp_path, {"sa_1.json": record("b.jpg", 4), "c.jpg": png()})
+    assert read(tmp_path / "a.json") == ({"a.jpg": 3}, {})
+    assert read(tmp_path / "sa_1.json") == ({"b.jpg": 4}, {})
+    areas, reasons = read(tmp_path / "*.json")
+    assert areas == {"a.jpg": 3, "b.jpg": 4}
+    assert list(reasons.values()) == ["has c.jpg without a record"]
+
+
 def test_images_and_records_apart(tmp_path: Path) -> None:
     names = ("a.jpg", "x/b.jpg", "y/b.jpg", "y/c.png")
     make(tmp_path / "photos", {**dict.fromkeys(names, png()), "d.jpg": png(), "e.jpg": png()})
