@@ -106,6 +106,16 @@ class Unread:
 
 
 @dataclass(frozen=True)
+class LeftOut(Unread):
+    """What is left out of an image, or of a file, that is read but for that.
+
+    annotations: how many of them, if it is annotations.
+    """
+
+    annotations: int = 0
+
+
+@dataclass(frozen=True)
 class PhotographListing:
     """Photographs in the order of the arguments, by name within each; what can't be read."""
 

@@ -218,15 +218,12 @@ def _findings(job: EvaluationJob, part: Part, sam: Segmenter) -> dict[str, Any]:
     }
 
 
-def _first(samples: Iterator[Sample | Unread], count: int | None) -> Iterator[Sample | Unread]:
-    """What there is to say of the first images, all if ``count`` is None.
-
-    Of an image whose annotations are not all objects, there is more than its sample.
-    """
+def _first(samples: Iterator[Sample | Unread], most: int | None) -> Iterator[Sample | Unread]:
+    """The samples of so many names, with what is left out of them."""
     names: set[str] = set()
     for sample in samples:
         names.add(sample.name)
-        if count is not None and len(names) > count:
+        if most is not None and len(names) > most:
             return
         yield sample
 

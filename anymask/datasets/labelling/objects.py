@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from anymask.core import rle
 from anymask.core.rle import RLE
 from anymask.datasets.label_maps import Object
-from anymask.datasets.photographs import Unread
+from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Sample, sample_of
 
 MOST_NAMED = 4
@@ -38,17 +38,24 @@ class Objects:
         self.lost.setdefault(reason, []).append(annotation)
 
     def samples(self, name: str, content: bytes) -> Iterator[Sample | Unread]:
-        """The image with its objects, and an ``Unread`` for each reason to lose some of them."""
+        """The image with its objects, and a ``LeftOut`` for each reason to lose some of them.
+
+        An ``Unread`` where no object is left.
+        """
         sample = sample_of(name, content, self.objects)
-        reasons = [
-            *(f"{_listed(annotations)}: {reason}" for reason, annotations in self.lost.items()),
-            *self.notes,
+        left_out = [
+            *(
+                LeftOut(name, f"{_listed(annotations)}: {reason}", len(annotations))
+                for reason, annotations in self.lost.items()
+            ),
+            *(LeftOut(name, note) for note in self.notes),
         ]
-        if isinstance(sample, Unread) and reasons:
-            yield Unread(name, f"has no object: {'; '.join(reasons)}")
+        if isinstance(sample, Unread) and left_out:
+            reasons = "; ".join(one.reason for one in left_out)
+            yield Unread(name, f"has no object: {reasons}")
             return
         yield sample
-        yield from (Unread(name, reason) for reason in reasons)
+        yield from left_out
 
 
 def _listed(annotations: list[str]) -> str:
