@@ -16,10 +16,12 @@ from typer.core import TyperGroup
 from anymask.cli import report
 from anymask.cli.options import (
     EXIT_INTERRUPTED,
+    CrowdsOption,
     DeviceOption,
     DtypeOption,
     Executor,
     ExecutorOption,
+    ImagesOption,
     OfflineOption,
     WeightsOption,
 )
@@ -139,14 +141,8 @@ def evaluate_images(
             show_default=False,
         ),
     ] = None,
-    images: Annotated[
-        str,
-        typer.Option(
-            metavar="DIR",
-            help="Where images are that lie apart from their masks.",
-            show_default=False,
-        ),
-    ] = "",
+    images: ImagesOption = "",
+    crowds: CrowdsOption = None,
     workers: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes, each with a model of its own.")
     ] = 1,
@@ -165,12 +161,16 @@ def evaluate_images(
         from anymask.evaluation.source import Source
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
-    source = Source(data, split_regions, tuple(void) if void else None, images)
+    chosen = crowds.value if crowds else ""
+    source = Source(data, split_regions, tuple(void) if void else None, images, chosen)
     experiment, dataset = prepare(str(context.info_name), source, set_ or [], seed)
     model_source = AdaptedSource(weights, device, dtype, offline or None, adapter=adapter)
     job = EvaluationJob(experiment, dataset, model_source, out, limit, seed)
+    notes = [*dataset.notes, *experiment.first_notes()]
+    for note in notes:
+        typer.echo(f"note: {note.name}: {note.reason}", err=True)
     result = _run(job, workers, executor)
-    _report(result, out, json_)
+    _report(result, out, json_, {(note.name, note.reason) for note in notes})
 
 
 @cache
@@ -252,19 +252,25 @@ def _command_line() -> str:
     return shlex.join(["anymask", *sys.argv[1:]])
 
 
-def _report(result: Result, out: Path, as_json: bool) -> None:
-    """Metrics on stdout; what was passed over, and where the result is, on stderr."""
+def _report(result: Result, out: Path, as_json: bool, said: set[tuple[str, str]]) -> None:
+    """Metrics on stdout; what was passed over, and where the result is, on stderr.
+
+    said: name and reason of what was said already.
+    """
     if as_json:
         typer.echo(json.dumps(dict(result.metrics)))
     else:
         for name, value in result.metrics.items():
             typer.echo(f"{name:24} {value:.4f}")
-    for unread in result.passed_over[:REASONS_SHOWN]:
+    rest = [one for one in result.passed_over if (one["name"], one["reason"]) not in said]
+    for unread in rest[:REASONS_SHOWN]:
         typer.echo(f"passed over {unread['name']}: {unread['reason']}", err=True)
-    if len(result.passed_over) > REASONS_SHOWN:
-        typer.echo(f"and {len(result.passed_over) - REASONS_SHOWN} others", err=True)
+    if len(rest) > REASONS_SHOWN:
+        typer.echo(f"and {len(rest) - REASONS_SHOWN} others", err=True)
+    lost = result.annotations_left_out
     typer.echo(
-        f"{result.images} images, {len(result.passed_over)} passed over, in "
+        f"{result.images} images, {len(result.unread)} passed over, "
+        f"{f'{lost} annotations left out, ' if lost else ''}in "
         f"{result.seconds:.0f} s, of these {result.model_seconds:.0f} in the model: {out}",
         err=True,
     )

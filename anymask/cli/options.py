@@ -26,6 +26,31 @@ ExecutorOption = Annotated[
         "every worker with a model of its own.",
     ),
 ]
+
+
+class Crowds(StrEnum):
+    """What COCO's ``iscrowd`` 1 means."""
+
+    objects = "objects"
+    ignore = "ignore"
+
+
+CrowdsOption = Annotated[
+    Crowds | None,
+    typer.Option(
+        help="What a COCO file marks iscrowd 1: objects (as many tools mark run lengths) or ignore "
+        "(crowds); otherwise the file decides, and a note says how.",
+        show_default=False,
+    ),
+]
+ImagesOption = Annotated[
+    str,
+    typer.Option(
+        metavar="DIR",
+        help="Where images are that lie apart from their masks.",
+        show_default=False,
+    ),
+]
 WeightsOption = Annotated[
     str,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from anymask.cli.options import OfflineOption
+from anymask.cli.options import CrowdsOption, ImagesOption, OfflineOption
 from anymask.core.atomic import make_folder, writing
 from anymask.core.json_object import read_object
 from anymask.errors import ResultError, explained
@@ -84,6 +84,8 @@ def data_card(
     out: PageOption,
     results: SomeResultsArgument = None,
     facts: FactsOption = None,
+    images: ImagesOption = "",
+    crowds: CrowdsOption = None,
 ) -> None:
     """Fill a data card by reading a dataset, and from results on it; what is not known it says."""
     from anymask.datasets.recognise import open_dataset
@@ -92,7 +94,9 @@ def data_card(
     from anymask.evaluation.report import cards
     from anymask.evaluation.result import read_result
 
-    known = {**facts_of(open_dataset(data)), **_read_facts(facts)}
+    chosen = crowds.value if crowds else None
+    dataset = open_dataset(data, images=images or None, crowds=chosen)
+    known = {**facts_of(dataset), **_read_facts(facts)}
     _write(out, cards.data_card([read_result(path) for path in results or []], known, sections()))
 
 

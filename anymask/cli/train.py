@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anymask.cli.options import DeviceOption, OfflineOption
+from anymask.cli.options import CrowdsOption, DeviceOption, ImagesOption, OfflineOption
 from anymask.cli.progress import work_bar
 from anymask.core.atomic import check_writable
 from anymask.errors import explained
@@ -60,6 +60,8 @@ def train(
             show_default=False,
         ),
     ] = "",
+    images: ImagesOption = "",
+    crowds: CrowdsOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, exactly.")
     ] = False,
@@ -89,7 +91,8 @@ def train(
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     wanted = override(find_recipe(recipe), set_ or [])
-    job = TrainingJob(wanted, data, out, validation, resume, offline or None)
+    chosen = crowds.value if crowds else ""
+    job = TrainingJob(wanted, data, out, validation, resume, offline or None, images, chosen)
     if dry_run:
         _show_plan(job, json_)
         return
@@ -124,6 +127,8 @@ def _run(job: TrainingJob, world: World, as_json: bool) -> int:
                 typer.echo(f"anymask: {entry['note']}", err=True)
             for reason in entry.get("reasons", []):
                 typer.echo(f"passed over {reason}", err=True)
+            for left_out in entry.get("left_out", []):
+                typer.echo(f"passed over {left_out}", err=True)
             if summary := training.summary(entry):
                 validations.append(entry)
                 typer.echo(summary, err=True)

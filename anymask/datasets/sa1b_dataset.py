@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from anymask.datasets import sa1b_record, shards
-from anymask.datasets.labelling.image_names import ImageNames, composed
+from anymask.datasets.coco.names import normal
+from anymask.datasets.labelling.image_names import ImageNames
 from anymask.datasets.listing import (
     Listing,
     is_image,
@@ -21,7 +22,7 @@ from anymask.datasets.listing import (
     read_start,
     stem,
 )
-from anymask.datasets.photographs import Photograph, Unread
+from anymask.datasets.photographs import LeftOut, Photograph, Unread
 from anymask.datasets.sa1b_shards import read_shard
 from anymask.datasets.sample import Dataset, Part, Sample, unreadable
 from anymask.errors import DatasetError, Error, RecordError
@@ -44,7 +45,7 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
     """
     if images is None and files.paths and all(map(is_json, files.paths)):
         images = list_files(files.folder_url(""))  # around a glob of records
-    pairs = _pairs(files, images)
+    pairs, notes = _pairs(files, images)
     unpacked = {posixpath.dirname(pair.name) for pair in pairs}
     names = [name for name in files.paths if shards.is_shard(name)] if images is None else []
     packed = [name for name in names if shards.shard_stem(name) not in unpacked]
@@ -55,7 +56,7 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
         return None
     kinds = ["SA-1B records"] * bool(pairs) + ["SA-1B shards"] * bool(tars)
     in_order = sorted([*pairs, *tars], key=lambda part: part.name)
-    return Dataset(files.location, " and ".join(kinds), tuple(in_order))
+    return Dataset(files.location, " and ".join(kinds), tuple(in_order), notes=notes)
 
 
 def read_alone(files: Listing) -> Dataset | None:
@@ -66,12 +67,8 @@ def read_alone(files: Listing) -> Dataset | None:
     start = read_start(files.url(name), START_BYTES)
     if b'"segmentation"' not in start and (b'"image"' not in start or b'"images"' in start):
         return None
-    around = list_files(files.folder_url(""))
-    dataset = read(files, around)
-    if dataset is None:
-        return None
-    parts = tuple(part for part in dataset.parts if part.name != around.location)
-    return replace(dataset, location=files.location, parts=parts)
+    dataset = read(files, list_files(files.folder_url("")))
+    return replace(dataset, notes=()) if dataset else None  # of other images in the folder
 
 
 @dataclass
@@ -87,29 +84,34 @@ class _Pairing:
     lone: list[Part] = field(default_factory=list)
 
 
-def _pairs(files: Listing, images: Listing | None) -> list[Part]:
-    """A part for each image, and each record without one, if there are SA-1B records."""
+def _pairs(files: Listing, images: Listing | None) -> tuple[list[Part], tuple[LeftOut, ...]]:
+    """A part for each image, and each record without one, if there are SA-1B records; notes.
+
+    Where the records lead to images elsewhere, those without record are in one note.
+    """
     names = [name for name in files.paths if is_json(name)]
     if not names:
-        return []
+        return [], ()
     folders = {posixpath.dirname(name) for name in names}
     photographs, damaged = _photographs(images or files, folders)
     pairing = _by_name(photographs, names)
     others = [name for name in names if name not in pairing.images]
     if not _any_record(files, [*pairing.images]) and not _any_record(files, others):
-        return []
+        return [], ()
     _add_by_content(pairing, files, others)
     missing = [name for name, records in pairing.records.items() if not records]
-    if images is not None:
-        pairing.lone += _without_records(images.location, missing)
-    else:
+    notes: tuple[LeftOut, ...] = ()
+    if images is not None and missing:
+        more = f" and {len(missing) - 1} other images" if len(missing) > 1 else ""
+        notes = (LeftOut(images.location, f"has {missing[0]}{more} without a record"),)
+    elif images is None:
         pairing.lone += [unreadable(name, "has no record beside it") for name in missing]
     parts = (
         _pair(files, photographs[image], records, pairing.images)
         for image, records in pairing.records.items()
         if records
     )
-    return [*parts, *pairing.lone, *damaged]
+    return [*parts, *pairing.lone, *damaged], notes
 
 
 def _photographs(images: Listing, folders: set[str]) -> tuple[dict[str, Photograph], list[Part]]:
@@ -141,10 +143,10 @@ def _photographs(images: Listing, folders: set[str]) -> tuple[dict[str, Photogra
 
 def _by_name(images: Iterable[str], records: Iterable[str]) -> _Pairing:
     """Pairs of ``dog.jpg`` with ``dog.json`` and ``dog.jpg.json``."""
-    by_stem = {composed(stem(name)): name for name in records}
+    by_stem = {normal(stem(name)): name for name in records}
     pairing = _Pairing({})
     for image in images:
-        keys = composed(stem(image)), composed(image)
+        keys = normal(stem(image)), normal(image)
         pairing.records[image] = [by_stem[key] for key in keys if key in by_stem]
         for record in pairing.records[image]:
             pairing.images.setdefault(record, []).append(image)
@@ -187,15 +189,6 @@ def _content(files: Listing, name: str) -> bytes:
         return read_file(files.url(name), name)
     except Error:
         return b""
-
-
-def _without_records(location: str, names: list[str]) -> list[Part]:
-    """One line for all images of a folder that records lead to from elsewhere."""
-    if not names:
-        return []
-    more = f" and {len(names) - 1} other images" if len(names) > 1 else ""
-    reason = f"has {names[0]}{more} without a record"
-    return [unreadable(location, reason)]
 
 
 def _pair(

@@ -13,7 +13,7 @@ from typing import Any, cast
 from anymask.core import rle
 from anymask.core.records import Record
 from anymask.core.rle import RLE
-from anymask.datasets.coco import rle_of
+from anymask.datasets.coco.segmentation import rle_of
 from anymask.datasets.labelling.numbers import shown, size_of
 from anymask.datasets.labelling.objects import Objects
 from anymask.datasets.listing import NamedContent
@@ -39,7 +39,7 @@ def from_bytes(content: bytes, name: str) -> Record:
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{name} is no JSON: {error}") from None
     if isinstance(record, list):
-        if not record or not all(map(_is_annotation, record)):
+        if not record or not all(_is_annotation(one) and "image_id" not in one for one in record):
             raise RecordError(f"{name} is no SA-1B record: its list is none of masks")
         record = {"image": {}, "annotations": record}
     try:

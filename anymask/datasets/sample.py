@@ -11,15 +11,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 
 from anymask.core import rle
 from anymask.core.image import RGB, decode_image
 from anymask.core.rle import RLE
-from anymask.datasets.photographs import Unread
+from anymask.datasets.photographs import LeftOut, Unread
 from anymask.errors import Error, ImageError
 
-VOID_GROUP = "void"  # of a mask that is no object: pixels that nobody decided about
+
+class Undecided(StrEnum):
+    """The group of a mask that is no object: pixels that nobody decided about.
+
+    A value of its own, which stays itself when it is pickled: a category that people call "void" is
+    equal to it, but not the same.
+    """
+
+    void = "void"
+
+
+VOID_GROUP = Undecided.void
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -41,7 +53,7 @@ class Sample:
     @property
     def is_object(self) -> tuple[bool, ...]:
         """Of each mask, whether it is an object: all but those of ``VOID_GROUP`` are."""
-        return tuple(group != VOID_GROUP for group in self.groups)
+        return tuple(group is not VOID_GROUP for group in self.groups)
 
     def pixels(self) -> RGB:
         """The image, (H, W, 3). Raises ``ImageError`` if it is broken or its masks don't fit it."""
@@ -60,8 +72,9 @@ class Sample:
 class Part:
     """A unit of a dataset that is read in one go: an image with its masks, or a shard of many.
 
-    name: the image's or the shard's. read: gives samples, or what can't be read and why; known to
-    pickle, so that other processes can call it.
+    name: the image's or the shard's. read: gives samples, or what can't be read and why; what is
+    left out of a sample (``LeftOut``) follows it. Known to pickle, so that other processes can call
+    it.
     """
 
     name: str
@@ -81,12 +94,16 @@ class Dataset:
 
     location: the path or URL that the user named; kind: which kind of dataset was recognised
     there, in words; annotations: the file that describes all of it, where it is COCO's or LVIS's.
+    notes: what is left out of it as a whole, and what was decided about it.
+    crowds_are_objects: whether annotations that such a file marks as crowds are read as objects.
     """
 
     location: str
     kind: str
     parts: tuple[Part, ...]
     annotations: str = ""
+    notes: tuple[LeftOut, ...] = ()
+    crowds_are_objects: bool = False
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -123,7 +140,7 @@ def sample_of(
     An ``Unread`` where none but ``VOID_GROUP`` has.
     """
     visible = [(mask, group) for mask, group in objects if rle.area(mask)]
-    if all(group == VOID_GROUP for _, group in visible):
+    if all(group is VOID_GROUP for _, group in visible):
         return Unread(name, "has no object in its mask")
     masks, groups = zip(*visible)
     return Sample(name, content, masks, groups)

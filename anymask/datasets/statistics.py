@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from anymask.core import rle
-from anymask.datasets.photographs import Unread
+from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import Error
 
@@ -24,7 +24,8 @@ DIGITS = 6
 class _Counts:
     """Counts and sizes of the samples added so far.
 
-    undecided: masks that are no object. per_image: numbers of masks. areas_px, shares: of each
+    undecided: masks that are no object. left_out: of images that can be read, and of the dataset as
+    a whole. per_image: numbers of masks. areas_px, shares: of each
     mask, in pixels and of its image.
     """
 
@@ -37,6 +38,7 @@ class _Counts:
     shares: list[float] = field(default_factory=list)
     names: Counter[str] = field(default_factory=Counter)
     broken: list[Unread] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def add(self, sample: Sample) -> None:
         """Count an image and its masks."""
@@ -58,9 +60,12 @@ def facts_of(dataset: Dataset, open_images: bool = True) -> Mapping[str, Any]:
     open_images: decode every image, too, which finds broken ones and those that are not of the
     size of their masks, and takes most of the time.
     """
-    counts = _Counts()
+    counts = _Counts(left_out=list(dataset.notes))
     for part in dataset.parts:
         for sample in part.samples():
+            if isinstance(sample, LeftOut):
+                counts.left_out.append(sample)
+                continue
             problem = sample if isinstance(sample, Unread) else _problem(sample, open_images)
             if problem:
                 counts.broken.append(problem)
@@ -80,6 +85,7 @@ def facts_of(dataset: Dataset, open_images: bool = True) -> Mapping[str, Any]:
         "names": _most(counts.names),
         "undecided": counts.undecided,
         "broken": _broken(counts.broken),
+        "left_out": _left_out(counts.left_out),
     }
 
 
@@ -122,3 +128,11 @@ def _broken(broken: list[Unread]) -> int | dict[str, Any]:
         reason = unread.reason.removeprefix(f"{unread.name} ")
         named[unread.name] = "; ".join(filter(None, (named.get(unread.name), reason)))
     return {"number": len(broken), **named}
+
+
+def _left_out(left_out: list[LeftOut]) -> int | dict[str, Any]:
+    """0, or how many annotations are left out of images that can be read, and the first reasons."""
+    if not left_out:
+        return 0
+    named = {f"{one.name}: {one.reason}": one.annotations for one in left_out[:MOST_NAMED]}
+    return {"number": sum(one.annotations for one in left_out), **named}

@@ -77,6 +77,10 @@ class ImageExperiment(Experiment):
         """What of its own files (detections, a table) fits none of the samples of these names."""
         return ()
 
+    def first_notes(self) -> Sequence[Unread]:
+        """What of its own files can't be used, as far as it shows before any sample is read."""
+        return ()
+
     @abstractmethod
     def rows(self, sam: Segmenter, sample: Sample) -> list[Row]:
         """What is found on one image: often a row a mask. Raises ``Error`` to pass over it."""

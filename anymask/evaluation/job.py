@@ -157,6 +157,7 @@ def finish(job: EvaluationJob, command: str) -> Result:
     passed_over = [note for part in findings for note in part["passed_over"]]
     known = {part.name for part in job.dataset.parts}.union(*(part["names"] for part in findings))
     passed_over += map(dataclasses.asdict, job.experiment.notes(known))
+    passed_over = [*map(dataclasses.asdict, job.dataset.notes), *passed_over]
     if not rows:
         reasons = "; ".join(f"{note['name']} {note['reason']}" for note in passed_over[:3])
         raise ResultError(f"nothing of {job.dataset.location} could be evaluated: {reasons}")
@@ -196,7 +197,7 @@ def _findings(job: EvaluationJob, part: Part, sam: Segmenter) -> dict[str, Any]:
     """The rows of all samples of a part, and what could not be read."""
     start, timed = time.perf_counter(), Timed.of(sam)
     rows: list[Row] = []
-    passed_over: list[dict[str, str]] = []
+    passed_over: list[dict[str, Any]] = []
     names: list[str] = []
     for sample in _first(part.samples(), job.samples_per_part):
         if isinstance(sample, Unread):

@@ -30,8 +30,10 @@ class Result:
     experiment, options: what was asked. data: name of the dataset; data_kind: its layout;
     data_fingerprint: tells its images from other ones. images: how many were looked at; limit: how
     many were asked for. model: name and hash of the weights. metrics: the figures. passed_over:
-    samples that could not be read, and why. seconds: of all processes together, model_seconds: of
-    those, in the model. rows: a mask each, or an image, as the experiment has it.
+    samples that could not be read, and why; with ``annotations``, what is left out of one that was,
+    or of the whole dataset, and how many annotations that is.
+    seconds: of all processes together, model_seconds: of those, in the model. rows: a mask each, or
+    an image, as the experiment has it.
     """
 
     experiment: str
@@ -51,8 +53,18 @@ class Result:
     date: str = ""
     machine: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
-    passed_over: Sequence[Mapping[str, str]] = ()
+    passed_over: Sequence[Mapping[str, Any]] = ()
     rows: Sequence[Row] = ()
+
+    @property
+    def unread(self) -> list[Mapping[str, Any]]:
+        """Of what was passed over, the samples that could not be read at all."""
+        return [one for one in self.passed_over if "annotations" not in one]
+
+    @property
+    def annotations_left_out(self) -> int:
+        """How many annotations are left out of what was read."""
+        return sum(one.get("annotations", 0) for one in self.passed_over)
 
     def write(self, path: Path) -> None:
         """Write the file, a row a line. Raises ``OutputError``."""

@@ -14,16 +14,22 @@ class Source:
 
     split_regions: whether every region of a value in a mask picture is an object of its own. void:
     values of mask pictures that are no object; None: 0 and 255. images: a folder where images are
-    that lie apart from their masks.
+    that lie apart from their masks. crowds: "objects" or "ignore", for what COCO's files mark; "":
+    decided by the file.
     """
 
     data: str
     split_regions: bool = False
     void: tuple[int, ...] | None = None
     images: str = ""
+    crowds: str = ""
 
     def open(self) -> Dataset:
         """The dataset. Raises ``DatasetError``."""
         return open_dataset(
-            self.data, split_regions=self.split_regions, void=self.void, images=self.images or None
+            self.data,
+            split_regions=self.split_regions,
+            void=self.void,
+            images=self.images or None,
+            crowds=self.crowds or None,
         )

@@ -11,15 +11,24 @@ from anymask.training.job import TrainingJob
 def datasets_of(job: TrainingJob) -> tuple[Dataset, Dataset | None]:
     """What to learn from, and what to validate with, if anything. Raises ``Error``."""
     recipe = job.recipe
-    dataset = open_dataset(job.data, split_regions=recipe.split_regions)
+    dataset = _opened(job.data, job)
     held: Dataset | None = None
     if job.validation:
-        held = open_dataset(job.validation, split_regions=recipe.split_regions)
+        held = _opened(job.validation, job)
     elif recipe.holdout:
         dataset, held = split(dataset, recipe.holdout, recipe.seed)
     if recipe.share < 1:
         dataset = dataset.drawn(max(1, round(recipe.share * len(dataset))), recipe.seed)
     return dataset, held
+
+
+def _opened(location: str, job: TrainingJob) -> Dataset:
+    return open_dataset(
+        location,
+        split_regions=job.recipe.split_regions,
+        images=job.images or None,
+        crowds=job.crowds or None,
+    )
 
 
 def split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -32,3 +41,9 @@ def split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
         raise RecipeError(f"{dataset.location} is too small to hold {share:g} of it back")
     held = dataset.drawn(count, seed)
     return dataset.without(held), held
+
+
+def notes_on(*datasets: Dataset | None) -> list[str]:
+    """What is left out of datasets as a whole, and what was decided about them, once each."""
+    notes = [note for dataset in datasets if dataset for note in dataset.notes]
+    return list(dict.fromkeys(f"{note.name}: {note.reason}" for note in notes))

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from anymask.datasets.photographs import Unread
+from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.errors import DatasetError, Error
 
@@ -39,12 +39,16 @@ class Position:
 
 @dataclass(frozen=True)
 class Served(Generic[T]):
-    """What became of one sample: a scene, or why it was passed over; and where the next one is."""
+    """What became of one sample: a scene, or why it was passed over; and where the next one is.
+
+    left_out: what of the sample is not in the scene, told in the first epoch only.
+    """
 
     name: str
     scene: T | None
     reason: str
     after: Position
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class Feed(Generic[T]):
@@ -73,6 +77,7 @@ class Feed(Generic[T]):
         self._raw = self._samples(start or Position(rank))
         self._reader = ThreadPoolExecutor(1, "read")
         self._workers = ThreadPoolExecutor(2, "prepare")
+        self._left_out: dict[str, list[LeftOut]] = {}
         self._waiting: deque[Future[Future[Served[T]]]] = deque()
         self._last_scene = start or Position(rank)
 
@@ -119,8 +124,9 @@ class Feed(Generic[T]):
         if isinstance(sample, Unread):
             return Served(sample.name, None, sample.reason, after)
         rng = np.random.default_rng([self._seed, SCENE, place.part, place.sample])
+        left_out = tuple(self._left_out.pop(sample.name, ()))
         try:
-            return Served(sample.name, self._prepare(sample, rng), "", after)
+            return Served(sample.name, self._prepare(sample, rng), "", after, left_out)
         except (Error, MemoryError) as error:
             reason = str(error) or type(error).__name__
             return Served(sample.name, None, reason, after)
@@ -142,11 +148,19 @@ class Feed(Generic[T]):
         rng = np.random.default_rng([self._seed, MIX, number])
         held: list[Sample | Unread] = []
         for sample in _never_empty(part):
+            if isinstance(sample, LeftOut):
+                self._note(sample, number)
+                continue
             held.append(sample)
             if len(held) >= SHUFFLE_BUFFER:
                 yield held.pop(int(rng.integers(len(held))))
         for i in rng.permutation(len(held)):
             yield held[i]
+
+    def _note(self, left_out: LeftOut, number: int) -> None:
+        """Keep it until the sample that it is of is served."""
+        if number < len(self._dataset):
+            self._left_out.setdefault(left_out.name, []).append(left_out)
 
     def _part(self, number: int) -> Part:
         epoch, place = divmod(number, len(self._dataset))

@@ -14,7 +14,9 @@ class TrainingJob:
 
     data: where the images and masks are; validation: where those to validate with are, "" for the
     recipe's ``holdout`` of ``data``. out: the run's folder; resume: go on with the run in it.
-    offline: forbid the network; None asks ``$ANYMASK_OFFLINE``.
+    offline: forbid the network; None asks ``$ANYMASK_OFFLINE``. images: where images lie that are
+    apart from their masks; crowds: what COCO's files mark as such; "" for what the data says
+    (``datasets.recognise.open_dataset``), of ``data`` and ``validation`` alike.
     """
 
     recipe: Recipe
@@ -23,3 +25,5 @@ class TrainingJob:
     validation: str = ""
     resume: bool = False
     offline: bool | None = None
+    images: str = ""
+    crowds: str = ""

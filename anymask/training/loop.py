@@ -15,9 +15,10 @@ import torch
 
 import anymask
 from anymask.core.source_commit import source_commit
+from anymask.datasets.photographs import LeftOut
 from anymask.datasets.sample import Dataset
 from anymask.errors import TrainingError
-from anymask.training.datasets import datasets_of
+from anymask.training.datasets import datasets_of, notes_on
 from anymask.training.distributed import World
 from anymask.training.families import training_of
 from anymask.training.feed import Feed, Position, Served
@@ -89,6 +90,7 @@ class _Run:
         self.course = Course()
         self.position: Position | None = None
         self.passed_over: Counter[str] = Counter()
+        self.left_out: list[LeftOut] = []
         self.scenes = self._validation_scenes()
 
     def go(self) -> Course:
@@ -96,7 +98,7 @@ class _Run:
         if self.world.leads and not self.run.open_tensorboard(self.course.step):
             self._log({"step": self.course.step, "note": "no TensorBoard: install anymask[train]"})
         if self.course.step == 0:
-            for note in self.learner.notes():
+            for note in (*self.learner.notes(), *notes_on(self.learning, self.held_out)):
                 self._log({"step": 0, "note": note})
         if self.course.step == 0 and self.scenes:
             self._validate()
@@ -147,9 +149,10 @@ class _Run:
             seconds = time.monotonic() - begin_s
             speed = {"images_per_s": self.recipe.batch / seconds, "seconds": seconds}
             self._log({"step": self.course.step, **tally, **speed, **self._passed_over()})
-        elif self.passed_over:
+        elif self.passed_over or self.left_out:
             self._log({"step": self.course.step, **self._passed_over()})
         self.passed_over.clear()
+        self.left_out.clear()
 
     def _note_bad(self, tally: Tally | None) -> None:
         """Count updates that were left out; raise ``TrainingError`` when they don't end."""
@@ -172,6 +175,7 @@ class _Run:
             while len(scenes) < self.recipe.images_per_pass:
                 served = next(feed)
                 self.position = served.after
+                self.left_out += served.left_out
                 if served.scene is None:
                     self._pass_over(served)
                 else:
@@ -182,10 +186,14 @@ class _Run:
         self.passed_over[f"{served.name}: {served.reason}"] += 1
 
     def _passed_over(self) -> dict[str, Any]:
-        """For the log: how many samples were passed over so far, and why the new ones were."""
+        """For the log: how many samples were passed over so far, and why the new ones were; and
+        what is left out of others."""
         total = {"passed_over": self.course.passed_over} if self.course.passed_over else {}
         new = list(self.passed_over)[:REASONS_SHOWN]
-        return total | ({"reasons": new} if new else {})
+        left_out = [f"{one.name}: {one.reason}" for one in self.left_out[:REASONS_SHOWN]]
+        return (
+            total | ({"reasons": new} if new else {}) | ({"left_out": left_out} if left_out else {})
+        )
 
     def _after_step(self, stop: bool) -> None:
         step, last = self.course.step, self.course.step == self.recipe.steps

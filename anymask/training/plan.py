@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from anymask.training.datasets import datasets_of
+from anymask.training.datasets import datasets_of, notes_on
 from anymask.training.families import training_of
 from anymask.training.job import TrainingJob
 from anymask.training.needs import Memory
@@ -20,7 +20,8 @@ class Plan:
     """The resolved recipe, what it would learn from, and the memory it would take.
 
     parts, held_out: of the dataset, images or shards; kind: what the dataset was recognised as.
-    embeddings: bytes of the embeddings of one image that would be kept in files, 0 if none.
+    embeddings: bytes of the embeddings of one image that would be kept in files, 0 if none. notes:
+    what is left out of the data as a whole, and what was decided about it.
     """
 
     recipe: Recipe
@@ -29,6 +30,7 @@ class Plan:
     held_out: int
     memory: Memory
     embeddings: int
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Everything, and the memory's total."""
@@ -42,6 +44,7 @@ class Plan:
             if name != "name":
                 yield f"  {name} = {_as_set(value)}"
         yield f"data: {self.parts} parts to learn from, {self.held_out} held out ({self.kind})"
+        yield from (f"note: {note}" for note in self.notes)
         yield (
             f"memory: about {memory.total / GB:.1f} GB on each device (weights "
             f"{memory.weights / GB:.2f}, gradients and optimiser {memory.gradients / GB:.2f}, "
@@ -62,6 +65,7 @@ def plan_of(job: TrainingJob) -> Plan:
         len(held_out) if held_out else 0,
         needs.memory,
         needs.embeddings,
+        tuple(notes_on(learning, held_out)),
     )
 
 

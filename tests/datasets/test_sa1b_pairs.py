@@ -62,7 +62,8 @@ def read(location: Path, images: Path | None = None) -> tuple[dict[str, int], di
         for one in found
         if isinstance(one, Sample) and one.pixels().shape == (*HW, 3)
     }
-    return areas, {one.name: one.reason for one in found if isinstance(one, Unread)}
+    unread = [one for one in [*dataset.notes, *found] if isinstance(one, Unread)]
+    return areas, {one.name: one.reason for one in unread}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,9 @@ from anymask.datasets.sample import Sample
 from anymask.errors import RecordError
 
 KEPT = {"segmentation"}
+RESULTS = (
+    b'[{"image_id": 1, "category_id": 1, "segmentation": {}, "score": 0.5}]'  # COCO's, of many
+)
 
 
 def a_record() -> Record:
@@ -55,7 +58,9 @@ def test_keys_of_others_are_kept() -> None:
     assert sa1b_record.from_bytes(json.dumps(content).encode(), "x.json") == content
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[1]", b"[]", RESULTS, b"null", b"\xff", b"[" * 100_000]
+)
 def test_what_is_no_record_is_named(content: bytes) -> None:
     with pytest.raises(RecordError, match=r"x\.json is no"):
         sa1b_record.from_bytes(content, "x.json")

@@ -18,7 +18,7 @@ from typing import Any
 
 from anymask.core.image import decode_image
 from anymask.core.rle import RLE
-from anymask.datasets.coco import rle_of
+from anymask.datasets.coco.segmentation import rle_of
 from anymask.datasets.labelling import label_studio_brush
 from anymask.datasets.labelling.image_names import ImageNames
 from anymask.datasets.labelling.label_studio_tasks import REGION_KEYS, Task, tasks_of

@@ -24,8 +24,9 @@ import numpy.typing as npt
 from anymask.core import rle
 from anymask.core.image import decode_image
 from anymask.core.rle import RLE
+from anymask.datasets.coco.names import normal
 from anymask.datasets.label_maps import open_mask_picture
-from anymask.datasets.labelling.image_names import ImageNames, composed
+from anymask.datasets.labelling.image_names import ImageNames
 from anymask.datasets.labelling.numbers import shown, size_of
 from anymask.datasets.labelling.objects import Objects
 from anymask.datasets.labelling.shapes import (
@@ -65,11 +66,11 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
     photographs = [name for name in (images or files).paths if is_image(name)]
     by_stem: dict[str, list[str]] = {}
     for image in photographs:
-        by_stem.setdefault(composed(stem(image)), []).append(image)
+        by_stem.setdefault(normal(stem(image)), []).append(image)
     index = ImageNames(photographs)
     parts: dict[str, Part] = {}
     for name in names:
-        same = by_stem.get(composed(stem(name)), [])
+        same = by_stem.get(normal(stem(name)), [])
         part = _part(files, images or files, name, same[0] if len(same) == 1 else index)
         if part is not None and part.name in parts:
             part = unreadable(name, f"is another labelme file of {part.name}: passed over")

@@ -17,12 +17,14 @@ from anymask.core.geometry import xywh_to_xyxy
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.core.rle import RLE
+from anymask.datasets.coco.crowds import IGNORE, OBJECTS
+from anymask.datasets.coco.ids import Id
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Sample
-from anymask.errors import DatasetError, Error
+from anymask.errors import DatasetError, Error, RecordError
 from anymask.evaluation.experiment import ImageExperiment
 from anymask.evaluation.measures.coco_ap import ScoredMask, average_precision, counted
-from anymask.evaluation.measures.coco_truth import CocoTruth, Id, TrueImage, read_truth
+from anymask.evaluation.measures.coco_truth import CocoTruth, TrueImage, read_truth
 from anymask.evaluation.measures.detections import (
     Detection,
     Detections,
@@ -84,7 +86,8 @@ class Boxes(ImageExperiment):
     would reach. Both are paths or fsspec URLs. multimask: whether a box gets three masks, of which
     the most confident one is taken, or the one for clear prompts. refinements: how often that mask
     is given back with the box; the paper does it once. batch: boxes asked about at once; on it no
-    figure depends.
+    figure depends. crowds_are_objects: whether what the file marks as crowds counts as objects,
+    which ``open`` finds, too.
 
     A mask has the score of its box; true boxes have none, and the predicted IoU stands in. Images
     without an object are not among the samples, so that what a detector sees there goes unpunished.
@@ -103,6 +106,7 @@ class Boxes(ImageExperiment):
     multimask: bool = True
     refinements: int = 1
     batch: int = 2
+    crowds_are_objects: bool = False
 
     def __post_init__(self) -> None:
         if self.refinements < 0 or self.batch < 1:
@@ -111,7 +115,7 @@ class Boxes(ImageExperiment):
     @cached_property
     def truth(self) -> CocoTruth:
         """The annotations, read once a process. Raises ``RecordError``."""
-        return read_truth(self.annotations)
+        return read_truth(self.annotations, OBJECTS if self.crowds_are_objects else IGNORE)
 
     @cached_property
     def boxes(self) -> Detections:
@@ -127,14 +131,29 @@ class Boxes(ImageExperiment):
             raise DatasetError(
                 f"boxes are those of a COCO or LVIS file; {source.data} is {dataset.kind}"
             )
-        return replace(self, annotations=dataset.annotations), dataset
+        experiment = replace(
+            self,
+            annotations=dataset.annotations,
+            crowds_are_objects=dataset.crowds_are_objects,
+        )
+        return experiment, dataset
 
     def notes(self, names: Collection[str]) -> tuple[Unread, ...]:
         """What of the detections can't be used, and why. Raises ``RecordError``."""
         return self.boxes.notes
 
+    def first_notes(self) -> tuple[Unread, ...]:
+        """The same: the detections are read before anything else. Raises ``RecordError``."""
+        return self.boxes.notes
+
     def options(self) -> Mapping[str, Any]:
-        """Whose boxes, how they are asked about, and whose rules count. Raises ``RecordError``."""
+        """Whose boxes, how they are asked about, and whose rules count.
+
+        Raises ``RecordError``, also where no detection fits the annotations: an average precision
+        of 0 would hide that.
+        """
+        if self.boxes.mismatch:
+            raise RecordError(self.boxes.mismatch)
         return {
             "boxes": f"sha256 {self.boxes.sha256}" if self.detections else TRUE_BOXES,
             "multimask": self.multimask,
@@ -147,14 +166,17 @@ class Boxes(ImageExperiment):
         its id for an image without any."""
         image = self.truth.image_of(sample.name)
         boxes = self._counted(image)
+        height, width = sample.masks[0]["size"]
+        sizes = {"image_hw": [height, width]} if image.image_hw is None else {}
         if not boxes:
-            return [{"image_id": image.id}]
+            return [{"image_id": image.id, **sizes}]
         embedding = sam.encode(sample.pixels())
         rows = []
         for first in range(0, len(boxes), self.batch):
             batch = boxes[first : first + self.batch]
             masks, predicted_ious = self._answers(sam, embedding, batch)
-            rows += [_row(image.id, *answer) for answer in zip(batch, masks, predicted_ious)]
+            answers = zip(batch, masks, predicted_ious)
+            rows += [{**_row(image.id, *answer), **sizes} for answer in answers]
         return rows
 
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
@@ -164,7 +186,8 @@ class Boxes(ImageExperiment):
             if "segmentation" in row:
                 mask = ScoredMask(row["category_id"], row["score"], row["segmentation"])
                 of_image[row["image_id"]].append(mask)
-        yield from average_precision(self.truth, of_image)
+        sizes = {row["image_id"]: tuple(row["image_hw"]) for row in rows if "image_hw" in row}
+        yield from average_precision(self.truth.with_sizes(sizes), of_image)
         yield "ignored_detections", float(self.boxes.ignored)
 
     @classmethod

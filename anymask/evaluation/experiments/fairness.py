@@ -237,7 +237,7 @@ def _reduced(sample: Sample, known: Collection[int]) -> tuple[list[int], Sample]
     kept = [
         number
         for number, group in enumerate(sample.groups)
-        if number in known or group == VOID_GROUP
+        if number in known or group is VOID_GROUP
     ]
     masks = tuple(sample.masks[number] for number in kept)
     groups = tuple(sample.groups[number] for number in kept)

@@ -10,6 +10,7 @@ Shape legend: C categories, T IoU thresholds, R recalls, A ranges of areas.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -22,8 +23,10 @@ from pycocotools.cocoeval import COCOeval
 
 from anymask.core import rle
 from anymask.core.rle import RLE
+from anymask.datasets.coco.ids import Id
+from anymask.datasets.coco.polygons import rasterised
 from anymask.errors import Error
-from anymask.evaluation.measures.coco_truth import CocoTruth, Id, TrueImage
+from anymask.evaluation.measures.coco_truth import CocoTruth, TrueImage, TrueObject
 from anymask.evaluation.measures.recall import FREQUENCIES
 
 MOST_OF_CATEGORY, MOST_OF_IMAGE = 100, 300
@@ -111,13 +114,37 @@ def _sorted_out(
 
 def _objects(image: TrueImage) -> Iterator[tuple[Id, Entry]]:
     for truth_object in image.objects:
+        crowd = int(truth_object.crowd)
+        if image.image_hw is None:
+            continue  # no image of unknown size is evaluated
         try:
             entry = _entry(truth_object.mask(image.image_hw))
         except Error:
-            continue  # only crowds: no image with a malformed object is evaluated
+            region = _region(truth_object, image.image_hw)
+            if region is None:
+                continue
+            entry, crowd = _entry(region), 1
         area = entry["area"] if truth_object.area is None else truth_object.area
-        crowd = int(truth_object.crowd)
         yield truth_object.category_id, {**entry, "area": area, "iscrowd": crowd}
+
+
+def _region(truth_object: TrueObject, image_hw: tuple[int, int]) -> RLE | None:
+    """The box of an object without a mask: what is found in it counts neither for nor against."""
+    box = truth_object.bbox
+    if truth_object.crowd or not isinstance(box, list) or len(box) != 4:
+        return None
+    if not all(type(number) in (int, float) and math.isfinite(number) for number in box):
+        return None
+    x, y, width, height = box
+    sides = image_hw[::-1]
+    left, top = (min(max(start, 0), side) for start, side in zip((x, y), sides))
+    ends = ((x + width), (y + height))
+    right, bottom = (min(max(end, 0), side) for end, side in zip(ends, sides))
+    if right <= left or bottom <= top:
+        return None
+    corners = [left, top, right, top, right, bottom, left, bottom]
+    counts = rasterised([[float(number) for number in corners]], image_hw)["counts"]
+    return RLE(size=[*image_hw], counts=counts.decode())
 
 
 def _entry(mask: RLE) -> Entry:

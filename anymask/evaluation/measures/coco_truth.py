@@ -8,21 +8,22 @@ Shape legend: H W pixels.
 
 from __future__ import annotations
 
-import json
 import math
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 from anymask.core.rle import RLE
-from anymask.datasets import coco
-from anymask.datasets.listing import read_file
-from anymask.errors import ImageError, RecordError
+from anymask.datasets.coco.file import CocoAnnotation, CocoFile, CocoImage, load
+from anymask.datasets.coco.ids import Id, is_id
+from anymask.datasets.coco.names import NameIndex
+from anymask.datasets.coco.segmentation import rle_of
+from anymask.errors import ImageError
 from anymask.evaluation.measures.recall import FREQUENCIES
 
 LETTERS = tuple(FREQUENCIES)
-Id = int | float | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +42,20 @@ class TrueObject:
 
     def mask(self, image_hw: tuple[int, int]) -> RLE:
         """The (H, W) mask. Raises ``Error`` if its outline or its encoding is malformed."""
-        return coco.rle_of(self.segmentation, image_hw)
+        return rle_of(self.segmentation, image_hw)
 
 
 @dataclass(frozen=True, slots=True)
 class TrueImage:
     """An image of the file.
 
-    looked_for: the categories that LVIS's annotators decided about, found or not; None: all.
-    not_exhaustive: those of them of which some objects have no mask.
+    image_hw: None where the file does not say it. looked_for: the categories that LVIS's annotators
+    decided about, found or not; None: all. not_exhaustive: those of them of which some objects have
+    no mask.
     """
 
     id: Id
-    image_hw: tuple[int, int]
+    image_hw: tuple[int, int] | None
     objects: tuple[TrueObject, ...]
     looked_for: frozenset[Id] | None = None
     not_exhaustive: frozenset[Id] = frozenset()
@@ -65,7 +67,8 @@ class CocoTruth:
 
     images: by id; ids: of the images, by file name. categories: of the list and the annotations.
     names, frequencies: of categories, as far as the file says; frequencies are LVIS's letters.
-    is_lvis: whether LVIS's rules hold.
+    is_lvis: whether LVIS's rules hold. further_ids: of the images, by other paths that they may
+    have.
     """
 
     location: str
@@ -75,6 +78,7 @@ class CocoTruth:
     names: Mapping[Id, str]
     frequencies: Mapping[Id, str]
     is_lvis: bool
+    further_ids: Sequence[tuple[str, Id]] = ()
 
     @property
     def file_name(self) -> str:
@@ -91,38 +95,45 @@ class CocoTruth:
             name = "/".join(parts[first:])
             if name in self.ids:
                 return self.images[self.ids[name]]
-        raise ImageError(f"{sample_name} is not in {self.file_name}")
+        near = self._index.nearest([sample_name])
+        if len(near) != 1:
+            raise ImageError(f"{sample_name} is not in {self.file_name}")
+        return self.images[near[0]]
+
+    def with_sizes(self, sizes: Mapping[Id, tuple[int, int]]) -> CocoTruth:
+        """The same, with what was found out of images whose size the file does not say."""
+        sized = {one: replace(self.images[one], image_hw=hw) for one, hw in sizes.items()}
+        return replace(self, images={**self.images, **sized})
+
+    @cached_property
+    def _index(self) -> NameIndex[Id]:
+        return NameIndex(self.further_ids)
 
 
-def read_truth(annotations: str) -> CocoTruth:
+def read_truth(annotations: str, crowds: str | None = None) -> CocoTruth:
     """Read a COCO or LVIS file, a path or an fsspec URL; what is malformed in it is left out.
 
-    Raises ``RecordError`` for what is no such file at all.
+    crowds: what is marked as such (``datasets.coco.crowds.decide``). Raises ``RecordError`` for
+    what is no such file at all.
     """
-    document = read_json(annotations)
-    if not isinstance(document, dict) or not isinstance(document.get("images"), list):
-        raise RecordError(f"{annotations} is no COCO file: it has no list of images")
-    entries = [
-        entry
-        for entry in _dicts_of(document, "images")
-        if is_id(entry.get("id")) and _has_size(entry)
-    ]
-    is_lvis = any("neg_category_ids" in entry for entry in entries)
-    objects = _objects_by_image(_dicts_of(document, "annotations"))
-    categories = [entry for entry in _dicts_of(document, "categories") if is_id(entry.get("id"))]
-    used = {one.category_id for of_image in objects.values() for one in of_image}
+    file = load(annotations, crowds)
+    images = [image for image in file.images if not _is_unusable(image)]
+    is_lvis = any("neg_category_ids" in image.entry for image in images)
+    true_images = {image.id: _image(file, image, is_lvis) for image in images}
+    used = {o.category_id for image in true_images.values() for o in image.objects}
     return CocoTruth(
         annotations,
-        {entry["id"]: _image(entry, objects.get(entry["id"], []), is_lvis) for entry in entries},
-        {name: entry["id"] for entry in entries for name in coco.file_names(entry)[-1:]},
-        frozenset(entry["id"] for entry in categories) | used,
-        {entry["id"]: entry["name"] for entry in categories if isinstance(entry.get("name"), str)},
+        true_images,
+        {image.label: image.id for image in images if image.paths},
+        frozenset(file.categories) | used,
+        {category_id: name for category_id, name in file.categories.items() if name},
         {
-            entry["id"]: entry["frequency"]
-            for entry in categories
+            category_id: entry["frequency"]
+            for category_id, entry in file.category_entries.items()
             if entry.get("frequency") in LETTERS
         },
         is_lvis,
+        tuple((path, image.id) for image in images for path in image.paths),
     )
 
 
@@ -139,64 +150,42 @@ def frequencies_of(annotations: str) -> dict[str, str]:
     }
 
 
-def read_json(location: str) -> Any:
-    """What a JSON file holds, a path or an fsspec URL. Raises ``RecordError``."""
-    try:
-        return json.loads(read_file(location, location))
-    except ImageError as error:
-        raise RecordError(str(error)) from None
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f"{location} is no JSON: {error}") from None
+def _is_unusable(image: CocoImage) -> bool:
+    """Whether nothing can be measured on an image; one without a name may have detections."""
+    return bool(image.fault and image.paths)
 
 
-def is_id(value: object) -> TypeGuard[Id]:
-    """Whether COCO's files may call an image or a category so."""
-    return isinstance(value, (int, float, str)) and not isinstance(value, bool)
-
-
-def _dicts_of(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    values = document.get(key)
-    return (
-        [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-    )
-
-
-def _objects_by_image(annotations: Iterable[dict[str, Any]]) -> dict[Id, list[TrueObject]]:
-    objects: dict[Id, list[TrueObject]] = {}
-    for entry in annotations:
-        if is_id(entry.get("image_id")) and is_id(entry.get("category_id")):
-            objects.setdefault(entry["image_id"], []).append(_object(entry))
-    return objects
-
-
-def _object(entry: dict[str, Any]) -> TrueObject:
-    area = entry.get("area")
-    return TrueObject(
-        entry["category_id"],
-        entry.get("bbox"),
-        entry.get("segmentation"),
-        float(area) if isinstance(area, (int, float)) and math.isfinite(area) else None,
-        entry.get("iscrowd") == 1,
-    )
-
-
-def _image(entry: dict[str, Any], objects: Sequence[TrueObject], is_lvis: bool) -> TrueImage:
+def _image(file: CocoFile, image: CocoImage, is_lvis: bool) -> TrueImage:
+    objects = [
+        _object(one, one.is_marked and not file.decision.are_objects, one.category_id)
+        for one in image.annotations
+        if one.category_id is not None
+    ]
     present = {one.category_id for one in objects}
+    entry = image.entry
     return TrueImage(
-        entry["id"],
-        (entry["height"], entry["width"]),
+        image.id,
+        image.hw,
         tuple(objects),
         frozenset(present | _ids(entry.get("neg_category_ids"))) if is_lvis else None,
         frozenset(_ids(entry.get("not_exhaustive_category_ids"))) if is_lvis else frozenset(),
     )
 
 
+def _object(annotation: CocoAnnotation, is_crowd: bool, category_id: Id) -> TrueObject:
+    return TrueObject(
+        category_id, annotation.bbox, annotation.segmentation, _area(annotation.area), is_crowd
+    )
+
+
+def _area(value: Any) -> float | None:
+    """An area in pixels, be it text; None for what no mask has."""
+    try:
+        area = float(value) if isinstance(value, (int, float, str)) else 0.0
+    except (ValueError, OverflowError):
+        return None
+    return area if math.isfinite(area) and area > 0 else None
+
+
 def _ids(values: object) -> set[Id]:
     return {value for value in values if is_id(value)} if isinstance(values, list) else set()
-
-
-def _has_size(entry: dict[str, Any]) -> bool:
-    height, width = entry.get("height"), entry.get("width")
-    if type(height) is not int or type(width) is not int:
-        return False
-    return min(height, width) > 0 and height * width <= coco.MOST_PIXELS

@@ -123,6 +123,7 @@ COMPOSITION = CardSection(
         Line("What masks are called", "names", "reading it"),
         Line("Masks of pixels that nobody decided about", "undecided", "reading it"),
         Line("Images that can't be read", "broken", "reading it"),
+        Line("Annotations left out of images that can", "left_out", "reading it"),
         Line("Sampled from", "sampled_from", "the larger set that it was drawn from, and how"),
         Line("Splits", "splits", "which images are for training and which for testing"),
         Line("People in it", "people", "whether people can be told, and what of them is private"),
@@ -330,7 +331,9 @@ def _limits(results: Sequence[Result]) -> Iterator[str]:
 def _reasons(result: Result) -> Iterator[str]:
     if result.limit is not None:
         yield f"only {count(result.limit)} images were asked for."
-    if result.passed_over:
-        yield f"images that could not be read or placed: {count(len(result.passed_over))}."
+    if result.unread:
+        yield f"images that could not be read or placed: {count(len(result.unread))}."
+    if result.annotations_left_out:
+        yield f"annotations that were left out: {count(result.annotations_left_out)}."
     if not result.commit or result.commit.endswith("+changes"):
         yield "made by code of which no commit is known."

@@ -20,7 +20,7 @@ def origins(results: Sequence[Result], labels: Labels) -> Iterator[str]:
     head += ["commit", "date", *["machine"] * several]
     rows = []
     for result in results:
-        cells = [_experiment(result), *labels.cells(result), count(len(result.passed_over))]
+        cells = [_experiment(result), *labels.cells(result), count(len(result.unread))]
         cells += [DASH if result.limit is None else count(result.limit), str(result.seed)]
         cells += [count(result.seconds), _overhead(result)]
         cells += [result.commit or DASH, result.date or DASH]
@@ -30,7 +30,7 @@ def origins(results: Sequence[Result], labels: Labels) -> Iterator[str]:
         "Seconds are those of all processes together; overhead is the time outside the model, as "
         "a share of the time in it (%)."
     )
-    left_out = [_passed_over(result, labels) for result in results if result.passed_over]
+    left_out = [_passed_over(result, labels) for result in results if result.unread]
     if left_out:
         yield "\n".join(["Passed over:", "", *left_out])
     if several:
@@ -66,7 +66,7 @@ def _experiment(result: Result) -> str:
 
 def _passed_over(result: Result, labels: Labels) -> str:
     """The names of the first, and how many more."""
-    names = [_within(str(unread.get("name", ""))) for unread in result.passed_over]
+    names = [_within(str(unread.get("name", ""))) for unread in result.unread]
     more = [f"{len(names) - NAMED} others"] * (len(names) > NAMED)
     what = ", ".join([_experiment(result), *labels.cells(result)[: labels.texts]])
     return f"- {what}: {', '.join([*map(escaped, names[:NAMED]), *more])}"

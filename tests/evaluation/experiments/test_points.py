@@ -124,7 +124,7 @@ def test_an_object_of_nothing_but_void_is_none() -> None:
 
 def test_void_of_several_masks_is_joined() -> None:
     truth = sample(
-        [OBJECT_A, rectangle(0, 15, 0, 64), rectangle(26, 64, 0, 64)], ["a", "void", "void"]
+        [OBJECT_A, rectangle(0, 15, 0, 64), rectangle(26, 64, 0, 64)], ["a", VOID_GROUP, VOID_GROUP]
     )
     (row,) = Points(clicks=(1,)).rows(DiscSegmenter(), truth)
     assert (row["area"], row["click"]) == (11 * 21, [15, 20])

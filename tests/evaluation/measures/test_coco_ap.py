@@ -16,8 +16,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from anymask.core import rle
+from anymask.datasets.coco.ids import Id
 from anymask.evaluation.measures.coco_ap import ScoredMask, average_precision, counted
-from anymask.evaluation.measures.coco_truth import CocoTruth, Id, TrueImage, read_truth
+from anymask.evaluation.measures.coco_truth import CocoTruth, TrueImage, read_truth
 
 HW = (160, 220)
 STATS = ("ap", "ap_50", "ap_75", "ap_small", "ap_medium", "ap_large")

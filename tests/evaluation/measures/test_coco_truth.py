@@ -39,7 +39,8 @@ def test_images_objects_and_categories(tmp_path: Path) -> None:
     images = [{"id": 9, "file_name": "a/9.png", **SIDES}, {"id": 10, **SIDES}, {"id": 11}, 7]
     document = {"images": images, "annotations": objects, "categories": [{"id": 3, "name": "cat"}]}
     truth = read(tmp_path, document)
-    assert list(truth.images) == [9, 10]
+    assert list(truth.images) == [9, 10, 11]
+    assert truth.images[11].image_hw is None
     one, crowd = truth.images[9].objects
     assert (one.category_id, one.area, one.crowd, crowd.crowd) == (3, 8.5, False, True)
     assert rle.area(one.mask((6, 8))) == 9

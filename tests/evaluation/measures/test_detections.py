@@ -39,7 +39,7 @@ def test_what_is_whole_is_used_in_its_order(tmp_path: Path) -> None:
         (7, "are no detections: 7"),
         ({**GOOD, "image_id": 99}, "are of images that truth.json does not have: 99"),
         ({**GOOD, "image_id": [1]}, "are of images that truth.json does not have: [1]"),
-        ({**GOOD, "image_id": "1"}, "are of images that truth.json does not have: '1'"),
+        ({**GOOD, "image_id": "one"}, "are of images that truth.json does not have: 'one'"),
         ({**GOOD, "category_id": 4}, "are of categories that truth.json does not have: 4"),
         ({**GOOD, "category_id": None}, "are of categories that truth.json does not have: None"),
         ({**GOOD, "score": float("nan")}, "have scores that are no numbers: nan"),
@@ -68,6 +68,43 @@ def test_notes_are_short(tmp_path: Path) -> None:
     entries = [{**GOOD, "image_id": number} for number in range(100, 120)]
     (note,) = read_detections(written(tmp_path, entries), truth_of()).notes
     assert note.reason.endswith("not have: 100, 101, 102, 103, 104 and 15 more")
+
+
+def test_ids_of_another_type_are_matched_where_others_are_written_as_in_the_truth(
+    tmp_path: Path,
+) -> None:
+    entries = [GOOD, {**GOOD, "image_id": "1"}, {**GOOD, "category_id": 3.0}]
+    found = read_detections(written(tmp_path, entries), truth_of())
+    assert (len(found.of_image[1]), found.ignored, found.mismatch) == (3, 0, "")
+    (note,) = found.notes
+    assert note.reason == (
+        "1 of its entries have ids that truth.json writes otherwise, and are matched by their "
+        "values: image_id '1'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({**GOOD, "image_id": "1"}, "image_id '1'; write the ids as it does"),
+        ({**GOOD, "category_id": "3"}, "category_id '3'; write the ids as it does"),
+        ({**GOOD, "image_id": 7}, "are of images that truth.json does not have: 7; it may be of"),
+        ({**GOOD, "category_id": 9}, "are of categories that truth.json does not have: 9; it may"),
+    ],
+)
+def test_a_file_of_which_nothing_fits_is_no_average_precision_of_0(
+    entry: dict[str, object], reason: str, tmp_path: Path
+) -> None:
+    found = read_detections(written(tmp_path, [entry, entry]), truth_of())
+    assert "found.json does not fit truth.json: 2 of its entries " in found.mismatch
+    assert reason in found.mismatch
+    assert read_detections(written(tmp_path, [entry, GOOD]), truth_of()).mismatch == ""
+    assert read_detections(written(tmp_path, []), truth_of()).mismatch == ""
+
+
+def test_objects_without_a_box_have_that_of_their_mask() -> None:
+    square = TrueObject(3, None, [[1, 1, 4, 1, 4, 4, 1, 4]], None, False)
+    assert true_boxes(truth_of(square)).of_image == {1: [Detection(3, (1.0, 1.0, 3.0, 3.0), None)]}
 
 
 @pytest.mark.parametrize("document", [{}, None, {"annotations": []}])

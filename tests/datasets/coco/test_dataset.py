@@ -17,8 +17,9 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from anymask.core import rle
-from anymask.datasets import coco
-from anymask.datasets.photographs import Unread
+from anymask.datasets.coco import dataset as coco
+from anymask.datasets.coco.segmentation import rle_of
+from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import DatasetError, Error, RecordError
 
@@ -75,16 +76,6 @@ def read_all(dataset: Dataset) -> list[Sample | Unread]:
     return [sample for part in dataset.parts for sample in pickle.loads(pickle.dumps(part)).read()]
 
 
-def only_unread(folder: Path, segmentation: object) -> str:
-    """Why an image with this segmentation is not read; the next image is."""
-    annotations = [annotation(1, 1, segmentation), annotation(2, 2)]
-    bad, good = read_all(opened(folder, [image(1), image(2)], annotations))
-    assert isinstance(bad, Unread)
-    assert bad.name == "1.png"
-    assert isinstance(good, Sample)
-    return bad.reason
-
-
 def test_all_kinds_of_segmentation_are_masks(tmp_path: Path) -> None:
     mask = square()
     runs = [int(run) for run in rle.runs(rle.encode(mask))]
@@ -126,15 +117,6 @@ def test_crowds_images_without_objects_and_strangers_are_left_out(tmp_path: Path
     (sample,) = read_all(dataset)
     assert isinstance(sample, Sample)
     assert sample.groups == ("dog", None)
-
-
-def test_masks_without_pixels_are_left_out(tmp_path: Path) -> None:
-    nothing = {"size": [*HW], "counts": [HW[0] * HW[1]]}
-    annotations = [annotation(1, 1, nothing), annotation(2, 1), annotation(3, 2, nothing)]
-    one, none = read_all(opened(tmp_path, [image(1), image(2)], annotations))
-    assert isinstance(one, Sample)
-    assert len(one.masks) == 1
-    assert none == Unread("2.png", "has no object in its mask")
 
 
 def test_parts_are_sorted_and_their_names_lead_nowhere_above(tmp_path: Path) -> None:
@@ -179,62 +161,137 @@ def test_files_far_away() -> None:
 @pytest.mark.parametrize(
     ("segmentation", "reason"),
     [
-        (None, "its segmentation is None"),
-        ("text", "its segmentation is 'text'"),
-        ([], "it has no polygon"),
-        ([[]], "a polygon of 0 numbers is none"),
-        ([[1, 1, 2, 2]], "a polygon of 4 numbers is none"),
-        ([[1, 1, 2, 2, 3, 3, 4]], "a polygon of 7 numbers is none"),
-        ([1, 1, 4, 1, 4, 4], "a polygon is 1"),
-        ([[[1, 1], [4, 1], [4, 4]]], "a polygon is "),
-        ([["1", "1", "4", "1", "4", "4"]], "a polygon is "),
-        ([[1, 1, 4, 1, 4, None]], "a polygon is "),
-        ([[1, 1, 4, 1, 4, [4]]], "a polygon is "),
-        ([[1, 1, 4, 1, 4, True, 10**30, 0]], "a polygon is "),
-        ([[1, 1, 4, 1, 4, float("nan")]], "a polygon leaves the image"),
-        ([[1, 1, 4, 1, 4, 1e300]], "a polygon leaves the image"),
-        ([*SQUARE, [1, 1, 4, 1, -2e9, 4]], "a polygon leaves the image"),
-        ({}, "its mask is of size None"),
-        ({"size": [8, 6], "counts": [48]}, "its mask is of size [8, 6], the image of [6, 8]"),
-        ({"size": [6, 8], "counts": []}, "a list of counts is []"),
-        ({"size": [6, 8], "counts": [4, 4]}, "its run lengths do not fill 8×6"),
-        ({"size": [6, 8], "counts": [50, -2]}, "its run lengths do not fill 8×6"),
-        ({"size": [6, 8], "counts": [2**63, 2**63, 48]}, "a list of counts is "),
-        ({"size": [6, 8], "counts": [2**62] * 4 + [48]}, "its run lengths do not fill 8×6"),
-        ({"size": [6, 8], "counts": [24.0, 24.0]}, "a list of counts is "),
-        ({"size": [6, 8], "counts": None}, "its counts are None"),
-        ({"size": [6, 8], "counts": "9"}, "a run-length encoding of size 6×8 does not fill it"),
+        (None, "no mask"),
+        ("text", "a mask that is none ('text')"),
+        ([], "no mask"),
+        ([[]], "no mask"),
+        ({}, "no mask"),
+        (7, "a mask that is none (7)"),
+        ([[1, 1, 2, 2]], "a polygon of fewer than 3 points"),
+        ([[1, 1, 2, 2, 3, 3, 4]], "a polygon of an odd number of coordinates (7)"),
+        ([[[1, 1, 1], [4, 1, 1], [4, 4, 1]]], "a polygon whose points are no pairs"),
+        ([[1, 1, 4, 1, 4, None]], "a polygon with a corner that is nowhere"),
+        ([[1, 1, 4, 1, 4, [4]]], "a polygon of what is no number"),
+        ([["a", "b", "c", "d", "e", "f"]], "a polygon of what is no number"),
+        ([[1, 1, 4, 1, 4, float("nan")]], "a polygon with a corner that is nowhere"),
+        ([[1, 1, 4, 1, 4, 1e300]], "a polygon with a corner that is nowhere"),
+        ([[9, 1, 12, 1, 12, 4]], "a polygon outside the image"),
+        ([[1, -4, 4, -4, 4, -1]], "a polygon outside the image"),
+        ([[1, 1, 2, 1, 4, 1]], "a mask without a pixel"),
+        ({"counts": [48]}, "run lengths of another size than the image (None, not [6, 8])"),
+        ({"size": [8, 6], "counts": [48]}, "than the image ([8, 6], not [6, 8])"),
+        ({"size": [6, 8], "counts": []}, "broken run lengths ([])"),
+        ({"size": [6, 8], "counts": [48]}, "a mask without a pixel"),
+        ({"size": [6, 8], "counts": [4, 4]}, "broken run lengths (they do not fill 8×6)"),
+        ({"size": [6, 8], "counts": [50, -2]}, "they do not fill 8×6"),
+        ({"size": [6, 8], "counts": [2**63, 2**63, 48]}, "they do not fill 8×6"),
+        ({"size": [6, 8], "counts": [2**62] * 4 + [48]}, "they do not fill 8×6"),
+        ({"size": [6, 8], "counts": [24.5, 23.5]}, "they do not fill 8×6"),
+        ({"size": [6, 8], "counts": None}, "run lengths without counts (None)"),
+        ({"size": [6, 8], "counts": "9"}, "run-length encoding of size 6×8 does not fill it"),
         ({"size": [6, 8], "counts": "é"}, "not a run-length encoding"),
     ],
 )
-def test_a_malformed_annotation_is_named_and_the_next_image_is_read(
+def test_a_malformed_annotation_takes_only_itself_away(
     tmp_path: Path, segmentation: object, reason: str
 ) -> None:
-    found = only_unread(tmp_path, segmentation)
-    assert found.startswith("annotation 1 is malformed: ")
-    assert reason in found
-    assert len(found) < 200
+    annotations = [annotation(1, 1, segmentation), annotation(5, 2), annotation(2, 2, segmentation)]
+    alone, good, left_out = read_all(opened(tmp_path, [image(1), image(2)], annotations))
+    assert isinstance(alone, Unread)
+    assert alone.reason.startswith("has no annotation with a mask: annotation 1 is left out: ")
+    assert isinstance(good, Sample)
+    assert len(good.masks) == 1
+    assert isinstance(left_out, LeftOut)
+    assert (left_out.name, left_out.annotations) == ("2.png", 1)
+    assert left_out.reason.startswith("annotation 2 is left out: ")
+    for one in (alone, left_out):
+        assert reason in one.reason
+        assert len(one.reason) < 240
+
+
+def test_many_are_left_out_in_one_sentence_for_each_reason(tmp_path: Path) -> None:
+    boxes = [annotation(n, 1, [], bbox=[1, 1, 2, 2]) for n in range(2, 123)]
+    entries = [annotation(1, 1), *boxes, annotation(200, 1, [[1, 1, 2, 2]])]
+    sample, *left_out = read_all(opened(tmp_path, [image(1)], entries))
+    assert isinstance(sample, Sample)
+    assert left_out == [
+        LeftOut("1.png", "annotations 2, 3, 4 and 118 more are left out: no mask, only a box", 121),
+        LeftOut("1.png", "annotation 200 is left out: a polygon of fewer than 3 points", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "bad", [[1, 1, 5, 5], [90, 1, 95, 1, 95, 4], [1, 1, 4, 1, 4, float("nan")], [1, 1, 4, 1, 4]]
+)
+def test_a_bad_polygon_beside_a_good_one_is_lost_alone(tmp_path: Path, bad: list[float]) -> None:
+    dataset = opened(tmp_path, [image(1)], [annotation(1, 1, [*SQUARE, bad])])
+    sample, left_out = read_all(dataset)
+    assert isinstance(sample, Sample)
+    np.testing.assert_array_equal(rle.decode(sample.masks[0]), square())
+    assert isinstance(left_out, LeftOut)
+    assert (left_out.name, left_out.annotations) == ("1.png", 0)
+    assert left_out.reason.startswith("a part of annotation 1 is left out: a polygon ")
 
 
 def test_an_outline_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
     zigzag = [value for n in range(1000) for value in (n % 2 * 10_000, n)]
     with pytest.raises(RecordError, match="longer than any outline"):
-        coco.rle_of([zigzag], (10_000, 10_000))
-    assert rle.area(coco.rle_of([zigzag[:40]], (10_000, 10_000))) > 0
+        rle_of([zigzag], (10_000, 10_000))
+    assert rle.area(rle_of([zigzag[:40]], (10_000, 10_000))) > 0
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"height": None}, "is 8×None (width×height) by the file"),
-        ({"width": 0}, "is 0×6 (width×height) by the file"),
-        ({"width": 8.0}, "is 8.0×6 (width×height) by the file"),
+        ({"height": -6}, "is 8×-6 (width×height) by the file"),
+        ({"width": "wide"}, "is 'wide'×6 (width×height) by the file"),
+        ({"width": 8.5}, "is 8.5×6 (width×height) by the file"),
+        ({"width": [8]}, "is [8]×6 (width×height) by the file"),
+        ({"width": float("nan")}, "is nan×6 (width×height) by the file"),
         ({"width": 10**9}, "is 1000000000×6 (width×height) by the file: too large"),
+        ({"width": None, "height": 7}, "is 8×6 (width×height), but None×7 by the file"),
     ],
 )
 def test_an_image_of_no_size_is_named(tmp_path: Path, changes: Entry, reason: str) -> None:
     bad = read_all(opened(tmp_path, [image(1, **changes)], [annotation(1, 1)]))
     assert bad == [Unread("1.png", reason)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"width": "8", "height": 6.0},
+        {"width": " 8.0 "},
+        {"width": None, "height": None},
+        {"width": 0, "height": 0},
+        {"height": None},
+        {"width": ""},
+    ],
+)
+def test_sizes_in_other_spellings_and_sizes_that_the_image_tells(
+    tmp_path: Path, changes: Entry
+) -> None:
+    (sample,) = read_all(opened(tmp_path, [image(1, **changes)], [annotation(1, 1)]))
+    assert isinstance(sample, Sample)
+    assert sample.pixels().shape[:2] == HW
+    np.testing.assert_array_equal(rle.decode(sample.masks[0]), square())
+
+
+def test_an_image_without_size_that_is_no_image_is_named(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, [image(1, width=None)], [annotation(1, 1)])
+    (tmp_path / "images" / "1.png").write_bytes(b"no picture")
+    assert read_all(dataset) == [Unread("1.png", "is not an image of a known format")]
+
+
+def test_a_category_called_void_is_one(tmp_path: Path) -> None:
+    location = written(tmp_path, [image(1)], [annotation(1, 1), annotation(2, 1, category_id=4)])
+    document = json.loads(Path(location).read_text())
+    document["categories"] = [{"id": 3, "name": "void"}, {"id": 4, "name": "solder"}]
+    Path(location).write_text(json.dumps(document))
+    (sample,) = read_all(coco.read(location, str(tmp_path / "images")))
+    assert isinstance(sample, Sample)
+    assert sample.groups == ("void", "solder")
+    assert sample.is_object == (True, True)
 
 
 def test_images_without_name_and_of_one_name_are_named(tmp_path: Path) -> None:
@@ -261,15 +318,18 @@ def test_a_missing_image_is_named(tmp_path: Path) -> None:
         ("", "is no JSON"),
         ("{", "is no JSON"),
         ("[" * 100_000, "is no JSON"),
-        ("[1]", "is no COCO file: it has no list of images"),
+        ("[1]", "is no COCO file: it is a list, and has no list of images"),
+        ("7", "is no COCO file: it has no list of images"),
         ('{"images": 5, "annotations": []}', "it has no list of images"),
         ('{"images": []}', "it has no list of annotations"),
-        ('{"images": [7], "annotations": []}', "number 0 of its images is 7"),
-        ('{"images": [{}], "annotations": []}', "the id of image None is None"),
-        ('{"images": [{"id": []}], "annotations": []}', r"the id of image \[\] is \[\]"),
-        ('{"images": [{"id": 1}, {"id": 1}], "annotations": []}', "two of its images have one id"),
-        ('{"images": [], "annotations": ["x"]}', "number 0 of its annotations is 'x'"),
-        ('{"images": [], "annotations": [{"id": 5}]}', "the image_id of annotation 5 is None"),
+        ('{"images": [7], "annotations": []}', "image number 0 is left out: it is no entry .*7"),
+        ('{"images": [{}], "annotations": []}', "image number 0 is left out: its id is none .None"),
+        ('{"images": [{"id": []}], "annotations": []}', r"its id is none .\[\]"),
+        ('{"images": [], "annotations": ["x"]}', "annotation number 0 is left out: .*'x'"),
+        (
+            '{"images": [], "annotations": [{"id": 5}]}',
+            "annotation 5 is left out: .*None",
+        ),
     ],
 )
 def test_what_is_no_coco_file_is_named(tmp_path: Path, content: str, reason: str) -> None:
@@ -298,7 +358,7 @@ encodings = st.fixed_dictionaries({}, optional={"size": sizes, "counts": counts}
 @given(st.one_of(anything, encodings))
 def test_whatever_a_file_holds_is_a_mask_or_an_error(segmentation: object) -> None:
     try:
-        mask = coco.rle_of(segmentation, HW)
+        mask = rle_of(segmentation, HW)
     except Error:
         return
     assert rle.decode(mask).shape == HW
@@ -308,7 +368,12 @@ def test_whatever_a_file_holds_is_a_mask_or_an_error(segmentation: object) -> No
 def test_polygons_are_what_pycocotools_makes_of_them(halves: list[list[float]]) -> None:
     polygons = [[value for one in half for value in (one, -one / 2 + 3)] for half in halves]
     official = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, *HW)))
-    np.testing.assert_array_equal(rle.decode(coco.rle_of(polygons, HW)), official)
+    try:
+        mask = rle_of(polygons, HW)
+    except RecordError:
+        assert not official.any()  # all of them are outside
+    else:
+        np.testing.assert_array_equal(rle.decode(mask), official)
 
 
 @pytest.mark.data

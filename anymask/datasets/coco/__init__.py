@@ -1,0 +1,1 @@
+"""COCO: datasets that one JSON file describes."""

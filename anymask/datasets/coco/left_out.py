@@ -1,0 +1,56 @@
+"""What is left out of a COCO file or of an image in it, gathered: a line for each reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from anymask.datasets.photographs import LeftOut
+
+NAMED = 3  # of all that are left out for one reason
+LONGEST_SHOWN = 40  # letters
+
+
+class Tally:
+    """Annotations, or other entries, that are left out, by reason, in the order of their coming."""
+
+    def __init__(self) -> None:
+        self._labels: dict[str, list[str]] = {}
+        self._details: dict[str, str] = {}
+
+    def add(self, reason: str, label: str, detail: str = "") -> None:
+        """Note one. reason: the same for all of a kind; detail: what is special to this one."""
+        self._labels.setdefault(reason, []).append(label)
+        if detail:
+            self._details.setdefault(reason, detail)
+
+    def __bool__(self) -> bool:
+        return bool(self._labels)
+
+    def lines(self, noun: str = "annotation", end: str = "left out") -> Iterator[tuple[str, int]]:
+        """For each reason a sentence, and how many it speaks of.
+
+        noun: what labels are of; end: what became of them.
+        """
+        for reason, labels in self._labels.items():
+            detail = self._details.get(reason)
+            why = f"{reason} ({detail})" if detail else reason
+            verb = "is" if len(labels) == 1 else "are"
+            yield f"{listed(labels, noun)} {verb} {end}: {why}", len(labels)
+
+    def notes(self, name: str, noun: str = "annotation", end: str = "left out") -> list[LeftOut]:
+        """The sentences about an image or a file."""
+        return [LeftOut(name, line, count) for line, count in self.lines(noun, end)]
+
+
+def listed(labels: Sequence[str], noun: str) -> str:
+    """``annotation 2``; ``annotations 2, 3, 4 and 118 more``."""
+    more = len(labels) - NAMED
+    first = ", ".join(labels[:NAMED])
+    return f"{noun}{'s' * (len(labels) > 1)} {first}" + (f" and {more} more" if more > 0 else "")
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it, however large it is."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

@@ -1,0 +1,231 @@
+"""Places: where the images of a COCO file lie, and which of the files there each of them is."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+from anymask.datasets.coco.file import CocoFile, CocoImage
+from anymask.datasets.coco.names import NameIndex, normal
+from anymask.datasets.listing import stem
+from anymask.errors import DatasetError
+
+IMAGES = "images"
+IMAGES_TRIED = 100
+SIZES_TRIED = 5
+# Folders of such names hold pictures of masks.
+OF_MASKS = re.compile(
+    r"(?<![a-z])(masks?|labels?|gts?|ground.?truths?|truths?|annotations?|segs?|segmentation\w*|"
+    r"panoptic\w*|semantic\w*|instances?|trimaps?|mattes?|alphas?|depths?|pred\w*|overlays?)"
+    r"(?![a-z])"
+)
+
+SizeOf = Callable[[str], tuple[int, int] | None]  # (H, W) of the picture of a path
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one image lies.
+
+    name: of its part of the dataset. paths: of its file, from the data's folder on; of those that
+    were not seen there, any may be it. is_exact: whether the file has all of the name. others:
+    further files that it may as well be.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    is_exact: bool = True
+    others: tuple[str, ...] = ()
+
+
+class Places:
+    """The files among which images are sought.
+
+    list_paths: gives those of files, from the data's folder on, as far as they can be known. holds:
+    whether there is a file of a path, where asking for some is less work than to list all.
+    """
+
+    def __init__(
+        self,
+        list_paths: Callable[[], Collection[str]],
+        holds: Callable[[str], bool] | None = None,
+    ) -> None:
+        self._list_paths, self._holds = list_paths, holds
+
+    @cached_property
+    def paths(self) -> Collection[str]:
+        """Of all files that are known."""
+        return self._list_paths()
+
+    def holds(self, path: str) -> bool:
+        """Whether there is a file of a path."""
+        return self._holds(path) if self._holds else path in self.paths
+
+    @cached_property
+    def normal_paths(self) -> set[str]:
+        """All paths in one spelling."""
+        return set(map(normal, self.paths))
+
+    @cached_property
+    def photographs(self) -> NameIndex[str]:
+        """Files by their names, but those in folders whose names say masks."""
+        return NameIndex((path, path) for path in self.paths if not says_masks(path))
+
+    def within(self, folder: str) -> NameIndex[str]:
+        """Files below a folder."""
+        start = prefix(folder)
+        return NameIndex((path, path) for path in self.paths if path.startswith(start))
+
+
+def place_images(
+    images: Iterable[CocoImage], places: Places, folder: str, are_all_there: bool = False
+) -> list[Place]:
+    """The place of each image, in their order.
+
+    folder: where most of them lie. One that is not there is taken from elsewhere if its name has
+    one place only. are_all_there: whether that need not be asked of each.
+    """
+    inside: NameIndex[str] | None = None
+    found: list[Place] = []
+    for image in images:
+        label = prefix(folder) + image.label
+        exact = tuple(prefix(folder) + path for path in image.paths)
+        known = exact[0] if are_all_there and exact else next(filter(places.holds, exact), None)
+        if known is not None:
+            found.append(Place(label if f"/{known}".endswith(f"/{label}") else known, (known,)))
+            continue
+        inside = inside or places.within(folder)
+        near = inside.nearest(image.paths) or places.photographs.nearest(image.paths)
+        if near:
+            found.append(Place(near[0], (near[0],), False, tuple(near[1:])))
+        else:
+            found.append(Place(label, exact or ("",)))
+    return found
+
+
+def images_folder(
+    file: CocoFile, folders: Iterable[str], places: Places, size_of: SizeOf
+) -> tuple[str, bool] | None:
+    """The folder where most of the images lie, and whether all do, as far as they were tried.
+
+    None where there is none. folders: to be tried. Certain are ``images``, the folder that names
+    begin in and one that the COCO file is named after. Raises ``DatasetError`` where several others
+    hold the same names.
+    """
+    step = max(len(file.with_objects) // IMAGES_TRIED, 1)
+    tried = file.with_objects[::step]
+    certain, others = _by_likelihood(folders, file.location)
+    for holds in (_holds, _nearly_holds):
+        hits: dict[str, set[int]] = {}
+        for folder in [*certain, *others]:
+            hits[folder] = {n for n, one in enumerate(tried) if holds(places, folder, one)}
+            if folder in certain and len(hits[folder]) == len(tried):
+                return folder, holds is _holds
+        if any(hits.values()):
+            fits = partial(_fits, tried, hits, places, size_of)
+            return _best(file, hits, certain, fits), False
+    return None
+
+
+def says_masks(path: str) -> bool:
+    """Whether a folder on the way says that it holds pictures of masks."""
+    folders = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", posixpath.dirname(path)).lower()
+    return bool(OF_MASKS.search(folders))
+
+
+def prefix(folder: str) -> str:
+    """What paths in a folder begin with."""
+    return f"{folder}/" if folder else ""
+
+
+def _by_likelihood(folders: Iterable[str], annotations: str) -> tuple[list[str], list[str]]:
+    """``images``, the top, those that the COCO file is named after (``val2017``); and the rest."""
+    file_stem = stem(posixpath.basename(annotations)).lower()
+    others = sorted(set(folders) - {IMAGES, ""}, key=lambda folder: (folder.count("/"), folder))
+    named = [path for path in others if _is_named_after(file_stem, path)]
+    return [IMAGES, "", *named], [path for path in others if path not in named]
+
+
+def _is_named_after(file_stem: str, folder: str) -> bool:
+    """Whether a word of the COCO file's name is the folder's, and the folder is none of masks."""
+    word = re.escape(posixpath.basename(folder).lower())
+    is_word = re.search(rf"(?<![^_\-. ]){word}(?![^_\-. ])", file_stem)
+    return bool(is_word) and not says_masks(f"{folder}/")
+
+
+def _holds(places: Places, folder: str, image: CocoImage) -> bool:
+    return any(places.holds(prefix(folder) + path) for path in image.paths)
+
+
+def _nearly_holds(places: Places, folder: str, image: CocoImage) -> bool:
+    """Whether the end of one of its paths lies in a folder."""
+    start = normal(prefix(folder))
+    return any(start + end in places.normal_paths for end in _ends(image.paths))
+
+
+def _ends(paths: Sequence[str]) -> Iterable[str]:
+    for path in paths:
+        parts = normal(path).split("/")
+        yield from ("/".join(parts[first:]) for first in range(len(parts)))
+
+
+def _best(
+    file: CocoFile,
+    hits: dict[str, set[int]],
+    certain: Sequence[str],
+    fits: Callable[[str], bool],
+) -> str:
+    """The folder that holds most, if no other that may be meant holds the same.
+
+    hits: which of the images that were tried each folder holds.
+    """
+    most = max(map(len, hits.values()))
+    for folder in certain:
+        if len(hits[folder]) == most:
+            return folder
+    likely = [folder for folder, held in hits.items() if held and not says_masks(f"{folder}/")]
+    if not likely:
+        raise DatasetError(
+            f"the names of {file.location} are found only where folders say masks "
+            f"({_named(folder for folder, held in hits.items() if held)}); give the folder of its "
+            f"images as images (--images)"
+        )
+    best = max(likely, key=lambda folder: len(hits[folder]))
+    rivals = [f for f in likely if 2 * len(hits[f] & hits[best]) >= len(hits[best])]
+    if len(rivals) > 1:
+        rivals = list(filter(fits, rivals)) or rivals
+    if len(rivals) > 1:
+        raise DatasetError(
+            f"{len(rivals)} folders hold the images that {file.location} names: {_named(rivals)}; "
+            f"give the one that is meant as images (--images)"
+        )
+    return rivals[0]
+
+
+def _fits(
+    tried: Sequence[CocoImage],
+    hits: dict[str, set[int]],
+    places: Places,
+    size_of: SizeOf,
+    folder: str,
+) -> bool:
+    """Whether a picture in a folder is of the size that the file says."""
+    sizes, inside = 0, places.within(folder)
+    for number in sorted(hits[folder])[:SIZES_TRIED]:
+        image = tried[number]
+        exact = (prefix(folder) + path for path in image.paths)
+        known = next(filter(places.holds, exact), None)
+        actual = size_of(known or inside.nearest(image.paths)[0])
+        if actual is None or image.hw is None:
+            continue
+        if actual in (image.hw, image.hw[::-1]):  # a camera may lie on its side
+            return True
+        sizes += 1
+    return not sizes
+
+
+def _named(folders: Iterable[str]) -> str:
+    return ", ".join(sorted(f"{folder}/" for folder in folders))
