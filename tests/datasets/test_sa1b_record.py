@@ -17,7 +17,7 @@ from anymask.errors import RecordError
 
 KEPT = {"segmentation"}
 RESULTS = (
-    b'[{"image_id": 1, "category_id": 1, "segmentation": {}, "score": 0.5}]'  # COCO's, of many
+    b'[{"image_id": 1, "category_id": 1, "segmentation": {}, "score": 0.5}]'
 )
 
 
