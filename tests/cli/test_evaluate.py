@@ -66,6 +66,51 @@ def test_a_result_a_page_and_the_cards(weights: Path, tmp_path: Path) -> None:
     assert "# Data card: data" in (tmp_path / "data.md").read_text()
 
 
+def test_crowds_of_a_coco_file_are_said_and_chosen(weights: Path, tmp_path: Path) -> None:
+    save_pair(tmp_path / "data", "a", discs=0)
+    square = [[4, 4, 40, 4, 40, 40, 4, 40]]
+    runs = {"size": [64, 64], "counts": [700, 300, 64 * 64 - 1000]}
+    entries = [
+        {"id": 1, "image_id": 1, "category_id": 1, "segmentation": square},
+        {"id": 2, "image_id": 1, "category_id": 1, "segmentation": runs, "iscrowd": 1},
+        {"id": 3, "image_id": 1, "category_id": 1, "segmentation": []},
+    ]
+    images = [{"id": 1, "file_name": "/elsewhere/a.png", "height": 64, "width": 64}]
+    document = {"images": images, "annotations": entries}
+    file = tmp_path / "marks.json"
+    file.write_text(json.dumps(document))
+    for number, (options, objects) in enumerate(
+        [((), 2), (("--crowds", "objects"), 2), (("--crowds", "ignore"), 1)]
+    ):
+        out = tmp_path / f"{number}.json"
+        there = ("--images", tmp_path / "data" / "images", *options)
+        status, _, said = points(weights, file, out, *there)
+        assert status == 0
+        assert "note: marks.json: 1 of its annotations is marked iscrowd 1" in said
+        assert "passed over a.png: annotation 3 is left out: no mask" in said
+        lost = 2 if objects == 1 else 1
+        assert f"1 images, 0 passed over, {lost} annotations left out, in" in said
+        assert len(content(out)["rows"]) == objects
+        assert len(content(out)["passed_over"]) == 2
+
+
+def test_detections_that_fit_nothing_end_with_an_error(weights: Path, tmp_path: Path) -> None:
+    save_pair(tmp_path, "a")
+    square = [[4, 4, 40, 4, 40, 40, 4, 40]]
+    entries = [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": square}]
+    images = [{"id": 1, "file_name": "a.png", "height": 64, "width": 64}]
+    (tmp_path / "instances.json").write_text(json.dumps({"images": images, "annotations": entries}))
+    found = tmp_path / "found.json"
+    box = {"image_id": "1", "category_id": 1, "bbox": [4, 4, 36, 36], "score": 0.9}
+    found.write_text(json.dumps([box]))
+    asked = ("--weights", weights, "--data", tmp_path, "--device", "cpu")
+    settings = ("--set", f"detections={found}")
+    status, shown, said = run("boxes", *asked, *settings, "--out", tmp_path / "boxes.json")
+    assert (status, shown) == (1, "")
+    assert "note: found.json: 1 of its entries have ids that instances.json writes other" in said
+    assert "found.json does not fit instances.json: 1 of its entries have ids of another" in said
+
+
 def test_results_of_other_weights_get_on_no_page(
     weights: Path, tiny_checkpoint: Checkpoint, tmp_path: Path
 ) -> None:

@@ -66,6 +66,34 @@ def test_a_dry_run_shows_everything_and_writes_nothing(
     assert plan["memory"]["total"] == sum(parts) > 0
 
 
+def test_images_elsewhere_and_crowds_are_options_of_training(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "coco"
+    folder.mkdir()
+    square = [[4, 4, 40, 4, 40, 40, 4, 40]]
+    runs = {"size": [96, 96], "counts": [700, 300, 96 * 96 - 1000]}
+    images, entries = [], []
+    for path in sorted((tmp_path / "data").rglob("images/*.png")):
+        images.append({"id": path.stem, "file_name": f"C:\\shots\\{path.name}"})
+        one = {"image_id": path.stem, "category_id": 1}
+        entries += [{**one, "segmentation": square}, {**one, "segmentation": runs, "iscrowd": 1}]
+    (folder / "x.json").write_text(json.dumps({"images": images, "annotations": entries}))
+    words = list(arguments)
+    words[words.index("--data") + 1] = str(folder / "x.json")
+    status, _, said = run(*words, "--out", tmp_path / "run", "--dry-run")
+    assert status == 1
+    assert "give their folder as images (--images)" in said
+    there = ("--images", tmp_path / "data", "--crowds", "ignore")
+    status, out, _ = run(*words, "--out", tmp_path / "run", *there, "--dry-run")
+    assert status == 0
+    assert "data: 6 parts to learn from, 2 held out (COCO annotations)" in out
+    assert "note: x.json: 8 of its annotations are marked iscrowd 1 and left out as crowds" in out
+    status, _, said = run(*words, "--out", tmp_path / "run", *there)
+    assert status == 0
+    assert "anymask: x.json: 8 of its annotations are marked" in said
+
+
 def test_a_run_says_how_it_went_and_its_weights_are_of_use(
     arguments: list[str], tmp_path: Path
 ) -> None:

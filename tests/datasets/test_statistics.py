@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anymask.datasets.photographs import Unread
+from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample
 from anymask.datasets.statistics import facts_of
@@ -48,6 +48,21 @@ def test_facts_are_counted_and_broken_images_named() -> None:
     assert facts["broken"]["number"] == 3
     assert set(facts["broken"]) == {"number", "truncated.png", "lost.png", "raises.png"}
     assert facts["broken"]["raises.png"] == "is bad"
+
+
+def test_annotations_that_are_left_out_are_no_broken_images() -> None:
+    whole = sample([rectangle(0, 8, 0, 8)], ["cat"], "a.png")
+    notes = (LeftOut("x.json", "2 crowds are left out", 2),)
+    data = replace(dataset_of(whole, LeftOut("a.png", "annotation 7 is left out", 1)), notes=notes)
+    facts = facts_of(data)
+    assert (facts["images"], facts["broken"]) == (1, 0)
+    assert facts["left_out"] == {
+        "number": 3,
+        "x.json: 2 crowds are left out": 2,
+        "a.png: annotation 7 is left out": 1,
+    }
+    assert "Annotations left out of images that can be read" in data_card([], facts, {})
+    assert facts_of(dataset_of(whole))["left_out"] == 0
 
 
 def test_images_need_not_be_opened() -> None:

@@ -124,6 +124,40 @@ def test_what_cannot_be_read_is_named_and_passed_over(tmp_path: Path) -> None:
     assert all(reasons.values())
 
 
+def coco_in(folder: Path, images: int) -> Path:
+    """Images of which each has an object, a box without a mask, and a crowd."""
+    square = [[4, 4, 40, 4, 40, 40, 4, 40]]
+    entries = []
+    for number in range(images):
+        save_pair(folder, f"{number}")
+        one = {"image_id": number, "category_id": 1, "segmentation": square}
+        entries += [one, {**one, "segmentation": []}, {**one, "iscrowd": 1}]
+    pictures = [
+        {"id": n, "file_name": f"{n}.png", "height": 64, "width": 64} for n in range(images)
+    ]
+    (folder / "instances.json").write_text(json.dumps({"images": pictures, "annotations": entries}))
+    return folder
+
+
+@pytest.mark.parametrize("limit", [None, 2])
+def test_what_is_left_out_of_images_that_are_read_is_no_unread_image(
+    tmp_path: Path, limit: int | None
+) -> None:
+    dataset = open_dataset(str(coco_in(tmp_path / "set", 3)))
+    job = job_of(dataset, tmp_path / "x.json", limit=limit)
+    run(job)
+    result = finish(job, "")
+    images = limit or 3
+    assert (result.images, len(result.rows), result.unread) == (images, images, [])
+    file, *others = result.passed_over
+    assert file["name"] == "instances.json"
+    assert "3 of its annotations are marked iscrowd 1 and left out as crowds" in file["reason"]
+    assert len(others) == images
+    assert all(one["annotations"] == 1 and "no mask" in one["reason"] for one in others)
+    assert result.annotations_left_out == 3 + images
+    assert read_result(job.out) == result
+
+
 def test_nothing_to_evaluate_is_an_error_that_says_why(tmp_path: Path) -> None:
     save_pair(tmp_path / "set", "refused")
     job = job_of(open_dataset(str(tmp_path / "set")), tmp_path / "x.json")

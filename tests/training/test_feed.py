@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.errors import DatasetError, ImageError
 from anymask.training.feed import Feed, Position, Served
@@ -37,6 +41,29 @@ def test_every_epoch_shows_each_sample_once_in_another_order() -> None:
     epochs = [names[i : i + 9] for i in (0, 9, 18)]
     assert all(sorted(epoch) == sorted(names[:9]) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+@pytest.mark.parametrize("per_part", [1, 4])
+def test_what_is_left_out_of_samples_is_told_once_and_changes_nothing(per_part: int) -> None:
+    plain = dataset(8, per_part)
+
+    def with_notes(part: Part) -> Part:
+        def read() -> Iterator[Sample | Unread]:
+            for one in part.read():
+                yield one
+                if isinstance(one, Sample) and int(one.name.removesuffix(".png")) % 2:
+                    yield LeftOut(one.name, "a mask", 1)
+                    yield LeftOut(one.name, "a part of another")
+
+        return Part(part.name, read)
+
+    data = replace(plain, parts=tuple(map(with_notes, plain.parts)))
+    found = served(data, 24)
+    assert [replace(one, left_out=()) for one in found] == served(plain, 24)
+    told = [note.name for one in found for note in one.left_out]
+    assert sorted(told) == sorted(2 * ["1.png", "3.png", "5.png", "7.png"])
+    assert all(note.name == one.name for one in found for note in one.left_out)
+    assert not any(one.left_out for one in found[8:])
 
 
 def test_each_visit_draws_anew() -> None:

@@ -93,11 +93,12 @@ def place_images(
     for image in images:
         label = prefix(folder) + image.label
         exact = tuple(prefix(folder) + path for path in image.paths)
-        known = exact[0] if are_all_there and exact else next(filter(places.holds, exact), None)
+        is_there = are_all_there and len(exact) == 1
+        known = exact[0] if is_there else next(filter(places.holds, exact), None)
         if known is not None:
             found.append(Place(label if f"/{known}".endswith(f"/{label}") else known, (known,)))
             continue
-        inside = inside or places.within(folder)
+        inside = inside or (places.within(folder) if folder else places.photographs)
         near = inside.nearest(image.paths) or places.photographs.nearest(image.paths)
         if near:
             found.append(Place(near[0], (near[0],), False, tuple(near[1:])))
@@ -124,6 +125,8 @@ def images_folder(
             hits[folder] = {n for n, one in enumerate(tried) if holds(places, folder, one)}
             if folder in certain and len(hits[folder]) == len(tried):
                 return folder, holds is _holds
+        if holds is _nearly_holds and _are_told_by_name(tried, places):
+            return "", False
         if any(hits.values()):
             fits = partial(_fits, tried, hits, places, size_of)
             return _best(file, hits, certain, fits), False
@@ -164,6 +167,12 @@ def _nearly_holds(places: Places, folder: str, image: CocoImage) -> bool:
     """Whether the end of one of its paths lies in a folder."""
     start = normal(prefix(folder))
     return any(start + end in places.normal_paths for end in _ends(image.paths))
+
+
+def _are_told_by_name(images: Iterable[CocoImage], places: Places) -> bool:
+    """Whether every name has one place that is nearest, or none, and some have one."""
+    counts = {len(places.photographs.nearest(image.paths)) for image in images}
+    return 1 in counts and max(counts) == 1
 
 
 def _ends(paths: Sequence[str]) -> Iterable[str]:

@@ -123,7 +123,7 @@ COMPOSITION = CardSection(
         Line("What masks are called", "names", "reading it"),
         Line("Masks of pixels that nobody decided about", "undecided", "reading it"),
         Line("Images that can't be read", "broken", "reading it"),
-        Line("Annotations left out of images that can", "left_out", "reading it"),
+        Line("Annotations left out of images that can be read", "left_out", "reading it"),
         Line("Sampled from", "sampled_from", "the larger set that it was drawn from, and how"),
         Line("Splits", "splits", "which images are for training and which for testing"),
         Line("People in it", "people", "whether people can be told, and what of them is private"),

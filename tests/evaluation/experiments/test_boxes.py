@@ -242,6 +242,48 @@ def test_other_detections_are_another_evaluation(folder: Path) -> None:
     assert one != experiment(folder, [detection(1, 60, 60, 0.8)]).options()
 
 
+def test_ids_sizes_and_names_in_other_spellings_change_no_figure(folder: Path) -> None:
+    file = folder / "instances.json"
+    whole = experiment(folder)
+    expected = dict(whole.metrics(all_rows(whole, folder)))
+    document = json.loads(file.read_text())
+    for one in document["images"]:
+        one.pop("width")
+        one["height"] = None
+        one["file_name"] = f"C:\\shots\\{one['file_name']}"
+    for one in document["annotations"]:
+        one["image_id"], one["category_id"] = f"{one['image_id']}", float(one["category_id"])
+        one["id"] = 0
+        one.pop("bbox")
+    file.write_text(json.dumps(document))
+    found = [detection(1, 60, 60, 0.9), detection(1, 200, 120, 0.8), detection(2, 160, 100, 0.9)]
+    boxes = experiment(folder, [*found, detection(3, 100, 100, 0.9)])
+    rows = all_rows(boxes, folder)
+    assert all(row["image_hw"] == [*HW] for row in rows)
+    assert dict(boxes.metrics(rows)) == pytest.approx(expected)
+
+
+def test_an_object_without_mask_counts_neither_for_nor_against(folder: Path) -> None:
+    file = folder / "instances.json"
+    document = json.loads(file.read_text())
+    lost = document["annotations"][0]
+    assert (lost["image_id"], lost["bbox"]) == (1, box_around(60, 60))
+    lost["segmentation"] = []
+    file.write_text(json.dumps(document))
+    found = [detection(1, 60, 60, 0.99), detection(1, 200, 120, 0.8)]
+    found += [detection(2, 160, 100, 0.8), detection(3, 100, 100, 0.8)]
+    boxes = experiment(folder, found)
+    assert dict(boxes.metrics(all_rows(boxes, folder)))["ap_50"] == pytest.approx(1)
+
+
+def test_detections_that_fit_nothing_are_an_error(folder: Path) -> None:
+    boxes = experiment(folder, [detection(99, 60, 60, 0.7)])
+    (note,) = boxes.first_notes()
+    assert "99" in note.reason
+    with pytest.raises(RecordError, match=r"does not fit instances.json: 1 of its entries"):
+        boxes.options()
+
+
 @pytest.mark.parametrize("options", [{"refinements": -1}, {"batch": 0}])
 def test_numbers_that_make_no_evaluation(options: dict[str, Any]) -> None:
     with pytest.raises(Error):
