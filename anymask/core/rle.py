@@ -5,6 +5,7 @@ Shape legend: N masks, H W pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import numpy as np
@@ -55,6 +56,29 @@ def encode_runs(
     return RLE(size=[height, width], counts=encoded["counts"].decode())
 
 
+def from_counts(counts: Sequence[object], hw: tuple[int, int]) -> RLE:
+    """An (H, W) mask of uncompressed run lengths, column by column, the first outside the mask.
+
+    Whole numbers may be written as floats. Raises ``Error`` for what is none, and for runs that do
+    not fill the size.
+    """
+    height, width = hw
+    try:
+        lengths = np.array(counts)
+    except (ValueError, OverflowError):
+        lengths = np.array(None)
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iuf" or (lengths != np.round(lengths)).any():
+        raise Error(f"its run lengths are no whole numbers: {_shown(counts)}")
+    # Each, too: a sum of large ones wraps around.
+    fits = len(lengths) and lengths.min() >= 0 and lengths.max() <= height * width
+    if not fits or lengths.sum() != height * width:
+        raise Error(f"its run lengths do not fill {width}×{height}")
+    edges = np.cumsum(lengths.astype(np.int64))
+    stops = edges[1::2]
+    starts = edges[::2][: len(stops)]
+    return encode_runs(starts[starts < stops], stops[starts < stops], hw)
+
+
 def decode(rle: RLE) -> npt.NDArray[np.bool_]:
     """The (H, W) mask of an encoding. Raises ``Error`` for one that does not fill its size."""
     return np.ascontiguousarray(coco_mask.decode(_as_bytes(rle)), dtype=bool)
@@ -102,6 +126,15 @@ def iou(a: list[RLE], b: list[RLE]) -> npt.NDArray[np.float64]:
     return np.asarray(coco_mask.iou([_as_bytes(x) for x in a], [_as_bytes(x) for x in b], crowd))
 
 
+def union(masks: Sequence[RLE]) -> RLE:
+    """What is in any of the masks, at least one and all of one size. Raises ``Error``."""
+    sizes = {tuple(mask["size"]) for mask in masks}
+    if len(sizes) != 1:
+        raise Error(f"masks of the sizes {sorted(sizes)} have no union")
+    merged = coco_mask.merge([_as_bytes(mask) for mask in masks])
+    return RLE(size=[*masks[0]["size"]], counts=merged["counts"].decode())
+
+
 def _as_bytes(rle: RLE) -> dict[str, Any]:
     """The encoding for pycocotools, proved first: a bad one makes it leave its memory."""
     try:
@@ -115,6 +148,12 @@ def _as_bytes(rle: RLE) -> dict[str, Any]:
     if (lengths < 0).any() or lengths.sum() != height * width:
         raise Error(f"a run-length encoding of size {height}×{width} does not fill it")
     return {"size": [height, width], "counts": counts}
+
+
+def _shown(value: object) -> str:
+    """A value as an error shows it, however large it is."""
+    shown = repr(value)
+    return shown if len(shown) <= 40 else f"{shown[:40]}…"
 
 
 def _is_side(value: object) -> bool:

@@ -10,6 +10,7 @@ from anymask.datasets.locations import (
     base_name,
     is_hidden,
     locate,
+    open_binary,
     relative_name,
     search,
     search_errors_explained,
@@ -17,6 +18,8 @@ from anymask.datasets.locations import (
 )
 from anymask.datasets.photographs import ENDINGS, Photograph, Unread
 from anymask.errors import DatasetError
+
+NamedContent = tuple[str, bytes]  # a file's name and what is in it
 
 
 @dataclass(frozen=True)
@@ -89,3 +92,12 @@ def read_file(url: str, name: str) -> bytes:
     name: what the error calls it.
     """
     return Photograph(url, name).read()
+
+
+def read_start(url: str, size: int) -> bytes:
+    """The first bytes of any file, to tell what it is; none if it can't be read."""
+    try:
+        with open_binary(url) as file:
+            return file.read(size)
+    except Exception:  # every file system has errors of its own
+        return b""

@@ -11,6 +11,7 @@ from anymask.datasets import mask_pictures, sa1b_dataset
 from anymask.datasets.benchmarks import ade20k, cityscapes, clothing, davis, grabcut, ppdls, sbd
 from anymask.datasets.coco import layout as coco
 from anymask.datasets.coco.crowds import check_choice
+from anymask.datasets.labelling import label_studio, labelme
 from anymask.datasets.listing import Listing, is_image, is_json, list_files
 from anymask.datasets.sample import Dataset, unreadable
 from anymask.errors import DatasetError
@@ -21,7 +22,8 @@ FOLDERS_NAMED = 6
 EXPECTED = (
     "a COCO file (instances.json) beside images/; images/ and masks/ with a picture of its masks, "
     "or a folder of pictures, of each image's name; images with SA-1B records (.json) of their "
-    "names beside them; tar shards of such images and records; DAVIS, GrabCut, Cityscapes, ADE20K, "
+    "names beside them; tar shards of such images and records; labelme's files beside images; an "
+    "export of Label Studio (JSON); DAVIS, GrabCut, Cityscapes, ADE20K, "
     "PPDLS, SBD or Clothing Co-Parsing as they are published"
 )
 
@@ -37,14 +39,14 @@ def open_dataset(
 ) -> Dataset:
     """The dataset in a folder, a COCO file, a shard, a glob of these, or an fsspec URL of any.
 
-    Tried are, in this order, a COCO file, the layouts of some public datasets, mask pictures,
-    SA-1B's records and shards, and GrabCut's trimaps. Parts are sorted by name, which is the
-    image's path from the folder on (of DAVIS, film and frame); what can't be read in it is among
-    them.
+    Tried are, in this order, Label Studio's exports, labelme's files, a COCO file, the layouts of
+    some public datasets, mask pictures, SA-1B's records and shards, and GrabCut's trimaps. Parts
+    are sorted by name, which is the image's path from the folder on (of DAVIS, film and frame);
+    what can't be read in it is among them.
 
     split_regions: whether each region of a value is an object of its own, in pictures where a value
     is a class or all there is.
-    images: where the images of a COCO file or of GrabCut's trimaps lie, if not beside them.
+    images: where the images of annotation files or of GrabCut's trimaps lie, if not beside them.
     void: the values of mask pictures that are no object, if they are not 0, and 255 beside others.
     crowds: what COCO's ``iscrowd`` 1 means: "objects", masks like others, as tools write them, or
     "ignore"; None: decided by the file, and said in the dataset's notes.
@@ -83,12 +85,17 @@ def _readers(
     )
     if images is not None or crowds is not None:
         image_files = None if images is None else list_files(images)
+        if crowds is None:
+            yield partial(label_studio.read, images=image_files)
+            yield partial(labelme.read, images=image_files)
         yield partial(coco.read, images=image_files, crowds=crowds)
         if crowds is None:
+            yield partial(sa1b_dataset.read, images=image_files)
             yield partial(grabcut.read, images=image_files)
     elif void is not None:
         yield read_mask_pictures
     else:
+        yield from (label_studio.read, labelme.read, sa1b_dataset.read_alone)
         yield from (coco.read, cityscapes.read, ade20k.read, ppdls.read, sbd.read)
         yield from (
             partial(read, split_regions=split_regions) for read in (davis.read, clothing.read)
@@ -100,7 +107,7 @@ def _with_options(images: str | None, void: Sequence[int] | None, crowds: str | 
     if crowds is not None:
         return " and that may have crowds (COCO)"
     if images is not None:
-        return " and whose images may lie elsewhere (COCO, GrabCut)"
+        return " and whose images may lie elsewhere (COCO, SA-1B, labelme, Label Studio, GrabCut)"
     return "" if void is None else " and that may name its void (mask pictures)"
 
 

@@ -1,208 +1,212 @@
-"""SA-1B dataset: images and their records of the same names, in folders and in tar shards.
+"""SA-1B dataset: images and their records, in folders and in tar shards.
 
-Shards are read by tarfile and not by webdataset (1.0.2), whose reader takes a damaged header, and
-a shard that is cut off between two files, for the shard's end without a word, and puts ``a.1.jpg``
-and ``a.2.jpg`` into one sample.
+``anymask masks`` writes such records, beside the images or in a folder of their own.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import posixpath
-import tarfile
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import IO, Any, cast
 
 from anymask.datasets import sa1b_record, shards
-from anymask.datasets.listing import Listing, is_image, is_json, read_file, stem
-from anymask.datasets.locations import is_hidden, open_binary, reason_of
-from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Part, Sample, sample_of, unreadable
-from anymask.errors import DatasetError, Error
+from anymask.datasets.coco.names import normal
+from anymask.datasets.labelling.image_names import ImageNames
+from anymask.datasets.listing import (
+    Listing,
+    is_image,
+    is_json,
+    list_files,
+    read_file,
+    read_start,
+    stem,
+)
+from anymask.datasets.photographs import LeftOut, Photograph, Unread
+from anymask.datasets.sa1b_shards import read_shard
+from anymask.datasets.sample import Dataset, Part, Sample, unreadable
+from anymask.errors import DatasetError, Error, RecordError
 
-RECORDS_TRIED = 3  # to tell SA-1B's from other JSON files beside images
-MARKS = (b'"image"', b'"annotations"')
-SKIPPED_AT_ONCE = 1 << 20
-DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
-
-NamedContent = tuple[str, bytes]  # of a file
+START_BYTES = 4096
+RECORDS_TRIED = 16  # to tell SA-1B's from other JSON files
 
 
-def read(files: Listing) -> Dataset | None:
-    """The pairs and the shards among files: a part each; None where there is neither.
+def read(files: Listing, images: Listing | None = None) -> Dataset | None:
+    """The images with their records, and the shards, among files; None where there is neither.
 
-    An image without record, and one with a broken record, give an ``Unread``. A shard gives what
-    lies before its damage, and then one. A shard beside the folder that it was unpacked to is
-    passed over.
+    A record belongs to the image of its own name (``dog.json`` or ``dog.jpg.json`` for
+    ``dog.jpg``), or else to the one that it names itself, in the folder of most likeness. An image
+    without record, a record without image, and what is broken give an ``Unread``. A shard beside
+    the folder that it was unpacked to is passed over; where that folder has records alone, the
+    images are those of the shard.
 
-    Raises ``DatasetError`` for shards whose samples would have the same names.
+    images: where the images lie, if not among the files. Raises ``DatasetError`` for shards whose
+    samples would have the same names.
     """
-    pairs = _pairs(files)
+    if images is None and files.paths and all(map(is_json, files.paths)):
+        images = list_files(files.folder_url(""))  # around a glob of records
+    pairs, notes = _pairs(files, images)
     unpacked = {posixpath.dirname(pair.name) for pair in pairs}
-    names = [name for name in files.paths if shards.is_shard(name)]
+    names = [name for name in files.paths if shards.is_shard(name)] if images is None else []
     packed = [name for name in names if shards.shard_stem(name) not in unpacked]
     if len({shards.shard_stem(name) for name in packed}) < len(packed):
         raise DatasetError(f"{files.location} has a shard both plain and gzipped; keep one of them")
-    tars = [Part(name, partial(_read_shard, name, files.url(name))) for name in packed]
+    tars = [Part(name, partial(read_shard, name, files.url(name))) for name in packed]
     if not pairs and not tars:
         return None
     kinds = ["SA-1B records"] * bool(pairs) + ["SA-1B shards"] * bool(tars)
     in_order = sorted([*pairs, *tars], key=lambda part: part.name)
-    return Dataset(files.location, " and ".join(kinds), tuple(in_order))
+    return Dataset(files.location, " and ".join(kinds), tuple(in_order), notes=notes)
 
 
-def _pairs(files: Listing) -> list[Part]:
-    """A part for each image, if there are SA-1B records beside some."""
-    images = [name for name in files.paths if is_image(name)]
-    records = {stem(name): name for name in files.paths if is_json(name)}
-    beside = [records[stem(name)] for name in images if stem(name) in records]
-    if not any(_looks_like_record(files, name) for name in beside[:RECORDS_TRIED]):
-        return []
-    return [_pair(files, name, records.get(stem(name))) for name in images]
+def read_alone(files: Listing) -> Dataset | None:
+    """The image of a record that is named itself, in its folder; None where it is none."""
+    if len(files.paths) != 1 or not all(map(is_json, files.paths)):
+        return None
+    (name,) = files.paths
+    start = read_start(files.url(name), START_BYTES)
+    if b'"segmentation"' not in start and (b'"image"' not in start or b'"images"' in start):
+        return None
+    dataset = read(files, list_files(files.folder_url("")))
+    return replace(dataset, notes=()) if dataset else None  # of other images in the folder
 
 
-def _looks_like_record(files: Listing, name: str) -> bool:
-    try:
-        content = read_file(files.url(name), name)
-    except Error:
-        return False
-    return all(mark in content for mark in MARKS)
+@dataclass
+class _Pairing:
+    """Which records each image has, the likeliest first.
 
-
-def _pair(files: Listing, image: str, record: str | None) -> Part:
-    if record is None:
-        return unreadable(image, "has no record beside it")
-    return Part(image, partial(_read_pair, image, files.url(image), record, files.url(record)))
-
-
-def _read_pair(image: str, url: str, record: str, record_url: str) -> Iterator[Sample | Unread]:
-    try:
-        files = (image, read_file(url, image)), (record, read_file(record_url, record))
-    except Error as error:
-        yield Unread.from_error(image, error)
-    else:
-        yield _sample(*files)
-
-
-def _sample(image: NamedContent, record: NamedContent) -> Sample | Unread:
-    try:
-        annotations = sa1b_record.from_bytes(record[1], record[0])["annotations"]
-    except Error as error:
-        return Unread.from_error(image[0], error)
-    masks = [(annotation["segmentation"], None) for annotation in annotations]
-    return sample_of(*image, masks)
-
-
-def _read_shard(name: str, url: str) -> Iterator[Sample | Unread]:
-    """All samples of a shard, one by one as they lie in it."""
-    try:
-        with closing(open_binary(url)) as raw:
-            yield from _once(_samples(_members(_ForwardStream(raw)), shards.shard_stem(name)))
-    except _DamageError as error:
-        yield Unread(name, str(error))
-    except DAMAGE as error:
-        yield Unread(name, f"is no tar file, or damaged: {error}")
-    except Exception as error:  # every file system has errors of its own
-        yield Unread(name, f"can't be read: {reason_of(error)}")
-
-
-def _once(samples: Iterable[Sample | Unread]) -> Iterator[Sample | Unread]:
-    """Samples of names that no earlier one has: a tar may have a name twice."""
-    names: set[str] = set()
-    for sample in samples:
-        yield Unread(sample.name, "is in its shard twice") if sample.name in names else sample
-        names.add(sample.name)
-
-
-def _samples(members: Iterable[NamedContent], folder: str) -> Iterator[Sample | Unread]:
-    """The pairs of an image and a record of one name that follow each other, in either order.
-
-    members: of a shard; folder: what comes before their names in those of samples. A member
-    without the other of its pair gives an ``Unread``.
+    images: of each record that has an image's name, all images of that name; there may be
+    ``a.jpg`` and ``a.png``. lone: records without an image, and what is wrong with shards.
     """
-    previous: NamedContent | None = None
-    for name, content in members:
-        member = f"{folder}/{name}", content
-        if previous and _are_pair(previous[0], member[0]):
-            yield _sample(*((previous, member) if is_image(previous[0]) else (member, previous)))
-            previous = None
+
+    records: dict[str, list[str]]
+    images: dict[str, list[str]] = field(default_factory=dict)
+    lone: list[Part] = field(default_factory=list)
+
+
+def _pairs(files: Listing, images: Listing | None) -> tuple[list[Part], tuple[LeftOut, ...]]:
+    """A part for each image, and each record without one, if there are SA-1B records; notes.
+
+    Where the records lead to images elsewhere, those without record are in one note.
+    """
+    names = [name for name in files.paths if is_json(name)]
+    if not names:
+        return [], ()
+    folders = {posixpath.dirname(name) for name in names}
+    photographs, damaged = _photographs(images or files, folders)
+    pairing = _by_name(photographs, names)
+    others = [name for name in names if name not in pairing.images]
+    if not _any_record(files, [*pairing.images]) and not _any_record(files, others):
+        return [], ()
+    _add_by_content(pairing, files, others)
+    missing = [name for name, records in pairing.records.items() if not records]
+    notes: tuple[LeftOut, ...] = ()
+    if images is not None and missing:
+        more = f" and {len(missing) - 1} other images" if len(missing) > 1 else ""
+        notes = (LeftOut(images.location, f"has {missing[0]}{more} without a record"),)
+    elif images is None:
+        pairing.lone += [unreadable(name, "has no record beside it") for name in missing]
+    parts = (
+        _pair(files, photographs[image], records, pairing.images)
+        for image, records in pairing.records.items()
+        if records
+    )
+    return [*parts, *pairing.lone, *damaged], notes
+
+
+def _photographs(images: Listing, folders: set[str]) -> tuple[dict[str, Photograph], list[Part]]:
+    """All images, and those of shards whose records lie in folders of the shards' names.
+
+    And what is wrong with these shards. folders: those with records.
+    """
+    photographs = {
+        name: Photograph(images.url(name), name) for name in images.paths if is_image(name)
+    }
+    filled = {posixpath.dirname(name) for name in photographs}
+    damaged: list[Part] = []
+    for name in filter(shards.is_shard, images.paths):
+        folder = shards.shard_stem(name)
+        if folder in filled or not any(f"/{folder}/" in f"/{path}/" for path in folders):
             continue
-        if previous:
-            yield _lone(previous[0])
-        previous = member
-    if previous:
-        yield _lone(previous[0])
+        url = images.url(name)
+        members, damage = shards.list_members(url)
+        damaged += [unreadable(name, damage)] if damage else []
+        for member in members:
+            if is_image(member.name):
+                image = f"{folder}/{member.name}"
+                photographs[image] = Photograph(url, image, (member.offset, member.size))
+        if any(is_json(member.name) for member in members):
+            note = f"has records of its own, which are passed over for those in {folder}/"
+            damaged.append(unreadable(name, note))
+    return photographs, damaged
 
 
-def _are_pair(name: str, other: str) -> bool:
-    return stem(name) == stem(other) and is_image(name) != is_image(other)
+def _by_name(images: Iterable[str], records: Iterable[str]) -> _Pairing:
+    """Pairs of ``dog.jpg`` with ``dog.json`` and ``dog.jpg.json``."""
+    by_stem = {normal(stem(name)): name for name in records}
+    pairing = _Pairing({})
+    for image in images:
+        keys = normal(stem(image)), normal(image)
+        pairing.records[image] = [by_stem[key] for key in keys if key in by_stem]
+        for record in pairing.records[image]:
+            pairing.images.setdefault(record, []).append(image)
+    return pairing
 
 
-def _lone(name: str) -> Unread:
-    return Unread(name, f"has no {'record' if is_image(name) else 'image'} beside it")
+def _add_by_content(pairing: _Pairing, files: Listing, names: Iterable[str]) -> None:
+    """Add those records that are named unlike their images, by what is in them."""
+    images = ImageNames(pairing.records)
+    for name in names:
+        content = _content(files, name)
+        try:
+            sa1b_record.from_bytes(content, name)
+        except RecordError:
+            continue  # settings, or whatever else it may be
+        meant = sa1b_record.image_name(content)
+        if not meant:
+            pairing.lone.append(unreadable(name, "has no image of its name, and names none"))
+            continue
+        try:
+            image = images.find(meant, posixpath.dirname(name))
+        except DatasetError as error:
+            pairing.lone.append(unreadable(name, f"is the record of no one image: {error}"))
+            continue
+        if image is None:
+            reason = f"is the record of {meant}, which is not there"
+            pairing.lone.append(unreadable(name, reason))
+        else:
+            pairing.records[image].append(name)
 
 
-def _members(stream: _ForwardStream) -> Iterator[NamedContent]:
-    """The images and records of a tar. Raises ``_DamageError`` where its damage begins."""
-    tar = tarfile.TarFile(fileobj=cast(IO[bytes], stream))
-    while (entry := tar.next()) is not None:
-        cast(Any, tar).members.clear()  # which grow with the shard
-        name = posixpath.normpath("/" + entry.name).lstrip("/")
-        if entry.isreg() and _is_wanted(name):
-            yield name, _content(tar, entry, name)
-    # tarfile takes any damaged header for the end.
-    if len(stream.last) < tarfile.BLOCKSIZE:
-        raise _DamageError("is cut off: it lacks the mark at a tar file's end")
-    if stream.last.strip(tarfile.NUL):
-        raise _DamageError(f"is damaged at byte {tar.offset}")
+def _any_record(files: Listing, names: Sequence[str]) -> bool:
+    """Whether one of the first files is a record."""
+    return any(sa1b_record.is_record(_content(files, name)) for name in names[:RECORDS_TRIED])
 
 
-def _content(tar: tarfile.TarFile, entry: tarfile.TarInfo, name: str) -> bytes:
-    file = tar.extractfile(entry)
-    assert file is not None
+def _content(files: Listing, name: str) -> bytes:
+    """The bytes of a file, none if it can't be read."""
     try:
-        return file.read()
-    except (tarfile.ReadError, EOFError):
-        raise _DamageError(f"is cut off within {name}") from None
+        return read_file(files.url(name), name)
+    except Error:
+        return b""
 
 
-def _is_wanted(name: str) -> bool:
-    return not is_hidden(name) and (is_image(name) or is_json(name))
+def _pair(
+    files: Listing, image: Photograph, records: list[str], images: Mapping[str, list[str]]
+) -> Part:
+    urls = {record: files.url(record) for record in records}
+    others = {other for name in records for other in images.get(name, []) if other != image.name}
+    return Part(image.name, partial(_read_pair, image, urls, tuple(sorted(others))))
 
 
-class _DamageError(Exception):
-    """What is wrong with a shard, to be said after its name."""
-
-
-class _ForwardStream:
-    """A tar, gzipped or not, as tarfile wants it, from a stream that can't go back.
-
-    last: the bytes of the last ``read``.
-    """
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        buffered = io.BufferedReader(cast(io.RawIOBase, raw))
-        gzipped = buffered.peek(2)[:2] == shards.GZIP_MAGIC
-        self._file = gzip.GzipFile(fileobj=buffered) if gzipped else buffered
-        self._position = 0
-        self.last = b""
-
-    def tell(self) -> int:
-        """The number of bytes read, decompressed."""
-        return self._position
-
-    def read(self, size: int) -> bytes:
-        """As many bytes, fewer only at the end."""
-        self.last = self._file.read(size)
-        self._position += len(self.last)
-        return self.last
-
-    def seek(self, position: int) -> None:
-        """Pass over what precedes a position."""
-        while self._position < position:
-            if not self.read(min(position - self._position, SKIPPED_AT_ONCE)):
-                return
+def _read_pair(
+    image: Photograph, records: dict[str, str], others: tuple[str, ...]
+) -> Iterator[Sample | Unread]:
+    """records: from name to URL."""
+    try:
+        content = image.read()
+        contents = [(name, read_file(url, name)) for name, url in records.items()]
+    except Error as error:
+        yield Unread.from_error(image.name, error)
+    else:
+        yield from sa1b_record.samples_of((image.name, content), contents, others)

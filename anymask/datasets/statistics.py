@@ -120,12 +120,13 @@ def _most(names: Counter[str]) -> dict[str, int]:
 
 
 def _broken(broken: list[Unread]) -> int | dict[str, Any]:
-    """0, or how many can't be read, and the first of them with the reasons."""
+    """0, or how many images or annotations can't be read, and the first with the reasons."""
     if not broken:
         return 0
-    named = {
-        unread.name: unread.reason.removeprefix(f"{unread.name} ") for unread in broken[:MOST_NAMED]
-    }
+    named: dict[str, str] = {}
+    for unread in broken[:MOST_NAMED]:
+        reason = unread.reason.removeprefix(f"{unread.name} ")
+        named[unread.name] = "; ".join(filter(None, (named.get(unread.name), reason)))
     return {"number": len(broken), **named}
 
 

@@ -95,6 +95,53 @@ def test_the_encoding_is_that_of_coco_and_fits_in_json() -> None:
 
 @PROPERTY
 @given(MASKS)
+def test_uncompressed_counts_are_the_mask_they_make(mask: Mask) -> None:
+    encoded = rle.encode(mask)
+    hw = (mask.shape[0], mask.shape[1])
+    lengths = rle.runs(encoded)
+    assert rle.from_counts(lengths, hw) == encoded
+    assert rle.from_counts([float(n) for n in lengths], hw) == encoded
+    assert rle.from_counts([*lengths, 0, 0], hw) == encoded
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [],
+        [3],
+        [7],
+        [2, -1, 5],
+        [2.5, 3.5],
+        ["6"],
+        [None],
+        [True] * 6,
+        [[6]],
+        [1 << 62] * 4,
+        [1 << 99],
+    ],
+)  # fmt: skip
+def test_counts_that_make_no_mask_are_refused(counts: list[object]) -> None:
+    with pytest.raises(Error, match="its run lengths"):
+        rle.from_counts(counts, (2, 3))
+
+
+@PROPERTY
+@given(MASKS)
+def test_a_union_has_what_is_in_any(mask: Mask) -> None:
+    other = np.roll(mask, 1, axis=0)
+    expected = rle.encode(mask | other)
+    assert rle.union([rle.encode(mask), rle.encode(other)]) == expected
+    assert rle.union([rle.encode(mask)]) == rle.encode(mask)
+
+
+def test_masks_of_several_sizes_have_no_union() -> None:
+    masks = [rle.encode(np.ones((2, 3), bool)), rle.encode(np.ones((3, 2), bool))]
+    with pytest.raises(Error, match="have no union"):
+        rle.union(masks)
+
+
+@PROPERTY
+@given(MASKS)
 def test_runs_are_encoded_as_the_mask_they_make(mask: Mask) -> None:
     columns, rows = np.nonzero(mask.T)
     places = columns * mask.shape[0] + rows  # runs of one pixel, many of which go on in the next

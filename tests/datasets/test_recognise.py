@@ -224,7 +224,7 @@ def test_options_that_a_dataset_has_no_use_for_are_refused(tmp_path: Path) -> No
     coco_file(tmp_path / "coco" / "instances.json", "1.png")
     picture(tmp_path / "coco" / "1.png")
     elsewhere = refused(tmp_path / "pictures", images=str(tmp_path))
-    assert "knows and whose images may lie elsewhere (COCO, GrabCut): it has" in elsewhere
+    assert "knows and whose images may lie elsewhere (COCO, SA-1B, labelme, Label" in elsewhere
     void = refused(tmp_path / "coco", void=(11,))
     assert "knows and that may name its void (mask pictures): it has" in void
     (sample,) = open_dataset(str(tmp_path / "pictures"), void=(0,)).parts[0].read()

@@ -18,7 +18,7 @@ from PIL import Image
 
 from anymask.core import rle
 from anymask.core.annotations import Annotation, ImageRecord, Record
-from anymask.datasets import sa1b_dataset, sa1b_record
+from anymask.datasets import sa1b_dataset, sa1b_record, sa1b_shards
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Sample
@@ -126,7 +126,7 @@ def test_pairs_that_are_broken_or_empty_are_named_and_the_others_go_on(tmp_path:
     assert two == Unread("sa_2.jpg", "has no record beside it")
     assert isinstance(three, Unread)
     assert three.reason.startswith("sa_3.json is no JSON")
-    assert four == Unread("sa_4.jpg", "has no object in its mask")
+    assert four == Unread("sa_4.jpg", "has no object: annotation 0: it has no pixel")
     dataset = sa1b_dataset.read(list_files(str(tmp_path)))
     (tmp_path / "sa_1.jpg").unlink()
     assert dataset
@@ -193,7 +193,7 @@ def test_what_is_not_whole_in_a_shard_is_named_and_the_others_go_on(tmp_path: Pa
     assert samples == [NAMES[0], NAMES[4]]
     assert unread == [
         Unread("s/sa_2.jpg", "has no record beside it"),
-        Unread("s/sa_3.png", "s/sa_3.json is no SA-1B record: it lacks 'image'"),
+        Unread("s/sa_3.png", "s/sa_3.json is no SA-1B record: it lacks 'annotations'"),
         Unread("s/sa_4.json", "has no image beside it"),
         Unread("s/sa_1.jpg", "is in its shard twice"),
     ]
@@ -308,5 +308,5 @@ def test_a_shard_is_read_from_a_stream_that_can_not_go_back(
     content = tar_of(pairs())
     make(tmp_path, [("s.tar", content)])
     for sent in (content, gzip.compress(content)):
-        monkeypatch.setattr(sa1b_dataset, "open_binary", lambda url, sent=sent: Pipe(sent))
+        monkeypatch.setattr(sa1b_shards, "open_binary", lambda url, sent=sent: Pipe(sent))
         assert [sample.name for sample in read_all(tmp_path)] == NAMES

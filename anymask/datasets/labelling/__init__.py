@@ -1,0 +1,1 @@
+"""What labelling tools write: shapes and masks in JSON beside images."""

@@ -1,0 +1,236 @@
+"""Images and their records under every name, in one folder and in two, and what is no record."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anymask.core import rle
+from anymask.core.protocol import DiscSegmenter
+from anymask.datasets import sa1b_dataset
+from anymask.datasets.listing import list_files
+from anymask.datasets.photographs import Unread, find_photographs
+from anymask.datasets.recognise import open_dataset
+from anymask.datasets.sample import Sample
+from anymask.jobs.many_images import Settings, segment_all
+from anymask.jobs.results import Format
+from anymask.predict.automatic import AutomaticConfig
+
+HW = (12, 16)
+CONFIG = AutomaticConfig(points_per_side=1, pred_iou_thresh=0.85, stability_score_thresh=0.0)
+
+
+def png(hw: tuple[int, int] = HW) -> bytes:
+    """A picture."""
+    content = io.BytesIO()
+    Image.new("RGB", hw[::-1]).save(content, "PNG")
+    return content.getvalue()
+
+
+def record(file_name: str | None, area: int = 2) -> bytes:
+    """A record with a mask of so many pixels."""
+    mask = np.zeros(HW, bool)
+    mask.flat[:area] = True
+    image: dict[str, Any] = {"width": HW[1], "height": HW[0]}
+    if file_name is not None:
+        image["file_name"] = file_name
+    content = {"image": image, "annotations": [{"segmentation": rle.encode(mask)}]}
+    return json.dumps(content).encode()
+
+
+def make(folder: Path, files: dict[str, bytes]) -> Path:
+    """A folder with these files."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def read(location: Path, images: Path | None = None) -> tuple[dict[str, int], dict[str, str]]:
+    """The area of the mask of each image, and why others can't be read."""
+    dataset = open_dataset(str(location), images=str(images) if images else None)
+    found = [sample for part in dataset.parts for sample in part.read()]
+    areas = {
+        one.name: rle.area(one.masks[0])
+        for one in found
+        if isinstance(one, Sample) and one.pixels().shape == (*HW, 3)
+    }
+    unread = [one for one in [*dataset.notes, *found] if isinstance(one, Unread)]
+    return areas, {one.name: one.reason for one in unread}
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "meant"),
+    [
+        ("dog.jpg", "dog.json", "dog.jpg"),
+        ("dog.jpg", "dog.json", None),
+        ("dog.jpg", "dog.json", "sa_1.jpg"),  # both were renamed
+        ("dog.jpg", "dog.jpg.json", None),
+        ("dog.jpg", "sa_7760038834176171.json", "dog.jpg"),
+        ("a/dog.jpg", "a/sa_77.json", "dog.jpg"),
+        ("a/dog.jpg", "a/sa_77.json", "a/dog.jpg"),
+        ("a/dog.jpg", "a/sa_77.json", r"C:\photos\a\dog.jpg"),
+        ("a/dog.jpg", "a/sa_77.json", "/home/x/photos/a/dog.jpg"),
+        ("dog.jpg", "masks/dog.json", "dog.jpg"),
+        ("a/dog.jpg", "masks/a/dog.json", "dog.jpg"),
+        ("images/dog.jpg", "annotations/dog.json", "dog.jpg"),
+        ("Bücher.jpg", "Bücher.json", None),  # composed and not
+        ("x.jpg", "y.json", "x.jpg"),
+    ],
+)
+def test_a_record_finds_its_image(tmp_path: Path, image: str, name: str, meant: str | None) -> None:
+    make(tmp_path, {image: png(), name: record(meant, area=5)})
+    assert read(tmp_path) == ({image: 5}, {})
+
+
+def test_records_that_are_named_themselves(tmp_path: Path) -> None:
+    make(tmp_path, {"a.jpg": png(), "a.json": record("a.jpg", 3), "b.jpg": png()})
+    make(tmp_path, {"sa_1.json": record("b.jpg", 4), "c.jpg": png()})
+    assert read(tmp_path / "a.json") == ({"a.jpg": 3}, {})
+    assert read(tmp_path / "sa_1.json") == ({"b.jpg": 4}, {})
+    areas, reasons = read(tmp_path / "*.json")
+    assert areas == {"a.jpg": 3, "b.jpg": 4}
+    assert list(reasons.values()) == ["has c.jpg without a record"]
+
+
+def test_images_and_records_apart(tmp_path: Path) -> None:
+    names = ("a.jpg", "x/b.jpg", "y/b.jpg", "y/c.png")
+    make(tmp_path / "photos", {**dict.fromkeys(names, png()), "d.jpg": png(), "e.jpg": png()})
+    records = {"a.json": record("a.jpg", 1), "x/b.json": record("b.jpg", 2)}
+    records |= {"y/sa_12.json": record("b.jpg", 3), "y/c.png.json": record(None, 4)}
+    make(tmp_path / "masks", records)
+    areas, reasons = read(tmp_path / "masks", tmp_path / "photos")
+    assert areas == dict(zip(names, (1, 2, 3, 4)))
+    assert list(reasons.values()) == ["has d.jpg and 1 other images without a record"]
+
+
+def test_images_of_one_name_in_several_folders(tmp_path: Path) -> None:
+    make(tmp_path, {"x/a.jpg": png(), "y/a.jpg": png(), "z/a.json": record("a.jpg")})
+    make(tmp_path, {"out/y/a.json": record("a.jpg", 4)})
+    areas, reasons = read(tmp_path)
+    assert areas == {"y/a.jpg": 4}
+    assert reasons == {
+        "x/a.jpg": "has no record beside it",
+        "z/a.json": "is the record of no one image: a.jpg may be x/a.jpg or y/a.jpg",
+    }
+
+
+def test_images_of_one_stem(tmp_path: Path) -> None:
+    make(tmp_path, {"a.jpg": png(), "a.png": png(), "a.json": record("a.png")})
+    make(tmp_path, {"b.jpg": png(), "b.png": png(), "b.json": record(None)})
+    areas, reasons = read(tmp_path)
+    assert areas == {"a.png": 2}
+    assert reasons == {
+        "a.jpg": "has no record beside it: a.json is that of a.png",
+        "b.jpg": "shares b.json with b.png, and it says not whose it is",
+        "b.png": "shares b.json with b.jpg, and it says not whose it is",
+    }
+
+
+def test_several_records_of_one_image(tmp_path: Path) -> None:
+    make(tmp_path, {"a.jpg": png(), "a.json": record("a.jpg", 3), "sa_1.json": record("a.jpg", 4)})
+    assert read(tmp_path) == (
+        {"a.jpg": 3},
+        {"a.jpg": "has another record, sa_1.json, which is passed over"},
+    )
+
+
+def test_a_record_without_its_image_is_named(tmp_path: Path) -> None:
+    make(tmp_path, {"a.jpg": png(), "a.json": record("a.jpg"), "sa_1.json": record("gone.jpg")})
+    make(tmp_path, {"sa_2.json": record(None)})
+    assert read(tmp_path) == (
+        {"a.jpg": 2},
+        {
+            "sa_1.json": "is the record of gone.jpg, which is not there",
+            "sa_2.json": "has no image of its name, and names none",
+        },
+    )
+
+
+def test_other_json_is_no_record(tmp_path: Path) -> None:
+    others = {"settings.json": b'{"model": "x"}', "list.json": b"[1, 2]", "broken.json": b"{"}
+    camera = b'{"image": "a.jpg", "exposure": 1}'
+    make(tmp_path, {**others, "a.jpg": png(), "a.json": camera})
+    assert sa1b_dataset.read(list_files(str(tmp_path))) is None
+    make(tmp_path, {"sa_1.json": record("a.jpg")})
+    assert read(tmp_path) == ({"a.jpg": 2}, {})
+
+
+def test_masks_of_another_size_are_named(tmp_path: Path) -> None:
+    make(tmp_path, {"a.jpg": png((16, 12)), "a.json": record("a.jpg")})
+    dataset = open_dataset(str(tmp_path))
+    (sample,) = dataset.parts[0].read()
+    assert isinstance(sample, Sample)
+    with pytest.raises(Exception, match="has masks of 16×12"):
+        sample.pixels()
+
+
+def shard(path: Path, files: dict[str, bytes]) -> Path:
+    """A tar of these files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def test_pairs_in_shards(tmp_path: Path) -> None:
+    files = {"a.jpg": png(), "a.jpg.json": record(None, 1), "sa_77.json": record("b.jpg", 2)}
+    files |= {"b.jpg": png(), "c.jpg": png(), "settings.json": b"{}", "d.jpg": png()}
+    shard(tmp_path / "s.tar", {**files, "d.json": record("x.jpg", 4)})
+    areas, reasons = read(tmp_path)
+    assert areas == {"s/a.jpg": 1, "s/b.jpg": 2, "s/d.jpg": 4}
+    assert reasons == {
+        "s/c.jpg": "has no record beside it",
+        "s/settings.json": "has no image beside it",
+    }
+
+
+def test_lost_annotations_in_shards(tmp_path: Path) -> None:
+    content = json.loads(record("a.jpg"))
+    content["annotations"].append({"id": 5})
+    shard(tmp_path / "s.tar", {"a.jpg": png(), "a.json": json.dumps(content).encode()})
+    reasons = {"s/a.jpg": "annotation 5: it lacks 'segmentation'"}
+    assert read(tmp_path) == ({"s/a.jpg": 2}, reasons)
+
+
+def test_records_in_a_folder_of_images_in_shards(tmp_path: Path) -> None:
+    shard(tmp_path / "photos" / "s.tar", {"a.jpg": png(), "b/c.jpg": png()})
+    records = {"s/a.json": record("a.jpg", 1), "s/b/sa_4.json": record("c.jpg", 2)}
+    make(tmp_path / "masks", records)
+    expected: tuple[dict[str, int], dict[str, str]] = ({"s/a.jpg": 1, "s/b/c.jpg": 2}, {})
+    assert read(tmp_path / "masks", tmp_path / "photos") == expected
+    assert read(tmp_path / "masks", tmp_path / "photos" / "s.tar") == expected
+    make(tmp_path / "photos", records)
+    assert read(tmp_path / "photos") == expected
+
+
+def test_a_shard_with_records_and_a_folder_of_others(tmp_path: Path) -> None:
+    shard(tmp_path / "s.tar", {"a.jpg": png(), "a.json": record("a.jpg")})
+    make(tmp_path, {"s/a.json": record("a.jpg", 1)})
+    reasons = {"s.tar": "has records of its own, which are passed over for those in s/"}
+    assert read(tmp_path) == ({"s/a.jpg": 1}, reasons)
+
+
+@pytest.mark.parametrize("out", ["photos", "photos/masks", "masks"])
+def test_what_anymask_masks_writes_is_read(tmp_path: Path, out: str) -> None:
+    names = ("dog.jpg", "sa_1.jpg", "x/dog.jpg", "x/7.png", "y/dog.jpg")
+    photos = make(tmp_path / "photos", dict.fromkeys(names, png()))
+    shard(photos / "s.tar", {"dog.jpg": png()})
+    settings = Settings("discs", "float32", CONFIG, Format.json)
+    photographs = find_photographs([str(photos)], tmp_path / out).photographs
+    outcomes = list(segment_all(DiscSegmenter(), photographs, tmp_path / out, settings))
+    assert len(outcomes) == 6
+    areas, reasons = read(tmp_path / out, photos) if out == "masks" else read(photos)
+    assert reasons == {}
+    assert sorted(areas) == sorted((*names, "s/dog.jpg"))
