@@ -32,6 +32,19 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"{folder} can't be written: {nearest} may not be written to")
 
 
+def check_not_input(target: Path, *inputs: object) -> None:
+    """Raise ``OutputError`` for an output that is one of its inputs, by whatever name or link.
+
+    inputs: paths; what is no path is passed over.
+    """
+    for source in inputs:
+        if not isinstance(source, (str, os.PathLike)):
+            continue
+        with suppress(OSError, ValueError):  # where one of them is not there, they are not one
+            if os.path.samefile(target, source):
+                raise OutputError(f"{target} is the input {os.fspath(source)!s}; take another name")
+
+
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
     """A temporary name beside ``target`` to write to; it becomes ``target`` if all goes well.
