@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from anymask.core import rle
-from anymask.core.atomic import writing
+from anymask.core.atomic import check_not_input, writing
 from anymask.core.drawing.everything import PICTURE_PX, draw_everything
 from anymask.core.drawing.picture_files import read_image_of, save_picture
 from anymask.core.drawing.plain_masks import label_picture
@@ -117,10 +117,12 @@ class Annotations(list[Annotation]):
         image: what pictures are drawn on, and what ``.svg`` links if it is a path. file_name: what
         the image is called in the file; None for the name of ``image``, if it is a path.
 
-        Raises ``OutputError`` for another ending or a place that can't be written; ``ImageError``.
+        Raises ``OutputError`` for another ending, for the image's own place and one that can't be
+        written; ``ImageError``.
         """
         target = Path(path)
         ending = ending_of(target)
+        check_not_input(target, image)
         if ending in TEXTS:
             place = Path(image) if isinstance(image, (str, os.PathLike)) else None
             name = file_name if file_name is not None else place.name if place else ""

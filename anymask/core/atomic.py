@@ -39,6 +39,19 @@ def check_file_writable(path: Path) -> None:
     check_writable(path.parent)
 
 
+def check_not_input(target: Path, *inputs: object) -> None:
+    """Raise ``OutputError`` for an output that is one of its inputs, by whatever name or link.
+
+    inputs: paths; what is no path is passed over.
+    """
+    for source in inputs:
+        if not isinstance(source, (str, os.PathLike)):
+            continue
+        with suppress(OSError, ValueError):  # where one of them is not there, they are not one
+            if os.path.samefile(target, source):
+                raise OutputError(f"{target} is the input {os.fspath(source)!s}; take another name")
+
+
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
     """A temporary name beside ``target`` to write to; it becomes ``target`` if all goes well.

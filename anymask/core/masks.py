@@ -16,7 +16,7 @@ from PIL import Image
 
 from anymask.core import rle
 from anymask.core.annotations import Annotation, Annotations
-from anymask.core.atomic import writing
+from anymask.core.atomic import check_not_input, writing
 from anymask.core.drawing.answers import draw_answers
 from anymask.core.drawing.picture_files import read_image_of, save_picture
 from anymask.core.drawing.plain_masks import white_on_black
@@ -177,10 +177,12 @@ class Masks:
         image, file_name: as ``Annotations.save`` takes them. clean: write masks without their
         specks and pinholes; a picture over the image never shows them.
 
-        Raises ``OutputError`` for another ending or a place that can't be written; ``ImageError``.
+        Raises ``OutputError`` for another ending, for the image's own place and one that can't be
+        written; ``ImageError``.
         """
         target = Path(path)
         ending = ending_of(target)
+        check_not_input(target, image)
         if ending in TEXTS:
             self.annotations(prompts, clean=clean).save(target, image, file_name=file_name)
         elif ending == ARRAYS:

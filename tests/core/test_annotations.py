@@ -181,3 +181,16 @@ def test_clean_masks_are_written_if_asked_for() -> None:
     (dirty,), (tidy,) = masks.annotations(), masks.annotations(clean=True)
     assert tidy["area"] < dirty["area"]
     assert tidy["bbox"][2] < 190 < dirty["bbox"][2]
+
+
+def test_the_image_itself_is_not_overwritten(tmp_path: Path) -> None:
+    masks, source = some_masks(1, 1), tmp_path / "a.png"
+    Image.fromarray(np.zeros((*IMAGE_HW, 3), np.uint8)).save(source)
+    (tmp_path / "link.png").symlink_to(source)
+    (tmp_path / "hard.png").hardlink_to(source)
+    before = source.read_bytes()
+    for name in ("a.png", "../" + tmp_path.name + "/a.png", "link.png", "hard.png"):
+        for written in (masks, masks.annotations()):
+            with pytest.raises(OutputError, match=r"is the input .*a\.png"):
+                written.save(tmp_path / name, source)
+    assert source.read_bytes() == before
