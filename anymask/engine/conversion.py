@@ -6,7 +6,6 @@ Browsers know no TIFF, and keep the upper 8 of a file's 16 bits, which shows 12-
 from __future__ import annotations
 
 from io import BytesIO
-from urllib.parse import unquote
 
 from anyio import Lock, to_thread
 from fastapi import APIRouter, Request, Response
@@ -38,7 +37,7 @@ def conversion_route() -> APIRouter:
             return _refusal(TOO_LARGE, f"{name} is larger than the {limit} that the page reads")
         async with turn:
             try:
-                png = await to_thread.run_sync(to_png, content, unquote(name))
+                png = await to_thread.run_sync(to_png, content, name)
             except Error as error:
                 return _refusal(UNREADABLE, str(error))
         return Response(png, media_type="image/png", headers={"Cache-Control": "no-store"})
