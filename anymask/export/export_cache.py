@@ -1,7 +1,7 @@
 """Export cache: exports that are made once for each model and kept beside the weights.
 
-They lie in ``<cache>/exports/<sha256 of the weights, first 16 digits>/<dtype>``. An export of
-another version of anymask is made again.
+They lie in ``<cache>/exports/<sha256 of the weights, first 16 digits>/<dtype>``, without the
+official decoders. An export of another version of anymask is made again.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def keep_export(checkpoint: Checkpoint, dtype: str, on_step: Step | None = None)
     make_folder(folder)
     with _locked(folder):
         if not _is_current(folder):
-            export_onnx(checkpoint, folder, dtype=dtype, on_step=on_step)
+            export_onnx(checkpoint, folder, dtype=dtype, official=False, on_step=on_step)
     return folder
 
 

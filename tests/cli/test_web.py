@@ -12,7 +12,6 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from anymask.weights.graph_pair import RUN_FILES
 
 ANYMASK = [sys.executable, "-c", "from anymask.cli.main import main; main()", "web"]
 START_S = 120
+MockExport = Callable[[Path], Path]
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +100,8 @@ def test_the_model_is_exported_once_and_ctrl_c_ends_the_page(folder: Path) -> No
             status, said = stopped(process)
             assert status == 0
             notes.append(said)
+    kept = {path.name for path in (folder / "cache").rglob("*.*") if path.name != ".lock"}
+    assert kept == {"export.json", *RUN_FILES}
     assert notes == [
         "exporting tiny for the browser, once: about a minute\nanymask: the page is closed\n",
         "anymask: the page is closed\n",
@@ -107,10 +109,12 @@ def test_the_model_is_exported_once_and_ctrl_c_ends_the_page(folder: Path) -> No
     assert seconds[1] < seconds[0] / 2, seconds
 
 
-def test_a_kept_export_needs_neither_torch_nor_onnxruntime(folder: Path) -> None:
+def test_a_kept_export_needs_neither_torch_nor_onnxruntime(
+    folder: Path, mock_export: MockExport
+) -> None:
     sha256 = sha256_of(folder / "w" / "model.safetensors")
     kept = folder / "cache" / "exports" / sha256[:16] / "float16"
-    write_export(kept)
+    mock_export(kept)
     done = browser_model(folder, "w")
     assert (done.returncode, done.stdout.strip()) == (0, str(kept)), done.stderr
 
@@ -121,20 +125,28 @@ def test_a_kept_export_needs_neither_torch_nor_onnxruntime(folder: Path) -> None
         lambda kept: (kept / "click.onnx").write_bytes(b"other"),
         lambda kept: (kept / "export.json").unlink(),
         lambda kept: (kept / "export.json").write_text("{"),
-        lambda kept: write_export(kept, made_with="0.0.0"),
+        lambda kept: age(kept / "export.json"),
     ],
 )
 def test_a_kept_export_that_is_damaged_or_old_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mock_export: MockExport,
+    spoil: Callable[[Path], object],
 ) -> None:
     monkeypatch.setenv("ANYMASK_CACHE", str(tmp_path))
     (tmp_path / "w.pth").write_bytes(b"weights")
     kept = tmp_path / "exports" / sha256_of(tmp_path / "w.pth")[:16] / "float16"
-    write_export(kept)
+    mock_export(kept)
     assert kept_export(tmp_path / "w.pth", "float16") == kept
     assert kept_export(tmp_path / "w.pth", "float32") is None
     spoil(kept)
     assert kept_export(tmp_path / "w.pth", "float16") is None
+
+
+def age(header: Path) -> None:
+    """As if another version of anymask had made it."""
+    header.write_text(json.dumps(json.loads(header.read_text()) | {"versions": {"anymask": "0"}}))
 
 
 def browser_model(folder: Path, weights: str) -> subprocess.CompletedProcess[str]:
@@ -153,31 +165,6 @@ def browser_model(folder: Path, weights: str) -> subprocess.CompletedProcess[str
     )
 
 
-def write_export(folder: Path, made_with: str | None = None) -> Path:
-    """What looks like an export until somebody runs it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for name in RUN_FILES:
-        (folder / name).write_bytes(name.encode())
-        files[name] = {"sha256": sha256_of(folder / name), "bytes": len(name)}
-    header = {
-        "anymask_export": 1,
-        "name": "tiny",
-        "model": "tiny@0123",
-        "dtype": "float16",
-        "resize": "longest_side",
-        "embedding_shape": [8, 4, 4],
-        "input_px": 64,
-        "mask_side": 16,
-        "pixel_mean": [1, 2, 3],
-        "pixel_std": [1, 2, 3],
-        "versions": {"anymask": made_with or version("anymask")},
-        "files": files,
-    }
-    (folder / "export.json").write_text(json.dumps(header))
-    return folder
-
-
 @pytest.mark.slow
 def test_ctrl_c_during_the_export_leaves_nothing_half_done(folder: Path) -> None:
     process = start(folder, "--weights", "w", "--port", "0", "--no-open")
@@ -190,9 +177,9 @@ def test_ctrl_c_during_the_export_leaves_nothing_half_done(folder: Path) -> None
 
 
 @pytest.fixture
-def export(folder: Path) -> Path:
+def export(folder: Path, mock_export: MockExport) -> Path:
     """An export, to be served as it is."""
-    return write_export(folder / "export")
+    return mock_export(folder / "export")
 
 
 def test_an_export_is_served_as_it_is_and_a_browser_opened(folder: Path, export: Path) -> None:

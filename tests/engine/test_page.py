@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import uvicorn
 from PIL import Image
 
 from anymask.core.image import read_image
+from anymask.core.read_options import ReadOptions
 from anymask.engine import conversion
 from anymask.engine.page import built_page, page_app
 from anymask.engine.sample import SamplePicture, drawing, sample_picture
@@ -198,12 +200,35 @@ def test_a_picture_comes_back_as_python_reads_it(
     assert (np.asarray(png) == read_image(tmp_path / "file")).all()
 
 
+def test_what_a_file_leaves_open_is_chosen_or_asked_for(ask: Ask, tmp_path: Path) -> None:
+    bands = np.random.default_rng(0).integers(0, 3000, (2, 5, 20, 30), dtype=np.uint16)
+    content = BytesIO()
+    tifffile.imwrite(content, bands, photometric="minisblack", planarconfig="separate")
+    path = tmp_path / "i.tif"
+    path.write_bytes(content.getvalue())
+    status, _, answer = ask("/picture?name=i.tif&page=", "POST", content.getvalue())
+    assert status == 422
+    assert "i.tif has 2 pages" in json.loads(answer)["error"]
+    query = "/picture?name=i.tif&page=2&bands=%201,5,2%20&window=0,3000"
+    status, _, png = ask(query, "POST", content.getvalue())
+    assert status == 200
+    expected = read_image(path, options=ReadOptions(2, (1, 5, 2), (0, 3000)))
+    assert (np.asarray(Image.open(BytesIO(png))) == expected).all()
+
+
+@pytest.mark.parametrize("query", ["page=one", "page=0", "bands=1,2", "bands=a", "window=5"])
+def test_choices_that_choose_nothing_are_a_line(ask: Ask, query: str) -> None:
+    status, _, answer = ask(f"/picture?{query}", "POST", encoded(drawing(), "tiff"))
+    assert status == 422
+    assert re.search("page|bands|window", json.loads(answer)["error"])
+
+
 @pytest.mark.parametrize(
     ("content", "line"),
     [
         (b"hello", "ß & co.txt is not an image of a known format"),
         (b"", "ß & co.txt is not an image of a known format"),
-        (encoded(drawing(), "png")[:2000], "ß & co.txt can't be decoded"),
+        (encoded(drawing(), "png")[:2000], "ß & co.txt can't be read"),
     ],
 )
 def test_a_bad_picture_is_a_line(ask: Ask, content: bytes, line: str) -> None:

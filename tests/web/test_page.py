@@ -355,6 +355,29 @@ def test_pictures_that_browsers_read_otherwise_are_those_of_python(ready: Page) 
     expect(choices(ready)).to_have_count(3)
 
 
+def test_of_several_pages_and_bands_one_is_asked_for(ready: Page) -> None:
+    first, second = drawing(50), drawing(60)
+    bands = np.stack(
+        [second[..., 2], second[..., 1], second[..., 0], second[..., 0], first[..., 0]]
+    )
+    content = BytesIO()
+    with tifffile.TiffWriter(content) as writer:
+        for pages in (np.stack([first[..., 0]] * 5), bands):
+            writer.write(pages, photometric="minisblack", planarconfig="separate")
+    choose(ready, "field.tif", content.getvalue())
+    expect(ready.get_by_role("alert")).to_contain_text("field.tif has 2 pages")
+    ready.get_by_label("Page").fill("2")
+    ready.get_by_label("Bands").fill("3,2,1")
+    ready.keyboard.press("Enter")
+    expect(ready.locator("#caption")).to_have_text("field.tif, 300×200")
+    expect(ready.get_by_role("alert")).to_have_count(0)
+    assert (shown(ready)[..., :3] == second).all()
+    choose(ready, "plain.png", png(first))
+    expect(ready.locator("#caption")).to_have_text("plain.png, 300×200")
+    expect(ready.get_by_label("Bands")).to_be_hidden()
+    expect(ready.get_by_label("Bands")).to_have_value("")
+
+
 # --- what is wrong with a model
 
 

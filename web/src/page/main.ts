@@ -5,7 +5,7 @@ import { type ImageEmbedding, type Progress, Segmenter } from "../segmenter";
 import { type Choice, choicesOf, surest } from "./extents";
 import { takePictures } from "./intake";
 import { Questions } from "./question";
-import { type Reading, readPicture } from "./reading";
+import { type ReadOptions, type Reading, readPicture } from "./reading";
 import { type Kind, save } from "./save";
 import { Stage } from "./stage";
 
@@ -73,13 +73,25 @@ function complain(place: "picture-error" | "error", line: string): void {
 
 // --- a picture
 
-/** Take a picture; that of before stays if this one can't be read. */
-async function open(file: File, note: string): Promise<void> {
+const readingForm = element<HTMLFormElement>("reading");
+let brought: { file: File; note: string } | null = null;
+
+/** Take a picture that somebody brought, as its file says that it is to be read. */
+function open(file: File, note: string): Promise<void> {
+  brought = { file, note };
+  readingForm.hidden = true;
+  readingForm.reset();
+  return read(file, note);
+}
+
+/** Read it; that of before stays if this one can't be read. */
+async function read(file: File, note: string): Promise<void> {
   opening.abort();
   const { signal } = (opening = new AbortController());
+  const options = Object.fromEntries(new FormData(readingForm)) as unknown as ReadOptions;
   await attempt("picture-error", async () => {
     say(`reading ${file.name}…`);
-    const reading = await readPicture(file, signal);
+    const reading = await readPicture(file, options, signal, () => (readingForm.hidden = false));
     signal.throwIfAborted();
     show(reading, note);
   });
@@ -189,8 +201,13 @@ removesButton.onclick = () => {
   removesButton.ariaPressed = String(stage.removes);
   removesButton.textContent = stage.removes ? "Clicks remove" : "Clicks add";
 };
+readingForm.onsubmit = (event) => {
+  event.preventDefault();
+  if (brought) void read(brought.file, brought.note);
+};
 document.addEventListener("keydown", (event) => {
   const { key, ctrlKey, metaKey } = event;
+  if (readingForm.contains(event.target as Node)) return; // somebody writes
   if (ctrlKey || metaKey) {
     if (key === "z") changed(() => questions.undo());
   } else if (key === "Escape") changed(() => questions.clear());

@@ -9,20 +9,33 @@ export interface Reading {
   readonly bitmap: ImageBitmap;
 }
 
+/** What the server is told of how to read a file; empty where nothing is chosen. */
+export interface ReadOptions {
+  readonly page: string;
+  readonly bands: string;
+  readonly window: string;
+}
+
 /** A picture that can't be read, with a line that says why. */
 export class ReadingError extends Error {
   override name = "ReadingError";
 }
 
-/** Read a picture. Throws ReadingError. */
-export async function readPicture(file: File, signal: AbortSignal): Promise<Reading> {
+/** Read a picture. onServer: told if it is read there. Throws ReadingError. */
+export async function readPicture(
+  file: File,
+  options: ReadOptions,
+  signal: AbortSignal,
+  onServer: () => void,
+): Promise<Reading> {
   const { name } = file;
   if (!file.size) throw new ReadingError(`${name} is empty`);
-  if (isPlain(await head(file))) {
+  if (isPlain(await head(file)) && !options.bands && !options.window) {
     const bitmap = await decoded(file).catch(() => null); // the server says better what is wrong
     if (bitmap) return { name, content: file, bitmap };
   }
-  const content = await converted(file, signal);
+  onServer();
+  const content = await converted(file, options, signal);
   return { name, content, bitmap: await decoded(content) };
 }
 
@@ -39,8 +52,8 @@ async function head(file: File): Promise<Uint8Array> {
   }
 }
 
-async function converted(file: File, signal: AbortSignal): Promise<Blob> {
-  const query = new URLSearchParams({ name: file.name });
+async function converted(file: File, options: ReadOptions, signal: AbortSignal): Promise<Blob> {
+  const query = new URLSearchParams({ name: file.name, ...options });
   const request = { method: "POST", body: file, signal };
   let response: Response;
   try {
