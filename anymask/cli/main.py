@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import anymask
-from anymask.cli import evaluate, export, masks, segment, train, weights
+from anymask.cli import evaluate, export, masks, segment, train, web, weights
 from anymask.cli.options import EXIT_INTERRUPTED
 from anymask.errors import Error
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.command("segment")(segment.segment)
 app.command("masks")(masks.masks)
+app.command("web")(web.web)
 app.command("train")(train.train)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(weights.app, name="weights")

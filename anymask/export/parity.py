@@ -78,23 +78,29 @@ class Parity:
 
 
 def measure(
-    reference: Promptable, exported: OnnxSegmenter, decoder: OnnxSegmenter, photo: RGB | None = None
+    reference: Promptable,
+    exported: OnnxSegmenter,
+    decoder: OnnxSegmenter | None = None,
+    photo: RGB | None = None,
 ) -> list[Parity]:
     """Compare on real and random prompts: about the photograph, or a drawn scene.
 
-    exported: encoder, prepare and click; decoder: the low-resolution one of the official layout.
+    exported: encoder, prepare and click; decoder: the low-resolution one of the official layout,
+    if there is one.
     """
     image = scene() if photo is None else photo
     seen, own = reference.encode(image), exported.encode(image)
-    rows, single = [], decoder.pair.single_mask
+    rows = []
     for name, prompts in _cases(reference, seen):
         tokens = _answers(reference, seen, prompts)
-        chosen = _answers(reference, seen, prompts, single) if single else tokens
         rows += [
             _parity("click", name, tokens, _answers(exported, seen, prompts)),
             _parity("all", name, tokens, _answers(exported, own, prompts)),
-            _parity("decoder", name, chosen, _answers(decoder, seen, prompts, single)),
         ]
+        if decoder is not None:
+            single = decoder.pair.single_mask
+            chosen = _answers(reference, seen, prompts, single) if single else tokens
+            rows.append(_parity("decoder", name, chosen, _answers(decoder, seen, prompts, single)))
     return rows
 
 

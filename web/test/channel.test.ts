@@ -63,10 +63,10 @@ describe("page and worker", () => {
     const { answer, received } = manual();
     const asked = channel.ask("release", { embedding: 1 });
     await received(1);
-    answer({ progress: { file: "a", loadedBytes: 1, totalBytes: 2 } });
+    answer({ progress: { file: "a", loadedBytes: 1, totalBytes: 2, modelBytes: 3 } });
     answer({ id: 1, answer: null });
     await asked;
-    expect(progress).toEqual([{ file: "a", loadedBytes: 1, totalBytes: 2 }]);
+    expect(progress).toEqual([{ file: "a", loadedBytes: 1, totalBytes: 2, modelBytes: 3 }]);
   });
 
   it("what can't be sent fails alone", async () => {

@@ -57,7 +57,12 @@ describe("a model folder", () => {
     const folder = await ModelFolder.open(URL_OF);
     const bytes = await folder.read("decoder.onnx", (progress) => news.push(progress));
     expect(Buffer.from(bytes)).toEqual(DECODER);
-    expect(news.at(-1)).toEqual({ file: "decoder.onnx", loadedBytes: 9, totalBytes: 9 });
+    expect(news.at(-1)).toEqual({
+      file: "decoder.onnx",
+      loadedBytes: 9,
+      totalBytes: 9,
+      modelBytes: 0,
+    });
     const hash = LIST.files["decoder.onnx"].sha256.slice(0, 16);
     expect(asked.at(-1)).toBe(`http://models.test/tiny/decoder.onnx?sha256=${hash}`);
   });

@@ -49,8 +49,8 @@ describe("a prompt", () => {
     expect(pack(prompt).ambiguous).toBe(ambiguous);
   });
 
-  it("may touch the image's edge, and a box may reach beyond it", () => {
-    expect(() => pack({ points: [{ x: 200, y: 100 }], box: [-5, -5, 500, 500] })).not.toThrow();
+  it("may touch the image's edge, and a box may be a pixel beyond it", () => {
+    expect(() => pack({ points: [{ x: 200, y: 100 }], box: [-1, -1, 201, 101] })).not.toThrow();
   });
 
   it.each<[string, unknown, string]>([
@@ -66,8 +66,13 @@ describe("a prompt", () => {
     ["text", { points: [{ x: "3", y: 3 }] }, "points contain a number that is not finite"],
     ["too large", { box: [0, 0, 2e6, 5] }, "boxes contain a number beyond ±1000000"],
     ["a label of 2", { points: [{ x: 1, y: 1, label: 2 }] }, "labels must be 1"],
-    ["a box reversed", { box: [9, 2, 5, 4] }, "box (9, 2, 5, 4) must be X0, Y0, X1, Y1"],
-    ["a box outside", { box: [201, 2, 205, 4] }, "box (201, 2, 205, 4) lies outside the image"],
+    ["a box reversed", { box: [9, 2, 5, 4] }, "the box 9,2,5,4 must be X0,Y0,X1,Y1"],
+    ["a box outside", { box: [201, 2, 205, 4] }, "the box 201,2,205,4 lies outside the image"],
+    ["a box that touches", { box: [200, 2, 201, 4] }, "the box 200,2,201,4 lies outside the image"],
+    ["a box that leaves", { box: [-5, 2, 9, 4] }, "what of it lies inside is 0,2,9,4"],
+    ["a box below", { box: [5, 2, 9, 101.5] }, "the box 5,2,9,101.5 leaves the image, which is"],
+    ["a line", { box: [5, 2, 5, 4] }, "the box 5,2,5,4 has no area; a place is a point"],
+    ["a dot", { box: [5, 4, 5, 4] }, "has no area"],
     ["three corners", { box: [1, 2, 3] }, "a box is four numbers X0, Y0, X1, Y1, not 3"],
     ["an infinite box", { box: [1, 2, 3, Infinity] }, "not finite"],
     ["a small mask", { mask: new Float32Array(9) }, "a mask must be 4×4 low-resolution logits"],

@@ -4,6 +4,7 @@ import { ModelError } from "./errors";
 import type { Resize } from "./resize-map";
 
 const LIST = "export.json";
+const FETCHED = ["encoder.onnx", "prepare.onnx", "click.onnx"]; // of what is in it
 const FORMAT = 1; // the `anymask_export` that this code reads
 const RESIZES: readonly Resize[] = ["longest_side", "stretch"];
 
@@ -28,6 +29,8 @@ export interface Progress {
   readonly file: string;
   readonly loadedBytes: number;
   readonly totalBytes: number;
+  /** Of all that the browser fetches of the model, the encoder included. */
+  readonly modelBytes: number;
 }
 
 export type OnProgress = (progress: Progress) => void;
@@ -75,11 +78,12 @@ export class ModelFolder {
   async read(file: string, onProgress: OnProgress): Promise<Uint8Array<ArrayBuffer>> {
     const facts = this.files[file];
     if (!facts) throw new ModelError(`the model ${this.facts.name} has no ${file}`);
+    const modelBytes = FETCHED.reduce((sum, name) => sum + (this.files[name]?.bytes ?? 0), 0);
     const url = new URL(file, this.url);
     url.searchParams.set("sha256", facts.sha256.slice(0, 16)); // an older one may be in the cache
     const response = await fetched(url);
     const bytes = await body(response, facts.bytes, (loadedBytes) =>
-      onProgress({ file, loadedBytes, totalBytes: facts.bytes }),
+      onProgress({ file, loadedBytes, totalBytes: facts.bytes, modelBytes }),
     );
     // Pages of plain http have no crypto; the length was right at least.
     if (globalThis.crypto?.subtle && (await sha256(bytes)) !== facts.sha256) {

@@ -9,6 +9,7 @@ const BOX_TOP_LEFT = 2;
 const BOX_BOTTOM_RIGHT = 3;
 const PADDING = -1;
 const LARGEST_NUMBER = 1e6; // no image is as wide and no logit as large; beyond, a model overflows
+const BOX_MARGIN_PX = 1; // that a box may leave the image by: detectors round and count differently
 
 /** A click at a pixel of the original image. */
 export interface Point {
@@ -18,7 +19,7 @@ export interface Point {
   readonly label?: 0 | 1;
 }
 
-/** Upper left and lower right corner in pixels of the original image. */
+/** Upper left and lower right corner in pixels of the original image; a box has an area. */
 export type BoxXyxy = readonly [x0: number, y0: number, x1: number, y1: number];
 
 /** One question about one image. It may lack any of these but not all. */
@@ -91,15 +92,21 @@ function checkBox(box: BoxXyxy, [height, width]: SizeHw): void {
   }
   checkNumbers("boxes", box);
   const [x0, y0, x1, y1] = box;
+  const what = `the box ${box.join()}`;
   if (x0 > x1 || y0 > y1) {
-    throw new PromptError(
-      `box (${box.join(", ")}) must be X0, Y0, X1, Y1 with X0 ≤ X1 and Y0 ≤ Y1`,
-    );
+    throw new PromptError(`${what} must be X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1`);
   }
-  if (x0 > width || y0 > height || x1 < 0 || y1 < 0) {
-    throw new PromptError(
-      `box (${box.join(", ")}) lies outside the image, which is ${width}×${height} (width×height)`,
-    );
+  if (x0 === x1 || y0 === y1) {
+    throw new PromptError(`${what} has no area; a place is a point`);
+  }
+  const size = `the image, which is ${width}×${height} (width×height)`;
+  const clip = (at: number, side: number) => Math.min(Math.max(at, 0), side);
+  const inside = [clip(x0, width), clip(y0, height), clip(x1, width), clip(y1, height)];
+  if (inside[0] >= inside[2] || inside[1] >= inside[3]) {
+    throw new PromptError(`${what} lies outside ${size}`);
+  }
+  if (box.some((at, i) => Math.abs(at - inside[i]) > BOX_MARGIN_PX)) {
+    throw new PromptError(`${what} leaves ${size}; what of it lies inside is ${inside.join()}`);
   }
 }
 

@@ -1,0 +1,1 @@
+"""The engine: what is served to a browser."""

@@ -1,0 +1,34 @@
+"""Identity: the sha256 of weights without reading them as a model, which would take torch."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from anymask.weights import registry
+from anymask.weights.fetch import sha256_of
+from anymask.weights.graph_pair import official_files, pair_hash
+from anymask.weights.registry import OFFICIAL_PAIR
+
+WEIGHTS_FILE = "model.safetensors"  # of a folder, ours or Hugging Face's
+
+
+def weights_sha256(weights: str | Path) -> str | None:
+    """The sha256 that ``load_checkpoint`` would find; None for what it would refuse.
+
+    weights: as ``load_checkpoint`` takes them. Those of a registry row need not be on this machine.
+    """
+    path = Path(weights)
+    if path.is_dir():
+        pair, tensors = official_files(path), path / WEIGHTS_FILE
+        if pair is not None:
+            return pair_hash(*pair)
+        return sha256_of(tensors) if tensors.is_file() else None
+    if path.is_file():
+        return sha256_of(path)
+    row = next((row for row in registry.ROWS if row.name == str(weights)), None)
+    if row is None:
+        return None
+    if row.layout == OFFICIAL_PAIR:
+        return hashlib.sha256("".join(file.sha256 for file in row.files).encode()).hexdigest()
+    return row.files[0].sha256
