@@ -30,7 +30,7 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import ResizeMap
 from anymask.core.image import read_image, resize
 from anymask.core.logits import MASK_THRESHOLD, upsample
-from anymask.core.records import bbox_to_last_pixel
+from anymask.core.mask_files.sa1b import bbox_to_last_pixel
 from anymask.errors import EmbeddingError, Error, ImageError, PromptError
 from anymask.models.prompt_encoder import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, PromptBatch
 from anymask.predict.automatic import AutomaticConfig, segment_everything

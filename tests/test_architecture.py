@@ -87,18 +87,19 @@ def test_arrows_go_down_only(path: Path) -> None:
 
 
 def test_models_import_nothing_of_anymask_but_themselves() -> None:
-    for path in (PACKAGE / "models").glob("*.py"):
+    for path in (PACKAGE / "models").rglob("*.py"):
         assert own_imports(path) <= {"models"}, path
         assert foreign_imports(path) <= {"torch"}, path
 
 
 def test_core_needs_no_deep_learning_library() -> None:
-    for path in (PACKAGE / "core").glob("*.py"):
+    for path in (PACKAGE / "core").rglob("*.py"):
+        assert own_imports(path) <= {"core", "errors"}, path
         assert foreign_imports(path) <= CORE_MAY, path
 
 
 def test_datasets_need_no_deep_learning_library() -> None:
-    for path in (PACKAGE / "datasets").glob("*.py"):
+    for path in (PACKAGE / "datasets").rglob("*.py"):
         assert own_imports(path) <= {"datasets", "core", "errors"}, path
         assert not foreign_imports(path) & DEEP_LEARNING, path
 
@@ -209,7 +210,7 @@ def test_functions_are_short() -> None:
 
 
 def test_the_command_line_imports_deep_learning_only_inside_functions() -> None:
-    for path in (PACKAGE / "cli").glob("*.py"):
+    for path in (PACKAGE / "cli").rglob("*.py"):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 root = (getattr(node, "module", None) or node.names[0].name).split(".")[0]

@@ -16,7 +16,6 @@ from anymask.cli.progress import download_bar
 from anymask.core.atomic import writing
 from anymask.core.image import RGB, read_image, read_mask
 from anymask.core.prompts import Prompts
-from anymask.core.records import Record, record
 from anymask.core.rough import rough_prompts
 from anymask.errors import OutputError, PromptError
 
@@ -118,7 +117,7 @@ def segment(
         _write(target, picture, pixels, all_answers if is_overlay else masks, prompts, image.name)
         typer.echo(str(target), err=json_)
     if json_:
-        typer.echo(json.dumps(record(masks, prompts, image.name)))
+        typer.echo(json.dumps(masks.annotations(prompts).record(image.name)))
 
 
 def _target(image: Path, out: Path | None, json_: bool) -> Path | None:
@@ -188,7 +187,7 @@ def _write(
 ) -> None:
     with writing(target) as part:
         if target.suffix == ".json":
-            content: Record = record(masks, prompts, name)
+            content = masks.annotations(prompts).record(name)
             part.write_text(json.dumps(content) + "\n")
         elif target.suffix == ".npz":
             arrays: dict[str, Any] = {
@@ -202,10 +201,10 @@ def _write(
 
 
 def _draw(rendering: Rendering, image: RGB, masks: Masks, prompts: Prompts) -> Image.Image:
-    from anymask.predict.overlay import cutout, labels, overlay
+    from anymask.core.drawing.plain_masks import cut_out, white_on_black
 
     if rendering == Rendering.mask:
-        return labels(masks)
+        return white_on_black(masks.best().to_bool()[:, 0])
     if rendering == Rendering.cutout:
-        return cutout(image, masks)
-    return overlay(image, masks, prompts)
+        return cut_out(image, masks.best().to_bool()[:, 0])
+    return masks.draw(image, prompts)

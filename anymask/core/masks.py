@@ -5,17 +5,29 @@ Shape legend: P prompts, M masks of a prompt, h w low-resolution grid, H W pixel
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from anymask.core import rle
+from anymask.core.annotations import Annotation, Annotations
+from anymask.core.atomic import writing
+from anymask.core.drawing.answers import draw_answers
+from anymask.core.drawing.picture_files import read_image_of, save_picture
+from anymask.core.drawing.plain_masks import white_on_black
 from anymask.core.geometry import Floats, ResizeMap
-from anymask.core.logits import MASK_THRESHOLD, upsample
+from anymask.core.image import ImageSource
+from anymask.core.logits import MASK_THRESHOLD, stability_score, upsample
+from anymask.core.mask_files.text_files import ARRAYS, TEXTS, ending_of
 from anymask.core.mask_runs import MaskRuns, runs_and_stability
-from anymask.errors import Error
+from anymask.core.prompts import BACKGROUND, OBJECT, Prompts
+from anymask.core.regions.small_regions import clean as cleaned
+from anymask.errors import Error, OutputError, PromptError
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +106,103 @@ class Masks:
         scores = [stability for _, stability in self._runs_and_stability(offset)]
         return np.array(scores, np.float32).reshape(self.predicted_iou.shape)
 
+    def annotations(self, prompts: Prompts | None = None, *, clean: bool = False) -> Annotations:
+        """All P · M masks as SA-1B has them, prompt by prompt.
+
+        prompts: whose clicks become ``point_coords``; without them there are none. clean: the
+        masks without their specks and pinholes; scores stay those of the masks as they came.
+
+        Raises ``PromptError`` for another number of prompts.
+        """
+        self._check_asked_by(prompts)
+        per_prompt = self.predicted_iou.shape[1]
+        annotations = (
+            self._annotation(number, logits, prompts and prompts[number // per_prompt], clean)
+            for number, logits in enumerate(self.full_logits())
+        )
+        return Annotations(annotations, self.image_hw)
+
+    def draw(
+        self, image: ImageSource, prompts: Prompts | None = None, *, clean: bool = True
+    ) -> Image.Image:
+        """The masks over their image, with the points and boxes of the prompts that asked for them.
+
+        The masks of a single prompt stand side by side, best first, each with its predicted IoU;
+        the first masks of several prompts lie over one copy in different colours. clean: without
+        their specks and pinholes. A dark image is made lighter.
+
+        Raises ``ImageError``, also for an image of another size than the masks', and
+        ``PromptError`` for another number of prompts.
+        """
+        self._check_asked_by(prompts)
+        pixels = read_image_of(image, self.image_hw)
+        masks = self if len(self) == 1 else self.best()
+        return draw_answers(pixels, masks._pixels(clean), masks.predicted_iou, prompts)
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        image: ImageSource | None = None,
+        prompts: Prompts | None = None,
+        *,
+        file_name: str | None = None,
+        clean: bool = False,
+    ) -> None:
+        """Write a file, in the format that its ending names.
+
+        ``.json``, ``.coco.json``, ``.geojson`` and ``.svg`` as ``Annotations.save`` does; ``.npz``
+        arrays ``masks`` (P, M, H, W) bool and ``predicted_iou`` (P, M) float32; ``.png`` and
+        ``.jpg`` what ``draw`` shows, ``.png`` without image the first masks, white on black.
+
+        image, file_name: as ``Annotations.save`` takes them. clean: write masks without their
+        specks and pinholes; a picture over the image never shows them.
+
+        Raises ``OutputError`` for another ending or a place that can't be written; ``ImageError``.
+        """
+        target = Path(path)
+        ending = ending_of(target)
+        if ending in TEXTS:
+            self.annotations(prompts, clean=clean).save(target, image, file_name=file_name)
+        elif ending == ARRAYS:
+            masks = self._pixels(clean)
+            with writing(target) as part, part.open("wb") as file:
+                np.savez_compressed(file, masks=masks, predicted_iou=self.predicted_iou)
+        elif image is not None:
+            save_picture(self.draw(image, prompts), target)
+        elif ending == ".png":
+            save_picture(white_on_black(self.best()._pixels(clean)[:, 0]), target)
+        else:
+            raise OutputError(f"{target} is a picture of masks over their image: give the image")
+
+    def _check_asked_by(self, prompts: Prompts | None) -> None:
+        if prompts is not None and len(prompts) != len(self):
+            raise PromptError(f"{len(prompts)} prompts did not ask for {len(self)} answers")
+
+    def _pixels(self, clean: bool) -> npt.NDArray[np.bool_]:
+        """``to_bool``, perhaps without specks and pinholes."""
+        masks = self.to_bool()
+        if clean:
+            for mask in masks.reshape(-1, *self.image_hw):
+                mask[:] = cleaned(mask)
+        return masks
+
+    def _annotation(
+        self, number: int, logits: Floats, prompt: Prompts | None, clean: bool
+    ) -> Annotation:
+        height, width = self.image_hw
+        mask = logits > self.threshold
+        segmentation = rle.encode(cleaned(mask) if clean else mask)
+        return Annotation(
+            id=number,
+            segmentation=segmentation,
+            bbox=rle.bbox_xywh(segmentation),
+            area=rle.area(segmentation),
+            predicted_iou=float(self.predicted_iou.flat[number]),
+            stability_score=stability_score(logits, self.threshold, 1.0),
+            crop_box=[0.0, 0.0, float(width), float(height)],
+            point_coords=[] if prompt is None else _clicks(prompt),
+        )
+
     def _flat(self) -> Floats:
         """(P · M, h, w) logits, prompt by prompt."""
         return self.logits.reshape(-1, *self.logits.shape[2:])
@@ -101,3 +210,9 @@ class Masks:
     def _runs_and_stability(self, offset: float = 0.0) -> Iterator[tuple[MaskRuns, float]]:
         for low_resolution in self._flat():
             yield runs_and_stability(low_resolution, self.resize_map, offset, self.threshold)
+
+
+def _clicks(prompt: Prompts) -> list[list[float]]:
+    """The points of a single prompt, of object and background alike."""
+    clicks = np.isin(prompt.labels[0], (OBJECT, BACKGROUND))
+    return [[float(x), float(y)] for x, y in prompt.points[0][clicks]]

@@ -60,6 +60,25 @@ def decode(rle: RLE) -> npt.NDArray[np.bool_]:
     return np.ascontiguousarray(coco_mask.decode(_as_bytes(rle)), dtype=bool)
 
 
+def decode_part(rle: RLE, left: int, top: int, right: int, bottom: int) -> npt.NDArray[np.bool_]:
+    """A part of the mask, (bottom - top, right - left), at the cost of its columns alone.
+
+    The part must lie in the image. Raises ``Error`` for an encoding that does not fill its size.
+    """
+    height = rle["size"][0]
+    edges = np.cumsum(_runs(_digits(_as_bytes(rle)["counts"])))
+    inside = np.clip(edges, left * height, right * height)
+    lengths = np.diff(inside, prepend=left * height)
+    columns = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths).reshape(right - left, height)
+    return columns[:, top:bottom].T
+
+
+def decode_tight(rle: RLE) -> tuple[npt.NDArray[np.bool_], int, int]:
+    """The mask within its tight box, and the box's left and top; (0, 0) of an empty mask."""
+    left, top, width, height = (int(side) for side in bbox_xywh(rle))
+    return decode_part(rle, left, top, left + width, top + height), left, top
+
+
 def runs(rle: RLE) -> list[int]:
     """The lengths of the runs, column by column, the first of what is outside the mask."""
     return [int(run) for run in _runs(_digits(_as_bytes(rle)["counts"]))]

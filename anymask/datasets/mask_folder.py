@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from anymask.core import rle
-from anymask.core.records import Annotation, Record, bbox_to_last_pixel
+from anymask.core.mask_files.sa1b import Annotation, Record, bbox_to_last_pixel
 
 HEADER = (
     "id,area,bbox_x0,bbox_y0,bbox_w,bbox_h,point_input_x,point_input_y,predicted_iou,"

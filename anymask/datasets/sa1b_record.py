@@ -6,7 +6,7 @@ import json
 from typing import Any, cast
 
 from anymask.core import rle
-from anymask.core.records import Record
+from anymask.core.annotations import Record
 from anymask.errors import Error, RecordError
 
 IMAGE_KEYS = {"image_id": int, "file_name": str, "width": int, "height": int}

@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from anymask.core.annotations import Record
 from anymask.core.image import decode_image
 from anymask.core.protocol import Segmenter
-from anymask.core.records import ImageRecord, Record
 from anymask.datasets import mask_folder, sa1b_record
 from anymask.datasets.photographs import Photograph
 from anymask.errors import Error
@@ -187,13 +187,7 @@ def _give_up(photograph: Photograph) -> Outcome:
 def _record(sam: Segmenter, photograph: Photograph, config: AutomaticConfig) -> Record:
     pixels = decode_image(photograph.read(), photograph.name)
     annotations = segment_everything(sam, pixels, config)
-    image = ImageRecord(
-        image_id=photograph.image_id,
-        file_name=photograph.file_name,
-        width=pixels.shape[1],
-        height=pixels.shape[0],
-    )
-    return Record(image=image, annotations=annotations)
+    return annotations.record(photograph.file_name, photograph.image_id)
 
 
 def _reason(photograph: Photograph, error: Error | MemoryError) -> str:

@@ -14,22 +14,21 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Protocol, runtime_checkable
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from anymask.core import rle
+from anymask.core.annotations import Annotation, Annotations
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats, mask_boxes, nms
 from anymask.core.image import RGB, ImageSource, read_image
 from anymask.core.mask_runs import MaskRuns, runs_and_stability
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
-from anymask.core.records import Annotation
+from anymask.core.regions.small_regions import remove_small_regions
 from anymask.errors import Error
 
 CROP_EDGE_PX = 20.0  # a box this near to a crop's border was probably cut by it
-Mask = npt.NDArray[np.bool_]
 Box = tuple[float, float, float, float]
 
 
@@ -147,7 +146,7 @@ def suggested(sam: Segmenter, config: AutomaticConfig = OFFICIAL) -> AutomaticCo
 
 def segment_everything(
     sam: Segmenter, image: ImageSource, config: AutomaticConfig | None = None
-) -> list[Annotation]:
+) -> Annotations:
     """All masks in an image, as SA-1B annotations, most confident first within a crop.
 
     config: None for the official settings, with what the model's training ``suggested``.
@@ -167,7 +166,8 @@ def segment_everything(
         kept = _nearest_first(kept, config.crop_nms_thresh)
     if config.min_mask_region_area > 0:
         kept = _without_small_regions(kept, config)
-    return [_annotation(number, mask) for number, mask in enumerate(kept)]
+    annotations = (_annotation(number, mask) for number, mask in enumerate(kept))
+    return Annotations(annotations, hw)
 
 
 def crops(image_hw: tuple[int, int], layers: int, overlap_ratio: float) -> list[Crop]:
@@ -191,12 +191,6 @@ def point_grid(per_side: int, hw: tuple[int, int]) -> Floats:
     middles = (np.arange(per_side) + 0.5) / per_side
     x, y = np.meshgrid(middles, middles)
     return (np.stack([x, y], axis=-1).reshape(-1, 2) * [hw[1], hw[0]]).astype(np.float32)
-
-
-def remove_small_regions(mask: Mask, area: int) -> Mask:
-    """Fill holes and drop islands of fewer than ``area`` pixels (8-connected)."""
-    filled = mask | _small_regions(~mask, area)
-    return np.asarray(filled & ~_small_regions(filled, area))
 
 
 def _in_crop(
@@ -299,14 +293,6 @@ def _without_small_regions(masks: list[KeptMask], config: AutomaticConfig) -> li
     threshold = max(config.box_nms_thresh, config.crop_nms_thresh)
     kept = nms(_boxes(cleaned), np.array(unchanged, np.float64), threshold)
     return [cleaned[i] for i in kept]
-
-
-def _small_regions(mask: Mask, area: int) -> Mask:
-    """The 8-connected regions of a mask that have fewer than ``area`` pixels."""
-    _, regions, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    small = stats[:, cv2.CC_STAT_AREA] < area
-    small[0] = False  # what is not in the mask
-    return np.asarray(small[regions])
 
 
 def _boxes(masks: list[KeptMask]) -> Floats:

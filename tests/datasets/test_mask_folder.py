@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from anymask.core import rle
-from anymask.core.records import Annotation, ImageRecord, Record
+from anymask.core.annotations import Annotation, ImageRecord, Record
 from anymask.datasets import mask_folder
 
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from anymask.core import rle
-from anymask.core.records import Annotation, ImageRecord, Record
+from anymask.core.annotations import Annotation, ImageRecord, Record
 from anymask.datasets import sa1b_dataset, sa1b_record
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread

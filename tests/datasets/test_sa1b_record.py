@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from anymask.core import rle
-from anymask.core.records import Annotation, ImageRecord, Record
+from anymask.core.annotations import Annotation, ImageRecord, Record
 from anymask.datasets import sa1b_record
 from anymask.errors import RecordError
 

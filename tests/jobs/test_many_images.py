@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from anymask.core import rle
+from anymask.core.annotations import Record
 from anymask.core.protocol import DiscSegmenter
-from anymask.core.records import Record
 from anymask.datasets import sa1b_record
 from anymask.datasets.photographs import Photograph, find_photographs
 from anymask.errors import Error, OutputError

@@ -16,6 +16,7 @@ from anymask.core.geometry import nms
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import DiscSegmenter
+from anymask.core.regions.small_regions import remove_small_regions
 from anymask.errors import Error
 from anymask.predict.automatic import (
     OFFICIAL,
@@ -24,7 +25,6 @@ from anymask.predict.automatic import (
     CandidateSource,
     crops,
     point_grid,
-    remove_small_regions,
     segment_everything,
     suggested,
 )

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from anymask.core import rle
+from anymask.core.annotations import Annotation, ImageRecord, Record
 from anymask.core.interaction import Habits, Script
-from anymask.core.records import Annotation, ImageRecord, Record
 from anymask.datasets import sa1b_record
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample

@@ -1,0 +1,1 @@
+"""Pictures of masks, for people and for programs to paste."""

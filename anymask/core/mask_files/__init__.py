@@ -1,0 +1,1 @@
+"""Files of masks that other programs read: one format a file."""

@@ -1,0 +1,99 @@
+"""COCO's instance file: polygons, or run lengths where polygons can't say it.
+
+COCO's readers fill every ring of a segmentation, so a mask with a hole is written as run lengths.
+Its ``iscrowd`` is 0 nevertheless: it is one object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypedDict
+
+from anymask.core import rle
+from anymask.core.mask_files.sa1b import Annotation, ImageRecord, Record
+from anymask.core.regions.rings import regions_of
+
+CATEGORY_ID = 1
+CATEGORIES = [{"id": CATEGORY_ID, "name": "object", "supercategory": ""}]
+
+
+class CocoImage(TypedDict):
+    """An image of a COCO file."""
+
+    id: int
+    file_name: str
+    width: int
+    height: int
+
+
+class CocoAnnotation(TypedDict):
+    """One object of a COCO file. ``score`` is the predicted IoU, under COCO's name."""
+
+    id: int
+    image_id: int
+    category_id: int
+    segmentation: list[list[int]] | rle.RLE
+    area: int
+    bbox: list[float]
+    iscrowd: int
+    score: float
+    predicted_iou: float
+    stability_score: float
+
+
+def coco_file(records: Iterable[Record]) -> dict[str, Any]:
+    """The COCO file of some images, each under the ``file_name`` and ``image_id`` of its record.
+
+    Annotations are numbered from 1 on: COCO's evaluation never matches number 0. Their areas are
+    counted in pixels, their category is "object".
+    """
+    images, annotations = list[CocoImage](), list[CocoAnnotation]()
+    for record in records:
+        image = coco_image(record["image"])
+        images.append(image)
+        annotations += [
+            coco_annotation(annotation, number, image["id"])
+            for number, annotation in enumerate(record["annotations"], len(annotations) + 1)
+        ]
+    return {
+        "info": {"description": "masks by anymask"},
+        "licenses": [],
+        "images": images,
+        "annotations": annotations,
+        "categories": CATEGORIES,
+    }
+
+
+def coco_image(image: ImageRecord) -> CocoImage:
+    """An image as COCO has it."""
+    return CocoImage(
+        id=image["image_id"],
+        file_name=image["file_name"],
+        width=image["width"],
+        height=image["height"],
+    )
+
+
+def coco_annotation(annotation: Annotation, number: int, image_id: int) -> CocoAnnotation:
+    """A mask as COCO has it, under this number."""
+    encoded = annotation["segmentation"]
+    return CocoAnnotation(
+        id=number,
+        image_id=image_id,
+        category_id=CATEGORY_ID,
+        segmentation=_segmentation(encoded),
+        area=rle.area(encoded),
+        bbox=annotation["bbox"],
+        iscrowd=0,
+        score=annotation["predicted_iou"],
+        predicted_iou=annotation["predicted_iou"],
+        stability_score=annotation["stability_score"],
+    )
+
+
+def _segmentation(encoded: rle.RLE) -> list[list[int]] | rle.RLE:
+    """A polygon a part, of which pycocotools makes exactly the mask; run lengths for the rest."""
+    regions = regions_of(*rle.decode_tight(encoded))
+    if not regions or any(region.holes for region in regions):
+        return encoded
+    return [region.outer.reshape(-1).tolist() for region in regions]
