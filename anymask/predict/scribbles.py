@@ -62,7 +62,7 @@ def _with_point(prompt: Prompts | None, xy: tuple[float, float], label: int) -> 
 
 
 def _candidates(sam: Segmenter, embedding: ImageEmbedding, prompt: Prompts) -> list[Masks]:
-    """Answers to choose from: a single point may mean several things, further ones make it clear."""
+    """Answers to choose from: a single point may mean several things."""
     if not prompt.ambiguous()[0]:
         return [sam.predict(embedding, prompt, False)]
     return [sam.predict(embedding, prompt, None), sam.predict(embedding, prompt, False)]
