@@ -44,6 +44,13 @@ class ImageEmbedding:
         """Size of the original image."""
         return self.resize_map.image_hw
 
+    def __repr__(self) -> str:
+        height, width = self.image_hw
+        arrays: object = self.arrays  # those on a device show themselves without being copied
+        if isinstance(self.arrays, dict):
+            arrays = shapes_said({name: array.shape for name, array in self.arrays.items()})
+        return f"ImageEmbedding({arrays}, of {height}×{width} (H×W), by {self.model})"
+
     def to_bytes(self) -> bytes:
         """Pack as float16 numbers behind a small header (``docs/formats.md``)."""
         arrays = {name: np.ascontiguousarray(a, dtype="<f2") for name, a in self.arrays.items()}
@@ -81,6 +88,11 @@ class ImageEmbedding:
         if not isinstance(stretch, bool):
             raise EmbeddingError(f"the image embedding is damaged: its stretch is {stretch!r}")
         return cls(arrays, ResizeMap((height, width), input_px, stretch), model)
+
+
+def shapes_said(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Names and shapes of arrays for a person: image_embed 256×64×64."""
+    return ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in shapes.items())
 
 
 def model_id(name: str, sha256: str) -> str:

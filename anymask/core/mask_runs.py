@@ -33,6 +33,10 @@ class MaskRuns:
     bottoms: Numbers
     image_hw: tuple[int, int]
 
+    def __repr__(self) -> str:
+        height, width = self.image_hw
+        return f"MaskRuns({len(self.columns)} runs of {height}×{width} (H×W))"
+
     def area(self) -> int:
         """Pixels of the mask."""
         return int((self.bottoms - self.tops).sum())

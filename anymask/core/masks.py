@@ -29,6 +29,8 @@ from anymask.core.prompts import BACKGROUND, OBJECT, Prompts
 from anymask.core.regions.small_regions import clean as cleaned
 from anymask.errors import Error, OutputError, PromptError
 
+SCORES_SHOWN = 6  # by repr; of more, the least and the greatest
+
 
 @dataclass(frozen=True, eq=False)
 class Masks:
@@ -64,6 +66,18 @@ class Masks:
 
     def __len__(self) -> int:
         return len(self.logits)
+
+    def __repr__(self) -> str:
+        (prompts, masks), (height, width) = self.predicted_iou.shape, self.image_hw
+        scores = self.predicted_iou.reshape(-1)
+        if len(scores) > SCORES_SHOWN:
+            scores_said = f"{scores.min():.4f} to {scores.max():.4f}"
+        else:
+            scores_said = " ".join(f"{score:.4f}" for score in scores) or "of none"
+        return (
+            f"Masks({prompts} prompt{'s' * (prompts != 1)} × {masks} mask{'s' * (masks != 1)} of "
+            f"{height}×{width} (H×W), predicted_iou {scores_said})"
+        )
 
     def __getitem__(self, rows: int | slice | npt.NDArray[np.intp]) -> Masks:
         """The answers to some of the prompts, by a number, a slice or an array of numbers."""

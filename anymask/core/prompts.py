@@ -5,8 +5,9 @@ Shape legend: P prompts, N points, h w low-resolution grid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from anymask.errors import PromptError
 
 BACKGROUND, OBJECT, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT, PADDING = 0, 1, 2, 3, -1
 LARGEST_NUMBER = 1e6  # no image is as wide and no logit as large; beyond, a model overflows
+BOX_MARGIN_PX = 1.0  # that a box may leave the image by: detectors round and count differently
 MASK_SIDE = 256  # of mask logits: four times the side of the image embedding's grid
 
 
@@ -24,7 +26,7 @@ class Prompts:
 
     points: (P, N, 2) float32, XY pixels of the original image.
     labels: (P, N) int64; 1 object, 0 background, 2 and 3 a box's upper left and lower right
-        corner, -1 padding, which changes nothing.
+        corner, -1 padding, which changes nothing. A box has an area.
     masks: (P, h, w) float32 low-resolution logits, as an earlier answer gave them, or None.
     texts: P phrases or None.
 
@@ -45,7 +47,7 @@ class Prompts:
                 "together: they must be (P, N, 2) and (P, N)"
             )
         if self.masks is not None:
-            object.__setattr__(self, "masks", _numbers("masks", self.masks, "(P, h, w)", 3))
+            object.__setattr__(self, "masks", _logits(self.masks, "(P, h, w)", 3))
             _check_masks(self.masks, len(self))
         if self.texts is not None:
             object.__setattr__(self, "texts", _texts(self.texts, len(self)))
@@ -70,12 +72,12 @@ class Prompts:
 
     @classmethod
     def box(cls, x0: float, y0: float, x1: float, y1: float) -> Prompts:
-        """One box, upper left corner first."""
+        """One box, upper left corner first, in pixels of the image (``check_inside``)."""
         return cls.of_boxes([[x0, y0, x1, y1]])
 
     @classmethod
     def of_boxes(cls, xyxy: npt.ArrayLike) -> Prompts:
-        """P prompts of one box each: (P, 4)."""
+        """P prompts of one box each: (P, 4) XYXY, each with an area."""
         boxes = _numbers("boxes", xyxy, "(P, 4)", 2)
         if boxes.shape[1] != 4:
             raise PromptError(f"boxes must be (P, 4), not {boxes.shape}")
@@ -85,15 +87,19 @@ class Prompts:
     @classmethod
     def of_masks(cls, logits: npt.ArrayLike) -> Prompts:
         """P prompts of nothing but a rough mask each: low-resolution logits (P, h, w)."""
-        masks = _numbers("masks", logits, "(P, h, w)", 3)
+        masks = _logits(logits, "(P, h, w)", 3)
         empty = np.zeros((len(masks), 0))
         return cls(np.zeros((*empty.shape, 2), np.float32), empty.astype(np.int64), masks)
 
     @classmethod
     def join(cls, several: Sequence[Prompts]) -> Prompts:
         """The prompts of several, in order, padded to the longest. All or none have masks."""
+        if isinstance(several, Prompts) or not isinstance(several, Sequence):
+            raise PromptError(f"join takes a list of Prompts, not {type(several).__name__}")
         if not several:
             raise PromptError("there are no prompts to join")
+        if not all(isinstance(prompts, Prompts) for prompts in several):
+            raise PromptError("join takes a list of Prompts, and nothing else in it")
         if len({(p.masks is None, p.texts is None) for p in several}) > 1:
             raise PromptError("prompts with and without masks or texts can't be joined")
         if len({p.masks.shape[1:] for p in several if p.masks is not None}) > 1:
@@ -140,7 +146,7 @@ class Prompts:
 
     def with_masks(self, logits: npt.ArrayLike) -> Prompts:
         """A mask for each prompt: low-resolution logits (P, h, w), or an answer's (P, 1, h, w)."""
-        masks = _numbers("masks", logits, "(P, h, w) or (P, 1, h, w)", 3, 4)
+        masks = _logits(logits, "(P, h, w) or (P, 1, h, w)", 3, 4)
         if masks.ndim == 4 and masks.shape[1] == 1:
             masks = masks[:, 0]
         return replace(self, masks=masks)
@@ -165,17 +171,61 @@ class Prompts:
         return np.asarray(single & (self.masks is None) & (self.texts is None))
 
     def check_inside(self, image_hw: tuple[int, int]) -> None:
-        """Raise ``PromptError`` for a point outside an image of (H, W), or a box that misses it."""
+        """Raise ``PromptError`` for a point or a box outside an image of (H, W).
+
+        A corner of a box may be a pixel outside, as boxes of detectors are; the box is used as it
+        is. A box that only touches the image lies outside.
+        """
         height, width = image_hw
         size = f"the image, which is {width}×{height} (width×height)"
-        low, high = (self.points < 0).any(axis=-1), (self.points > [width, height]).any(axis=-1)
-        bad = (low | high) & np.isin(self.labels, (BACKGROUND, OBJECT))
+        outside = (self.points < 0).any(axis=-1) | (self.points > [width, height]).any(axis=-1)
+        bad = outside & np.isin(self.labels, (BACKGROUND, OBJECT))
         if bad.any():
-            x, y = self.points[bad][0].tolist()
-            raise PromptError(f"the point {x:g},{y:g} lies outside {size}; points are pixels x,y")
-        missed = (high & (self.labels == BOX_TOP_LEFT)) | (low & (self.labels == BOX_BOTTOM_RIGHT))
+            point = _said(self.points[bad][0])
+            raise PromptError(f"the point {point} lies outside {size}; points are pixels x,y")
+        boxes = self._boxes()
+        inside = np.clip(boxes, 0, [width, height, width, height])
+        missed = (inside[:, :2] >= inside[:, 2:]).any(axis=1)
         if missed.any():
-            raise PromptError(f"a box lies outside {size}")
+            raise PromptError(f"the box {_said(boxes[missed][0])} lies outside {size}")
+        far = np.abs(boxes - inside).reshape(-1, 2, 2).max(axis=2) > BOX_MARGIN_PX  # K corners
+        if far.any():
+            row, corner = np.argwhere(far)[0]
+            raise PromptError(
+                f"the box {_said(boxes[row])} leaves {size}, at its corner "
+                f"{_said(boxes[row].reshape(2, 2)[corner])}; what of it lies inside is "
+                f"{_said(inside[row])}"
+            )
+
+    def __repr__(self) -> str:
+        many = len(self) > 1
+        parts = self._kinds_said() if many else self._points_said()
+        if self.masks is not None:
+            h, w = self.masks.shape[1:]
+            parts.append(f"mask{'s' * many} of {h}×{w}")
+        if self.texts is not None:
+            parts += ["words"] if many else [repr(self.texts[0])]
+        return f"Prompts({len(self)} prompt{'s' * many}: {', '.join(parts)})"
+
+    def _points_said(self) -> list[str]:
+        """The points and the box of the only prompt, for a person."""
+        clicks = np.isin(self.labels, (BACKGROUND, OBJECT))
+        boxes = [f"box {_said(box)}" for box in self._boxes()]
+        if clicks.sum() != 1:
+            return [f"{clicks.sum()} points", *boxes] if clicks.any() else boxes
+        kind = "point" if (self.labels[clicks] == OBJECT).all() else "background point"
+        return [f"{kind} {_said(self.points[clicks][0])}", *boxes]
+
+    def _kinds_said(self) -> list[str]:
+        """Whether prompts have points and boxes, for a person."""
+        most = int(np.isin(self.labels, (BACKGROUND, OBJECT)).sum(axis=1).max())
+        points = [f"up to {most} point{'s' * (most > 1)}"] if most else []
+        return [*points, *(["boxes"] if len(self._boxes()) else [])]
+
+    def _boxes(self) -> npt.NDArray[np.float32]:
+        """The boxes (K, 4) of those prompts that have one."""
+        firsts, seconds = self.labels == BOX_TOP_LEFT, self.labels == BOX_BOTTOM_RIGHT
+        return np.concatenate([self.points[firsts], self.points[seconds]], axis=1)
 
     def _match(self, more: Prompts) -> int:
         if len(more) not in (1, len(self)):
@@ -190,11 +240,19 @@ class Prompts:
                 "a prompt has at most one box: one corner labelled 2 and one labelled 3; "
                 "give several boxes as several prompts"
             )
-        upper_left, lower_right = self.points[firsts], self.points[seconds]
-        bad = (upper_left > lower_right).any(axis=1)
-        if bad.any():
-            corners = (*upper_left[bad][0].tolist(), *lower_right[bad][0].tolist())
-            raise PromptError(f"box {corners} must be X0, Y0, X1, Y1 with X0 ≤ X1 and Y0 ≤ Y1")
+        for x0, y0, x1, y1 in self._boxes().tolist():
+            if x0 > x1 or y0 > y1:
+                box = _said([x0, y0, x1, y1])
+                ordered = _said([min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)])
+                sized = f", or {_said([x0, y0, x0 + x1, y0 + y1])} if its last two were width and "
+                raise PromptError(
+                    f"the box {box} must be X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1: {ordered}"
+                    f"{sized + 'height' if x1 > 0 < y1 else ''}"
+                )
+            if x0 == x1 or y0 == y1:
+                raise PromptError(
+                    f"the box {_said([x0, y0, x1, y1])} has no area; a place is a point"
+                )
 
     def _check_not_empty(self) -> None:
         if len(self) == 0:
@@ -207,14 +265,16 @@ class Prompts:
                 )
 
 
+def _said(numbers: Iterable[float]) -> str:
+    """Numbers as a person would give them: 500,375."""
+    return ",".join(f"{number:.7g}" for number in numbers)
+
+
 def _numbers(name: str, values: npt.ArrayLike, shape: str, *ndims: int) -> npt.NDArray[np.float32]:
     """A read-only float32 copy of finite numbers with as many axes as ``ndims`` allows."""
     try:
-        given = np.asarray(values)
-        if given.dtype.kind not in "buif":
-            raise TypeError(f"{given.dtype} is no type of number")
         with np.errstate(over="ignore"):
-            array = np.array(given, dtype=np.float32)
+            array = np.array(_array(values), dtype=np.float32)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise PromptError(f"{name} must be numbers of shape {shape}: {error}") from None
     if array.ndim not in ndims:
@@ -232,22 +292,49 @@ def _numbers(name: str, values: npt.ArrayLike, shape: str, *ndims: int) -> npt.N
 def _labels(values: npt.ArrayLike, shape: tuple[int, ...] | None = None) -> npt.NDArray[np.int64]:
     """A read-only int64 copy of labels -1 to 3, of the shape that the points ask for."""
     try:
-        given = np.asarray(values)
+        given = _array(values)
         with np.errstate(invalid="ignore"):
             array = given.astype(np.int64)
-        exact = bool((array == given).all())
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise PromptError(f"labels must be whole numbers: {error}") from None
     if shape is not None and array.shape != shape:
         raise PromptError(f"points need labels of shape {shape}, not {array.shape}")
     if array.ndim != 2 and shape is None:
         raise PromptError(f"labels must have the shape (P, N), not {array.shape}")
-    if not exact or not np.isin(array, (-1, 0, 1, 2, 3)).all():
+    wrong = (array != given) | ~np.isin(array, (-1, 0, 1, 2, 3))
+    if wrong.any():
         raise PromptError(
-            "labels must be 1 (object), 0 (background), 2 and 3 (a box's corners) or -1 (padding)"
+            "labels must be 1 (object), 0 (background), 2 and 3 (a box's corners) or -1 (padding), "
+            f"not {given[wrong][0]:g}"
         )
     array.flags.writeable = False
     return array
+
+
+def _array(values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Numbers as an array; what else is given is named in a ``TypeError`` or ``ValueError``."""
+    try:
+        given = np.asarray(values)
+    except ValueError as error:
+        ragged = "inhomogeneous" in str(error)
+        raise ValueError("its rows differ in length" if ragged else error) from None
+    if given.dtype.kind not in "buif":
+        strangers = [x for x in given.reshape(-1).tolist() if not isinstance(x, (int, float))]
+        if strangers:
+            raise TypeError(f"{strangers[0]!r:.60} is no number")
+        raise TypeError(f"{given.dtype} is no type of number that fits")
+    return given
+
+
+def _logits(values: npt.ArrayLike, shape: str, *ndims: int) -> npt.NDArray[np.float32]:
+    """``_numbers`` that are mask logits: a mask of true and false says nothing of how sure."""
+    masks = _numbers("masks", values, shape, *ndims)
+    if np.asarray(values).dtype == bool:
+        raise PromptError(
+            "masks must be logits, as an earlier answer has them, not true and false; "
+            "anymask.core.rough.rough_prompts makes prompts of a mask"
+        )
+    return masks
 
 
 def _check_masks(masks: npt.NDArray[np.float32], prompts: int) -> None:

@@ -38,6 +38,9 @@ class Sample:
     masks: tuple[RLE, ...]
     groups: tuple[str | None, ...]
 
+    def __repr__(self) -> str:
+        return f"Sample({self.name!r}, {len(self.content):,} bytes, {len(self.masks)} masks)"
+
     @property
     def is_object(self) -> tuple[bool, ...]:
         """Of each mask, whether it is an object: all but those of ``VOID_GROUP`` are."""

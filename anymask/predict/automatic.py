@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Any, Protocol, runtime_checkable
 
@@ -29,6 +29,7 @@ from anymask.core.regions.small_regions import remove_small_regions
 from anymask.errors import Error
 
 CROP_EDGE_PX = 20.0  # a box this near to a crop's border was probably cut by it
+UnitPoints = npt.NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
 
@@ -64,7 +65,7 @@ class AutomaticConfig:
     crop_n_points_downscale_factor: int = 1
     min_mask_region_area: int = 0
     max_mask_fraction: float = 1.0
-    point_grids: tuple[Floats, ...] | None = None
+    point_grids: tuple[UnitPoints, ...] | None = None
     fast: bool = False
 
     def __post_init__(self) -> None:
@@ -74,6 +75,19 @@ class AutomaticConfig:
             raise Error("crop_n_layers must not be negative, its downscale factor 1 or more")
         if self.point_grids is not None and len(self.point_grids) != self.crop_n_layers + 1:
             raise Error(f"crop_n_layers {self.crop_n_layers} needs a point grid more than layers")
+        if self.point_grids is not None:
+            object.__setattr__(self, "point_grids", tuple(map(_unit_points, self.point_grids)))
+
+    def __repr__(self) -> str:
+        changed = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name != "point_grids" and getattr(self, field.name) != field.default
+        }
+        said = [f"{name}={value!r}" for name, value in changed.items()]
+        if self.point_grids is not None:
+            said.append(f"point_grids of {', '.join(str(len(x)) for x in self.point_grids)} points")
+        return f"AutomaticConfig({', '.join(said)})"
 
     def points(self, layer: int, hw: tuple[int, int]) -> Floats:
         """(N, 2) XY points to ask about in a crop of (H, W) pixels of a layer."""
@@ -171,7 +185,10 @@ def segment_everything(
 
 
 def crops(image_hw: tuple[int, int], layers: int, overlap_ratio: float) -> list[Crop]:
-    """The whole image, and overlapping crops of 2^i a side for each further layer i (§B)."""
+    """The whole image, and overlapping crops of 2^i a side for each further layer i (§B).
+
+    In a tiny image some would begin beyond its border: they are left out.
+    """
     height, width = image_hw
     cuts = [Crop((0, 0, width, height), 0)]
     for layer in range(1, layers + 1):
@@ -182,6 +199,7 @@ def crops(image_hw: tuple[int, int], layers: int, overlap_ratio: float) -> list[
         cuts += [
             Crop((x, y, min(x + w, width), min(y + h, height)), layer)
             for x, y in product(lefts, tops)
+            if x < width and y < height
         ]
     return cuts
 
@@ -191,6 +209,19 @@ def point_grid(per_side: int, hw: tuple[int, int]) -> Floats:
     middles = (np.arange(per_side) + 0.5) / per_side
     x, y = np.meshgrid(middles, middles)
     return (np.stack([x, y], axis=-1).reshape(-1, 2) * [hw[1], hw[0]]).astype(np.float32)
+
+
+def _unit_points(grid: npt.ArrayLike) -> UnitPoints:
+    """(N, 2) points in the unit square as an array. Raises ``Error`` for anything else."""
+    try:
+        points = np.asarray(grid, np.float64)
+    except (TypeError, ValueError):
+        raise Error("each of point_grids must be (N, 2) numbers") from None
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
+        raise Error(f"each of point_grids must be (N, 2) points, not {points.shape}")
+    if not ((points >= 0) & (points <= 1)).all():
+        raise Error("point_grids are points in the unit square: X and Y from 0 to 1")
+    return points
 
 
 def _in_crop(

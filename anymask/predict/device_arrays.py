@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
+from anymask.core.embedding import shapes_said
 from anymask.core.geometry import Floats
 
 
@@ -51,6 +52,9 @@ class DeviceArrays(Mapping[str, Floats], Generic[Array]):
 
     def __len__(self) -> int:
         return len(self.on_device)
+
+    def __repr__(self) -> str:
+        return shapes_said(shapes(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)

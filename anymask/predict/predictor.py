@@ -94,6 +94,9 @@ class Predictor(Promptable):
             self.positions = self.model.positions()
         self._shared = EmbeddingCache[SharedImage]()
 
+    def __repr__(self) -> str:
+        return f"Predictor({self.model_id}, {self.dtype_name} on {self.device})"
+
     def embed(self, pixels: RGB) -> DeviceArrays[Tensor]:
         """One array, ``image_embed`` (C, h, w), left on the device."""
         return _left_there(self.embed_pixels(_image(pixels))[0])

@@ -6,6 +6,7 @@ Shape legend: B images, P prompts, N points, M masks, T mask tokens, h w low-res
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,9 @@ class Promptable(ABC):
     stretch: bool = False
     everything: Mapping[str, float] = MappingProxyType({})
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model_id}, {self.dtype_name})"
+
     @abstractmethod
     def embed(self, pixels: RGB) -> Mapping[str, Floats]:
         """The arrays of an embedding, of an image that ``resize`` has made to fit the input."""
@@ -109,7 +113,7 @@ class Promptable(ABC):
     def predict(
         self,
         embedding: ImageEmbedding | Sequence[ImageEmbedding],
-        prompts: Prompts | Sequence[Prompts],
+        prompts: Prompts | Sequence[Prompts] | None = None,
         multimask_output: bool | None = None,
     ) -> Masks | list[Masks]:
         """Answer the prompts about one image, or about several in one pass.
@@ -124,8 +128,13 @@ class Promptable(ABC):
         """
         if isinstance(embedding, ImageEmbedding):
             if not isinstance(prompts, Prompts):
-                raise PromptError("one image takes one Prompts; join several with Prompts.join")
+                raise PromptError(_no_prompts(prompts))
             return self._predict([embedding], [prompts], multimask_output)[0]
+        if not isinstance(embedding, (list, tuple)):
+            raise EmbeddingError(_no_embedding(embedding))
+        for about_one in embedding:
+            if not isinstance(about_one, ImageEmbedding):
+                raise EmbeddingError(_no_embedding(about_one))
         if not isinstance(prompts, (list, tuple)) or len(prompts) != len(embedding):
             raise PromptError(f"{len(embedding)} images need as many Prompts, in a list")
         if not all(isinstance(about_one, Prompts) for about_one in prompts):
@@ -186,6 +195,8 @@ class Promptable(ABC):
         prompts: list[Prompts],
         multimask_output: bool | None,
     ) -> list[Masks]:
+        if multimask_output not in (True, False, None):
+            raise PromptError(f"multimask_output is True, False or None, not {multimask_output!r}")
         if not embeddings:
             return []
         for embedding, about_one in zip(embeddings, prompts):
@@ -200,6 +211,24 @@ class Promptable(ABC):
             answers.append(Masks(logits[rows, order], iou[rows, order], embedding.resize_map))
             first += len(about_one)
         return answers
+
+
+def _no_embedding(given: object) -> str:
+    """What to do instead of asking about what is no embedding."""
+    what = repr(given) if isinstance(given, (str, os.PathLike)) else f"a {type(given).__name__}"
+    return f"predict takes an embedding, not {what}: encode the image first, with .encode(image)"
+
+
+def _no_prompts(given: object) -> str:
+    """What to do instead of asking with what are no prompts."""
+    if given is None:
+        return "predict needs prompts, too: what to segment, such as anymask.Prompts.point(x, y)"
+    if isinstance(given, (list, tuple)) and any(isinstance(one, Prompts) for one in given):
+        return "one image takes one Prompts; join several with Prompts.join"
+    return (
+        f"prompts must be Prompts, not a {type(given).__name__}: take anymask.Prompts.point(x, y), "
+        "Prompts.of_points or Prompts.of_boxes"
+    )
 
 
 def rank(

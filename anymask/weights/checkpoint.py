@@ -50,6 +50,10 @@ class Checkpoint:
         """Name and hash, as image embeddings carry it."""
         return model_id(self.name, self.sha256)
 
+    def __repr__(self) -> str:
+        numbers = sum(tensor.numel() for tensor in self.state.values())
+        return f"Checkpoint({self.model_id}, {family_name(self.config)}, {numbers:,} numbers)"
+
     def build(self) -> Model:
         """The model with these weights, of the config's family, in evaluation mode.
 

@@ -258,3 +258,14 @@ def test_logits_and_scores_must_belong_together(
             np.zeros(scores, np.float32),
             ResizeMap((4, 4), INPUT_PX),
         )
+
+
+def test_masks_are_shown_in_a_line() -> None:
+    assert repr(some_masks()).startswith("Masks(2 prompts × 3 masks of 30×45 (H×W), predicted_iou ")
+    alone = some_masks(1, 1)
+    alone.predicted_iou[:] = 0.99984
+    assert repr(alone) == "Masks(1 prompt × 1 mask of 30×45 (H×W), predicted_iou 0.9998)"
+    many = some_masks(9, 1)
+    many.predicted_iou[:, 0] = np.arange(9) / 10
+    assert repr(many).endswith("predicted_iou 0.0000 to 0.8000)")
+    assert repr(many[:0]).endswith("predicted_iou of none)")

@@ -74,7 +74,6 @@ def test_a_box_is_two_points_with_labels_of_their_own() -> None:
     assert prompts.labels.tolist() == [[BOX_TOP_LEFT, BOX_BOTTOM_RIGHT]]
     many = Prompts.of_boxes([[0, 0, 1, 1], [5, 6, 7, 8]])
     assert many.points.tolist() == [[[0, 0], [1, 1]], [[5, 6], [7, 8]]]
-    assert Prompts.box(3, 3, 3, 3).points.tolist() == [[[3, 3], [3, 3]]]  # a box without area
 
 
 def test_rough_masks_alone_are_prompts_without_points() -> None:
@@ -193,6 +192,17 @@ REFUSED: list[tuple[str, Callable[[], object]]] = [
     ("points must be numbers of shape", lambda: Prompts.of_points([["a", "b"]])),
     ("points must be numbers of shape", lambda: Prompts.of_points([[1, 2], [3]])),
     ("points must be numbers of shape", lambda: Prompts.of_points([[10**400, 1]])),
+    ("'a' is no number", lambda: Prompts.point("a", 3)),  # type: ignore[arg-type]
+    ("None is no number", lambda: Prompts.box(None, 3, 4, 5)),  # type: ignore[arg-type]
+    ("'2' is no number", lambda: CLICK.with_points([["2", "1"]])),
+    ("its rows differ in length", lambda: Prompts.of_points([[1, 2], [3]])),
+    ("labels must be whole numbers: its rows", lambda: Prompts.of_points([[1, 2]], [[1], []])),
+    ("not 5", lambda: Prompts.point(1, 1, 5)),
+    ("not 0.5", lambda: Prompts.point(1, 1, 0.5)),  # type: ignore[arg-type]
+    ("join takes a list of Prompts, not int", lambda: Prompts.join(5)),  # type: ignore[arg-type]
+    ("join takes a list of Prompts", lambda: Prompts.join([CLICK, None])),  # type: ignore[list-item]
+    ("not true and false", lambda: Prompts.of_masks(np.ones((1, 4, 4), bool))),
+    ("not true and false", lambda: CLICK.with_masks(np.ones((1, 1, 4, 4), bool))),
     ("must have the shape (N, 2) or (P, N, 2), not (2,)", lambda: Prompts.of_points([1, 2])),
     ("must be XY pairs of shape (N, 2)", lambda: Prompts.of_points([[1, 2, 3]])),
     ("points contain a number that is not finite", lambda: Prompts.point(float("nan"), 1)),
@@ -210,8 +220,12 @@ REFUSED: list[tuple[str, Callable[[], object]]] = [
     ("do not belong together", lambda: Prompts(np.zeros((1, 2, 2)), np.ones((1, 1)))),  # type: ignore[arg-type]
     ("boxes must be (P, 4), not (1, 3)", lambda: Prompts.of_boxes([[1, 2, 3]])),
     ("boxes must have the shape (P, 4), not (4,)", lambda: Prompts.of_boxes([1, 2, 3, 4])),
-    ("box (9.0, 0.0, 1.0, 5.0) must be X0, Y0, X1, Y1", lambda: Prompts.box(9, 0, 1, 5)),
-    ("with X0 ≤ X1 and Y0 ≤ Y1", lambda: Prompts.box(0, 5, 1, 4)),
+    ("the box 9,0,1,5 must be X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1: 1,0,9,5, or 9,0,10,5 if its "
+        "last two were width and height", lambda: Prompts.box(9, 0, 1, 5)),
+    ("Y0 < Y1: -1,4,0,5", lambda: Prompts.box(-1, 5, 0, 4)),
+    ("the box 3,3,3,3 has no area; a place is a point", lambda: Prompts.box(3, 3, 3, 3)),
+    ("the box 3,4,9,4 has no area", lambda: Prompts.of_boxes([[0, 0, 1, 1], [3, 4, 9, 4]])),
+    ("the box 3,3,3,9 has no area", lambda: CLICK.with_boxes([[3, 3, 3, 9]])),
     ("a prompt has at most one box", lambda: BOX.with_boxes([[0, 0, 1, 1]])),
     ("a prompt has at most one box", lambda: Prompts.point(1, 1, BOX_TOP_LEFT)),
     ("give several boxes as several prompts", lambda: Prompts.point(1, 1, BOX_BOTTOM_RIGHT)),
@@ -236,7 +250,7 @@ REFUSED: list[tuple[str, Callable[[], object]]] = [
     ("prompt 1 is empty", lambda: Prompts.of_points(np.zeros((2, 1, 2)), [[1], [PADDING]])),
     ("can't be joined", lambda: Prompts.join([CLICK, CLICK.with_masks(logits(1))])),
     ("masks", lambda: Prompts.join([Prompts.of_masks(logits(1, s)) for s in (4, 5)])),
-    ("2 prompts can't take points for 3", lambda: Prompts.of_boxes(np.zeros((2, 4)))
+    ("2 prompts can't take points for 3", lambda: Prompts.of_boxes(np.eye(4)[[3, 3]] + [0, 0, 1, 0])
         .with_points(np.zeros((3, 1, 2)))),
     ("2 points do not fit in 1", lambda: BOX.padded(1)),
 ]  # fmt: skip
@@ -276,3 +290,63 @@ def test_a_tensor_is_as_good_as_an_array_and_one_that_needs_a_gradient_is_refuse
     assert Prompts.of_points(torch.ones(1, 2)).points.tolist() == [[[1, 1]]]
     with pytest.raises(PromptError, match="points must be numbers"):
         Prompts.of_points(torch.ones(1, 2, requires_grad=True))
+
+
+SIZE = "the image, which is 30×20 (width×height)"
+OUTSIDE: list[tuple[str, Prompts]] = [
+    (f"the point 31,5 lies outside {SIZE}", Prompts.point(31, 5)),
+    (f"the point 5,-0.5 lies outside {SIZE}", Prompts.point(5, -0.5, BACKGROUND)),
+    (f"the box 40,0,50,9 lies outside {SIZE}", Prompts.box(40, 0, 50, 9)),
+    (f"the box 30,2,30.4,4 lies outside {SIZE}", Prompts.box(30, 2, 30.4, 4)),
+    (f"the box -0.5,0,0,9 lies outside {SIZE}", Prompts.box(-0.5, 0, 0, 9)),
+    (f"the box 4,3,33,9 leaves {SIZE}, at its corner 33,9; what of it lies inside is 4,3,30,9",
+        Prompts.box(4, 3, 33, 9)),
+    (f"the box -2,3,33,9 leaves {SIZE}, at its corner -2,3; what of it lies inside is 0,3,30,9",
+        Prompts.box(-2, 3, 33, 9)),
+    ("at its corner 9,21.5", Prompts.of_boxes([[0.0, 0, 9, 9], [1, 1, 9, 21.5]])),
+    ("at its corner 1,-9", Prompts.point(1, 1).with_boxes([[1, -9, 9, 9]])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("message", "prompts"), OUTSIDE)
+def test_points_and_boxes_that_leave_the_image_are_refused(message: str, prompts: Prompts) -> None:
+    with pytest.raises(PromptError, match=re.escape(message)):
+        prompts.check_inside((20, 30))
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [
+        Prompts.of_points([[0, 0], [30, 20]]),
+        Prompts.of_points([[5, 5], [99, -99]], [1, PADDING]),
+        Prompts.box(0, 0, 30, 20),
+        Prompts.box(-1, -1, 31, 21),  # a detector's rounding
+        Prompts.box(29.9, 3, 30.3, 9),
+        Prompts.of_masks(logits(1)),
+    ],
+)
+def test_what_lies_in_the_image_or_leaves_it_by_a_pixel_is_accepted(prompts: Prompts) -> None:
+    prompts.check_inside((20, 30))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "expected"),
+    [
+        (Prompts.point(500, 375.5), "Prompts(1 prompt: point 500,375.5)"),
+        (Prompts.point(5, 3, BACKGROUND).padded(9), "Prompts(1 prompt: background point 5,3)"),
+        (
+            Prompts.box(1, 2, 3, 4).with_points([[1, 1], [2, 2]]).with_masks(logits(1)),
+            "Prompts(1 prompt: 2 points, box 1,2,3,4, mask of 4×4)",
+        ),
+        (Prompts.of_masks(logits(3)), "Prompts(3 prompts: masks of 4×4)"),
+        (Prompts.of_boxes(np.tile([1, 2, 3, 4], (500, 1))), "Prompts(500 prompts: boxes)"),
+        (
+            Prompts.join([Prompts.box(0, 0, 1, 1), Prompts.of_points([[1, 1], [2, 2]])]),
+            "Prompts(2 prompts: up to 2 points, boxes)",
+        ),
+        (words("a dog"), "Prompts(1 prompt: 'a dog')"),
+        (words("a dog", "a cat", points=1), "Prompts(2 prompts: up to 1 point, words)"),
+    ],
+)
+def test_prompts_are_shown_in_a_line(prompts: Prompts, expected: str) -> None:
+    assert repr(prompts) == expected

@@ -167,6 +167,22 @@ def boxes_outside(rng: Rng) -> Prompts:
     return Prompts.of_boxes([bad])
 
 
+def boxes_that_leave(rng: Rng) -> Prompts:
+    far: float = rng.choice((1.01, 5.0, 100.0, 1e5))
+    x0, y0, x1, y1 = box(rng)
+    bad: list[float] = rng.choice(
+        ([-far, y0, x1, y1], [x0, -far, x1, y1], [x0, y0, WIDTH + far, y1],
+         [x0, y0, x1, HEIGHT + far], [-far, -far, WIDTH + far, HEIGHT + far])
+    )  # fmt: skip
+    return Prompts.of_boxes([[1.0, 1, 9, 9], bad])
+
+
+def boxes_without_area(rng: Rng) -> Prompts:
+    x0, y0, x1, y1 = box(rng)
+    bad = rng.choice(([x0, y0, x0, y1], [x0, y0, x1, y0], [x0, y0, x0, y0], [0, 0, 0, 0]))
+    return Prompts.of_boxes([[1.0, 1, 9, 9], bad])
+
+
 def masks_of_another_size(rng: Rng) -> Prompts:
     sides = rng.choice(((SIDE, SIDE + 1), (1, 1), (256, 256), (HEIGHT, WIDTH), (SIDE, 1)))
     return good(rng).with_masks(np.zeros((1, *sides)))
@@ -191,7 +207,8 @@ def words_for_a_model_without(rng: Rng) -> Prompts:
 ALWAYS_WRONG = (
     junk_as_points, junk_in_a_click, junk_as_labels, junk_as_masks, junk_as_texts, junk_as_fields,
     not_finite, wrong_shapes, wrong_labels, mismatched_counts, reversed_boxes,
-    several_boxes_in_one, empty, clicks_outside, boxes_outside, masks_of_another_size,
+    several_boxes_in_one, empty, clicks_outside, boxes_outside, boxes_that_leave,
+    boxes_without_area, masks_of_another_size,
     masks_that_cannot_be_joined, masks_that_are_not_finite, words_for_a_model_without,
 )  # fmt: skip
 
@@ -236,8 +253,6 @@ def test_what_they_are_made_from_is_answered(tiniest_predictor: Predictor, seed:
 
 def large(rng: Rng, big: float) -> Prompts:
     kinds: Sequence[Callable[[], Prompts]] = (
-        lambda: Prompts.box(-big, -big, WIDTH, HEIGHT),
-        lambda: Prompts.box(0, 0, big, big),
         lambda: Prompts.of_points([click(rng), [big, -big]], [1, -1]),
         lambda: Prompts.point(*click(rng)).with_masks(np.full((1, SIDE, SIDE), big)),
         lambda: Prompts.point(*click(rng)).with_masks(np.full((1, SIDE, SIDE), -big)),
@@ -250,7 +265,8 @@ def many_or_thin(rng: Rng) -> Prompts:
         lambda: Prompts.of_points(clicks(rng, 300)),
         lambda: Prompts.of_points(np.array(clicks(rng, 50))[:, None]),
         lambda: Prompts.of_points([[0, 0], [WIDTH, HEIGHT]]),
-        lambda: Prompts.box(5, 5, 5, 5),
+        lambda: Prompts.box(5, 5, 5.001, 5.001),
+        lambda: Prompts.box(-1, -1, WIDTH + 1, HEIGHT + 1),
     )
     return rng.choice(kinds)()
 
@@ -270,6 +286,8 @@ def test_extreme_prompts_are_answered_with_finite_numbers(
 def test_numbers_that_a_model_would_overflow_on_are_refused(seed: int, big: float) -> None:
     with pytest.raises(PromptError, match="beyond"):
         large(random.Random(seed), big)
+    with pytest.raises(PromptError, match="beyond"):
+        Prompts.box(0, 0, big, big)
 
 
 @pytest.mark.parametrize("prompts", [None, 5, "x", {}, [None], [5], ["x"], [[]], [], object()])

@@ -225,3 +225,39 @@ def test_a_model_that_leaves_masks_out_early_finds_what_one_that_does_not_finds(
     for a, b in zip(quick, plain):
         assert a["segmentation"] == b["segmentation"]
         assert a["predicted_iou"] == pytest.approx(b["predicted_iou"], abs=1e-5)
+
+
+@pytest.mark.parametrize("hw", [(3, 5), (5, 3), (1, 1), (2, 9), (1, 40)])
+def test_crops_that_a_tiny_image_has_no_pixels_for_are_left_out(hw: tuple[int, int]) -> None:
+    image = np.zeros((*hw, 3), np.uint8)
+    cuts = crops(hw, 3, 512 / 1500)
+    assert all(cut.box[0] < cut.box[2] and cut.box[1] < cut.box[3] for cut in cuts)
+    seen = np.zeros(hw, bool)
+    for cut in cuts[1:]:
+        x0, y0, x1, y1 = cut.box
+        seen[y0:y1, x0:x1] = True
+    assert seen.all()
+    config = replace(LENIENT, crop_n_layers=3)
+    for annotation in segment_everything(Certain(), image, config):
+        assert annotation["segmentation"]["size"] == list(hw)
+
+
+@pytest.mark.parametrize(
+    "grid", [5, "x", [], [[0.5]], [[0.5, 0.5, 0.5]], [[0.5, 1.5]], [[0.5, None]], [[-0.1, 0.5]],
+             [[float("nan"), 0]], [["a", "b"]], [[0.5, 0.5], [0.5]]],
+)  # fmt: skip
+def test_grids_that_are_no_points_of_the_unit_square_are_refused(grid: Any) -> None:
+    with pytest.raises(Error, match="point_grids"):
+        AutomaticConfig(point_grids=(grid,))
+
+
+def test_a_grid_may_be_lists() -> None:
+    config = AutomaticConfig(point_grids=([[0.25, 0.5]],))  # type: ignore[arg-type]
+    assert config.points(0, (10, 20)).tolist() == [[5, 5]]
+
+
+def test_settings_are_shown_by_what_they_change() -> None:
+    assert repr(AutomaticConfig()) == "AutomaticConfig()"
+    grids = (np.zeros((1024, 2)), np.zeros((64, 2)))
+    config = AutomaticConfig(crop_n_layers=1, point_grids=grids)
+    assert repr(config) == "AutomaticConfig(crop_n_layers=1, point_grids of 1024, 64 points)"

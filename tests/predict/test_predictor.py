@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -10,7 +13,7 @@ from PIL import Image
 
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.prompts import Prompts
-from anymask.errors import EmbeddingError, Error, PromptError
+from anymask.errors import EmbeddingError, Error, ImageError, PromptError
 from anymask.predict.predictor import Predictor, find_device, find_dtype, load
 from anymask.predict.promptable import rank
 from anymask.weights.checkpoint import Checkpoint
@@ -102,8 +105,8 @@ def test_an_embedding_of_other_weights_is_refused(
     [
         (Prompts.point(91, 10), "90×60"),
         (Prompts.point(-1, 10), "outside the image"),
-        (Prompts.box(95, 0, 120, 10), "box lies outside"),
-        (Prompts.box(-20, -20, -1, -1), "box lies outside"),
+        (Prompts.box(95, 0, 120, 10), "box 95,0,120,10 lies outside"),
+        (Prompts.box(-20, -20, -1, -1), "box -20,-20,-1,-1 lies outside"),
         (Prompts.point(1, 1).with_masks(np.zeros((1, 8, 8))), "32, 32"),
         (Prompts(np.zeros((1, 0, 2)), np.zeros((1, 0)), texts=("a dog",)), "no words"),  # type: ignore[arg-type]
     ],
@@ -115,13 +118,13 @@ def test_prompts_that_dont_fit_are_refused(
         tiny_predictor.predict(tiny_predictor.encode(picture), prompts)
 
 
-def test_a_box_may_reach_over_the_border_and_is_answered_as_it_stands(
+def test_a_box_may_reach_a_pixel_over_the_border_and_is_answered_as_it_stands(
     tiny_predictor: Predictor, picture: RGB
 ) -> None:
     embedding = tiny_predictor.encode(picture)
     over, up_to = (
         tiny_predictor.predict(embedding, prompts)
-        for prompts in (Prompts.box(-5, -5, 200, 200), Prompts.box(0, 0, 90, 60))
+        for prompts in (Prompts.box(-1, -1, 91, 61), Prompts.box(0, 0, 90, 60))
     )
     assert over.predicted_iou.shape == (1, 1)
     assert np.isfinite(over.logits).all()
@@ -205,3 +208,45 @@ def test_full_size_masks_cost_memory_only_when_asked_for(
     assert masks.logits.nbytes < 1e6
     expected = height * width / 16
     assert abs(int(masks.best().areas()[0, 0]) - expected) < 0.02 * expected
+
+
+def test_what_a_predictor_gives_is_shown_in_a_line(
+    tiny_predictor: Predictor, tiny_checkpoint: Checkpoint, picture: RGB
+) -> None:
+    embedding = tiny_predictor.encode(picture)
+    shown = "ImageEmbedding(image_embed 64×8×8, of 60×90 (H×W), by tiny@0000000000000000)"
+    assert repr(embedding) == repr(ImageEmbedding.from_bytes(embedding.to_bytes())) == shown
+    assert repr(tiny_predictor) == "Predictor(tiny@0000000000000000, float32 on cpu)"
+    assert repr(tiny_checkpoint).startswith("Checkpoint(tiny@0000000000000000, sam, ")
+    assert len(repr(tiny_checkpoint)) < 100
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "ask"),
+    [
+        (EmbeddingError, "not 'truck.jpg': encode the image first", lambda sam, _:
+            sam.predict("truck.jpg", Prompts.point(5, 3))),
+        (EmbeddingError, "not a ndarray: encode", lambda sam, _:
+            sam.predict(np.zeros((4, 4, 3), np.uint8), Prompts.point(5, 3))),
+        (EmbeddingError, "not 'a.jpg': encode", lambda sam, _:
+            sam.predict(["a.jpg"], [Prompts.point(5, 3)])),
+        (EmbeddingError, "not a NoneType: encode", lambda sam, _: sam.predict(None, None)),
+        (PromptError, "predict needs prompts, too", lambda sam, seen: sam.predict(seen)),
+        (PromptError, "not a list: take anymask.Prompts.point", lambda sam, seen:
+            sam.predict(seen, [[50, 37]])),
+        (PromptError, "join several", lambda sam, seen: sam.predict(seen, [Prompts.point(5, 3)])),
+        (PromptError, "multimask_output", lambda sam, seen:
+            sam.predict(seen, Prompts.point(5, 3), "three")),
+        (ImageError, "not NoneType", lambda sam, _: sam.encode(None)),
+        (ImageError, "not int", lambda sam, _: sam.encode([5, 6])),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_answered_with_what_to_do(
+    tiny_predictor: Predictor,
+    picture: RGB,
+    error: type[Error],
+    message: str,
+    ask: Callable[[Any, ImageEmbedding], object],
+) -> None:
+    with pytest.raises(error, match=message):
+        ask(tiny_predictor, tiny_predictor.encode(picture))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.geometry import xywh_to_xyxy
+from anymask.core.geometry import Floats, xywh_to_xyxy
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
 from anymask.core.rle import RLE
@@ -200,11 +200,23 @@ class Boxes(ImageExperiment):
         """The masks of P boxes, and how sure the model is of each."""
         height, width = embedding.image_hw
         corners = xywh_to_xyxy([box.bbox_xywh for box in boxes])
-        prompts = Prompts.of_boxes(np.clip(corners, 0, [width, height, width, height]))
+        prompts = Prompts.of_boxes(_in_image(corners, width, height))
         answer = sam.predict(embedding, prompts, self.multimask).best()
         for _ in range(self.refinements):
             answer = sam.predict(embedding, prompts.with_masks(answer.logits), False).best()
         return answer.to_rle(), answer.predicted_iou[:, 0].tolist()
+
+
+def _in_image(corners: Floats, width: int, height: int) -> Floats:
+    """(P, 4) XYXY boxes cut to the image; one of which nothing remains becomes the nearest pixel.
+
+    A detection that misses counts, and it counts against its detector.
+    """
+    corners = np.clip(corners, 0, [width, height, width, height])
+    first, last = corners[:, :2], corners[:, 2:]
+    flat = first >= last
+    first = np.where(flat, np.minimum(np.floor(first), [width - 1, height - 1]), first)
+    return np.concatenate([first, np.where(flat, first + 1, last)], axis=1).astype(np.float32)
 
 
 def _row(image_id: Id, box: Detection, mask: RLE, predicted_iou: float) -> Row:

@@ -21,7 +21,7 @@ from anymask.core.protocol import DiscSegmenter, Segmenter
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Sample
 from anymask.errors import Error, ImageError, RecordError
-from anymask.evaluation.experiments.boxes import Boxes
+from anymask.evaluation.experiments.boxes import Boxes, _in_image
 from anymask.evaluation.result import Row
 from anymask.predict.predictor import Predictor
 
@@ -262,3 +262,22 @@ def test_true_boxes_of_real_photographs(data_folder: Path, mobile_sam: Predictor
         for row in boxes.rows(mobile_sam, one)
     ]
     assert dict(boxes.metrics(rows))["ap_50"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ([4, 5, 20, 30], [4, 5, 20, 30]),
+        ([-9, 5, 200, 30], [0, 5, 90, 30]),
+        ([4.2, 5, 4.2, 30], [4, 5, 5, 30]),
+        ([90, 60, 90, 60], [89, 59, 90, 60]),
+        ([200, 5, 300, 30], [89, 5, 90, 30]),
+        ([-30, -30, -20, -20], [0, 0, 1, 1]),
+    ],
+)
+def test_a_box_of_which_nothing_is_in_the_image_is_asked_about_as_its_nearest_pixel(
+    box: list[float], expected: list[float]
+) -> None:
+    cut = _in_image(np.array([box], np.float32), 90, 60)
+    np.testing.assert_array_equal(cut, [expected])
+    Prompts.of_boxes(cut).check_inside((60, 90))
