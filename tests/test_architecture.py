@@ -36,7 +36,7 @@ DEEP_LEARNING = {"torch", "safetensors", "onnx", "onnxruntime", "transformers"}
 ONE_FILE_EACH = ("ray", "onnxruntime", "sqlalchemy", "transformers", "open_clip", "clip")
 TOOLS = {"onnxruntime.quantization"}
 NEVER = {"torchvision", "timm", "open_clip", "lightning", "pytorch_lightning"}
-CORE_MAY = {"numpy", "cv2", "PIL", "pycocotools", "filelock"}
+CORE_MAY = {"numpy", "cv2", "PIL", "pycocotools", "filelock", "tifffile", "imagecodecs"}
 LINES_AT_MOST, BODY_LINES_AT_MOST, FILES_AT_MOST = 400, 60, 20
 VAGUE = {"utils", "helpers", "misc", "base", "common"}
 

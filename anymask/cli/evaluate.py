@@ -16,12 +16,16 @@ from typer.core import TyperGroup
 from anymask.cli import report
 from anymask.cli.options import (
     EXIT_INTERRUPTED,
+    BandsOption,
     DeviceOption,
     DtypeOption,
     Executor,
     ExecutorOption,
     OfflineOption,
+    PageOption,
     WeightsOption,
+    WindowOption,
+    read_options,
 )
 from anymask.cli.progress import work_bar
 from anymask.errors import explained
@@ -147,6 +151,9 @@ def evaluate_images(
             show_default=False,
         ),
     ] = "",
+    page: PageOption = None,
+    bands: BandsOption = None,
+    window: WindowOption = None,
     workers: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes, each with a model of its own.")
     ] = 1,
@@ -165,7 +172,8 @@ def evaluate_images(
         from anymask.evaluation.source import Source
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
-    source = Source(data, split_regions, tuple(void) if void else None, images)
+    reading = read_options(page, bands, window)
+    source = Source(data, split_regions, tuple(void) if void else None, images, reading)
     experiment, dataset = prepare(str(context.info_name), source, set_ or [], seed)
     model_source = AdaptedSource(weights, device, dtype, offline or None, adapter=adapter)
     job = EvaluationJob(experiment, dataset, model_source, out, limit, seed)

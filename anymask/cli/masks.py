@@ -32,12 +32,15 @@ from anymask.cli.everything_options import (
 )
 from anymask.cli.options import (
     EXIT_INTERRUPTED,
+    BandsOption,
     DeviceOption,
     DtypeOption,
     Executor,
     ExecutorOption,
     OfflineOption,
     WeightsOption,
+    WindowOption,
+    read_options,
 )
 from anymask.cli.progress import download_bar, work_bar
 from anymask.core.atomic import check_writable
@@ -55,6 +58,7 @@ from anymask.predict.load import ModelSource
 from anymask.predict.promptable import Promptable
 
 EXIT_BROKEN = 1
+ALL = "all"
 
 
 def masks(
@@ -92,6 +96,17 @@ def masks(
     crop_overlap_ratio: CropOverlapOption = None,
     crop_n_points_downscale_factor: CropPointsOption = None,
     min_mask_region_area: MinRegionAreaOption = None,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|all",
+            help="The page of TIFFs, or frame of animations, counted from 1; all: each is an image "
+            "of its own (stack-p0003 of stack.tif).",
+            show_default=False,
+        ),
+    ] = None,
+    bands: BandsOption = None,
+    window: WindowOption = None,
     executor: ExecutorOption = Executor.process,
     actors: Annotated[
         int | None,
@@ -133,12 +148,13 @@ def masks(
     if actors is not None and executor != Executor.ray:
         raise typer.BadParameter("--actors goes with --on ray")
     source = ModelSource(weights, device, dtype, offline or None)
+    reading = read_options(None if page == ALL else _page(page), bands, window)
     try:
-        listing = _find(paths, out, format_)
+        listing = _find(paths, out, format_, page == ALL)
         segment_on_cluster = _find_cluster(actors) if executor == Executor.ray else None
         sam = _load(source)
         config = replace(config, **_own_thresholds(sam, weights, flags))
-        settings = Settings(sam.model_id, sam.dtype_name, config, format_)
+        settings = Settings(sam.model_id, sam.dtype_name, config, format_, reading)
         job = listing.photographs, out, settings
         if segment_on_cluster is None:
             outcomes = segment_all(sam, *job)
@@ -156,10 +172,20 @@ def masks(
         raise typer.Exit(EXIT_BROKEN)
 
 
-def _find(paths: list[str], out: Path, form: Format) -> PhotographListing:
+def _page(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise typer.BadParameter(f"--page {text} is neither a number from 1 on nor all")
+    return int(text)
+
+
+def _find(paths: list[str], out: Path, form: Format, every_page: bool) -> PhotographListing:
     """The photographs, and all that can be refused before the weights are loaded."""
     check_writable(out)
     listing = find_photographs(paths, out)
+    if every_page:
+        listing = listing.by_page()
     if not listing.photographs:
         unread = "".join(f"; {file.name} {file.reason}" for file in listing.unread)
         raise Error(f"there are no images in {', '.join(paths)}{unread}")

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from anymask.core.read_options import ReadOptions, Window
+from anymask.errors import ImageError
+
 EXIT_INTERRUPTED = 130
 
 
@@ -44,6 +47,57 @@ DeviceOption = Annotated[
 DtypeOption = Annotated[
     str, typer.Option(help="Numbers to compute with: float32, bfloat16 or float16.", metavar="T")
 ]
+PageOption = Annotated[
+    int | None,
+    typer.Option(
+        "--page",
+        min=1,
+        metavar="N",
+        help="The page of a TIFF, or frame of an animation, counted from 1.",
+        show_default=False,
+    ),
+]
+BandsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--bands",
+        metavar="R,G,B",
+        help="Which bands are red, green and blue, counted from 1; a single one is shown in grey.",
+        show_default=False,
+    ),
+]
+WindowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        metavar="LOW,HIGH",
+        help="The values that become black and white; auto: percentiles 0.1 and 99.9. Without it, "
+        "what the file says, or the bits that its values use.",
+        show_default=False,
+    ),
+]
 OfflineOption = Annotated[
     bool, typer.Option("--offline", help="Never use the network; also ANYMASK_OFFLINE=1.")
 ]
+
+
+def read_options(page: int | None, bands: str | None, window: str | None) -> ReadOptions:
+    """The options of reading images as given. Raises ``BadParameter``."""
+    try:
+        numbers = None if bands is None else tuple(int(band) for band in bands.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--bands {bands} is not of the form 1,2,3 or 1") from None
+    try:
+        return ReadOptions(page, numbers, _window(window))
+    except ImageError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _window(text: str | None) -> Window | None:
+    if text is None or text == "auto":
+        return "auto" if text else None
+    try:
+        low, high = (float(value) for value in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--window {text} is not of the form 0,4095 or auto") from None
+    return low, high

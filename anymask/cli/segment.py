@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from anymask.cli.options import DeviceOption, DtypeOption, OfflineOption, WeightsOption
+from anymask.cli.options import (
+    BandsOption,
+    DeviceOption,
+    DtypeOption,
+    OfflineOption,
+    PageOption,
+    WeightsOption,
+    WindowOption,
+    read_options,
+)
 from anymask.cli.progress import download_bar
 from anymask.core.atomic import writing
 from anymask.core.image import RGB, read_image, read_mask
@@ -84,6 +93,9 @@ def segment(
     json_: Annotated[
         bool, typer.Option("--json", help="Print the SA-1B record on standard output.")
     ] = False,
+    page: PageOption = None,
+    bands: BandsOption = None,
+    window: WindowOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "float32",
     offline: OfflineOption = False,
@@ -96,7 +108,7 @@ def segment(
     sparse = _sparse_prompts(
         [_point(text) for text in point], [_box(text) for text in box], len(mask)
     )
-    pixels = read_image(image)
+    pixels = read_image(image, options=read_options(page, bands, window))
     hw = (pixels.shape[0], pixels.shape[1])
     if sparse is not None:
         sparse.check_inside(hw)  # before anything that takes time

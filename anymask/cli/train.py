@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anymask.cli.options import DeviceOption, OfflineOption
+from anymask.cli.options import (
+    BandsOption,
+    DeviceOption,
+    OfflineOption,
+    PageOption,
+    WindowOption,
+    read_options,
+)
 from anymask.cli.progress import work_bar
 from anymask.core.atomic import check_writable
 from anymask.errors import explained
@@ -69,6 +76,9 @@ def train(
             "--dry-run", help="Only show the recipe, the steps and an estimate of the memory."
         ),
     ] = False,
+    page: PageOption = None,
+    bands: BandsOption = None,
+    window: WindowOption = None,
     device: DeviceOption = "auto",
     offline: OfflineOption = False,
     json_: Annotated[
@@ -89,7 +99,8 @@ def train(
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     wanted = override(find_recipe(recipe), set_ or [])
-    job = TrainingJob(wanted, data, out, validation, resume, offline or None)
+    reading = read_options(page, bands, window)
+    job = TrainingJob(wanted, data, out, validation, resume, offline or None, reading)
     if dry_run:
         _show_plan(job, json_)
         return

@@ -10,49 +10,76 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from anymask.core.geometry import ResizeMap
-from anymask.errors import ImageError
+from anymask.core.rasters import frames, jpeg2000, netpbm, png, tiff
+from anymask.core.rasters.raster import RGB as RGB
+from anymask.core.rasters.raster import Alpha, Colour, Pages, Raster
+from anymask.core.read_options import AS_STORED, ReadOptions
+from anymask.errors import Error, ImageError
 
 ImageSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
-RGB = npt.NDArray[np.uint8]
 
-# Sensors store 10 or 12 bits in 16: the depth that is used tells black from dark.
-BIT_DEPTHS = (8, 10, 12, 14, 16)
+HEAD_BYTES = 512  # that tell which format a file has
+# Formats whose values Pillow alters, and which are read again where it has not read them yet.
+ALTERED_BY_PILLOW = ("JPEG2000", "PNG", "PPM", "TIFF")
 
 
-def read_image(source: ImageSource) -> RGB:
+def read_image(source: ImageSource, *, options: ReadOptions = AS_STORED) -> RGB:
     """Read a path, a PIL image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
 
     Files and PIL images are turned the way their EXIF orientation says. Greyscale is repeated,
-    palettes are looked up, CMYK is converted, transparency is laid over white, and 16-bit grey
-    and arrays are scaled from the depth that they use (8, 10, 12, 14 or 16 bits; Pillow itself
-    keeps the upper 8 of a colour file's 16). Arrays are RGB, not BGR. Raises ``ImageError`` for
-    anything else.
+    palettes are looked up, CMYK is converted, transparency is laid over white. What has more than
+    8 bits is scaled by one rule (``rasters.scale``), whatever it comes from; a PIL image that was
+    loaded already has what Pillow left of it. Arrays are RGB or RGBA, not BGR.
+
+    options: the page, bands and values to look at, where the file leaves a choice. A PIL image is
+    the frame that it stands at. Raises ``ImageError`` for anything else.
     """
     if isinstance(source, (str, os.PathLike)):
-        return _from_file(Path(source))
+        return _read_one(Path(source), str(Path(source)), options)
     if isinstance(source, Image.Image):
-        return _from_pil(source, "the image")
+        with _explained("the image"):
+            return _raster_of_pil(source).to_rgb("the image", options)
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _raster_of_array(source, options).to_rgb("the array", options)
     raise ImageError(
         f"an image is a path, a PIL image or a numpy array, not {type(source).__name__}"
     )
 
 
-def decode_image(content: bytes, name: str) -> RGB:
+def decode_image(content: bytes, name: str, *, options: ReadOptions = AS_STORED) -> RGB:
     """Read the bytes of an image file, as ``read_image`` does with a path.
 
     name: what errors call it. Raises ``ImageError``.
     """
-    with _opened(io.BytesIO(content), name) as image:
-        return _from_pil(image, name)
+    return _read_one(content, name, options)
+
+
+def count_pages(source: Path | bytes, name: str) -> int:
+    """How many pages or frames an image file has to choose from. Raises ``ImageError``."""
+    with _pages(source, name) as pages:
+        return pages.count
+
+
+def read_pages(source: Path | bytes, name: str, page: int | None = None) -> Iterator[Raster]:
+    """Every page or frame of an image file, as stored: values are not yet light.
+
+    page: the only one to read, counted from 1, of a file that has several. Raises ``ImageError``,
+    also where what is broken is found only on the way.
+    """
+    with _pages(source, name) as pages:
+        is_chosen = page is not None and pages.count > 1
+        numbers = [_page_number(pages, name, page)] if is_chosen else range(pages.count)
+        for number in numbers:
+            yield pages.read(number)
 
 
 def resize(rgb: RGB, resize_map: ResizeMap) -> RGB:
@@ -68,104 +95,145 @@ def resize_to(rgb: RGB, hw: tuple[int, int]) -> RGB:
 def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.bool_]:
     """Read an image of a mask as (H, W) bool: what is brighter than half of its brightest pixel.
 
-    An image with transparency is a mask of what is not transparent. Raises ``ImageError``.
+    An image with transparency is a mask of what is not transparent. Raises ``ImageError``, also for
+    several pages: each is a mask.
     """
     name = str(Path(path))
-    with _opened(Path(path), name) as image:
-        if image.has_transparency_data:
-            values = np.asarray(ImageOps.exif_transpose(image).convert("RGBA").getchannel("A"))
-        else:
-            values = np.asarray(Image.fromarray(_from_pil(image, name)).convert("L"))
+    with _pages(Path(path), name) as pages:
+        if pages.count > 1:
+            raise ImageError(
+                f"{name} has {pages.count} {pages.noun}s, each of which may be a mask; write a "
+                f"file for each"
+            )
+        raster = pages.read(0)
+        raster.check_whole(name)
+        values = raster.transparency() if raster.has_alpha else raster.brightness(name)
+    if not values.size:
+        raise ImageError(f"{name} has no pixels")
     return np.asarray(values > values.max() / 2)
 
 
-def _from_file(path: Path) -> RGB:
-    with _opened(path, str(path)) as image:
-        return _from_pil(image, str(path))
+def _read_one(source: Path | bytes, name: str, options: ReadOptions) -> RGB:
+    """The image of a file; of several pages, the one of the options."""
+    with _pages(source, name) as pages:
+        return pages.read(_page_number(pages, name, options.page)).to_rgb(name, options)
+
+
+def _page_number(pages: Pages, name: str, page: int | None) -> int:
+    """The number, from 0 on, of the page that is wanted. Raises ``ImageError``."""
+    noun = pages.noun if pages.count == 1 else f"{pages.noun}s"
+    if page is None and pages.count > 1:
+        raise ImageError(
+            f"{name} has {pages.count} {noun}; say which: --page 1 to --page {pages.count} "
+            f"(ReadOptions.page; anymask masks also takes --page all)"
+        )
+    if page is not None and page > pages.count:
+        raise ImageError(f"{name} has {pages.count} {noun}; there is no {pages.noun} {page}")
+    return (page or 1) - 1
 
 
 @contextmanager
-def _opened(source: Path | io.BytesIO, name: str) -> Iterator[Image.Image]:
+def _pages(source: Path | bytes, name: str) -> Iterator[Pages]:
+    """What a file holds, while it is open. Whatever goes wrong meanwhile is an ``ImageError``."""
+    with _explained(name), _binary(source, name) as file:
+        head = file.read(HEAD_BYTES)
+        file.seek(0)
+        if tiff.is_tiff(head):
+            with tiff.open_pages(file, name) as pages:
+                yield pages
+        elif head.startswith(jpeg2000.MAGIC) and jpeg2000.is_deep_or_banded(_content(file), name):
+            yield Pages(1, "page", lambda _: jpeg2000.read(_content(file)))
+        else:
+            with Image.open(file) as image:
+                yield _frames(image, file, head, name)
+
+
+def _frames(image: Image.Image, file: IO[bytes], head: bytes, name: str) -> Pages:
+    """What Pillow has opened, of which it does not read everything right."""
+    count = frames.count_frames(image)
+    if netpbm.is_deep(head):
+        return Pages(1, "page", lambda _: netpbm.read(_content(file), name))
+    if count == 1 and png.is_deep(head):
+        return Pages(1, "page", lambda _: png.read(_content(file), image))
+    return Pages(count, "frame" if count > 1 else "page", partial(frames.read_frame, image))
+
+
+def _content(file: IO[bytes]) -> bytes:
+    """All of a file; it stands then where it stood."""
+    position = file.tell()
+    file.seek(0)
+    content = file.read()
+    file.seek(position)
+    return content
+
+
+@contextmanager
+def _binary(source: Path | bytes, name: str) -> Iterator[IO[bytes]]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+        return
+    if source.is_dir():
+        raise ImageError(f"{name} is a folder, not an image")
     try:
-        if isinstance(source, Path) and source.is_dir():
-            raise ImageError(f"{name} is a folder, not an image")
+        file = source.open("rb")
+    except FileNotFoundError:
+        raise ImageError(f"there is no file {name}") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Whatever the readers raise for what is broken or too large, as an ``ImageError``."""
+    try:
         with warnings.catch_warnings():
             # Pillow warns from 89 megapixels on; twice that it refuses, and so do we.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source) as image:
-                yield image
-    except ImageError:
+            yield
+    except Error:
         raise
-    except FileNotFoundError:
-        raise ImageError(f"there is no file {name}") from None
     except UnidentifiedImageError:
         raise ImageError(f"{name} is not an image of a known format") from None
-    except Exception as error:  # Pillow's readers raise many kinds for broken files
-        raise ImageError(f"{name} can't be read: {error}") from None
-
-
-def _from_pil(image: Image.Image, name: str) -> RGB:
-    if 0 in image.size:
-        raise ImageError(f"{name} has no pixels")
-    try:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I") or upright.mode == "F":
-            return _from_array(np.asarray(upright))
-        if upright.has_transparency_data:
-            upright = _over_white(upright)
-        return _ready(np.asarray(upright.convert("RGB")))
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{name} is too large: {error}") from None
     except MemoryError:
         raise ImageError(f"{name} does not fit in memory") from None
-    except ImageError:
-        raise
-    except Exception as error:  # Pillow's decoders raise many kinds for broken data
-        raise ImageError(f"{name} can't be decoded: {error}") from None
+    except Exception as error:  # readers raise many kinds for broken files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name} can't be read: {reason}") from None
 
 
-def _over_white(image: Image.Image) -> Image.Image:
-    coloured = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", coloured.size, "white"), coloured)
+def _raster_of_pil(image: Image.Image) -> Raster:
+    """A PIL image as it is, or, where Pillow has not read it yet and would alter it, its file's."""
+    if 0 in image.size:
+        raise ImageError("the image has no pixels")
+    stored = _stored_of_pil(image)
+    if stored is not None:
+        return stored
+    return frames.raster_of(ImageOps.exif_transpose(image), image.format)
 
 
-def _from_array(array: npt.NDArray[np.generic]) -> RGB:
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
-        hint = " (channels go last)" if array.ndim == 3 and array.shape[0] in (1, 3, 4) else ""
+def _stored_of_pil(image: Image.Image) -> Raster | None:
+    if not isinstance(image, ImageFile.ImageFile) or image.format not in ALTERED_BY_PILLOW:
+        return None
+    if not image.tile or image.fp is None:
+        return None
+    content = _content(image.fp)
+    if image.format == "TIFF":
+        return tiff.read_directory(content, "the image", image.tell())
+    with _pages(content, "the image") as pages:
+        return pages.read(0) if pages.count == 1 else None
+
+
+def _raster_of_array(array: npt.NDArray[Any], options: ReadOptions) -> Raster:
+    values = array[:, :, None] if array.ndim == 2 else array
+    if values.ndim != 3 or (values.shape[2] not in (1, 3, 4) and options.bands is None):
+        hint = ""
+        if array.ndim == 3:
+            is_first = array.shape[0] in (1, 3, 4)
+            hint = " (channels go last)" if is_first else "; of other bands, ReadOptions.bands"
         raise ImageError(
             f"an image array must be (H, W), (H, W, 3) or (H, W, 4), not {array.shape}{hint}"
         )
-    if 0 in array.shape:
+    if 0 in values.shape:
         raise ImageError(f"an image of shape {array.shape} has no pixels")
-    eight_bit = _to_eight_bits(array[..., :3] if array.ndim == 3 else array)
-    if eight_bit.ndim == 2:
-        eight_bit = np.repeat(eight_bit[:, :, None], 3, axis=2)
-    if (
-        array.ndim == 3 and array.shape[2] == 4
-    ):  # alpha uses its whole range even if colour does not
-        with_alpha = Image.fromarray(np.dstack([eight_bit, _to_eight_bits(array[..., 3])]))
-        return _ready(np.asarray(_over_white(with_alpha).convert("RGB")))
-    return _ready(eight_bit)
-
-
-def _to_eight_bits(array: npt.NDArray[np.generic]) -> RGB:
-    if array.dtype == np.uint8:
-        return array.view(np.uint8)
-    if array.dtype == bool:
-        return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype.kind not in "ui":
-        raise ImageError(
-            f"pixels of type {array.dtype} have no agreed range; convert them to uint8 0-255 first"
-        )
-    integers = array.astype(np.int64)
-    lowest, highest = int(integers.min()), int(integers.max())
-    if lowest < 0 or highest >= 1 << BIT_DEPTHS[-1]:
-        raise ImageError(f"pixels from {lowest} to {highest} are neither 8-bit nor 16-bit")
-    depth = next(bits for bits in BIT_DEPTHS if highest < 1 << bits)
-    return (integers * 255 / ((1 << depth) - 1) + 0.5).astype(np.uint8)
-
-
-def _ready(pixels: npt.NDArray[np.uint8]) -> RGB:
-    return np.ascontiguousarray(pixels)
+    alpha = Alpha.straight if values.shape[2] == 4 else Alpha.none
+    return Raster(values, Colour.grey if values.shape[2] == 1 else Colour.rgb, alpha)

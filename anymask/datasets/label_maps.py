@@ -8,54 +8,67 @@ Shape legend: H W pixels, R runs.
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from anymask.core import rle
+from anymask.core.image import read_pages
+from anymask.core.rasters.raster import Colour, Raster
 from anymask.core.rle import RLE
-from anymask.errors import Error, ImageError, MissingExtraError
+from anymask.errors import ImageError, MissingExtraError
 
 LabelMap = npt.NDArray[Any]  # (H, W) of an integer type
 Object = tuple[RLE, str | None]  # its (H, W) mask and its group (``Sample.groups``)
 ObjectReader = Callable[[bytes, str], list[Object]]  # takes a file's bytes and name
 
 
-@contextmanager
-def open_mask_picture(content: bytes, name: str) -> Iterator[Image.Image]:
-    """The upright mask picture, in the mode of its file: its values are labels, not light.
+def read_mask_pictures(content: bytes, name: str, page: int | None = None) -> Iterator[Raster]:
+    """Every page of a picture of masks, or frame, upright: its values are labels, not light.
 
-    Raises ``ImageError`` for what is broken, also where that is found only within the block.
+    page: the only one to read, counted from 1, of a file that has several.
+
+    Raises ``ImageError`` for what is broken, also where that is found only on the way, and for
+    planes called colours that are masks of their own.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content)) as image:
-                ImageOps.exif_transpose(image, in_place=True)
-                yield image
-    except Error:
-        raise
-    except UnidentifiedImageError:
-        raise ImageError(f"{name} is not an image of a known format") from None
-    except Exception as error:  # Pillow's readers raise many kinds for broken files
-        raise ImageError(f"{name} can't be read: {error}") from None
+    for picture in read_pages(content, name, page):
+        if picture.is_planar and picture.colour == Colour.rgb and _are_masks(picture.values):
+            raise ImageError(
+                f"{name} has {picture.values.shape[2]} masks that overlap, in planes that the "
+                f"file calls colours; write a page for each (tifffile: photometric='minisblack')"
+            )
+        yield picture
 
 
-def label_map_of_picture(picture: Image.Image, name: str) -> LabelMap:
+def read_mask_picture(content: bytes, name: str) -> Raster:
+    """The mask picture of a file that may have only one. Raises ``ImageError``."""
+    pages = list(read_mask_pictures(content, name))
+    if len(pages) != 1:
+        raise ImageError(f"{name} has {len(pages)} pages, where one is expected")
+    return pages[0]
+
+
+def label_map_of_picture(picture: Raster, name: str) -> LabelMap:
     """(H, W) the values of a grey picture or a palette. Raises ``ImageError`` for no integers."""
-    values = np.asarray(picture.getchannel(0) if len(picture.getbands()) == 2 else picture)
-    if values.ndim != 2:
-        raise ImageError(f"{name} is a picture of colours, not of values")
-    whole = values.dtype.kind != "f" or (np.isfinite(values) & (values == np.floor(values))).all()
-    if not whole or values.min() < 0:
-        raise ImageError(f"{name} has values that are no labels: below 0, or fractions")
+    values = picture.labels(name)
+    picture.check_whole(name)
     return values.astype(np.int64)
+
+
+def _are_masks(planes: npt.NDArray[Any]) -> bool:
+    """Whether (H, W, C) planes are masks, not colours: a value each, and some pixels in several.
+
+    Pixels in one of them at most have a colour for each mask, which is as good.
+    """
+    is_inside = planes > 0
+    overlap = is_inside.sum(axis=2) > 1
+    is_grey = bool((planes == planes[..., :1]).all())
+    if is_grey or not overlap.any():
+        return False
+    return all(len(np.unique(plane)) <= 2 for plane in np.moveaxis(planes, 2, 0))
 
 
 def matlab_reader() -> Callable[..., dict[str, Any]]:

@@ -20,17 +20,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from anymask.core import rle
-from anymask.core.image import decode_image
+from anymask.core.rasters.raster import Colour, Raster
 from anymask.datasets.label_maps import (
     LabelMap,
     Object,
     ObjectReader,
     label_map_of_picture,
     label_masks,
-    open_mask_picture,
+    read_mask_pictures,
 )
 from anymask.datasets.listing import Listing, is_image, stem
 from anymask.datasets.pairs import part_of
@@ -43,12 +42,10 @@ MASKS = ("masks", "labels", "annotations")
 LEVELS_BELOW = 2
 
 VOID = 255
-OPAQUE = 255
 HALF = 127
 ALL_OF_ONE = (1, 255, 65535)  # a value that alone means "object" rather than a class
 SOFT_LEVELS = 8
 MOST_COLOURS = 4096
-LOSSY = ("AVIF", "JPEG", "JPEG2000", "MPO", "WEBP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +61,23 @@ class MaskedImage:
 
 
 def read(
-    files: Listing, split_regions: bool = False, void: Sequence[int] | None = None
+    files: Listing,
+    split_regions: bool = False,
+    void: Sequence[int] | None = None,
+    page: int | None = None,
 ) -> Dataset | None:
     """The images that have mask pictures: a part each; None where there is none.
 
     An image without mask picture, with a broken one or with no object in it gives an ``Unread``.
     split_regions: whether every 8-connected region of a value is an object of its own.
-    void: the values that are no object, if they are not 0, and 255 beside others.
+    void: the values that are no object, if they are not 0, and 255 beside others. page: of pictures
+    with several, the only one to read, counted from 1; it is the page of the image, too.
     """
     images = masked_images(files.paths)
     if not any(image.pictures for image in images):
         return None
-    all_objects = partial(objects_of, split_regions=split_regions, void=void)
-    one_object = partial(object_of, split_regions=split_regions)
+    all_objects = partial(objects_of, split_regions=split_regions, void=void, page=page)
+    one_object = partial(object_of, split_regions=split_regions, page=page)
     parts = (
         _part(files, image, one_object if image.one_object_each else all_objects)
         for image in images
@@ -95,28 +96,24 @@ def masked_images(names: Iterable[str]) -> list[MaskedImage]:
 
 
 def objects_of(
-    content: bytes, name: str, split_regions: bool = False, void: Sequence[int] | None = None
+    content: bytes,
+    name: str,
+    split_regions: bool = False,
+    void: Sequence[int] | None = None,
+    page: int | None = None,
 ) -> list[Object]:
     """The objects of a picture that has a value or a colour for each, which is their group.
 
+    Of a file with several pages or frames, those of each, one after the other, or of ``page``.
     Values of grey pictures and palettes stand as they are: 255 is void beside others, unless these
     are the soft edges of a white object. Of colours, all but black and the transparent are objects.
     What is compressed with losses is white where it is brighter than half. Where ``void`` names
     the values that are no object (of colours 0xRRGGBB), all others are. Raises ``ImageError``.
     """
-    group: str | None
-    with open_mask_picture(content, name) as picture:
-        if void is not None:
-            labels, group = _stated_labels(picture, name)
-        elif picture.format in LOSSY:
-            labels, group = np.asarray(picture.convert("L")) > HALF, None
-        elif len(picture.getbands()) >= 3:
-            labels, group = _colour_labels(picture, name)
-        else:
-            labels, group = _value_labels(picture, name)
     return [
-        (mask, group.format(value) if group else None)
-        for value, mask in label_masks(labels, split_regions, (0,) if void is None else void)
+        one
+        for picture in read_mask_pictures(content, name, page)
+        for one in _objects_of(picture, name, split_regions, void)
     ]
 
 
@@ -125,18 +122,24 @@ def instances_of(content: bytes, name: str, split_regions: bool = False) -> list
     return [(mask, None) for mask, _ in objects_of(content, name, split_regions)]
 
 
-def object_of(content: bytes, name: str, split_regions: bool = False) -> list[Object]:
+def object_of(
+    content: bytes, name: str, split_regions: bool = False, page: int | None = None
+) -> list[Object]:
     """The object of a picture that shows one: what is brighter than half of its brightest pixel.
 
+    Of a file with several pages or frames, that of each, or of ``page``.
     Or what is not transparent, as ``core.image.read_mask`` has it; but a picture that is opaque all
     over is no mask of everything. Raises ``ImageError``.
     """
-    with open_mask_picture(content, name) as picture:
-        values = _brightness(picture, content, name)
-    mask = values > values.max() / 2
+    masks = [
+        values > values.max() / 2
+        for values in (
+            _brightness(picture, name) for picture in read_mask_pictures(content, name, page)
+        )
+    ]
     if not split_regions:
-        return [(rle.encode(mask), None)]
-    return [(region, None) for _, region in label_masks(mask, split_regions)]
+        return [(rle.encode(mask), None) for mask in masks]
+    return [(region, None) for mask in masks for _, region in label_masks(mask, split_regions)]
 
 
 def _place(name: str) -> Iterator[tuple[str, str, str]]:
@@ -172,18 +175,37 @@ def _part(files: Listing, image: MaskedImage, objects_of: ObjectReader) -> Part:
     return part_of(files, image.name, image.pictures, objects_of)
 
 
-def _brightness(picture: Image.Image, content: bytes, name: str) -> npt.NDArray[np.uint8]:
-    """(H, W) how much of an object each pixel shows, 0 to 255."""
-    if picture.has_transparency_data:
-        alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
-        if alpha.min() < OPAQUE:
+def _objects_of(
+    picture: Raster, name: str, split_regions: bool, void: Sequence[int] | None
+) -> list[Object]:
+    """``objects_of`` a page."""
+    labels: LabelMap
+    group: str | None
+    if void is not None:
+        labels, group = _stated_labels(picture, name)
+    elif picture.is_lossy:
+        labels, group = picture.brightness(name) > HALF, None
+    elif picture.colour == Colour.rgb:
+        labels, group = _colour_labels(picture, name)
+    else:
+        labels, group = _value_labels(picture, name)
+    return [
+        (mask, group.format(value) if group else None)
+        for value, mask in label_masks(labels, split_regions, (0,) if void is None else void)
+    ]
+
+
+def _brightness(picture: Raster, name: str) -> npt.NDArray[Any]:
+    """(H, W) how much of an object each pixel shows."""
+    picture.check_whole(name)
+    if picture.has_alpha:
+        alpha = picture.transparency()
+        if alpha.min() < np.iinfo(alpha.dtype).max:
             return alpha
-    if picture.mode in ("1", "L"):
-        return np.asarray(picture.convert("L"))
-    return np.asarray(Image.fromarray(decode_image(content, name)).convert("L"))
+    return picture.brightness(name)
 
 
-def _value_labels(picture: Image.Image, name: str) -> tuple[LabelMap, str | None]:
+def _value_labels(picture: Raster, name: str) -> tuple[LabelMap, str | None]:
     """(H, W) labels of a grey picture or a palette, and how to write a value, or None."""
     values = label_map_of_picture(picture, name)
     present, areas = np.unique(values[values > 0], return_counts=True)
@@ -196,7 +218,7 @@ def _value_labels(picture: Image.Image, name: str) -> tuple[LabelMap, str | None
     return values, "{}"
 
 
-def _colour_labels(picture: Image.Image, name: str) -> tuple[LabelMap, str | None]:
+def _colour_labels(picture: Raster, name: str) -> tuple[LabelMap, str | None]:
     """(H, W) labels 0xRRGGBB, and how to write a value, or None if there is only white."""
     labels, present, areas = _colours(picture, name)
     if (present % 0x010101 == 0).all() and _is_soft(present // 0x010101, areas):
@@ -204,26 +226,36 @@ def _colour_labels(picture: Image.Image, name: str) -> tuple[LabelMap, str | Non
     return labels, None if present.tolist() == [0xFFFFFF] else "#{:06x}"
 
 
-def _stated_labels(picture: Image.Image, name: str) -> tuple[LabelMap, str]:
+def _stated_labels(picture: Raster, name: str) -> tuple[LabelMap, str]:
     """(H, W) labels of a picture whose void values are known, and how to write a value."""
-    if picture.format in LOSSY:
+    if picture.is_lossy:
         raise ImageError(f"{name} is compressed with losses, which leave no value as it was")
-    if len(picture.getbands()) >= 3:
+    if picture.colour == Colour.rgb:
         return _colours(picture, name)[0], "#{:06x}"
     return label_map_of_picture(picture, name), "{}"
 
 
 def _colours(
-    picture: Image.Image, name: str
+    picture: Raster, name: str
 ) -> tuple[LabelMap, npt.NDArray[np.int64], npt.NDArray[np.intp]]:
     """(H, W) labels 0xRRGGBB, 0 where nothing shows; those above 0, and their areas in pixels."""
-    rgba = np.asarray(picture.convert("RGBA")).astype(np.int64)
-    red, green, blue, alpha = np.moveaxis(rgba, 2, 0)
-    labels = np.where(alpha > 0, red << 16 | green << 8 | blue, 0)
+    colours = _eight_bits(picture.colours(name), name).astype(np.int64)
+    labels = colours[..., 0] << 16 | colours[..., 1] << 8 | colours[..., 2]
+    if picture.has_alpha:
+        labels = np.where(colours[..., 3] > 0, labels, 0)
     present, areas = np.unique(labels[labels > 0], return_counts=True)
     if len(present) > MOST_COLOURS:
         raise ImageError(f"{name} has {len(present)} colours, which is not one for each object")
     return labels, present, areas
+
+
+def _eight_bits(colours: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """Colours of 16 bits that are those of 8, as they are or moved up. Raises ``ImageError``."""
+    if colours.dtype == np.uint8 or (colours.dtype.kind == "u" and colours.max() <= 255):
+        return colours
+    if colours.dtype == np.uint16 and not (colours % 257).any():
+        return colours // 257
+    raise ImageError(f"{name} has colours of type {colours.dtype}; a mask's have 8 bits")
 
 
 def _is_soft(present: npt.NDArray[Any], areas: npt.NDArray[np.intp]) -> bool:

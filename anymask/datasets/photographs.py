@@ -7,9 +7,12 @@ import os
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
+from anymask.core.image import RGB, count_pages, decode_image
+from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.datasets import shards
 from anymask.datasets.locations import (
     GLOB_SIGNS,
@@ -31,6 +34,7 @@ ENDINGS = (
     ".tif", ".tiff", ".webp",
 )  # fmt: skip
 LARGEST_ID = (1 << 53) - 1  # what every reader of JSON takes exactly
+PAGE_MARK = "-p{:04}"
 NUMBERED = re.compile(r"(?:sa_)?([0-9]{1,16})")
 
 
@@ -41,12 +45,15 @@ class Photograph:
     url: a path, or a URL that fsspec opens.
     name: its path relative to the argument that it was found by, with ``/``; for a shard's member
         ``<shard>/<member>``.
+        A page has its number before the ending, ``stack-p0003.tif``.
     member: offset and size in bytes within the decompressed shard, if it lies in one.
+    page: its number from 1 on, if the photograph is one of several in its file.
     """
 
     url: str
     name: str
     member: tuple[int, int] | None = None
+    page: int | None = None
 
     @property
     def file_name(self) -> str:
@@ -74,6 +81,33 @@ class Photograph:
             return int(number[1])
         digest = hashlib.sha256(os.fsencode(self.name)).digest()
         return int.from_bytes(digest[:8], "big") >> 11
+
+    def pixels(self, options: ReadOptions = AS_STORED) -> RGB:
+        """The image, (H, W, 3); of its own page if it has one. Raises ``ImageError``."""
+        if self.page is None:
+            return decode_image(self.read(), self.name, options=options)
+        content = _file_of_pages(replace(self, name=self._name_of_file, page=None), os.getpid())
+        return decode_image(content, self.name, options=replace(options, page=self.page))
+
+    def by_page(self) -> list[Photograph]:
+        """A photograph for each page of the file; itself where there is one, or none is found."""
+        try:
+            is_file = self.member is None and "://" not in self.url
+            count = count_pages(Path(self.url) if is_file else self.read(), self.name)
+        except ImageError:
+            return [self]  # what is wrong is said when it is read
+        if count == 1:
+            return [self]
+        stem, ending = posixpath.splitext(self.name)
+        return [
+            replace(self, name=f"{stem}{PAGE_MARK.format(page)}{ending}", page=page)
+            for page in range(1, count + 1)
+        ]
+
+    @property
+    def _name_of_file(self) -> str:
+        stem, ending = posixpath.splitext(self.name)
+        return stem.removesuffix(PAGE_MARK.format(self.page)) + ending
 
     def read(self) -> bytes:
         """The bytes of the image file. Raises ``ImageError``."""
@@ -112,6 +146,11 @@ class PhotographListing:
     photographs: list[Photograph] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
 
+    def by_page(self) -> PhotographListing:
+        """The same, each page of a file a photograph of its own (``Photograph.by_page``)."""
+        pages = [page for photograph in self.photographs for page in photograph.by_page()]
+        return PhotographListing(pages, self.unread)
+
 
 def find_photographs(arguments: Sequence[str], out: Path | None = None) -> PhotographListing:
     """All photographs in files, folders, globs, tar shards and fsspec URLs of any of these.
@@ -134,6 +173,15 @@ def find_photographs(arguments: Sequence[str], out: Path | None = None) -> Photo
             else:
                 listing.photographs.append(Photograph(url, name))
     return listing
+
+
+@lru_cache(maxsize=1)
+def _file_of_pages(photograph: Photograph, process: int) -> bytes:
+    """The bytes of the last file whose pages were asked for, which are read one after the other.
+
+    process: a forked one begins with its own.
+    """
+    return photograph.read()
 
 
 def _add_shard(url: str, name: str, listing: PhotographListing) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.datasets import coco, mask_pictures, sa1b_dataset
 from anymask.datasets.benchmarks import ade20k, cityscapes, clothing, davis, grabcut, ppdls, sbd
 from anymask.datasets.coco import CocoFile
@@ -39,6 +40,7 @@ def open_dataset(
     split_regions: bool = False,
     images: str | None = None,
     void: Sequence[int] | None = None,
+    options: ReadOptions = AS_STORED,
 ) -> Dataset:
     """The dataset in a folder, a COCO file, a shard, a glob of these, or an fsspec URL of any.
 
@@ -51,12 +53,14 @@ def open_dataset(
     is a class or all there is.
     images: where the images of a COCO file or of GrabCut's trimaps lie, if not beside them.
     void: the values of mask pictures that are no object, if they are not 0, and 255 beside others.
+    options: the page, bands and values that are looked at in images; of mask pictures with several
+    pages, the page is read alone, too.
 
     Raises ``DatasetError`` where there is none of these, or nothing at all, or an option that it
     has no use for; ``RecordError`` for a COCO file that is none; ``MissingExtraError``.
     """
     files = list_files(location)
-    readings = (read(files) for read in _readers(split_regions, images, void))
+    readings = (read(files) for read in _readers(split_regions, images, void, options.page))
     dataset = next((dataset for dataset in readings if dataset), None)
     if not dataset:
         raise DatasetError(
@@ -65,14 +69,17 @@ def open_dataset(
         )
     closed = [unreadable(folder.name, folder.reason) for folder in files.unread]
     parts = sorted([*dataset.parts, *closed], key=lambda part: part.name)
-    return replace(dataset, location=location, parts=tuple(parts))
+    whole = replace(dataset, location=location, parts=tuple(parts))
+    return whole.with_options(options)
 
 
 def _readers(
-    split_regions: bool, images: str | None, void: Sequence[int] | None
+    split_regions: bool, images: str | None, void: Sequence[int] | None, page: int | None
 ) -> Iterator[Reader]:
     """All readers in the order in which they are tried, or those that use an option."""
-    read_mask_pictures = partial(mask_pictures.read, split_regions=split_regions, void=void)
+    read_mask_pictures = partial(
+        mask_pictures.read, split_regions=split_regions, void=void, page=page
+    )
     if images is not None:
         image_files = list_files(images)
         yield partial(_coco, images=image_files)

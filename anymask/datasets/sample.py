@@ -9,12 +9,14 @@ Shape legend: H W pixels.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 from anymask.core import rle
 from anymask.core.image import RGB, decode_image
+from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.core.rle import RLE
 from anymask.datasets.photographs import Unread
 from anymask.errors import Error, ImageError
@@ -31,12 +33,14 @@ class Sample:
     groups: for each mask the name that it shares with others in the dataset (of a category, a
     class, an annotator), or None; ``VOID_GROUP`` for pixels that count neither for nor against an
     answer.
+    options: which page and bands of the file are the image.
     """
 
     name: str
     content: bytes
     masks: tuple[RLE, ...]
     groups: tuple[str | None, ...]
+    options: ReadOptions = AS_STORED
 
     def __repr__(self) -> str:
         return f"Sample({self.name!r}, {len(self.content):,} bytes, {len(self.masks)} masks)"
@@ -46,9 +50,16 @@ class Sample:
         """Of each mask, whether it is an object: all but those of ``VOID_GROUP`` are."""
         return tuple(group != VOID_GROUP for group in self.groups)
 
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that ``pixels`` depends on."""
+        chosen = self.options.to_json()
+        options = json.dumps(chosen, sort_keys=True).encode() if chosen else b""
+        return hashlib.sha256(self.content + options).hexdigest()
+
     def pixels(self) -> RGB:
         """The image, (H, W, 3). Raises ``ImageError`` if it is broken or its masks don't fit it."""
-        pixels = decode_image(self.content, self.name)
+        pixels = decode_image(self.content, self.name, options=self.options)
         for mask in self.masks:
             if tuple(mask["size"]) != pixels.shape[:2]:
                 height, width = pixels.shape[:2]
@@ -84,12 +95,14 @@ class Dataset:
 
     location: the path or URL that the user named; kind: which kind of dataset was recognised
     there, in words; annotations: the file that describes all of it, where it is COCO's or LVIS's.
+    options: how all its images are read.
     """
 
     location: str
     kind: str
     parts: tuple[Part, ...]
     annotations: str = ""
+    options: ReadOptions = AS_STORED
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -113,6 +126,13 @@ class Dataset:
     def without(self, other: Dataset) -> Dataset:
         """The parts whose names another dataset has not."""
         return self._only({part.name for part in self.parts} - {part.name for part in other.parts})
+
+    def with_options(self, options: ReadOptions) -> Dataset:
+        """The same, its images read with options."""
+        if options == AS_STORED:
+            return self
+        parts = (replace(part, read=partial(_read_with, part, options)) for part in self.parts)
+        return replace(self, parts=tuple(parts), options=options)
 
     def _only(self, names: set[str]) -> Dataset:
         return replace(self, parts=tuple(part for part in self.parts if part.name in names))
@@ -139,6 +159,11 @@ def unreadable(name: str, reason: str) -> Part:
 
 def _bytes(name: str) -> bytes:
     return name.encode(errors="surrogateescape")
+
+
+def _read_with(part: Part, options: ReadOptions) -> Iterator[Sample | Unread]:
+    for sample in part.read():
+        yield replace(sample, options=options) if isinstance(sample, Sample) else sample
 
 
 def _read_nothing(unread: Unread) -> Iterator[Sample | Unread]:

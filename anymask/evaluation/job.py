@@ -103,6 +103,9 @@ class EvaluationJob:
             "limit": self.limit,
             "seed": self.seed,
         }
+        reading = self.dataset.options.to_json()
+        if reading:  # jobs from before there were any go on
+            settings["reading"] = reading
         return dict(json.loads(json.dumps(settings)))
 
     def file(self, part: Part) -> Path:

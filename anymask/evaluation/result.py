@@ -29,9 +29,10 @@ class Result:
 
     experiment, options: what was asked. data: name of the dataset; data_kind: its layout;
     data_fingerprint: tells its images from other ones. images: how many were looked at; limit: how
-    many were asked for. model: name and hash of the weights. metrics: the figures. passed_over:
-    samples that could not be read, and why. seconds: of all processes together, model_seconds: of
-    those, in the model. rows: a mask each, or an image, as the experiment has it.
+    many were asked for. reading: options of reading images (``core.read_options``), if there are
+    any. model: name and hash of the weights. metrics: the figures. passed_over: samples that could
+    not be read, and why. seconds: of all processes together, model_seconds: of those, in the model.
+    rows: a mask each, or an image, as the experiment has it.
     """
 
     experiment: str
@@ -43,6 +44,7 @@ class Result:
     images: int
     metrics: Mapping[str, float]
     limit: int | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     seconds: float = 0.0
     model_seconds: float = 0.0

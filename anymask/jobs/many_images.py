@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from anymask.core.annotations import Record
-from anymask.core.image import decode_image
 from anymask.core.protocol import Segmenter
+from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.datasets import mask_folder, sa1b_record
 from anymask.datasets.photographs import Photograph
 from anymask.errors import Error
@@ -52,13 +52,15 @@ class State(StrEnum):
 class Settings:
     """What all results in a folder have in common.
 
-    model: ``model_id`` of the weights. dtype: of the numbers computed with.
+    model: ``model_id`` of the weights. dtype: of the numbers computed with. reading: how images
+    are read, where their files leave a choice.
     """
 
     model: str
     dtype: str
     config: AutomaticConfig
     format: Format
+    reading: ReadOptions = AS_STORED
 
     def to_json(self) -> dict[str, Any]:
         """The settings as ``.anymask-settings`` holds them."""
@@ -66,7 +68,9 @@ class Settings:
         grids = config.pop("point_grids")
         config["point_grids"] = None if grids is None else [grid.tolist() for grid in grids]
         lasting = {key: value for key, value in config.items() if key not in SPEED_ONLY}
-        return {"model": self.model, "dtype": self.dtype, "format": str(self.format), **lasting}
+        # Without options of reading as before there were any: such jobs go on.
+        chosen = {**lasting, **self.reading.to_json()}
+        return {"model": self.model, "dtype": self.dtype, "format": str(self.format), **chosen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,7 @@ def masks_of(sam: Segmenter, photograph: Photograph, out: Path, settings: Settin
             there = os.path.lexists(target)
             return Outcome(photograph.name, State.already if there else State.elsewhere)
         try:
-            record = _record(sam, photograph, settings.config)
+            record = _record(sam, photograph, settings)
         except (Error, MemoryError) as error:
             return Outcome(photograph.name, State.broken, reason=_reason(photograph, error))
         if settings.format == Format.json:
@@ -184,9 +188,8 @@ def _give_up(photograph: Photograph) -> Outcome:
     return Outcome(photograph.name, State.broken, reason=reason)
 
 
-def _record(sam: Segmenter, photograph: Photograph, config: AutomaticConfig) -> Record:
-    pixels = decode_image(photograph.read(), photograph.name)
-    annotations = segment_everything(sam, pixels, config)
+def _record(sam: Segmenter, photograph: Photograph, settings: Settings) -> Record:
+    annotations = segment_everything(sam, photograph.pixels(settings.reading), settings.config)
     return annotations.record(photograph.file_name, photograph.image_id)
 
 

@@ -11,10 +11,10 @@ from anymask.training.job import TrainingJob
 def datasets_of(job: TrainingJob) -> tuple[Dataset, Dataset | None]:
     """What to learn from, and what to validate with, if anything. Raises ``Error``."""
     recipe = job.recipe
-    dataset = open_dataset(job.data, split_regions=recipe.split_regions)
+    dataset = open_dataset(job.data, split_regions=recipe.split_regions, options=job.options)
     held: Dataset | None = None
     if job.validation:
-        held = open_dataset(job.validation, split_regions=recipe.split_regions)
+        held = open_dataset(job.validation, split_regions=recipe.split_regions, options=job.options)
     elif recipe.holdout:
         dataset, held = split(dataset, recipe.holdout, recipe.seed)
     if recipe.share < 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.training.recipe import Recipe
 
 
@@ -14,7 +15,8 @@ class TrainingJob:
 
     data: where the images and masks are; validation: where those to validate with are, "" for the
     recipe's ``holdout`` of ``data``. out: the run's folder; resume: go on with the run in it.
-    offline: forbid the network; None asks ``$ANYMASK_OFFLINE``.
+    offline: forbid the network; None asks ``$ANYMASK_OFFLINE``. options: the page, bands and values
+    looked at in images.
     """
 
     recipe: Recipe
@@ -23,3 +25,4 @@ class TrainingJob:
     validation: str = ""
     resume: bool = False
     offline: bool | None = None
+    options: ReadOptions = AS_STORED

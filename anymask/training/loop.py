@@ -62,7 +62,12 @@ def train(job: TrainingJob, world: World, on_entry: Report = lambda entry: None)
     Raises ``Error``: whatever is wrong with recipe, data, weights or disk, and ``TrainingError``.
     """
     learning, held_out = datasets_of(job)
-    wanted = {"data": job.data, "validation": job.validation, "parts": learning.fingerprint}
+    wanted = {
+        "data": job.data,
+        "validation": job.validation,
+        "parts": learning.fingerprint,
+        "reading": job.options.to_json() or None,
+    }
     run = _folder(job, world, wanted)
     try:
         return _Run(job, world, run, learning, held_out, on_entry).go()

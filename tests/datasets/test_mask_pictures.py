@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
+from typing import Any
 
 import cv2
 import fsspec
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 from PIL import Image
 
 from anymask.core import rle
@@ -347,3 +351,91 @@ def test_real_nuclei(data_folder: Path) -> None:
     samples = read_all(data_folder / "dsb60")
     assert len(samples) == 60
     assert sum(len(one.masks) for one in samples if isinstance(one, Sample)) == 2704
+
+
+def tiff(*pages: npt.NDArray[Any], **how: Any) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.stack(pages), **{"photometric": "minisblack", **how})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("how", [{}, {"compression": "lzw"}, {"imagej": True}, {"truncate": True}])
+def test_every_page_of_a_stack_is_an_object(tmp_path: Path, how: dict[str, Any]) -> None:
+    content = tiff(boxes(255), boxes(0, 255), boxes(0), boxes(0, 0, 255), **how)
+    save(tmp_path / "images" / "a.png")
+    save(tmp_path / "images" / "b.png")
+    for place in ("a.tif", "b/all.tif"):
+        (tmp_path / "masks" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "masks" / place).write_bytes(content)
+    for sample in read_all(tmp_path):
+        assert isinstance(sample, Sample)
+        assert sample.groups == (None,) * 3
+        for mask, expected in zip(sample.masks, (boxes(1), boxes(0, 1), boxes(0, 0, 1))):
+            np.testing.assert_array_equal(rle.decode(mask), expected == 1)
+
+
+def test_every_page_may_be_a_map_of_labels() -> None:
+    content = tiff(boxes(3, 4, dtype=np.uint16), boxes(0, 4, 70, dtype=np.uint16))
+    assert groups(content) == ["3", "4", "4", "70"]
+
+
+def test_every_frame_of_an_animation_is_an_object() -> None:
+    file = io.BytesIO()
+    first, *others = (Image.fromarray(page) for page in (boxes(255), boxes(0, 255), boxes(9, 3)))
+    first.save(file, "GIF", save_all=True, append_images=others, disposal=2)
+    assert groups(file.getvalue()) == [None, None, "3", "9"]
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "i4", "f4", "f8"])
+@pytest.mark.parametrize("how", [{}, {"compression": "deflate", "predictor": True}])
+def test_labels_of_any_type_are_their_values(kind: str, how: dict[str, Any]) -> None:
+    values = (1, 2, 255) if kind == "u1" else (300, 301, 60_000)
+    expected = ["1", "2"] if kind == "u1" else ["300", "301", "60000"]
+    assert groups(tiff(boxes(*values, dtype=kind), **how)) == expected
+    if kind in ("u4", "f8"):
+        assert groups(tiff(boxes(16_777_216, 16_777_217, dtype=kind))) == ["16777216", "16777217"]
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("factor", [1, 257])
+def test_colours_of_tiff_are_objects(planes: str, factor: int) -> None:
+    colours = boxes((255, 0, 0), (0, 0, 1), (255, 255, 255))
+    stored = colours if factor == 1 else colours.astype(np.uint16) * np.uint16(factor)
+    stored = np.moveaxis(stored, 2, 0) if planes == "separate" else stored
+    content = tiff(*stored, photometric="rgb", planarconfig=planes)
+    assert groups(content) == ["#000001", "#ff0000", "#ffffff"]
+
+
+def test_deep_colours_that_8_bits_would_mix_up_are_refused() -> None:
+    colours = boxes((1000, 0, 0), (1001, 0, 0), dtype=np.uint16)
+    with pytest.raises(ImageError, match="a mask's have 8 bits"):
+        objects_of(tiff(*colours, photometric="rgb"), "m.tif")
+    png = bytes(imagecodecs.png_encode(colours))
+    with pytest.raises(ImageError, match="a mask's have 8 bits"):
+        objects_of(png, "m.png")
+
+
+def test_masks_in_planes_that_are_called_colours_are_not_mixed() -> None:
+    """So tifffile writes an array of three or four masks if it is not told otherwise."""
+    apart = boxes(255), boxes(0, 255), boxes(0, 0, 255)
+    assert len(groups(tiff(*apart, photometric="rgb", planarconfig="separate"))) == 3
+    together = boxes(255, 255), boxes(0, 255), boxes(0, 0, 255)
+    for planes in (together, (*together, boxes(255))):
+        with pytest.raises(ImageError, match=f"{len(planes)} masks that overlap, in planes"):
+            objects_of(tiff(*planes, photometric="rgb", planarconfig="separate"), "m.tif")
+
+
+def test_an_array_of_bool_is_an_object_where_it_is_true() -> None:
+    """tifffile calls 0 white in its file, so that other readers see the complement."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, boxes(1) == 1)
+    for read in (objects_of, object_of):
+        ((mask, group),) = read(file.getvalue(), "m.tif")
+        assert group is None
+        np.testing.assert_array_equal(rle.decode(mask), boxes(1) == 1)
+
+
+def test_bands_that_are_no_colours_are_refused() -> None:
+    for read in (objects_of, object_of):
+        with pytest.raises(ImageError, match=r"m\.tif"):
+            read(tiff(*boxes((1, 2, 3, 4)), extrasamples=[0, 0, 0], planarconfig="contig"), "m.tif")

@@ -13,8 +13,9 @@ import re
 
 import numpy as np
 
+from anymask.core.rasters.raster import Colour
 from anymask.datasets import pairs
-from anymask.datasets.label_maps import Object, label_masks, open_mask_picture
+from anymask.datasets.label_maps import Object, label_masks, read_mask_picture
 from anymask.datasets.listing import Listing
 from anymask.datasets.sample import Dataset
 from anymask.errors import ImageError
@@ -30,10 +31,10 @@ def read(files: Listing) -> Dataset | None:
 
 def objects_of(content: bytes, name: str) -> list[Object]:
     """The instances of a picture and the numbers of their classes. Raises ``ImageError``."""
-    with open_mask_picture(content, name) as picture:
-        if len(picture.getbands()) < 3:
-            raise ImageError(f"{name} has no colours, which would tell classes and instances")
-        red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(np.int64), 2, 0)
+    picture = read_mask_picture(content, name)
+    if picture.colour != Colour.rgb:
+        raise ImageError(f"{name} has no colours, which would tell classes and instances")
+    red, green, blue = np.moveaxis(picture.colours(name)[..., :3].astype(np.int64), 2, 0)
     classes = red // RED_STEP * 256 + green
     labels = np.where(blue > 0, classes << INSTANCE_BITS | blue, 0)
     return [(mask, str(value >> INSTANCE_BITS)) for value, mask in label_masks(labels)]

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anymask.core import rle
+from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.datasets.label_maps import matlab_reader
 from anymask.datasets.listing import Listing, is_image, list_files, read_file, stem
 from anymask.datasets.photographs import Unread
@@ -27,7 +28,7 @@ IMAGES, TRUTH = "images", "groundTruth"
 ENDING = ".mat"
 
 
-def read(location: str, split: str = "val") -> Dataset:
+def read(location: str, split: str = "val", options: ReadOptions = AS_STORED) -> Dataset:
     """The images of a split, a part each; a sample's masks are its annotators' boundary maps.
 
     A map is (H, W), lines a pixel wide; its group is ``annotator 1`` and so on. An image without
@@ -44,11 +45,12 @@ def read(location: str, split: str = "val") -> Dataset:
         for name in _inside(files, f"{folder}{TRUTH}/{split}/", _is_truth)
     }
     parts = [
-        _part(files, image_stem, images.get(image_stem), truths.get(image_stem))
+        _part(files, image_stem, images.get(image_stem), truths.get(image_stem), options)
         for image_stem in {**images, **truths}
     ]
     parts += [unreadable(folder.name, folder.reason) for folder in files.unread]
-    return Dataset(location, f"BSDS500 {split}", tuple(sorted(parts, key=lambda part: part.name)))
+    in_order = tuple(sorted(parts, key=lambda part: part.name))
+    return Dataset(location, f"BSDS500 {split}", in_order, options=options)
 
 
 def _folder_of(files: Listing, split: str) -> str:
@@ -80,19 +82,25 @@ def _image_stem(truth: str, folder: str) -> str:
     return folder + IMAGES + stem(truth).removeprefix(folder + TRUTH)
 
 
-def _part(files: Listing, image_stem: str, image: str | None, truth: str | None) -> Part:
+def _part(
+    files: Listing, image_stem: str, image: str | None, truth: str | None, options: ReadOptions
+) -> Part:
     if image is None:
         return unreadable(f"{image_stem}.jpg", f"is not there, but {truth} is")
     if truth is None:
         return unreadable(image, f"has no boundaries in {TRUTH}")
-    return Part(image, partial(_read, image, files.url(image), truth, files.url(truth)))
+    urls = files.url(image), files.url(truth)
+    return Part(image, partial(_read, image, truth, urls, options))
 
 
-def _read(name: str, url: str, truth: str, truth_url: str) -> Iterator[Sample | Unread]:
+def _read(
+    name: str, truth: str, urls: tuple[str, str], options: ReadOptions
+) -> Iterator[Sample | Unread]:
     try:
-        maps = boundaries_of(read_file(truth_url, truth), truth)
+        maps = boundaries_of(read_file(urls[1], truth), truth)
         groups = tuple(f"annotator {number}" for number in range(1, len(maps) + 1))
-        sample = Sample(name, read_file(url, name), tuple(map(rle.encode, maps)), groups)
+        masks = tuple(map(rle.encode, maps))
+        sample = Sample(name, read_file(urls[0], name), masks, groups, options)
         sample.pixels()  # so that maps of another size are found here
     except Error as error:
         yield Unread.from_error(name, error)

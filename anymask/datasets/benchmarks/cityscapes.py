@@ -19,7 +19,7 @@ from anymask.datasets.label_maps import (
     Object,
     label_map_of_picture,
     label_masks,
-    open_mask_picture,
+    read_mask_picture,
 )
 from anymask.datasets.listing import Listing
 from anymask.datasets.sample import Dataset
@@ -38,8 +38,7 @@ def read(files: Listing) -> Dataset | None:
 
 def objects_of(content: bytes, name: str) -> list[Object]:
     """The instances of a picture and their classes. Raises ``ImageError``."""
-    with open_mask_picture(content, name) as picture:
-        values = label_map_of_picture(picture, name)
+    values = label_map_of_picture(read_mask_picture(content, name), name)
     return [
         (mask, CLASSES.get(value // PER_CLASS, str(value // PER_CLASS)))
         for value, mask in label_masks(np.where(values >= PER_CLASS, values, 0))

@@ -12,10 +12,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from anymask.core import rle
-from anymask.datasets.label_maps import Object, open_mask_picture
+from anymask.datasets.label_maps import Object, read_mask_picture
 from anymask.datasets.listing import Listing, is_image, stem
 from anymask.datasets.pairs import part_of
 from anymask.datasets.sample import VOID_GROUP, Dataset, Part, unreadable
@@ -55,8 +53,7 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
 
 def objects_of(content: bytes, name: str) -> list[Object]:
     """The object of a trimap and its unknown band, if it has one. Raises ``ImageError``."""
-    with open_mask_picture(content, name) as trimap:
-        values = np.asarray(trimap.convert("L"))
+    values = read_mask_picture(content, name).brightness(name)
     inside, unknown = values > UNKNOWN, values == UNKNOWN
     if not inside.any():
         return []

@@ -143,8 +143,8 @@ class Edges(ImageExperiment):
         return tuple(step / (self.thresholds + 1) for step in range(1, self.thresholds + 1))
 
     def open(self, source: Source) -> tuple[Self, Dataset]:
-        """BSDS500's folder, whatever else a source says. Raises ``DatasetError``."""
-        return self, bsds.read(source.data, self.split)
+        """BSDS500's folder; of what else a source says, only how images are read counts."""
+        return self, bsds.read(source.data, self.split, source.options)
 
     def options(self) -> Mapping[str, Any]:
         """All that a figure depends on besides model and data."""

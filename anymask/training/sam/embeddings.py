@@ -45,7 +45,7 @@ class Embeddings:
         if self.folder is None:
             return self._tensor(self.encoder.encode(sample.pixels()))
         path = self._path(sample)
-        maker = f"{self.encoder.model_id}{SEPARATOR}{hashlib.sha256(sample.content).hexdigest()}"
+        maker = f"{self.encoder.model_id}{SEPARATOR}{sample.fingerprint}"
         if not path.exists():
             made = replace(self.encoder.encode(sample.pixels()), model=maker)
             with writing(path) as part:

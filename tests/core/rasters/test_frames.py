@@ -1,0 +1,87 @@
+"""Frames: animations are asked about, a phone's previews are not, and labels stay as they are."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anymask.core.image import count_pages, decode_image, read_image, read_mask, read_pages
+from anymask.core.read_options import ReadOptions
+from anymask.errors import ImageError
+
+HW = (20, 30)
+
+
+def frames(count: int) -> list[Image.Image]:
+    return [Image.new("RGB", HW[::-1], (60 * number, 0, 200)) for number in range(count)]
+
+
+def animation(form: str, count: int = 3, **how: Any) -> bytes:
+    file = io.BytesIO()
+    first, *others = frames(count)
+    first.save(file, form, save_all=True, append_images=others, **how)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("form", "how"),
+    [("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("PNG", {"default_image": True})],
+)
+def test_of_several_frames_one_is_asked_for(form: str, how: dict[str, Any]) -> None:
+    content = animation(form, **how)
+    name = f"x.{form.lower()}"
+    with pytest.raises(ImageError, match=rf"{name} has 3 frames; say which: --page 1"):
+        decode_image(content, name)
+    assert count_pages(content, name) == 3
+    for page in (3, 1, 2):
+        rgb = decode_image(content, name, options=ReadOptions(page=page))
+        assert np.abs(rgb.astype(int) - (60 * (page - 1), 0, 200)).max() <= 2
+    with pytest.raises(ImageError, match="there is no frame 4"):
+        decode_image(content, name, options=ReadOptions(page=4))
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+def test_an_animation_of_one_frame_is_an_image(form: str) -> None:
+    assert decode_image(animation(form, 1, lossless=True), "x").shape == (*HW, 3)
+
+
+def test_a_phones_previews_are_no_frames() -> None:
+    content = animation("MPO")
+    assert getattr(Image.open(io.BytesIO(content)), "n_frames", 1) == 3
+    assert np.abs(decode_image(content, "x.jpg").astype(int) - (0, 0, 200)).max() <= 4
+
+
+def test_a_pil_image_is_the_frame_that_it_stands_at() -> None:
+    image = Image.open(io.BytesIO(animation("GIF")))
+    image.seek(2)
+    assert np.abs(read_image(image).astype(int) - (120, 0, 200)).max() <= 2
+
+
+def test_a_mask_of_several_frames_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.gif"
+    path.write_bytes(animation("GIF"))
+    with pytest.raises(ImageError, match="has 3 frames"):
+        read_mask(path)
+
+
+def test_frames_of_grey_are_values_whatever_their_palettes_are() -> None:
+    values = [[[0, 1]], [[2, 0]], [[7, 9]]]
+    pages = [Image.fromarray(np.array(rows, np.uint8)).resize((8, 4), 0) for rows in values]
+    file = io.BytesIO()
+    pages[0].save(file, "GIF", save_all=True, append_images=pages[1:])
+    stored = [raster.labels("m.gif")[0] for raster in read_pages(file.getvalue(), "m.gif")]
+    assert [row[[0, -1]].tolist() for row in stored] == [[0, 1], [2, 0], [7, 9]]
+
+
+def test_bands_of_a_png_are_chosen() -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", HW[::-1], (1, 2, 3, 4)).save(file, "PNG")
+    chosen = decode_image(file.getvalue(), "x.png", options=ReadOptions(bands=(3, 2, 1)))
+    assert chosen[0, 0].tolist() == [3, 2, 1]
+    alpha = decode_image(file.getvalue(), "x.png", options=ReadOptions(bands=(4,)))
+    assert alpha[0, 0].tolist() == [4, 4, 4]
