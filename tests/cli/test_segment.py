@@ -130,7 +130,7 @@ def test_a_rough_mask_is_a_prompt(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "--point, --box or --mask"),
+        ([], 2, "--point, --box, --mask, --scribble or --prompts"),
         (["--point", "45"], 2, "120,80"),
         (["--point", "a,b"], 2, "120,80"),
         (["--point", "1,2,3"], 2, "120,80"),
@@ -139,7 +139,7 @@ def test_a_rough_mask_is_a_prompt(folder: Path) -> None:
         (["--point", "1,1", "--out", "o.bmp"], 2, ".npz"),
         (["--point", "900,30"], 1, "90×60"),
         (["--point", "nan,30"], 1, "not finite"),
-        (["--box", "50,50,10,10"], 1, "X0 ≤ X1"),
+        (["--box", "50,50,10,10"], 1, "X0 < X1"),
         (["--point", "1,1", "--out", "no/such/o.png"], 1, "no folder"),
         (["--point", "1,1", "--mask", "missing.png"], 1, "missing.png"),
         (["--point", "1,1", "--device", "gpu"], 1, "cuda"),
