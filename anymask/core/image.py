@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from anymask.errors import Error, ImageError
 
 ImageSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
 
+# What readers raise by mistake for what they did not expect; its words help nobody.
+RIDDLES = (ArithmeticError, AttributeError, AssertionError, LookupError, TypeError, struct.error)
 HEAD_BYTES = 512  # that tell which format a file has
 # Formats whose values Pillow alters, and which are read again where it has not read them yet.
 ALTERED_BY_PILLOW = ("JPEG2000", "PNG", "PPM", "TIFF")
@@ -197,7 +200,8 @@ def _explained(name: str) -> Iterator[None]:
     except MemoryError:
         raise ImageError(f"{name} does not fit in memory") from None
     except Exception as error:  # readers raise many kinds for broken files
-        reason = " ".join(str(error).split()) or type(error).__name__
+        is_riddle = isinstance(error, RIDDLES) or not str(error).strip()
+        reason = "it is damaged" if is_riddle else " ".join(str(error).split())
         raise ImageError(f"{name} can't be read: {reason}") from None
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
+import numpy as np
 import pytest
+import tifffile
 from fsspec.implementations.memory import MemoryFileSystem
 
 from anymask.datasets.photographs import LARGEST_ID, Photograph, Unread, find_photographs
@@ -201,3 +204,34 @@ def test_a_file_that_is_gone_when_it_is_read_is_an_image_error(tmp_path: Path) -
 
 def test_nothing_is_found_in_an_empty_folder(tmp_path: Path) -> None:
     assert names(tmp_path) == []
+
+
+def stack(path: Path, pages: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.arange(pages, dtype=np.uint8)[:, None, None] * np.ones((4, 5), np.uint8)
+    tifffile.imwrite(path, values, photometric="minisblack")
+    return path
+
+
+def test_every_page_of_a_file_may_be_a_photograph(tmp_path: Path) -> None:
+    stack(tmp_path / "a" / "many.pages.tif", 3)
+    stack(tmp_path / "one.tif", 1)
+    (tmp_path / "broken.tif").write_bytes(b"II*")
+    with tarfile.open(tmp_path / "s.tar", "w") as tar:
+        tar.add(tmp_path / "a" / "many.pages.tif", "b/many.tif")
+    listing = find_photographs([str(tmp_path)]).by_page()
+    pages = {one.name: one for one in listing.photographs}
+    assert list(pages) == [
+        *(f"a/many.pages-p000{page}.tif" for page in (1, 2, 3)),
+        "broken.tif",
+        "one.tif",
+        *(f"s/b/many-p000{page}.tif" for page in (1, 2, 3)),
+    ]
+    for name in ("a/many.pages-p0003.tif", "s/b/many-p0003.tif"):
+        assert pages[name].pixels().max() == 2
+        assert pages[name].page == 3
+    assert pages["a/many.pages-p0002.tif"].stem == "many.pages-p0002"
+    assert pages["one.tif"].pixels().max() == 0
+    with pytest.raises(ImageError, match=r"broken\.tif"):
+        pages["broken.tif"].pixels()
+    assert len({one.image_id for one in pages.values()}) == len(pages)

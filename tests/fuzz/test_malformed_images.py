@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 from PIL import Image
 
 from anymask.core.image import read_image, read_mask
@@ -39,6 +40,42 @@ def encoded(rng: Rng) -> tuple[bytes, str]:
     image, written = picture(rng), io.BytesIO()
     image.convert("RGB" if name in ("JPEG", "PPM") else image.mode).save(written, name)
     return written.getvalue(), suffix
+
+
+def tiff(rng: Rng) -> tuple[bytes, str]:
+    """A TIFF as Pillow writes none: tiles, planes, 16 bits, other compressions and byte orders."""
+    pixels = np.random.default_rng(rng.randrange(10)).integers(0, 256, (24, 18, 3), dtype=np.uint8)
+    stored = pixels if rng.random() < 0.5 else pixels.astype(np.uint16) * np.uint16(257)
+    planar = rng.random() < 0.5
+    file = io.BytesIO()
+    tifffile.imwrite(
+        file,
+        np.moveaxis(stored, 2, 0) if planar else stored,
+        photometric="rgb",
+        planarconfig="separate" if planar else "contig",
+        tile=rng.choice((None, (16, 16))),
+        compression=rng.choice((None, "lzw", "deflate", "packbits", "zstd")),
+        byteorder=rng.choice(("<", ">")),
+        bigtiff=rng.random() < 0.3,
+        metadata=None,
+    )
+    return file.getvalue(), ".tif"
+
+
+def tiff_cut_short(rng: Rng) -> tuple[bytes, str]:
+    content, suffix = tiff(rng)
+    return content[: rng.randrange(len(content) - 1)], suffix
+
+
+def tiff_of_lies(rng: Rng) -> tuple[bytes, str]:
+    """Values of tags overwritten: sizes, counts, offsets, bits, compression."""
+    content, suffix = tiff(rng)
+    damaged = bytearray(content)
+    for _ in range(rng.choice((1, 2, 5))):
+        place = rng.randrange(4, min(len(damaged), 400) - 4)
+        word = rng.choice((b"\0\0", b"\xff\xff", b"\0\x01", b"\x01\0", rng.randbytes(2)))
+        damaged[place : place + 2] = word
+    return bytes(damaged), suffix
 
 
 def random_bytes(rng: Rng) -> tuple[bytes, str]:
@@ -73,6 +110,8 @@ FILES: dict[File, int] = {
     cut_short: 90,
     header_overwritten: 30,
     cut_and_overwritten: 90,
+    tiff_cut_short: 99,
+    tiff_of_lies: 30,
 }
 FILE_ROUNDS = 200
 

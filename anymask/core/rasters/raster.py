@@ -157,8 +157,9 @@ class Raster:
         count = coloured.values.shape[2]
         if bands is None:
             if self.colour == Colour.unknown:
+                noun = "1 band" if count == 1 else f"{count} bands"
                 raise ImageError(
-                    f"{name} has {count} bands (the file says: {self.bands_said}); say which are "
+                    f"{name} has {noun} (the file says: {self.bands_said}); say which are "
                     f"red, green and blue, as --bands 1,2,3, or which one is shown in grey, as "
                     f"--bands 1 (ReadOptions.bands)"
                 )

@@ -40,6 +40,7 @@ COLOUR_BANDS = {
 ALPHAS = {EXTRASAMPLE.ASSOCALPHA: Alpha.associated, EXTRASAMPLE.UNASSALPHA: Alpha.straight}
 CMYK = 1  # of InkSet
 NUMPY_BITS = (8, 16, 32, 64)
+USUAL_BANDS = 4  # which the limit of pixels is meant for
 # What tifffile notes about odd files would come between our lines; errors it raises.
 logging.getLogger(tifffile.__name__).addHandler(logging.NullHandler())
 
@@ -139,7 +140,8 @@ def _check(page: TiffPage, name: str) -> None:
     width, height = page.imagewidth, page.imagelength
     if width < 1 or height < 1:
         raise ImageError(f"{name} has no pixels")
-    check_size(width, height, name)
+    check_size(width, height * math.ceil(page.samplesperpixel / USUAL_BANDS), name)
+    check_size(page.tilewidth, page.tilelength, name)
     if page.imagedepth > 1:
         raise ImageError(f"{name} is a volume of {page.imagedepth} slices; write a page for each")
     if page.photometric not in COLOUR_BANDS:
