@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
+from anymask.cli.interrupts import EXIT_INTERRUPTED as EXIT_INTERRUPTED
 from anymask.core.read_options import ReadOptions, Window
 from anymask.errors import ImageError
-
-EXIT_INTERRUPTED = 130
 
 
 class Executor(StrEnum):

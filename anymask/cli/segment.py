@@ -1,14 +1,14 @@
-"""``anymask segment``: one image, one prompt or several, masks out."""
+"""``anymask segment``: images, prompts about each, masks out."""
 
 from __future__ import annotations
 
 import json
-from enum import StrEnum
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
 import typer
 
 from anymask.cli.options import (
@@ -21,31 +21,46 @@ from anymask.cli.options import (
     WindowOption,
     read_options,
 )
-from anymask.cli.progress import download_bar
-from anymask.core.atomic import writing
-from anymask.core.image import RGB, read_image, read_mask
-from anymask.core.prompts import Prompts
-from anymask.core.rough import rough_prompts
-from anymask.errors import OutputError, PromptError
+from anymask.cli.progress import download_bar, work_bar
+from anymask.cli.segmenting.answers import Answer, Rendering
+from anymask.cli.segmenting.idle_options import idle_notes
+from anymask.cli.segmenting.inputs import Inputs, inputs_alike, inputs_of_table
+from anymask.cli.segmenting.object_options import objects_of
+from anymask.cli.segmenting.targets import Format, check_target, file_for, files_for, format_of
+from anymask.core.atomic import make_folder
+from anymask.core.image import RGB
+from anymask.core.read_options import ReadOptions
+from anymask.datasets.photographs import Photograph, Unread
+from anymask.datasets.prompting.object_prompt import ObjectPrompt
+from anymask.errors import Error
+from anymask.predict.load import ModelSource
+from anymask.predict.objects import ObjectQuestion, answer_objects, doubts, read_question
+from anymask.predict.promptable import Promptable
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from anymask.core.masks import Masks
-
-ENDINGS = (".png", ".json", ".npz")
+EXIT_BROKEN = 1
 
 
-class Rendering(StrEnum):
-    """How a ``.png`` shows the masks: over the image, alone, or as the object cut out."""
+@dataclass(frozen=True)
+class Wanted:
+    """How images are read, and what is made of each answer."""
 
-    overlay = "overlay"
-    mask = "mask"
-    cutout = "cutout"
+    reading: ReadOptions
+    rendering: Rendering
+    all_masks: bool
+    clean: bool | None
+    as_json: bool
 
 
 def segment(
-    image: Annotated[Path, typer.Argument(help="The image file.", show_default=False)],
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[IMAGE]...",
+            help="Images, folders, quoted globs, tar shards, or URLs of these; - for an image on "
+            "standard input. Without any, those that --prompts names.",
+            show_default=False,
+        ),
+    ] = None,
     point: Annotated[
         list[str],
         typer.Option(
@@ -66,32 +81,75 @@ def segment(
     mask: Annotated[
         list[Path],
         typer.Option(
-            help="Rough mask of the object: a picture as large as the image, white on black.",
+            help="Rough mask of nearly the object's extent: a picture as large as the image, white "
+            "on black, or opaque on transparent. For strokes there is --scribble.",
             metavar="PNG",
             show_default=False,
         ),
     ] = [],  # noqa: B006
+    scribble: Annotated[
+        list[Path],
+        typer.Option(
+            help="Strokes on an empty picture as large as the image: white, green or yellow on the "
+            "object; red, black, grey or blue on what does not belong to it; a single colour is "
+            "the object.",
+            metavar="PNG",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            help="A table of prompts: columns image and x,y,label or x0,y0,x1,y1 or mask or "
+            "scribble; lines with the same object are one.",
+            metavar="CSV",
+            show_default=False,
+        ),
+    ] = None,
     weights: WeightsOption = "mobile-sam",
     all_masks: Annotated[
-        bool, typer.Option("--all-masks", help="Three masks for each prompt, best first.")
+        bool, typer.Option("--all-masks", help="Three masks for each object, best first.")
     ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where to write. The ending decides: .png picture, .json SA-1B record, "
-            ".npz arrays. Without it, IMAGE_mask.png in this folder.",
+            help="The file to write; its ending decides: .png picture, .json SA-1B record, "
+            ".coco.json, .geojson, .svg polygons, .npz arrays. Without it, IMAGE_mask.png in this "
+            "folder. For several images a folder.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            help="The ending of files in a folder; png if not given.",
             show_default=False,
         ),
     ] = None,
     picture: Annotated[
-        Rendering,
+        Rendering | None,
         typer.Option(
-            help="What a .png shows: masks over the image, a mask alone (white on black), or the "
-            "object cut out."
+            help="What a .png shows. overlay, if not given: masks over the image; mask: what any "
+            "object covers, white on black; labels: 16-bit numbers of objects, from 1; cutout: "
+            "the object on transparent ground.",
+            show_default=False,
         ),
-    ] = Rendering.overlay,
+    ] = None,
+    clean: Annotated[
+        bool | None,
+        typer.Option(
+            "--clean/--no-clean",
+            help="Drop small islands and fill small holes of masks. On in pictures over the image, "
+            "off in all else.",
+            show_default=False,
+        ),
+    ] = None,
     json_: Annotated[
-        bool, typer.Option("--json", help="Print the SA-1B record on standard output.")
+        bool,
+        typer.Option(
+            "--json", help="Print the SA-1B record on standard output, a line for each image."
+        ),
     ] = False,
     page: PageOption = None,
     bands: BandsOption = None,
@@ -100,123 +158,161 @@ def segment(
     dtype: DtypeOption = "float32",
     offline: OfflineOption = False,
 ) -> None:
-    """Segment what the points, boxes and rough masks point at.
+    """Segment what points, boxes, scribbles and masks point at.
 
     A single click may mean a part or the whole: its picture shows three masks with their scores.
     """
-    target = _target(image, out, json_)
-    sparse = _sparse_prompts(
-        [_point(text) for text in point], [_box(text) for text in box], len(mask)
-    )
-    pixels = read_image(image, options=read_options(page, bands, window))
-    hw = (pixels.shape[0], pixels.shape[1])
-    if sparse is not None:
-        sparse.check_inside(hw)  # before anything that takes time
-    rough = np.stack([_rough_mask(path, hw) for path in mask]) if mask else None
-
-    from anymask.predict.load import load
-
-    with download_bar(f"fetching {weights}") as bar:
-        sam = load(weights, device=device, dtype=dtype, offline=offline or None, on_progress=bar)
-    embedding = sam.encode(pixels)
-    prompts = sparse if rough is None else rough_prompts(rough, embedding.resize_map, sparse)
-    assert prompts is not None
-    all_answers = sam.predict(embedding, prompts, True if all_masks else None)
-    masks = all_answers if all_masks else all_answers.best()
-    if target is not None:
-        # An overlay shows every mask of an ambiguous prompt.
-        is_overlay = target.suffix == ".png" and picture == Rendering.overlay
-        _write(target, picture, pixels, all_answers if is_overlay else masks, prompts, image.name)
-        typer.echo(str(target), err=json_)
-    if json_:
-        typer.echo(json.dumps(masks.annotations(prompts).record(image.name)))
+    objects = objects_of(point, box, mask, scribble)
+    reading = read_options(page, bands, window)
+    inputs = _inputs(images or [], objects, prompts, out)
+    targets = _targets(images or [], inputs, out, form, json_)
+    for target in targets:
+        read_too = [*inputs.files(), *([prompts] if prompts else [])]
+        check_target(target, read_too, makes_folder=out is not None and target != out)
+    written = format_of(targets[0]) if targets else None
+    counts = [len(asked) for _, asked in inputs.asked]
+    for note in idle_notes(written, picture, all_masks, clean, json_, counts):
+        typer.echo(f"note: {note}", err=True)
+    wanted = Wanted(reading, picture or Rendering.overlay, all_masks, clean, json_)
+    source = ModelSource(weights, device, dtype, offline or None)
+    if len(inputs.asked) == 1 and not inputs.unread:
+        _segment_one(source, inputs, targets, wanted)
+    else:
+        _segment_several(source, inputs, targets, wanted, out)
 
 
-def _target(image: Path, out: Path | None, json_: bool) -> Path | None:
-    """Where to write, checked before any work is done."""
-    if out is None:
-        return None if json_ else Path(f"{image.stem}_mask.png")
-    if out.suffix not in ENDINGS:
-        raise typer.BadParameter(f"--out {out} must end in one of {', '.join(ENDINGS)}")
-    if not out.parent.is_dir():
-        raise OutputError(f"there is no folder {out.parent} to write {out.name} to")
-    return out
-
-
-def _point(text: str) -> list[float]:
-    values = _numbers(text)
-    if len(values) not in (2, 3) or values[2:] not in ([], [0], [1]):
-        raise typer.BadParameter(f"--point {text} is not of the form 120,80 or 120,80,0")
-    return values
-
-
-def _box(text: str) -> list[float]:
-    values = _numbers(text)
-    if len(values) != 4:
-        raise typer.BadParameter(f"--box {text} is not of the form 10,20,200,180")
-    return values
-
-
-def _numbers(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        return []
-
-
-def _sparse_prompts(
-    points: list[list[float]], boxes: list[list[float]], masks: int
-) -> Prompts | None:
-    """One prompt of all points and a box, or one for each box; None if there are only masks (§3).
-
-    points: X, Y and perhaps a label each; masks: how many rough masks go with them. Raises
-    ``BadParameter`` for what can't be paired.
-    """
-    if not (points or boxes or masks):
-        raise typer.BadParameter("say what to segment: --point, --box or --mask")
-    if points and max(len(boxes), masks) > 1:
-        raise typer.BadParameter("points go with one box or mask; several are several objects")
-    if boxes and masks and len(boxes) != masks:
-        raise typer.BadParameter(f"{len(boxes)} boxes and {masks} masks can't be paired")
-    if not points:
-        return Prompts.of_boxes(boxes) if boxes else None
-    labels = [int((*point, 1)[2]) for point in points]
-    clicks = Prompts.of_points([point[:2] for point in points], labels)
-    return clicks.with_boxes(boxes) if boxes else clicks
-
-
-def _rough_mask(path: Path, hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    mask = read_mask(path)
-    if mask.shape != hw:
-        raise PromptError(
-            f"the mask {path} is {mask.shape[1]}×{mask.shape[0]}, but the image is {hw[1]}×{hw[0]}"
+def _inputs(
+    images: list[str], objects: list[ObjectPrompt], table: Path | None, out: Path | None
+) -> Inputs:
+    """Which images are asked what; notes are told. Raises ``BadParameter`` and ``Error``."""
+    if table is None and not images:
+        raise typer.BadParameter("say which image; - is standard input")
+    if table is None and not objects:
+        raise typer.BadParameter(
+            "say what to segment: --point, --box, --mask, --scribble or --prompts"
         )
-    return mask
+    if table is not None and objects:
+        raise typer.BadParameter("--prompts takes the place of --point, --box, --mask, --scribble")
+    if table is None:
+        inputs = inputs_alike(images, objects, out)
+    else:
+        inputs = inputs_of_table(table, images, out)
+    for note in inputs.notes:
+        typer.echo(f"note: {note}", err=True)
+    if not inputs.asked:
+        unread = "".join(f"; {file.name} {file.reason}" for file in inputs.unread)
+        raise Error(f"there are no images in {', '.join(images) or table}{unread}")
+    return inputs
 
 
-def _write(
-    target: Path, rendering: Rendering, image: RGB, masks: Masks, prompts: Prompts, name: str
+def _targets(
+    images: list[str], inputs: Inputs, out: Path | None, form: Format | None, as_json: bool
+) -> list[Path]:
+    """A file for each image, or none where records are only printed."""
+    photographs = inputs.photographs
+    is_single = len(photographs) == 1 and not inputs.unread
+    if (out is None and as_json) or (out is None and not is_single):
+        if form is not None:
+            raise typer.BadParameter(f"--format {form} goes with --out and a folder")
+        if not as_json:
+            raise typer.BadParameter("several images need a folder to write to: --out, or --json")
+        return []
+    named = [argument for argument in images if os.path.isdir(argument)]
+    if out is not None and (not is_single or out.is_dir() or (named and not format_of(out))):
+        return files_for(photographs, out, form or Format.png)
+    if form is not None:
+        raise typer.BadParameter(f"--format {form} goes with a folder; here --out decides")
+    return [file_for(photographs[0], out)]
+
+
+def _segment_one(source: ModelSource, inputs: Inputs, targets: list[Path], wanted: Wanted) -> None:
+    """The only image: what is wrong with it is found before the weights are loaded."""
+    photograph, objects = inputs.asked[0]
+    read = _read(photograph, objects, wanted)
+    answer = _answer(_load(source), photograph, objects, read, wanted, image_id=0)
+    for target in targets:
+        make_folder(target.parent)
+        answer.write(target, wanted.rendering)
+        typer.echo(str(target), err=wanted.as_json)
+    if wanted.as_json:
+        typer.echo(json.dumps(answer.record()))
+
+
+def _segment_several(
+    source: ModelSource, inputs: Inputs, targets: list[Path], wanted: Wanted, out: Path | None
 ) -> None:
-    with writing(target) as part:
-        if target.suffix == ".json":
-            content = masks.annotations(prompts).record(name)
-            part.write_text(json.dumps(content) + "\n")
-        elif target.suffix == ".npz":
-            arrays: dict[str, Any] = {
-                "masks": masks.to_bool(),
-                "predicted_iou": masks.predicted_iou,
-            }
-            with part.open("wb") as file:
-                np.savez_compressed(file, **arrays)
-        else:
-            _draw(rendering, image, masks, prompts).save(part, format="PNG")
+    """Image by image; what can't be done is told at the end, and all the rest is done."""
+    sam = _load(source)
+    broken = []
+    with work_bar(len(inputs.asked)) as step:
+        for number, (photograph, objects) in enumerate(inputs.asked):
+            try:
+                read = _read(photograph, objects, wanted)
+                answer = _answer(sam, photograph, objects, read, wanted, photograph.image_id)
+            except (Error, MemoryError) as error:
+                broken.append(_unread(photograph, error))
+                step(True, "")
+                continue
+            if targets:
+                make_folder(targets[number].parent)
+                answer.write(targets[number], wanted.rendering)
+            if wanted.as_json:
+                typer.echo(json.dumps(answer.record()))
+            step(True, "")
+    if targets:
+        typer.echo(str(out), err=wanted.as_json)
+    _report(len(inputs.asked) - len(broken), broken, inputs.unread)
 
 
-def _draw(rendering: Rendering, image: RGB, masks: Masks, prompts: Prompts) -> Image.Image:
-    from anymask.core.drawing.plain_masks import cut_out, white_on_black
+def _read(
+    photograph: Photograph, objects: Sequence[ObjectPrompt], wanted: Wanted
+) -> tuple[RGB, list[ObjectQuestion]]:
+    """The pixels of an image, and what is asked about it. Raises ``Error``."""
+    pixels = photograph.pixels(wanted.reading)
+    image_hw = pixels.shape[0], pixels.shape[1]
+    return pixels, [read_question(asked, image_hw) for asked in objects]
 
-    if rendering == Rendering.mask:
-        return white_on_black(masks.best().to_bool()[:, 0])
-    if rendering == Rendering.cutout:
-        return cut_out(image, masks.best().to_bool()[:, 0])
-    return masks.draw(image, prompts)
+
+def _answer(
+    sam: Promptable,
+    photograph: Photograph,
+    objects: Sequence[ObjectPrompt],
+    read: tuple[RGB, list[ObjectQuestion]],
+    wanted: Wanted,
+    image_id: int,
+) -> Answer:
+    """The answer; doubts about rough masks are told."""
+    pixels, questions = read
+    masks, prompts = answer_objects(
+        sam, sam.encode(pixels), questions, True if wanted.all_masks else None
+    )
+    for number, doubt in doubts(questions, masks):
+        typer.echo(
+            f"note: what is drawn in {objects[number].mask} {doubt}. --mask takes a mask of nearly "
+            f"the object's extent; strokes are for --scribble",
+            err=True,
+        )
+    return Answer(photograph, pixels, masks, prompts, wanted.all_masks, wanted.clean, image_id)
+
+
+def _load(source: ModelSource) -> Promptable:
+    with download_bar(f"fetching {source.weights}") as bar:
+        return source.load(bar)
+
+
+def _unread(photograph: Photograph, error: Error | MemoryError) -> Unread:
+    """Why an image was not segmented, said once with its name."""
+    if isinstance(error, MemoryError):
+        return Unread(photograph.name, "does not fit in memory")
+    return Unread(photograph.name, str(error).removeprefix(photograph.name).lstrip(": "))
+
+
+def _report(done: int, broken: list[Unread], unread: Sequence[Unread]) -> None:
+    """Say on stderr how it went; what is wrong comes last, where a person looks first."""
+    wrong = [*broken, *unread]
+    images = "1 image" if done + len(wrong) == 1 else f"{done + len(wrong)} images"
+    typer.echo(f"{images}: {done} done, {len(wrong)} not", err=True)
+    for file in wrong:
+        typer.echo(f"  {file.name}: {file.reason}", err=True)
+    if wrong:
+        raise typer.Exit(EXIT_BROKEN)

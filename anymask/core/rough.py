@@ -14,13 +14,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from anymask.core.geometry import Floats, ResizeMap, deepest_point, mask_boxes
+from anymask.core.geometry import Floats, ResizeMap, deepest_point, interior_distance, mask_boxes
 from anymask.core.prompts import Prompts
 from anymask.errors import PromptError
 
 CELL_PX = 4  # pixels of the model's input to a cell of its mask logits
 CERTAINTY = 5.0  # the logit well inside a rough mask, minus it outside
 BORDER_CELLS = 2.0  # standard deviation of the border's softness, in low-resolution cells
+STROKE_LENGTHS = 6.0  # as many times as long as it is broad, a mark looks like a stroke
+FAR_SMALLER = 1 / 3  # of the answer's area: a mark of less is none of nearly the object's extent
 
 
 def rough_prompts(
@@ -43,6 +45,22 @@ def rough_prompts(
         points = [[deepest_point(mask)] for mask in masks]
         given = Prompts.of_boxes(mask_boxes(masks)).with_points(points)
     return given.with_masks(np.stack([mask_logits(mask, resize_map) for mask in masks]))
+
+
+def doubt_about(mark: npt.NDArray[np.bool_], answer: npt.NDArray[np.bool_]) -> str | None:
+    """Why a mark (H, W) was perhaps no rough mask of the object that was answered; None: it was.
+
+    It says so of a mark that is as thin as a stroke, and of one far smaller than its own answer.
+    """
+    area, answer_area = int(mark.sum()), int(answer.sum())
+    depth, _ = interior_distance(mark)
+    breadth_px = 2 * float(depth.max(initial=0.5))
+    length_px = area / breadth_px
+    if length_px >= STROKE_LENGTHS * breadth_px:
+        return f"is as thin as a stroke, {breadth_px:.0f} pixels broad and {length_px:.0f} long"
+    if area < FAR_SMALLER * answer_area:
+        return f"is far smaller than the answer, {area} pixels against {answer_area}"
+    return None
 
 
 def mask_logits(mask: npt.NDArray[np.bool_], resize_map: ResizeMap) -> Floats:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from anymask.core.geometry import ResizeMap, deepest_point, mask_boxes
 from anymask.core.logits import upsample
 from anymask.core.prompts import Prompts
-from anymask.core.rough import CELL_PX, CERTAINTY, mask_logits, rough_prompts
+from anymask.core.rough import CELL_PX, CERTAINTY, doubt_about, mask_logits, rough_prompts
 from anymask.errors import PromptError
 
 Mask = npt.NDArray[np.bool_]
@@ -152,3 +152,23 @@ def test_no_rough_masks_are_no_prompts(given_points: Prompts | None) -> None:
 def test_rough_masks_of_another_size_than_the_image_are_refused(image_hw: tuple[int, int]) -> None:
     with pytest.raises(PromptError, match="is none of an image"):
         rough_prompts(TWO, ResizeMap(image_hw, INPUT_PX))
+
+
+@pytest.mark.parametrize(
+    ("mark", "answer", "doubt"),
+    [
+        ((10, 30, 80, 34), (10, 10, 80, 50), "as thin as a stroke"),
+        (
+            (30, 20, 40, 30),
+            (10, 10, 80, 50),
+            "far smaller than the answer, 100",
+        ),
+        ((15, 12, 75, 48), (10, 10, 80, 50), None),
+        ((10, 10, 80, 50), (30, 20, 40, 30), None),
+    ],
+)
+def test_a_mark_that_is_no_mask_of_the_object_is_doubted(
+    mark: tuple[int, int, int, int], answer: tuple[int, int, int, int], doubt: str | None
+) -> None:
+    said = doubt_about(rectangle((60, 90), mark), rectangle((60, 90), answer))
+    assert said is None if doubt is None else doubt in (said or "")
