@@ -1,4 +1,4 @@
-# `make demo` needs Python 3.11 or newer and npm; `make test` also Node.js 20.19 and Chromium.
+# `make demo` needs Python 3.11 or newer and npm; `make page` also Node.js 20.19, `make test` Chromium.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,10 +12,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 PHOTOGRAPH := demo/astronaut.png
 UNPACK_PHOTOGRAPH := import glob, zipfile; open('$(PHOTOGRAPH)', 'wb').write(zipfile.ZipFile(*glob.glob('demo/*.whl')).read('skimage/data/astronaut.png'))
 
+PAGE := anymask/engine/static/index.html
+PAGED := $(VENV)/.paged
+
 WEB_READY := web/node_modules/.ready
 WEB_SOURCES := $(shell find web/src -type f) web/index.html web/test.html web/vite.config.ts
 
-.PHONY: setup demo web browser check format test test-all bench docs constraints clean
+.PHONY: setup demo web page browser check format test test-all bench docs constraints clean
 
 # What segmenting takes: torch and little else. Python compiles what it uses when it uses it.
 $(RUNS): pyproject.toml constraints.txt
@@ -31,7 +34,7 @@ setup: $(READY)
 
 $(READY): $(RUNS)
 	@echo "installing what tests and benchmarks need: 1.6 GB"
-	@$(PIP) -e '.[torch,export,ray,train,evaluate,dev]'
+	@$(PIP) -e '.[web,ray,train,evaluate,dev]'
 	@$(PIP) --no-deps segment-anything
 	@touch $@
 
@@ -46,16 +49,26 @@ demo: $(RUNS) $(PHOTOGRAPH)
 	@echo "demo/click.png: a click on the astronaut's face may mean three things."
 	@echo "demo/everything/astronaut.png: everything in the photograph."
 
-# The page and the library for the browser, built into web/dist.
-web: web/dist/index.html
+# The page, which becomes a part of the package, and the library alone (web/dist).
+web: $(PAGE)
 
 $(WEB_READY): web/package.json web/package-lock.json
-	npm --prefix web ci --no-audit --no-fund --loglevel=error
-	touch $@
+	@echo "installing what the page is built with: 230 MB"
+	@npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
-web/dist/index.html: $(WEB_READY) $(WEB_SOURCES)
-	npm --prefix web run build
-	touch $@
+$(PAGE): $(WEB_READY) $(WEB_SOURCES)
+	@npm --prefix web run --silent build
+	@touch $@
+
+# `anymask web`, with all that it takes.
+page: $(PAGED) $(PAGE) $(PHOTOGRAPH)
+	@$(BIN)/anymask web $(PHOTOGRAPH)
+
+$(PAGED): $(RUNS)
+	@echo "installing what the page takes: 0.2 GB"
+	@$(PIP) --no-compile -e '.[web]'
+	@touch $@
 
 # A browser for the tests: $$CHROMIUM, or the system's package where we may install it.
 browser:
@@ -96,4 +109,4 @@ constraints: setup
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 clean:
-	rm -rf $(VENV) web/node_modules web/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules web/dist anymask/engine/static .mypy_cache .pytest_cache .ruff_cache .hypothesis

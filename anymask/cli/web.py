@@ -25,6 +25,16 @@ DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
 def web(
+    image: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[IMAGE]",
+            help="The picture to begin with; without it, a sample. Others can be dropped on the "
+            "page.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
     port: Annotated[
         int | None,
         typer.Option(
@@ -57,16 +67,17 @@ def web(
     """
     try:
         from anymask.engine.page import built_page, page_app
-        from anymask.engine.sample import sample_picture
+        from anymask.engine.sample import picture_of, sample_picture
         from anymask.engine.server import listen, serve
     except ModuleNotFoundError as missing:
         raise MissingExtraError(missing.name or "fastapi", "web") from None
 
     static = built_page()
+    first = sample_picture() if image is None else picture_of(image)
     listening = listen(host, port)  # before the work, which would be in vain without
     try:
         model = _browser_model(weights, offline or None)
-        app = page_app(static, model, sample_picture(), host)
+        app = page_app(static, model, first, host)
         serve(app, listening, on_ready=lambda: _announce(listening, open_it=not no_open))
     finally:
         listening.close()

@@ -17,12 +17,12 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from anymask.core.geometry import ResizeMap
 from anymask.core.rasters import frames, jpeg2000, netpbm, png, tiff
 from anymask.core.rasters.raster import RGB as RGB
-from anymask.core.rasters.raster import Alpha, Colour, Pages, Raster
+from anymask.core.rasters.raster import Alpha, Colour, Pages, Raster, upright
 from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.errors import Error, ImageError
 
@@ -30,6 +30,7 @@ ImageSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
 
 # What readers raise by mistake for what they did not expect; its words help nobody.
 RIDDLES = (ArithmeticError, AttributeError, AssertionError, LookupError, TypeError, struct.error)
+UNDONE_BY = {6: 8, 8: 6}  # quarter turns, by EXIF's numbers; the other orientations undo themselves
 HEAD_BYTES = 512  # that tell which format a file has
 # Formats whose values Pillow alters, and which are read again where it has not read them yet.
 ALTERED_BY_PILLOW = ("JPEG2000", "PNG", "PPM", "TIFF")
@@ -64,6 +65,19 @@ def decode_image(content: bytes, name: str, *, options: ReadOptions = AS_STORED)
     name: what errors call it. Raises ``ImageError``.
     """
     return _read_one(content, name, options)
+
+
+def as_stored(pixels: RGB, content: bytes) -> RGB:
+    """An upright image the way its file stores it, before its EXIF orientation was followed.
+
+    pixels: (H, W, 3), read from ``content``; the same again where no orientation is given.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Pillow's readers raise many kinds; what it can't open has no EXIF for us
+        return pixels
+    return np.ascontiguousarray(upright(pixels, UNDONE_BY.get(orientation, orientation)))
 
 
 def count_pages(source: Path | bytes, name: str) -> int:

@@ -162,7 +162,8 @@ def _masked_images_in(folders: dict[str, dict[str, str]]) -> Iterator[MaskedImag
     lone = by_folder.get("", []) if len(images) == 1 else []
     for inside, name in images.items():
         image_stem = stem(inside)
-        if image_stem in by_stem:
+        # Of several beside the only image, one may be called as the image is.
+        if image_stem in by_stem and len(lone) < 2:
             yield MaskedImage(name, (by_stem[image_stem],))
         else:
             pictures = by_folder.get(image_stem, lone)

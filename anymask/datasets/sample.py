@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import partial
 
 from anymask.core import rle
-from anymask.core.image import RGB, decode_image
+from anymask.core.image import RGB, as_stored, decode_image
 from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.core.rle import RLE
 from anymask.datasets.photographs import LeftOut, Unread
@@ -41,7 +41,8 @@ class Sample:
     """An image file's bytes and the masks of its objects, both small until pixels are asked for.
 
     name: the same on every machine, and of no other sample of the dataset.
-    masks: run lengths, all of the size of the upright image (H, W).
+    masks: run lengths, all of the size of the upright image (H, W), or all of it as it is stored
+    before its EXIF orientation is followed; then ``pixels`` has it so, too.
     groups: for each mask the name that it shares with others in the dataset (of a category, a
     class, an annotator), or None; ``VOID_GROUP`` for pixels that count neither for nor against an
     answer.
@@ -72,6 +73,9 @@ class Sample:
     def pixels(self) -> RGB:
         """The image, (H, W, 3). Raises ``ImageError`` if it is broken or its masks don't fit it."""
         pixels = decode_image(self.content, self.name, options=self.options)
+        sizes = {tuple(mask["size"]) for mask in self.masks}
+        if sizes == {pixels.shape[1::-1]}:  # annotated by a tool that does not look at EXIF
+            pixels = as_stored(pixels, self.content)
         for mask in self.masks:
             if tuple(mask["size"]) != pixels.shape[:2]:
                 height, width = pixels.shape[:2]

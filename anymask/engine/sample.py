@@ -15,6 +15,8 @@ import numpy as np
 from PIL import Image
 
 from anymask.core.image import RGB
+from anymask.datasets.photographs import find_photographs
+from anymask.errors import Error
 
 PHOTOGRAPH = ("skimage", "data/astronaut.png")  # Eileen Collins, NASA, public domain
 DRAWN_NAME = "drawing.png"
@@ -57,6 +59,17 @@ def drawing() -> RGB:
     for apple in ((455, 205), (500, 180), (525, 240)):
         cv2.circle(scene, apple, 11, (206, 44, 44), -1, cv2.LINE_AA)
     return scene
+
+
+def picture_of(source: str) -> SamplePicture:
+    """A picture of the user's, from a path or URL, as a PNG. Raises ``ImageError``, ``Error``."""
+    photographs = find_photographs([source]).photographs
+    if len(photographs) != 1:
+        raise Error(f"{source} holds {len(photographs)} pictures; the page begins with one")
+    photograph = photographs[0]
+    content = BytesIO()
+    Image.fromarray(photograph.pixels()).save(content, "PNG", compress_level=1)
+    return SamplePicture(photograph.file_name, content.getvalue())
 
 
 def _photograph() -> Path | None:

@@ -439,3 +439,12 @@ def test_bands_that_are_no_colours_are_refused() -> None:
     for read in (objects_of, object_of):
         with pytest.raises(ImageError, match=r"m\.tif"):
             read(tiff(*boxes((1, 2, 3, 4)), extrasamples=[0, 0, 0], planarconfig="contig"), "m.tif")
+
+
+def test_of_several_pictures_beside_the_only_image_one_may_have_its_name(tmp_path: Path) -> None:
+    save(tmp_path / "7" / "images" / "0.png")
+    for number in (0, 1, 2):
+        save(tmp_path / "7" / "masks" / f"{number}.png", boxes(*[255] * (number + 1)))
+    (sample,) = read_all(tmp_path)
+    assert isinstance(sample, Sample)
+    assert [rle.area(mask) for mask in sample.masks] == [20, 40, 60]
