@@ -139,7 +139,7 @@ def test_a_rough_mask_is_a_prompt(folder: Path) -> None:
         (["--point", "1,1", "--out", "o.bmp"], 2, ".npz"),
         (["--point", "900,30"], 1, "90×60"),
         (["--point", "nan,30"], 1, "not finite"),
-        (["--box", "50,50,10,10"], 1, "X0 ≤ X1"),
+        (["--box", "50,50,10,10"], 1, "X0 < X1"),
         (["--point", "1,1", "--out", "no/such/o.png"], 1, "no folder"),
         (["--point", "1,1", "--mask", "missing.png"], 1, "missing.png"),
         (["--point", "1,1", "--device", "gpu"], 1, "cuda"),
