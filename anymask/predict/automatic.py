@@ -34,6 +34,16 @@ UnitPoints = npt.NDArray[np.float64]
 Box = tuple[float, float, float, float]
 
 
+def _is_setting(value: Any, infinite: bool) -> bool:
+    """Whether it is a number; an infinite threshold lets all masks pass, or none."""
+    if not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    return bool(
+        -LARGEST_SETTING <= value <= LARGEST_SETTING
+        or (infinite and value in (math.inf, -math.inf))
+    )
+
+
 @dataclass(frozen=True)
 class AutomaticConfig:
     """What to ask and what to keep, under the names of the official ``SamAutomaticMaskGenerator``.
@@ -96,8 +106,7 @@ class AutomaticConfig:
             value, kind = getattr(self, field.name), type(field.default)
             if kind is int and not isinstance(value, (int, np.integer)):
                 raise Error(f"{field.name} must be a whole number, not {shown(value)}")
-            number = isinstance(value, (int, float, np.number))
-            if kind in (int, float) and not (number and abs(value) <= LARGEST_SETTING):
+            if kind in (int, float) and not _is_setting(value, field.name.endswith("_thresh")):
                 raise Error(f"{field.name} must be a number, not {shown(value)}")
 
     def points(self, layer: int, hw: tuple[int, int]) -> Floats:

@@ -261,3 +261,25 @@ def test_settings_are_shown_by_what_they_change() -> None:
     grids = (np.zeros((1024, 2)), np.zeros((64, 2)))
     config = AutomaticConfig(crop_n_layers=1, point_grids=grids)
     assert repr(config) == "AutomaticConfig(crop_n_layers=1, point_grids of 1024, 64 points)"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("points_per_side", "32"),
+        ("points_per_side", 2.5),
+        ("crop_n_layers", None),
+        ("pred_iou_thresh", float("nan")),
+        ("pred_iou_thresh", "high"),
+        ("stability_score_offset", float("inf")),
+        ("crop_overlap_ratio", [0.3]),
+        ("min_mask_region_area", 10**400),
+    ],
+)
+def test_settings_that_are_no_numbers_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(Error, match=name):
+        AutomaticConfig(**{name: value})
+
+
+def test_a_threshold_may_let_all_masks_pass() -> None:
+    assert AutomaticConfig(pred_iou_thresh=float("-inf")).pred_iou_thresh == -np.inf
