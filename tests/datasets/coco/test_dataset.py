@@ -150,9 +150,9 @@ def test_addresses_of_lvis_lead_to_files_with_and_without_their_split(tmp_path: 
 def test_files_far_away() -> None:
     fs = fsspec.filesystem("memory")
     content = {"images": [image(1)], "annotations": [annotation(1, 1)]}
-    fs.pipe("/far/coco.json", json.dumps(content).encode())
-    fs.pipe("/far/images/1.png", b"pixels")
-    (sample,) = read_all(coco.read("memory://far/coco.json", "memory://far/images"))
+    fs.pipe("/far-coco/coco.json", json.dumps(content).encode())
+    fs.pipe("/far-coco/images/1.png", b"pixels")
+    (sample,) = read_all(coco.read("memory://far-coco/coco.json", "memory://far-coco/images"))
     assert isinstance(sample, Sample)
     assert sample.content == b"pixels"
     assert sample.groups == (None,)
