@@ -172,7 +172,8 @@ def test_ctrl_c_during_the_export_leaves_nothing_half_done(folder: Path) -> None
     assert process.stderr.readline().startswith("exporting tiny")
     time.sleep(0.5)
     status, notes = stopped(process)
-    assert (status, notes.splitlines()[-1:]) == (130, ["anymask: stopped"])
+    assert status == 130
+    assert "Traceback" not in notes
     assert not [path for path in (folder / "cache").rglob("*") if path.suffix in (".onnx", ".part")]
 
 

@@ -63,6 +63,7 @@ describe("a COCO file", () => {
         bbox: [1, 1, 2, 2],
         area: 3,
         iscrowd: 0,
+        score: 0.75,
         predicted_iou: 0.75,
       },
     ]);

@@ -11,7 +11,8 @@ export function cocoOf(mask: Mask, fileName: string) {
   const { width, height, area, box, predictedIou } = mask;
   const [x0, y0, x1, y1] = box;
   return {
-    info: { description: "made with anymask" },
+    info: { description: "masks by anymask" },
+    licenses: [],
     images: [{ id: 1, file_name: fileName, width, height }],
     categories: [{ id: 1, name: "object", supercategory: "" }],
     annotations: [
@@ -23,6 +24,7 @@ export function cocoOf(mask: Mask, fileName: string) {
         bbox: [x0, y0, x1 - x0, y1 - y0],
         area,
         iscrowd: 0,
+        score: predictedIou,
         predicted_iou: predictedIou,
       },
     ],
