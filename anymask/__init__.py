@@ -11,8 +11,9 @@ Names are imported when first used: ``import anymask`` loads no deep-learning li
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+# ``typing`` itself takes longest to import here, where Ctrl-C is not heard yet.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from anymask.core.embedding import ImageEmbedding as ImageEmbedding
     from anymask.core.image import read_image as read_image
@@ -42,7 +43,7 @@ _HOMES = {
 __all__ = [*_HOMES, "__version__"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'anymask' has no attribute {name!r}")
     try:

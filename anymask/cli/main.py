@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
 from anymask.cli.interrupts import EXIT_INTERRUPTED, STOPPED, listen, unlisten
+
+TYPE_CHECKING = False  # typing takes long to import
+if TYPE_CHECKING:
+    from anymask.cli.commands import app as app
 
 EXIT_ERROR = 1
 
@@ -40,7 +43,7 @@ def _run() -> None:
         sys.exit(EXIT_ERROR)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """``app``, imported when it is first used: by ``typer anymask.cli.main utils docs``."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
