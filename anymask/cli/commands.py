@@ -34,7 +34,7 @@ HOMES = {
         "Segment what points, boxes, scribbles and masks point at.",
     ),
     "masks": CommandHome("anymask.cli.masks", "masks", "Find all masks in many images."),
-    "web": CommandHome("anymask.cli.web", "web", "Segment on a page in the browser."),
+    "web": CommandHome("anymask.cli.web", "web", "Serve a page where a click gives masks to save."),
     "train": CommandHome("anymask.cli.train", "train", "Train a model."),
     "evaluate": CommandHome(
         "anymask.cli.evaluate", "app", "The papers' experiments on any model and data."

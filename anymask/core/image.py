@@ -74,7 +74,7 @@ def as_stored(pixels: RGB, content: bytes) -> RGB:
     """
     try:
         with Image.open(io.BytesIO(content)) as image:
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            orientation = int(image.getexif().get(ExifTags.Base.Orientation) or 1)
     except Exception:  # Pillow's readers raise many kinds; what it can't open has no EXIF for us
         return pixels
     return np.ascontiguousarray(upright(pixels, UNDONE_BY.get(orientation, orientation)))

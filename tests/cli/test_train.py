@@ -154,7 +154,7 @@ def test_images_elsewhere_and_crowds_are_options_of_training(
     there = ("--images", tmp_path / "data", "--crowds", "ignore")
     status, out, _ = run(*words, "--out", tmp_path / "run", *there, "--dry-run")
     assert status == 0
-    assert "data: 6 parts to learn from, 2 held out (COCO annotations)" in out
+    assert "data: 6 images with 6 masks to learn from, 2 images with 2 masks held out" in out
     assert "note: x.json: 8 of its annotations are marked iscrowd 1 and left out as crowds" in out
     status, _, said = run(*words, "--out", tmp_path / "run", *there)
     assert status == 0
