@@ -55,8 +55,14 @@ class ResizeLongestSide:
             is_tensor = isinstance(image, Tensor)
             given = f"{image.dtype} {tuple(image.shape)}" if is_tensor else shown(image)
             raise ImageError(f"apply_image_torch takes floats (B, 3, H, W), not {given}")
+        if not image.numel():
+            raise ImageError(f"an image of shape {tuple(image.shape)} has no pixels")
         size = self.get_preprocess_shape(image.shape[2], image.shape[3], self.target_length)
-        return F.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
+        # torch resizes no half precision on every device.
+        resized = F.interpolate(
+            image.float(), size, mode="bilinear", align_corners=False, antialias=True
+        )
+        return resized.to(image.dtype)
 
     def apply_coords_torch(self, coords: Tensor, original_size: tuple[int, ...]) -> Tensor:
         """Map (..., 2) XY pixels, as a float32 tensor on the same device."""
