@@ -47,7 +47,7 @@ demo: $(RUNS) $(PHOTOGRAPH)
 	@$(BIN)/anymask segment $(PHOTOGRAPH) --point 220,100 --out demo/click.png
 	@$(BIN)/anymask masks $(PHOTOGRAPH) --fast --format overlay --out demo/everything
 	@echo "demo/click.png: a click on the astronaut's face may mean three things."
-	@echo "demo/everything/astronaut.png: everything in the photograph."
+	@echo "demo/everything/astronaut.jpg: everything in the photograph."
 
 # The page, which becomes a part of the package, and the library alone (web/dist).
 web: $(PAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,10 +30,10 @@ EXPECTED = (
 
 
 def open_dataset(
-    location: str,
+    location: str | os.PathLike[str],
     *,
     split_regions: bool = False,
-    images: str | None = None,
+    images: str | os.PathLike[str] | None = None,
     void: Sequence[int] | None = None,
     crowds: str | None = None,
     options: ReadOptions = AS_STORED,
@@ -57,6 +58,7 @@ def open_dataset(
     has no use for; ``RecordError`` for a COCO file that is none; ``MissingExtraError``.
     """
     check_choice(crowds)
+    location, images = os.fspath(location), None if images is None else os.fspath(images)
     files = list_files(location)
     readings = (read(files) for read in _readers(split_regions, images, void, crowds, options.page))
     dataset = next((dataset for dataset in readings if dataset), None)

@@ -25,9 +25,9 @@ def white_on_black(masks: npt.NDArray[np.bool_]) -> Image.Image:
 
 
 def cut_out(image: RGB, masks: npt.NDArray[np.bool_]) -> Image.Image:
-    """The image where any of (P, H, W) masks covers it, transparent elsewhere."""
-    alpha = masks.any(axis=0).astype(np.uint8) * np.uint8(255)
-    return Image.fromarray(np.dstack([image, alpha]))
+    """The image where any of (P, H, W) masks covers it; elsewhere clear, and nothing of it left."""
+    covered = np.asarray(masks.any(axis=0)).astype(np.uint8)
+    return Image.fromarray(np.dstack([image * covered[..., None], covered * np.uint8(255)]))
 
 
 @dataclass(frozen=True)

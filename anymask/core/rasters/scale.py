@@ -23,6 +23,7 @@ AUTO_PERCENTILES = (0.1, 99.9)
 MOST_SORTED = 1 << 24  # values whose percentiles are computed; of more, every n-th
 ROWS_AT_ONCE = 256
 MOVED_UP = (256, 257)  # what 8 bits are multiplied by to fill 16
+TELLING_LEVELS = 8  # of which none is anything else than such a product by chance
 HINT = (
     "say which values become black and white: --window LOW,HIGH or --window auto "
     "(ReadOptions.window)"
@@ -71,9 +72,13 @@ def white_of(values: Values) -> int:
     else:
         white = (1 << BIT_DEPTHS[-1]) - 1
     is_dark = BIT_DEPTHS[0] < white.bit_length() < BIT_DEPTHS[-1]
-    if is_dark and any(not (values % factor).any() for factor in MOVED_UP):
+    if is_dark and any(_is_moved_up(values, factor) for factor in MOVED_UP):
         return (1 << BIT_DEPTHS[-1]) - 1  # a dark picture of 8 bits, moved up
     return white
+
+
+def _is_moved_up(values: Values, factor: int) -> bool:
+    return not (values % factor).any() and len(np.unique(values // factor)) >= TELLING_LEVELS
 
 
 def _ends(

@@ -23,6 +23,7 @@ import tifffile
 from PIL import Image
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 
+from anymask.core.rasters import lzw
 from anymask.core.rasters.raster import Alpha, Colour, Pages, Raster, check_size, upright
 from anymask.errors import ImageError
 
@@ -165,7 +166,9 @@ def _check(page: TiffPage, name: str) -> None:
 def _stored(plane: Plane, name: str) -> npt.NDArray[Any]:
     """(H, W, C) values, whatever the order of planes in the file."""
     page = plane.page
-    if plane.offset is None:
+    if page.compression == COMPRESSION.LZW:
+        array = _by_libtiff(page)
+    elif plane.offset is None:
         array = page.asarray()
     else:
         handle = page.parent.filehandle
@@ -177,6 +180,39 @@ def _stored(plane: Plane, name: str) -> npt.NDArray[Any]:
     if array.ndim == 2:
         return array[:, :, None]
     return np.moveaxis(array, 0, 2) if page.axes == "SYX" else array
+
+
+def _by_libtiff(page: TiffPage) -> npt.NDArray[Any]:
+    """The values of a page of LZW: libtiff undoes that, tifffile all else."""
+    handle = page.parent.filehandle
+    page.compression = COMPRESSION.NONE  # for ``decode``, which gets what is decompressed
+    whole = np.zeros(page.shaped, np.dtype(page.dtype).newbyteorder("="))
+    _, depth, height, width, _ = page.shaped
+    for index, (offset, count) in enumerate(zip(page.dataoffsets, page.databytecounts)):
+        if not count:
+            continue
+        handle.seek(offset)
+        data = lzw.decompress(handle.read(count), _segment_bytes(page, index))
+        values, (plane, z, y, x, _), shape = page.decode(data, index)
+        if values is None:
+            continue
+        rows, columns = min(shape[1], height - y), min(shape[2], width - x)
+        whole[plane, z : z + shape[0], y : y + rows, x : x + columns] = values[
+            : depth - z, :rows, :columns
+        ]
+    return whole.reshape(page.shape)
+
+
+def _segment_bytes(page: TiffPage, index: int) -> int:
+    """How many bytes a strip or a tile has when it is decompressed."""
+    samples = page.samplesperpixel if page.planarconfig == 1 else 1
+    if page.is_tiled:
+        rows, columns = page.tilelength, page.tilewidth
+    else:
+        strips = math.ceil(page.imagelength / page.rowsperstrip)
+        above = index % strips * page.rowsperstrip
+        rows, columns = min(page.rowsperstrip, page.imagelength - above), page.imagewidth
+    return int(rows) * math.ceil(columns * samples * page.bitspersample / 8)
 
 
 def _is_converted(page: TiffPage) -> bool:

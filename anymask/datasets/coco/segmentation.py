@@ -56,10 +56,10 @@ def read(segmentation: Any, hw: tuple[int, int]) -> SegmentedObject:
     Polygons that are none are passed over where another is one. Raises ``SegmentationError`` where
     nothing is left.
     """
+    if isinstance(segmentation, str) and not is_empty(segmentation):
+        segmentation = _of_text(segmentation)
     if is_empty(segmentation):
         raise SegmentationError(NO_MASK)
-    if isinstance(segmentation, str):
-        segmentation = _of_text(segmentation)
     if isinstance(segmentation, dict):
         mask = _of_runs(segmentation, hw)
         return SegmentedObject(mask, rle.area(mask))

@@ -254,7 +254,8 @@ def test_options_as_json_are_what_is_set() -> None:
 @pytest.mark.parametrize(
     ("values", "white"),
     [([0], 255), ([255], 255), ([256, 1], 1023), ([1023], 1023), ([1024, 1], 4095),
-     ([16384], 65535), ([4096, 16], 16383), ([4096, 256], 65535), ([514, 257], 65535)],
+     ([16384], 65535), ([4096, 16], 16383), ([4096, 256], 16383), ([514, 257], 1023),
+     ([2560, 3840, 14080], 16383), ([256 * level for level in range(9)], 65535)],
 )  # fmt: skip
 def test_white_is_the_end_of_the_smallest_depth(values: list[int], white: int) -> None:
     assert white_of(np.array(values, np.uint16)) == white

@@ -352,3 +352,28 @@ def test_a_mask_may_be_any_tiff(tmp_path: Path) -> None:
         (tmp_path / "x.tif").write_bytes(content)
         with pytest.raises(ImageError, match=said):
             read_mask(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("tile", [None, (16, 32)])
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize("predictor", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_lzw_is_undone_by_libtiff(
+    dtype: type[np.generic], predictor: bool, planar: bool, tile: tuple[int, int] | None
+) -> None:
+    stored = np.random.default_rng(0).integers(0, 9, (45, 37, 3)).astype(dtype)
+    file = io.BytesIO()
+    tifffile.imwrite(
+        file,
+        np.moveaxis(stored, 2, 0) if planar else stored,
+        photometric="rgb",
+        planarconfig="separate" if planar else "contig",
+        compression="lzw",
+        predictor=predictor,
+        tile=tile,
+        rowsperstrip=None if tile else 7,
+        byteorder=">",
+        metadata=None,
+    )
+    (page,) = read_pages(file.getvalue(), "x.tif")
+    np.testing.assert_array_equal(page.values, stored)
