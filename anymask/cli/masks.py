@@ -42,10 +42,11 @@ from anymask.cli.options import (
     WindowOption,
     read_options,
 )
-from anymask.cli.progress import download_bar, work_bar
+from anymask.cli.progress import download_bar, tell, work_bar
 from anymask.core.atomic import check_writable
 from anymask.datasets.photographs import PhotographListing, Unread, find_photographs
 from anymask.errors import Error
+from anymask.jobs.coco_run import COCO_FILE
 from anymask.jobs.many_images import Outcome, Settings, State, named_results, segment_all
 from anymask.jobs.outputs import check_outputs
 from anymask.jobs.results import Format
@@ -156,7 +157,9 @@ def masks(
             outcomes = segment_all(sam, *job)
         else:
             outcomes = segment_on_cluster(replace(source, model_id=sam.model_id), *job)
-        known = _with_bar(outcomes, len(listing.photographs))
+        count = len(listing.photographs)
+        tell(f"looking for everything in {'1 image' if count == 1 else f'{count} images'}")
+        known = _with_bar(outcomes, count)
     except KeyboardInterrupt:
         typer.echo("anymask: stopped; run the same command again to go on", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -164,6 +167,8 @@ def masks(
     _report(summary)
     if json_:
         typer.echo(json.dumps(summary))
+    elif summary["done"] or summary["already"]:
+        typer.echo(str(out / COCO_FILE if format_ == Format.coco else out))
     if summary["broken"] or summary["unread"]:
         raise typer.Exit(EXIT_BROKEN)
 

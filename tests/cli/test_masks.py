@@ -86,7 +86,7 @@ def test_a_folder_gets_a_record_for_each_image_once(
 ) -> None:
     command = ("in", "--out", "out", "--weights", "w", *EVERY_MASK)
     code, printed, errors = masks(capsys, monkeypatch, *command)
-    assert (code, printed) == (0, "")
+    assert (code, printed) == (0, "out\n")
     assert errors.splitlines()[-1] == "3 images: 3 done, 0 there already, 0 broken"
     before = tree(folder / "out")
     assert set(before) == {".anymask-settings", "a", "a/3.json", "1.json", "2.json"}
