@@ -41,6 +41,7 @@ RESULTS_MARK = ".anymask-settings"  # lies in a folder of results, and says of w
 MASK_PICTURES = ("png", "overlay", "labels")  # kinds of results that look like photographs
 LARGEST_ID = (1 << 53) - 1  # what every reader of JSON takes exactly
 PAGE_MARK = "-p{:04}"
+PAGE_MARKED = re.compile(r"(.+)-p([0-9]{4,9})")
 NUMBERED = re.compile(r"(?:sa_)?([0-9]{1,16})")
 
 
@@ -103,11 +104,12 @@ class Photograph:
             return [self]  # what is wrong is said when it is read
         if count == 1:
             return [self]
+        return [self.of_page(page) for page in range(1, count + 1)]
+
+    def of_page(self, page: int) -> Photograph:
+        """One page of the file, by its number from 1 on."""
         stem, ending = posixpath.splitext(self.name)
-        return [
-            replace(self, name=f"{stem}{PAGE_MARK.format(page)}{ending}", page=page)
-            for page in range(1, count + 1)
-        ]
+        return replace(self, name=f"{stem}{PAGE_MARK.format(page)}{ending}", page=page)
 
     @property
     def _name_of_file(self) -> str:
@@ -175,6 +177,15 @@ class PhotographListing:
         """The same, each page of a file a photograph of its own (``Photograph.by_page``)."""
         pages = [page for photograph in self.photographs for page in photograph.by_page()]
         return PhotographListing(pages, self.unread, self.results)
+
+
+def page_of(name: str) -> tuple[str, int] | None:
+    """The name of the file and the page that a page's name is made of; None for another name."""
+    stem, ending = posixpath.splitext(name)
+    marked = PAGE_MARKED.fullmatch(stem)
+    if not marked or int(marked[2]) < 1:
+        return None
+    return marked[1] + ending, int(marked[2])
 
 
 def find_photographs(arguments: Sequence[str], out: Path | None = None) -> PhotographListing:

@@ -90,6 +90,7 @@ def _readers(
         if crowds is None:
             yield partial(label_studio.read, images=image_files)
             yield partial(labelme.read, images=image_files)
+            yield partial(sa1b_dataset.read_alone, images=image_files)
         yield partial(coco.read, images=image_files, crowds=crowds)
         if crowds is None:
             yield partial(sa1b_dataset.read, images=image_files)

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from anymask.core.read_options import ReadOptions
 from anymask.datasets import sa1b_record, shards
 from anymask.datasets.coco.names import normal
 from anymask.datasets.labelling.image_names import ImageNames
@@ -22,9 +23,9 @@ from anymask.datasets.listing import (
     read_start,
     stem,
 )
-from anymask.datasets.photographs import LeftOut, Photograph, Unread
+from anymask.datasets.photographs import LeftOut, Photograph, Unread, page_of
 from anymask.datasets.sa1b_shards import read_shard
-from anymask.datasets.sample import Dataset, Part, Sample, unreadable
+from anymask.datasets.sample import Dataset, Part, Sample, unreadable, with_options
 from anymask.errors import DatasetError, Error, RecordError
 
 START_BYTES = 4096
@@ -59,14 +60,19 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
     return Dataset(files.location, " and ".join(kinds), tuple(in_order), notes=notes)
 
 
-def read_alone(files: Listing) -> Dataset | None:
-    """The image of a record that is named itself, in its folder; None where it is none."""
+def read_alone(files: Listing, images: Listing | None = None) -> Dataset | None:
+    """The image of the only record, which may be named itself; None where it is none.
+
+    images: where the image lies, if not in the record's folder.
+    """
     if len(files.paths) != 1 or not all(map(is_json, files.paths)):
         return None
     (name,) = files.paths
     start = read_start(files.url(name), START_BYTES)
     if b'"segmentation"' not in start and (b'"image"' not in start or b'"images"' in start):
         return None
+    if images is not None:
+        return read(files, images)
     dataset = read(files, list_files(files.folder_url("")))
     return replace(dataset, notes=()) if dataset else None  # of other images in the folder
 
@@ -98,8 +104,13 @@ def _pairs(files: Listing, images: Listing | None) -> tuple[list[Part], tuple[Le
     others = [name for name in names if name not in pairing.images]
     if not _any_record(files, [*pairing.images]) and not _any_record(files, others):
         return [], ()
-    _add_by_content(pairing, files, others)
-    missing = [name for name, records in pairing.records.items() if not records]
+    _add_by_content(pairing, files, others, photographs)
+    by_page = {image.url for image in photographs.values() if image.page is not None}
+    missing = [
+        name
+        for name, records in pairing.records.items()
+        if not records and photographs[name].url not in by_page
+    ]
     notes: tuple[LeftOut, ...] = ()
     if images is not None and missing:
         more = f" and {len(missing) - 1} other images" if len(missing) > 1 else ""
@@ -153,8 +164,16 @@ def _by_name(images: Iterable[str], records: Iterable[str]) -> _Pairing:
     return pairing
 
 
-def _add_by_content(pairing: _Pairing, files: Listing, names: Iterable[str]) -> None:
-    """Add those records that are named unlike their images, by what is in them."""
+def _add_by_content(
+    pairing: _Pairing,
+    files: Listing,
+    names: Iterable[str],
+    photographs: MutableMapping[str, Photograph],
+) -> None:
+    """Add those records that are named unlike their images, by what is in them.
+
+    photographs: by name; gets the pages of files that have a record of their own.
+    """
     images = ImageNames(pairing.records)
     for name in names:
         content = _content(files, name)
@@ -167,7 +186,9 @@ def _add_by_content(pairing: _Pairing, files: Listing, names: Iterable[str]) -> 
             pairing.lone.append(unreadable(name, "has no image of its name, and names none"))
             continue
         try:
-            image = images.find(meant, posixpath.dirname(name))
+            image = images.find(meant, posixpath.dirname(name)) or _page(
+                meant, posixpath.dirname(name), images, photographs
+            )
         except DatasetError as error:
             pairing.lone.append(unreadable(name, f"is the record of no one image: {error}"))
             continue
@@ -175,7 +196,23 @@ def _add_by_content(pairing: _Pairing, files: Listing, names: Iterable[str]) -> 
             reason = f"is the record of {meant}, which is not there"
             pairing.lone.append(unreadable(name, reason))
         else:
-            pairing.records[image].append(name)
+            pairing.records.setdefault(image, []).append(name)
+
+
+def _page(
+    meant: str, folder: str, images: ImageNames, photographs: MutableMapping[str, Photograph]
+) -> str | None:
+    """The page that a record in ``folder`` names (``stack-p0003.tif``), added to photographs.
+
+    None where it is no page's name or its file is not there. Raises as ``ImageNames.find``.
+    """
+    named = page_of(meant)
+    file = images.find(named[0], folder) if named else None
+    if named is None or file is None:
+        return None
+    page = photographs[file].of_page(named[1])
+    photographs[page.name] = page
+    return page.name
 
 
 def _any_record(files: Listing, names: Sequence[str]) -> bool:
@@ -209,4 +246,8 @@ def _read_pair(
     except Error as error:
         yield Unread.from_error(image.name, error)
     else:
-        yield from sa1b_record.samples_of((image.name, content), contents, others)
+        samples = sa1b_record.samples_of((image.name, content), contents, others)
+        if image.page is None:
+            yield from samples
+        else:
+            yield from with_options(samples, ReadOptions(page=image.page))

@@ -185,6 +185,10 @@ def _mask(annotation: Any, hw: tuple[int, int] | None) -> RLE:
         raise RecordError(f"it is not of the image's size: {[*size]}, and that is {[*hw]}")
     if isinstance(counts, list):
         return rle.from_counts(counts, hw)
-    mask = RLE(size=[*hw], counts=cast(str, counts))
+    if "counts" not in segmentation:
+        raise RecordError("its run lengths are missing: it has a size and no 'counts'")
+    if not isinstance(counts, str):
+        raise RecordError(f"its run lengths are {shown(counts)}")
+    mask = RLE(size=[*hw], counts=counts)
     rle.area(mask)  # which proves the encoding
     return mask

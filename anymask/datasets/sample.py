@@ -173,6 +173,24 @@ def sample_of(
     return Sample(name, content, masks, groups)
 
 
+def with_options(
+    samples: Iterable[Sample | Unread], options: ReadOptions
+) -> Iterator[Sample | Unread]:
+    """Samples whose images are read with options; one that is a page of its file stays that page.
+
+    An ``Unread`` instead of one where the options ask for another page.
+    """
+    for sample in samples:
+        if isinstance(sample, Unread):
+            yield sample
+            continue
+        page = sample.options.page
+        if page is not None and options.page not in (None, page):
+            yield Unread(sample.name, f"is page {page}, and page {options.page} is asked for")
+        else:
+            yield replace(sample, options=replace(options, page=options.page or page))
+
+
 def unreadable(name: str, reason: str) -> Part:
     """A part of which it is known already that it can't be read, and why."""
     return Part(name, partial(_read_nothing, Unread(name, reason)))
@@ -183,8 +201,7 @@ def _bytes(name: str) -> bytes:
 
 
 def _read_with(part: Part, options: ReadOptions) -> Iterator[Sample | Unread]:
-    for sample in part.read():
-        yield replace(sample, options=options) if isinstance(sample, Sample) else sample
+    return with_options(part.read(), options)
 
 
 def _read_nothing(unread: Unread) -> Iterator[Sample | Unread]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -85,10 +86,10 @@ def find_graph_pair(
     consists of graphs. Raises ``WeightsError``.
     """
     path = Path(weights)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _in_folder(path)
     row = next((row for row in registry.ROWS if row.name == str(weights)), None)
-    if row is None or path.is_file() or row.layout not in (OFFICIAL_PAIR, SAM2_PAIR):
+    if row is None or os.path.isfile(path) or row.layout not in (OFFICIAL_PAIR, SAM2_PAIR):
         return None
     encoder, decoder = fetch_row(row, offline=offline, on_progress=on_progress).values()
     if row.layout == SAM2_PAIR:
@@ -98,10 +99,10 @@ def find_graph_pair(
 
 def is_runnable_only(weights: str | Path) -> bool:
     """Whether weights are graphs to run from which no checkpoint can be read."""
-    if Path(weights).is_dir():
+    if os.path.isdir(weights):
         return is_export(Path(weights))
     rows = {row.name for row in registry.ROWS if row.layout == SAM2_PAIR}
-    return str(weights) in rows and not Path(weights).is_file()
+    return str(weights) in rows and not os.path.isfile(weights)
 
 
 def is_export(folder: Path) -> bool:

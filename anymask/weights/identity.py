@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from anymask.weights import registry
@@ -19,12 +20,12 @@ def weights_sha256(weights: str | Path) -> str | None:
     weights: as ``load_checkpoint`` takes them. Those of a registry row need not be on this machine.
     """
     path = Path(weights)
-    if path.is_dir():
+    if os.path.isdir(path):
         pair, tensors = official_files(path), path / WEIGHTS_FILE
         if pair is not None:
             return pair_hash(*pair)
         return sha256_of(tensors) if tensors.is_file() else None
-    if path.is_file():
+    if os.path.isfile(path):
         return sha256_of(path)
     row = next((row for row in registry.ROWS if row.name == str(weights)), None)
     if row is None:

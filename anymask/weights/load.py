@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from torch import Tensor
 
 from anymask.core.json_object import read_object
-from anymask.errors import CorruptFileError, LayoutError, UnknownWeightsError
+from anymask.errors import CorruptFileError, LayoutError, UnknownWeightsError, WeightsError, shown
 from anymask.weights import registry
 from anymask.weights.checkpoint import (
     CONFIG_FILE,
@@ -30,6 +31,7 @@ from anymask.weights.state_file import read_state
 Progress = Callable[[int, int], None]
 
 ENDINGS = (".pth", ".pt", ".ckpt", ".bin", ".tar", ".safetensors", ".onnx")
+LONGEST_SHOWN = 300  # letters of a name in messages
 CHOICE = "#"  # between a file and which of its models is meant
 # What Hugging Face's folders call their weights, the likeliest first.
 FOLDER_FILES = (WEIGHTS_FILE, "pytorch_model.bin")
@@ -50,16 +52,22 @@ def load_checkpoint(
     Tensors in a file that are none of the model's are left out; a warning of the logger ``anymask``
     names them. Raises a ``WeightsError`` that says what is wrong with them.
     """
+    if not isinstance(weights, (str, os.PathLike)):
+        raise WeightsError(
+            f"weights are named by a row, a folder or a file, not by {shown(weights)}"
+        )
     path = Path(weights)
-    if path.is_dir():
+    # Not by ``Path``, which fails at names that no file system takes.
+    if os.path.isdir(path):
         return _from_folder(path)
-    if path.is_file():
+    if os.path.isfile(path):
         return _from_file(path)
     place, chosen, part = str(weights).rpartition(CHOICE)
-    if chosen and Path(place).is_file():
+    if chosen and os.path.isfile(place):
         return _from_file(Path(place), part)
     if "/" in str(weights) or Path(place or weights).suffix.lower() in ENDINGS:
-        raise UnknownWeightsError(f"there is no file or folder {weights}")
+        named_place = str(weights) if len(str(weights)) <= LONGEST_SHOWN else shown(str(weights))
+        raise UnknownWeightsError(f"there is no file or folder {named_place}")
     return _from_registry(registry.find(str(weights)), offline, on_progress)
 
 

@@ -10,7 +10,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from anymask.errors import UnknownWeightsError, WeightsError
+from anymask.errors import UnknownWeightsError, WeightsError, shown
 
 DEFAULT = "mobile-sam"
 # Layouts of rows that consist of an encoder's and a decoder's graph, in this order: the first kind
@@ -193,4 +193,4 @@ def find(name: str) -> Row:
         return ROWS[names.index(name)]
     nearest = difflib.get_close_matches(name.lower().replace("_", "-"), names, n=1)
     hint = f"; did you mean {nearest[0]}?" if nearest else "."
-    raise UnknownWeightsError(f"no weights are named {name!r}{hint} Known: {', '.join(names)}")
+    raise UnknownWeightsError(f"no weights are named {shown(name)}{hint} Known: {', '.join(names)}")

@@ -14,11 +14,13 @@ from PIL import Image
 
 from anymask.core import rle
 from anymask.core.protocol import DiscSegmenter
+from anymask.core.read_options import ReadOptions
 from anymask.datasets import sa1b_dataset
 from anymask.datasets.listing import list_files
 from anymask.datasets.photographs import Unread, find_photographs
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Sample
+from anymask.errors import ImageError
 from anymask.jobs.many_images import Settings, segment_all
 from anymask.jobs.results import Format
 from anymask.predict.automatic import AutomaticConfig
@@ -99,6 +101,64 @@ def test_records_that_are_named_themselves(tmp_path: Path) -> None:
     areas, reasons = read(tmp_path / "*.json")
     assert areas == {"a.jpg": 3, "b.jpg": 4}
     assert list(reasons.values()) == ["has c.jpg without a record"]
+
+
+def test_the_only_record_of_images_elsewhere(tmp_path: Path) -> None:
+    """Alone in its folder, or named itself: it is no COCO file."""
+    make(tmp_path, {"in/a.png": png(), "in/b.png": png(), "out/a.json": record("a.png", 3)})
+    for location in ("out", "out/a.json"):
+        areas, unread = read(tmp_path / location, tmp_path / "in")
+        assert areas == {"a.png": 3}
+        assert list(unread.values()) == ["has b.png without a record"]
+
+
+def stack(*shades: int) -> bytes:
+    """A TIFF with a page of each shade."""
+    content = io.BytesIO()
+    pages = [Image.new("RGB", HW[::-1], (shade,) * 3) for shade in shades]
+    pages[0].save(content, "TIFF", save_all=True, append_images=pages[1:])
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("where", ["in", "out", "out/stack-p0002.json"])
+def test_records_of_pages_find_their_pages(tmp_path: Path, where: str) -> None:
+    """As ``anymask masks --page all`` names them."""
+    folder = where.partition("/")[0]
+    pages = {f"{folder}/stack-p000{n}.json": record(f"stack-p000{n}.tif", n) for n in (1, 2)}
+    make(tmp_path, {"in/stack.tif": stack(10, 20, 30), **pages})
+    images = str(tmp_path / "in") if folder == "out" else None
+    dataset = open_dataset(str(tmp_path / where), images=images)
+    found = {one.name: one for part in dataset.parts for one in part.samples()}
+    wanted = (2,) if where.endswith(".json") else (1, 2)
+    assert list(found) == [f"stack-p000{page}.tif" for page in wanted]
+    assert not dataset.notes
+    for page, sample in zip(wanted, found.values()):
+        assert isinstance(sample, Sample)
+        assert rle.area(sample.masks[0]) == page
+        assert sample.pixels()[0, 0, 0] == 10 * page
+
+
+def test_options_leave_a_page_what_it_is(tmp_path: Path) -> None:
+    files = {f"stack-p000{n}.json": record(f"stack-p000{n}.tif", n) for n in (1, 2, 3)}
+    make(tmp_path, {"stack.tif": stack(10, 20), **files})
+    dataset = open_dataset(str(tmp_path), options=ReadOptions(bands=(1,), page=2))
+    first, second, third = (one for part in dataset.parts for one in part.samples())
+    assert isinstance(first, Unread)
+    assert first.reason == "is page 1, and page 2 is asked for"
+    assert isinstance(second, Sample)
+    assert second.options == ReadOptions(bands=(1,), page=2)
+    assert isinstance(third, Unread)
+
+
+def test_a_page_that_is_not_there(tmp_path: Path) -> None:
+    make(tmp_path, {"stack.tif": stack(10, 20), "stack-p0003.json": record("stack-p0003.tif")})
+    make(tmp_path, {"other-p0001.json": record("other-p0001.tif")})
+    lone, third = (one for part in open_dataset(str(tmp_path)).parts for one in part.samples())
+    assert isinstance(lone, Unread)
+    assert lone.reason == "is the record of other-p0001.tif, which is not there"
+    assert isinstance(third, Sample)
+    with pytest.raises(ImageError, match="has 2 pages; there is no page 3"):
+        third.pixels()
 
 
 def test_images_and_records_apart(tmp_path: Path) -> None:

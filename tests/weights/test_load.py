@@ -6,16 +6,25 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from anymask.errors import CorruptFileError, LayoutError, OutputError, UnknownWeightsError
+import anymask
+from anymask.errors import (
+    CorruptFileError,
+    LayoutError,
+    OutputError,
+    UnknownWeightsError,
+    WeightsError,
+)
 from anymask.models.sam import MOBILE_SAM, Sam
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.convert import to_checkpoint, write_hugging_face, write_official
 from anymask.weights.fetch import sha256_of
+from anymask.weights.identity import weights_sha256
 from anymask.weights.load import load_checkpoint
 from anymask.weights.model_families import sam_from_json, sam_to_json
 
@@ -112,6 +121,22 @@ def test_weights_that_dont_fit_are_refused_by_name(
 def test_weights_of_something_else_are_refused() -> None:
     with pytest.raises(LayoutError, match="conv1"):
         to_checkpoint({"conv1.weight": torch.ones(1)}, "resnet", "", "resnet.pth")
+
+
+@pytest.mark.parametrize("weights", [None, 5, b"mobile-sam", ["mobile-sam"], {}])
+def test_what_is_no_name_of_weights_is_refused(weights: Any) -> None:
+    with pytest.raises(WeightsError, match="a row, a folder or a file, not by"):
+        load_checkpoint(weights)
+
+
+@pytest.mark.parametrize("end", ["", ".pth", "/a", "#ema", "\0"])
+def test_names_that_no_file_can_have_are_refused_in_a_line(end: str) -> None:
+    for load in (load_checkpoint, anymask.load):
+        with pytest.raises(UnknownWeightsError) as refused:
+            load("n" * 5000 + end)
+        assert len(f"{refused.value}".splitlines()) == 1
+        assert len(f"{refused.value}") < 400
+    assert weights_sha256("n" * 5000 + end) is None
 
 
 def test_names_and_places_that_are_not_there_are_named(tmp_path: Path) -> None:

@@ -149,8 +149,8 @@ class Boxes(ImageExperiment):
     def options(self) -> Mapping[str, Any]:
         """Whose boxes, how they are asked about, and whose rules count.
 
-        Raises ``RecordError``, also where no detection fits the annotations: an average precision
-        of 0 would hide that.
+        Raises ``RecordError``, also where no detection fits the annotations, or there is none: an
+        average precision of 0 would hide that.
         """
         if self.boxes.mismatch:
             raise RecordError(self.boxes.mismatch)

@@ -41,7 +41,7 @@ class Detections:
     """Of each image, by its id, those that can be used, in the order of their file.
 
     sha256: the start of the file's hash. ignored: how many can't be used; notes: which, and why.
-    mismatch: why none fits the truth, if that is so.
+    mismatch: why none fits the truth, or that there is none, if that is so.
     """
 
     of_image: Mapping[Id, Sequence[Detection]]
@@ -71,7 +71,9 @@ def read_detections(location: str, truth: CocoTruth) -> Detections:
     for entry in entries:
         sorting.add(entry)
     mismatch = ""
-    if entries and not sorting.exact:
+    if not entries:
+        mismatch = f"{location} is an empty list: it has no detections to ask about"
+    elif not sorting.exact:
         mismatch = f"{location} does not fit {truth.file_name}: {sorting.mismatch()}"
     return replace(sorting.detections(sha256), mismatch=mismatch)
 

@@ -99,7 +99,10 @@ def test_a_file_of_which_nothing_fits_is_no_average_precision_of_0(
     assert "found.json does not fit truth.json: 2 of its entries " in found.mismatch
     assert reason in found.mismatch
     assert read_detections(written(tmp_path, [entry, GOOD]), truth_of()).mismatch == ""
-    assert read_detections(written(tmp_path, []), truth_of()).mismatch == ""
+    nothing = read_detections(written(tmp_path, []), truth_of())
+    assert nothing.mismatch.endswith(
+        "found.json is an empty list: it has no detections to ask about"
+    )
 
 
 def test_objects_without_a_box_have_that_of_their_mask() -> None:
