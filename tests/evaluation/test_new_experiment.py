@@ -105,7 +105,12 @@ def stop(house: Path, parts: Path, *words: object) -> tuple[int, str]:
     """Start a command and press Ctrl-C after two parts; its exit status, and what it said."""
     environment = {**os.environ, "PYTHONPATH": str(house)}
     started = subprocess.Popen(
-        command(*words), env=environment, cwd=house, stderr=subprocess.PIPE, text=True
+        command(*words),
+        env=environment,
+        cwd=house,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in a background
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and len(list(parts.glob("*.json"))) < 3:
