@@ -105,11 +105,12 @@ def _pairs(files: Listing, images: Listing | None) -> tuple[list[Part], tuple[Le
     if not _any_record(files, [*pairing.images]) and not _any_record(files, others):
         return [], ()
     _add_by_content(pairing, files, others, photographs)
-    by_page = {image.url for image in photographs.values() if image.page is not None}
+    pages = [image for image in photographs.values() if image.page is not None]
+    files_by_page = {(page.url, page.member) for page in pages}
     missing = [
         name
         for name, records in pairing.records.items()
-        if not records and photographs[name].url not in by_page
+        if not records and (photographs[name].url, photographs[name].member) not in files_by_page
     ]
     notes: tuple[LeftOut, ...] = ()
     if images is not None and missing:

@@ -7,8 +7,10 @@ points. ``_modules`` expands it into full names.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 
+import torch
 from torch import Tensor
 
 from anymask.errors import LayoutError
@@ -17,6 +19,8 @@ from anymask.models.vit import ViTConfig
 
 # In a checkpoint of MobileSAM's: the classifier that TinyViT was trained with before.
 MOBILE_SAM_UNUSED = ("image_encoder.norm_head.", "image_encoder.head.")
+FOLDED_BIAS = ".c.bias"  # which TinyViT's convolutions have only once a batch norm is folded in
+BATCH_NORM_EPS = 1e-5
 
 HUGGING_FACE = (
     ("image_encoder.patch_embed.proj", "vision_encoder.patch_embed.projection"),
@@ -128,10 +132,34 @@ def to_hugging_face(state: dict[str, Tensor], config: SamConfig) -> dict[str, Te
 
 
 def from_mobile_sam(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The parameters of MobileSAM's file without those that its model never uses."""
-    return {
+    """The parameters of MobileSAM's file without those that its model never uses.
+
+    Folded batch norms are unfolded.
+    """
+    used = {
         name: tensor for name, tensor in state.items() if not name.startswith(MOBILE_SAM_UNUSED)
     }
+    return with_batch_norms(used)
+
+
+def with_batch_norms(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A TinyViT's weights with the batch norms that were folded into its convolutions.
+
+    The norms do nothing but add what folding made the convolution's bias; folded again they give
+    the same numbers. Weights whose norms are not folded stay as they are.
+    """
+    whole: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        module = name.removesuffix(FOLDED_BIAS)
+        if module == name or f"{module}.bn.weight" in state:
+            whole[name] = tensor
+            continue
+        whole[f"{module}.bn.weight"] = torch.sqrt(torch.ones_like(tensor) + BATCH_NORM_EPS)
+        whole[f"{module}.bn.bias"] = tensor
+        whole[f"{module}.bn.running_mean"] = torch.zeros_like(tensor)
+        whole[f"{module}.bn.running_var"] = torch.ones_like(tensor)
+        whole[f"{module}.bn.num_batches_tracked"] = torch.tensor(0, device=tensor.device)
+    return whole
 
 
 def hugging_face_config(config: SamConfig) -> dict[str, object]:

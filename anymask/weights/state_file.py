@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -60,3 +61,13 @@ def write_pickle(state: Mapping[str, Any], path: Path) -> None:
             torch.save(dict(state), part)
         except RuntimeError as error:  # what torch makes of a full disk or a missing folder
             raise OSError(str(error)) from None
+
+
+def sha256_of_tensors(state: Mapping[str, Tensor]) -> str:
+    """A hash of names and numbers, for weights that come from no file."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

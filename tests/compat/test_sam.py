@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,19 @@ from anymask.compat import (
     SamAutomaticMaskGenerator,
     SamPredictor,
     build_sam,
+    build_sam_vit_t,
     sam_model_registry,
 )
 from anymask.compat.utils.onnx import SamOnnxModel
 from anymask.core.prompts import Prompts
-from anymask.errors import Error, ExportError, ImageError, LayoutError, UnknownWeightsError
+from anymask.errors import (
+    Error,
+    ExportError,
+    ImageError,
+    LayoutError,
+    UnknownWeightsError,
+    WeightsError,
+)
 from anymask.models.sam import MOBILE_SAM
 from anymask.models.sam import Sam as Network
 from anymask.predict.automatic import AutomaticConfig, segment_everything
@@ -81,6 +90,56 @@ def test_a_folded_encoder_moves_too(picture: RGB) -> None:
     again = sam.to(torch.bfloat16).to(torch.float32).image_encoder(pixels)
     assert again.shape == expected.shape
     assert (again - expected).abs().max() < 0.2
+
+
+def tiny_vit_sam() -> Sam:
+    """MobileSAM with random weights, its batch norms too."""
+    network = Network(MOBILE_SAM).eval()
+    for name, tensor in network.state_dict().items():
+        if ".bn." in name and tensor.is_floating_point():
+            tensor.uniform_(0.5, 1.5)
+    return Sam(Predictor(Checkpoint("tiny-vit", MOBILE_SAM, network.state_dict(), "0" * 64)))
+
+
+def test_the_state_of_a_folded_encoder_is_a_checkpoint(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sam = tiny_vit_sam()
+    assert sam.state_dict().keys() == Network(MOBILE_SAM).state_dict().keys()
+    folded = sam.predictor.model.state_dict()
+    for state in (sam.state_dict(), folded):
+        torch.save(state, tmp_path / "own.pt")
+        again = build_sam_vit_t(tmp_path / "own.pt")
+        for name, tensor in again.predictor.model.state_dict().items():
+            assert torch.equal(tensor, folded[name]), name
+
+
+def test_a_state_is_taken_in_place(picture: RGB) -> None:
+    torch.manual_seed(0)
+    sam, other = tiny_vit_sam(), tiny_vit_sam()
+    before = sam.model_id
+    assert sam.load_state_dict(other.state_dict()) == ([], [])
+    assert sam.model_id != before
+    for name, tensor in sam.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+    part = {"mask_decoder.iou_token.weight": torch.ones(1, 256), "mine": torch.ones(1)}
+    part |= {"image_encoder.neck.1.bias": torch.ones(256), "mask_decoder.more": torch.ones(1)}
+    answer = sam.load_state_dict(part, strict=False)
+    assert len(answer.missing_keys) == len(other.state_dict()) - 2
+    assert answer.unexpected_keys == ["mine", "mask_decoder.more"]
+    with pytest.raises(LayoutError, match=r"none of the model's \(mine\); strict=False"):
+        sam.load_state_dict(sam.state_dict() | {"mine": torch.ones(1)})
+    assert sam.state_dict()["mask_decoder.iou_token.weight"].unique().tolist() == [1]
+    user = SamPredictor(sam)
+    user.set_image(picture)
+    assert user.predict(np.array([[30, 20]]), np.array([1]))[0].shape[0] == 3
+
+
+@pytest.mark.parametrize("state", [None, 5, {}, {"a": 1}, {"mask_decoder.more": torch.ones(1)}])
+def test_what_is_no_state_is_refused(sam: Sam, state: Any) -> None:
+    before = sam.model_id
+    with pytest.raises(WeightsError):
+        sam.load_state_dict(state)
+    assert sam.model_id == before
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a card")

@@ -294,3 +294,20 @@ def test_what_anymask_masks_writes_is_read(tmp_path: Path, out: str) -> None:
     areas, reasons = read(tmp_path / out, photos) if out == "masks" else read(photos)
     assert reasons == {}
     assert sorted(areas) == sorted((*names, "s/dog.jpg"))
+
+
+@pytest.mark.parametrize("out", ["photos", "masks"])
+def test_what_anymask_masks_writes_by_page_is_read(tmp_path: Path, out: str) -> None:
+    names = ("a/stack.tif", "b/stack.tif", "b/anim-p0001.tif")
+    photos = make(tmp_path / "photos", {"lone.png": png()} | dict.fromkeys(names, stack(10, 200)))
+    shard(photos / "s.tar", {"stack.tif": stack(10, 200), "other.png": png()})
+    settings = Settings("discs", "float32", CONFIG, Format.json)
+    found = find_photographs([str(photos)], tmp_path / out).by_page().photographs
+    assert len(found) == 12 - 2
+    wanted = [one for one in found if one.name != "s/other.png"]
+    list(segment_all(DiscSegmenter(), wanted, tmp_path / out, settings))
+    areas, reasons = read(tmp_path / out, photos) if out == "masks" else read(photos)
+    assert sorted(areas) == sorted(one.name for one in wanted)
+    where = str(photos) if out == "masks" else "s/other.png"
+    assert list(reasons) == [where]
+    assert "record" in reasons[where]

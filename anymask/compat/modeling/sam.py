@@ -7,7 +7,8 @@ image, S side of the model's input.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from dataclasses import replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -24,13 +25,24 @@ from anymask.core.image import ImageSource
 from anymask.core.logits import MASK_THRESHOLD, upsample_content
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
-from anymask.errors import Error, ImageError, PromptError, shown
+from anymask.errors import Error, ImageError, LayoutError, PromptError, shown
 from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.predictor import Predictor, find_device, find_dtype
+from anymask.weights.convert import to_checkpoint
+from anymask.weights.named_tensors import SAM_ROOTS, choose, named
+from anymask.weights.parameter_names import with_batch_norms
+from anymask.weights.state_file import sha256_of_tensors
 
 Place = str | int | torch.device | torch.dtype
 Decoded = tuple[Tensor, Tensor]
 Settings = Mapping[str, float]  # float is a method of the class
+
+
+class IncompatibleKeys(NamedTuple):
+    """What ``load_state_dict`` gives: names that were missing, and names of nothing here."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class Sam:
@@ -138,8 +150,44 @@ class Sam:
         return self.predictor.model.named_parameters()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The network's tensors by their official names; a TinyViT's batch norms are folded."""
-        return dict(self.predictor.model.state_dict())
+        """The network's tensors by their official names, as ``torch.save`` may have them.
+
+        A TinyViT's batch norms, which are folded here, are there as well, though as norms that only
+        add: the model answers alike.
+        """
+        return with_batch_norms(self.predictor.model.state_dict())
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Take the tensors of a model of the same shape, in any layout that a file may have.
+
+        strict: whether all must be there and no others; else those that are missing stay as they
+        are. assign: of no effect; numbers are copied. An image that is set before has to be set
+        again: ``model_id`` is another. Gives the missing and the unexpected names. Raises
+        ``WeightsError``.
+        """
+        source = "the state_dict"
+        given = choose(state_dict, SAM_ROOTS, source)
+        tensors, missing, unexpected = given.tensors, list[str](), list(given.left_out)
+        if strict and unexpected:
+            raise LayoutError(
+                f"{source} has {len(unexpected)} tensors that are none of the model's "
+                f"({named(unexpected)}); strict=False passes over them"
+            )
+        if not strict:
+            own, tensors = self.state_dict(), with_batch_norms(tensors)
+            missing = [name for name in own if name not in tensors]
+            unexpected += [name for name in tensors if name not in own]
+            tensors = {name: tensors.get(name, tensor) for name, tensor in own.items()}
+        tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+        sha256 = sha256_of_tensors(tensors)
+        checkpoint = to_checkpoint(tensors, self.predictor.name, sha256, source)
+        if not {"pixel_mean", "pixel_std"} & tensors.keys():
+            checkpoint = replace(checkpoint, config=self.predictor.model.config)
+        checkpoint = replace(checkpoint, everything=self.everything)
+        Sam.__init__(self, Predictor(checkpoint, self.device, self.predictor.dtype))
+        return IncompatibleKeys(missing, unexpected)
 
     def preprocess(self, x: Tensor) -> Tensor:
         """Normalise (..., 3, H, W) pixels of 0-255, and pad them to (..., 3, S, S)."""

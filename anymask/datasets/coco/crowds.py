@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from anymask.errors import DatasetError
 
 OBJECTS, IGNORE = "objects", "ignore"
 CHOICES = (OBJECTS, IGNORE)
+OTHER_MARKS = ("ignore", "is_crowd", "isCrowd")  # which COCO's own code does not look at
 # As COCO names its photographs; in 2014 with the split before the number.
 COCO_NAME = re.compile(r"(?:COCO_\w+_)?[0-9]{12}\.jpg")
 
@@ -70,6 +71,11 @@ def is_marked(iscrowd: Any) -> bool:
     if isinstance(iscrowd, str):
         return iscrowd.strip().lower() in ("1", "1.0", "true", "yes")
     return isinstance(iscrowd, (int, float)) and iscrowd == 1
+
+
+def other_marks(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys by which an annotation says something like ``iscrowd`` 1 in other words."""
+    return tuple(key for key in OTHER_MARKS if is_marked(entry.get(key)))
 
 
 def check_choice(crowds: str | None) -> None:

@@ -126,6 +126,7 @@ class _Reading:
         self.document = document
         self.lost_images, self.lost, self.nameless = Tally(), Tally(), Tally()
         self.marks = Marks()
+        self.other_marks: dict[str, list[str]] = {}
 
     def file(self) -> CocoFile:
         entries = self._categories()
@@ -204,6 +205,8 @@ class _Reading:
                 self.lost.add(reason, label, f"image_id {shown(entry.get('image_id'))}")
                 continue
             annotation = self._annotation(entry, label, category_ids, categories)
+            for key in () if annotation.is_marked else crowds.other_marks(entry):
+                self.other_marks.setdefault(key, []).append(label)
             by_image.setdefault(image_id, []).append(annotation)
             place = (image_id, annotation.category_id)
             segmentation, is_marked = annotation.segmentation, annotation.is_marked
@@ -247,6 +250,14 @@ class _Reading:
         notes += [
             LeftOut(self.name, line)
             for line, _ in self.nameless.lines("annotation or category", "without a name")
+        ]
+        notes += [
+            LeftOut(
+                self.name,
+                f"{listed(several, 'annotation')} {_have(several)} {key} 1, which is not looked "
+                f"at: only iscrowd 1 marks crowds",
+            )
+            for key, several in self.other_marks.items()
         ]
         empty = [label for label, image_id in labels if image_id not in by_image]
         if empty and by_image:

@@ -22,7 +22,7 @@ from anymask.core.rle import RLE
 from anymask.datasets.coco import dataset as instances
 from anymask.datasets.coco.file import CocoAnnotation, CocoFile, of_document
 from anymask.datasets.coco.ids import Id, Ids, is_id
-from anymask.datasets.coco.left_out import Tally
+from anymask.datasets.coco.left_out import Tally, shown
 from anymask.datasets.coco.names import NameIndex, file_names
 from anymask.datasets.coco.places import Place, says_masks
 from anymask.datasets.label_maps import (
@@ -66,7 +66,7 @@ def is_panoptic(document: Any) -> bool:
 def load(document: dict[str, Any], location: str, crowds: str | None = None) -> PanopticFile:
     """The file of a document that is panoptic. Raises ``RecordError``."""
     stuff = _stuff(document)
-    stuff_ids, left_out = Ids(stuff), Counter[str]()
+    stuff_ids, left_out, lost = Ids(stuff), Counter[str](), Tally()
     segments: dict[Id, tuple[Id, ...]] = {}
     pictures: dict[Id, tuple[str, ...]] = {}
     annotations: list[Any] = []
@@ -86,7 +86,11 @@ def load(document: dict[str, Any], location: str, crowds: str | None = None) -> 
             listed = (info.get("id") for info in infos if isinstance(info, dict))
             segments[image_id] = tuple(filter(is_id, listed))
             pictures[image_id] = file_names(entry)
-        for info in filter(lambda one: isinstance(one, dict), infos):
+        for number, info in enumerate(infos):
+            if not isinstance(info, dict):
+                where = f"number {number} of image {shown(entry.get('image_id'))}"
+                lost.add("it is no entry of a segment", where, shown(info))
+                continue
             category_id = stuff_ids.match(info.get("category_id"))
             if category_id is not None:
                 left_out[stuff[category_id]] += 1
@@ -100,8 +104,10 @@ def load(document: dict[str, Any], location: str, crowds: str | None = None) -> 
         f"{count} of its panoptic segments are left out: they are of stuff, isthing 0 by its "
         f"categories ({names})"
     )
-    notes = (LeftOut(posixpath.basename(location), note, count),) if count else ()
-    return PanopticFile(replace(file, notes=file.notes + notes), pictures, segments)
+    name = posixpath.basename(location)
+    notes = [*file.notes, *lost.notes(name, "segment")]
+    notes += [LeftOut(name, note, count)] if count else []
+    return PanopticFile(replace(file, notes=tuple(notes)), pictures, segments)
 
 
 def place_pictures(file: PanopticFile, files: Listing, annotations: str) -> dict[Id, list[str]]:

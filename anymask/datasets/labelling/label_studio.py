@@ -39,6 +39,7 @@ from anymask.datasets.sample import Dataset, Part, Sample, unreadable
 from anymask.errors import DatasetError, Error, ImageError, RecordError
 
 KIND = "Label Studio tasks"
+RELATION = "relation"  # the type of a result that is about two others, and has no value
 FILES_TRIED = 16
 MARKS = (b'"annotations"', b'"completions"', b'"result"', b'"annotation_id"', b'"predictions"')
 ANNOTATIONS = ("annotations", "labels", "export")  # folders beside those of images
@@ -83,6 +84,8 @@ def objects_of(task: Task, hw: tuple[int, int]) -> Objects:
     hw: (H, W) of the image.
     """
     objects = Objects(notes=list(task.notes))
+    for which, reason in _placeless(task.results):
+        objects.lose(which, reason)
     for number, results in enumerate(_regions(task.results)):
         labels = list(dict.fromkeys(label for result in results for label in _labels(result)))
         group = ", ".join(labels) or None
@@ -191,11 +194,35 @@ def _regions(results: tuple[Any, ...]) -> list[list[dict[str, Any]]]:
     regions: dict[str, list[dict[str, Any]]] = {}
     for result in results:
         value = result.get("value") if isinstance(result, dict) else None
-        if isinstance(value, dict) and any(key in value for key in (*REGION_KEYS, "x")):
+        if isinstance(value, dict) and _is_placed(value):
             place = {k: v for k, v in value.items() if not k.endswith("labels")}
             key = json.dumps(result.get("id") or place, sort_keys=True)
             regions.setdefault(key, []).append(result)
     return list(regions.values())
+
+
+def _placeless(results: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
+    """What each result is called that should be a region's and has no place, and why it has none.
+
+    Relations have no value, and what is about the whole image has no labels of regions.
+    """
+    for number, result in enumerate(results):
+        if not isinstance(result, dict):
+            yield f"result number {number}", f"it is {shown(result)}"
+            continue
+        which = f"region {result['id']}" if result.get("id") else f"result number {number}"
+        value = result.get("value")
+        if "value" not in result:
+            if result.get("type") != RELATION:
+                yield which, "it has no value"
+        elif not isinstance(value, dict) or not value:
+            yield which, f"its value is {shown(value)}"
+        elif not _is_placed(value) and any(key.endswith("labels") for key in value):
+            yield which, "it has labels and no place"
+
+
+def _is_placed(value: Any) -> bool:
+    return isinstance(value, dict) and any(key in value for key in (*REGION_KEYS, "x"))
 
 
 def _labels(result: dict[str, Any]) -> list[str]:

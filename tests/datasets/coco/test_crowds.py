@@ -75,6 +75,17 @@ def test_what_is_no_mark(tmp_path: Path, mark: object) -> None:
     assert opened(tmp_path, entries) == (2, "")
 
 
+@pytest.mark.parametrize("key", ["ignore", "is_crowd", "isCrowd"])
+def test_other_words_for_crowds_are_said(tmp_path: Path, key: str) -> None:
+    """COCO's own code, too, looks at none of them."""
+    entries = [annotation(1, 1, **{key: 0}), annotation(2, 1, **{key: 1})]
+    found, said = opened(tmp_path, entries)
+    assert found == 2
+    assert said == f"annotation 2 has {key} 1, which is not looked at: only iscrowd 1 marks crowds"
+    entries[1]["iscrowd"] = 1
+    assert key + " 1" not in opened(tmp_path, entries)[1]
+
+
 def test_the_user_decides(tmp_path: Path) -> None:
     entries = [POLYGON, MARKED]
     for names in ((), COCO_NAME):

@@ -93,6 +93,19 @@ def test_crowds_as_objects(tmp_path: Path) -> None:
     assert sample.groups == ("dog", "cat", "cat", VOID_GROUP)
 
 
+def test_segments_that_are_none_are_named(tmp_path: Path) -> None:
+    segments = [None, {"id": DOG, "category_id": 1}, 5, {"id": CAT, "category_id": 2}]
+    write(tmp_path, annotations=[{"image_id": 1, "file_name": "a.png", "segments_info": segments}])
+    picture(tmp_path / "images" / "a.jpg")
+    save(tmp_path / "annotations" / "panoptic_val" / "a.png", ids())
+    (sample,), _, notes = read(tmp_path)
+    assert sample.groups == ("dog", "cat", VOID_GROUP)
+    assert notes == [
+        "segments number 0 of image 1, number 2 of image 1 are left out: it is no entry of a "
+        "segment (None)"
+    ]
+
+
 def test_pictures_of_the_same_names_are_not_taken_for_photographs(tmp_path: Path) -> None:
     images = [{"id": 1, "file_name": "a.png"}]
     write(tmp_path, images=images)

@@ -140,6 +140,25 @@ def test_what_is_no_object_is_named_and_the_others_stay(bad: Any, reason: str) -
     assert reasons[0].startswith(f"region r1 (cat): {reason}")
 
 
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (None, "result number 1: it is None"),
+        ("r1", "result number 1: it is 'r1'"),
+        ({"value": None, "id": "x"}, "region x: its value is None"),
+        ({"value": 5, "type": "brushlabels"}, "result number 1: its value is 5"),
+        ({"value": {}, "id": "x"}, "region x: its value is {}"),
+        ({"id": "x", "type": "brushlabels"}, "region x: it has no value"),
+        ({"id": "x", "value": {"brushlabels": ["a"]}}, "region x: it has labels and no place"),
+    ],
+)
+def test_results_without_a_place_are_named(bad: Any, reason: str) -> None:
+    masks, reasons = read(result(), bad)
+    assert [area for _, area, _ in masks] == [48]
+    assert reasons == [reason]
+    assert read(bad) == ([], [f"has no object: {reason.replace('number 1', 'number 0')}"])
+
+
 def test_results_of_one_region_are_one_object() -> None:
     """As ``<Brush>`` with ``<Labels>`` apart writes them, and what is about the image."""
     strokes = brush(4)
@@ -147,7 +166,7 @@ def test_results_of_one_region_are_one_object() -> None:
     labels = {**strokes, "type": "labels", "value": {**strokes["value"], "labels": ["cat", "dog"]}}
     choices = {"id": "c", "type": "choices", "value": {"choices": ["good"]}}
     relation = {"type": "relation", "from_id": "r0", "to_id": "r1"}
-    masks, reasons = read(strokes, labels, choices, relation, result("polygonlabels", 3), None)
+    masks, reasons = read(strokes, labels, choices, relation, result("polygonlabels", 3))
     assert [(area, group) for _, area, group in masks] == [(4, "cat, dog"), (48, "cat")]
     assert reasons == []
 
