@@ -12,6 +12,12 @@ def shown(value: object, length: int = 60) -> str:
     return " ".join(repr(value).split())[:length]
 
 
+def clipped(value: object, length: int = 40) -> str:
+    """A value as a message can have it, however large it is: "…" stands for the rest."""
+    text = repr(value)
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
 class Error(Exception):
     """Anything that anymask refuses or fails to do, with a message for a person."""
 

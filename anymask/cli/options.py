@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from anymask.cli.interrupts import EXIT_INTERRUPTED as EXIT_INTERRUPTED
-from anymask.core.read_options import ReadOptions, Window
+from anymask.core.read_options import ReadOptions, Window, bands_of, window_of
 from anymask.errors import ImageError
 
 
@@ -108,7 +108,7 @@ OfflineOption = Annotated[
 def read_options(page: int | None, bands: str | None, window: str | None) -> ReadOptions:
     """The options of reading images as given. Raises ``BadParameter``."""
     try:
-        numbers = None if bands is None else tuple(int(band) for band in bands.split(","))
+        numbers = None if bands is None else bands_of(bands)
     except ValueError:
         raise typer.BadParameter(f"--bands {bands} is not of the form 1,2,3 or 1") from None
     try:
@@ -118,10 +118,7 @@ def read_options(page: int | None, bands: str | None, window: str | None) -> Rea
 
 
 def _window(text: str | None) -> Window | None:
-    if text is None or text == "auto":
-        return "auto" if text else None
     try:
-        low, high = (float(value) for value in text.split(","))
+        return None if text is None else window_of(text)
     except ValueError:
         raise typer.BadParameter(f"--window {text} is not of the form 0,4095 or auto") from None
-    return low, high

@@ -71,3 +71,16 @@ class ReadOptions:
 
 
 AS_STORED = ReadOptions()
+
+
+def bands_of(text: str) -> tuple[int, ...]:
+    """Bands as a person writes them: ``1,2,3`` or ``1``. Raises ``ValueError``."""
+    return tuple(int(band) for band in text.split(","))
+
+
+def window_of(text: str) -> Window:
+    """A window as a person writes it: ``0,4095`` or ``auto``. Raises ``ValueError``."""
+    if text == "auto":
+        return "auto"
+    low, high = (float(value) for value in text.split(","))
+    return low, high

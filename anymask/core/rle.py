@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from anymask.errors import Error
+from anymask.errors import Error, clipped
 
 MOST_LETTERS = 7  # 35 bits
 MOST_PIXELS = (1 << 32) - 1  # what pycocotools can count
@@ -62,17 +62,25 @@ def from_counts(counts: Sequence[object], hw: tuple[int, int]) -> RLE:
     Whole numbers may be written as floats. Raises ``Error`` for what is none, and for runs that do
     not fill the size.
     """
-    height, width = hw
     try:
         lengths = np.array(counts)
     except (ValueError, OverflowError):
         lengths = np.array(None)
     if lengths.ndim != 1 or lengths.dtype.kind not in "iuf" or (lengths != np.round(lengths)).any():
-        raise Error(f"its run lengths are no whole numbers: {_shown(counts)}")
+        raise Error(f"its run lengths are no whole numbers: {clipped(counts)}")
+    mask = from_lengths(lengths, hw)
+    if mask is None:
+        raise Error(f"its run lengths do not fill {hw[1]}×{hw[0]}")
+    return mask
+
+
+def from_lengths(lengths: npt.NDArray[Any], hw: tuple[int, int]) -> RLE | None:
+    """As ``from_counts``, of (N,) numbers; None if they are no whole ones that fill the size."""
+    most = hw[0] * hw[1]
     # Each, too: a sum of large ones wraps around.
-    fits = len(lengths) and lengths.min() >= 0 and lengths.max() <= height * width
-    if not fits or lengths.sum() != height * width:
-        raise Error(f"its run lengths do not fill {width}×{height}")
+    fits = len(lengths) and lengths.min() >= 0 and lengths.max() <= most
+    if not fits or lengths.sum() != most or (lengths != np.floor(lengths)).any():
+        return None
     edges = np.cumsum(lengths.astype(np.int64))
     stops = edges[1::2]
     starts = edges[::2][: len(stops)]
@@ -148,12 +156,6 @@ def _as_bytes(rle: RLE) -> dict[str, Any]:
     if (lengths < 0).any() or lengths.sum() != height * width:
         raise Error(f"a run-length encoding of size {height}×{width} does not fill it")
     return {"size": [height, width], "counts": counts}
-
-
-def _shown(value: object) -> str:
-    """A value as an error shows it, however large it is."""
-    shown = repr(value)
-    return shown if len(shown) <= 40 else f"{shown[:40]}…"
 
 
 def _is_side(value: object) -> bool:

@@ -19,6 +19,8 @@ from anymask.datasets.locations import (
 from anymask.datasets.photographs import ENDINGS, Photograph, Unread
 from anymask.errors import DatasetError
 
+MOST_PIXELS = 178_956_970  # Pillow refuses images that are larger
+
 NamedContent = tuple[str, bytes]  # a file's name and what is in it
 
 

@@ -14,12 +14,12 @@ from anymask.core import rle
 from anymask.core.annotations import Record
 from anymask.core.rle import RLE
 from anymask.datasets.coco.segmentation import rle_of
-from anymask.datasets.labelling.numbers import shown, size_of
+from anymask.datasets.labelling.numbers import size_of
 from anymask.datasets.labelling.objects import Objects
 from anymask.datasets.listing import NamedContent
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Sample
-from anymask.errors import Error, RecordError
+from anymask.errors import Error, RecordError, clipped
 
 
 def to_bytes(record: Record) -> bytes:
@@ -131,23 +131,23 @@ def _check_image(record: Record, name: str, image: str, others: Collection[str])
 def annotation_name(annotation: Any, number: int) -> str:
     """What an annotation is called: by its id, or by its number in the list, from 0."""
     value = annotation.get("id") if isinstance(annotation, dict) else None
-    return f"annotation {shown(value)}" if value is not None else f"annotation number {number}"
+    return f"annotation {clipped(value)}" if value is not None else f"annotation number {number}"
 
 
 def _check(record: Any) -> None:
     """Raises ``RecordError`` for what is no record, whatever else it is."""
     if not isinstance(record, dict):
-        raise RecordError(f"it is {shown(record)}")
+        raise RecordError(f"it is {clipped(record)}")
     if "annotations" not in record:
         raise RecordError("it lacks 'annotations'")
     if not isinstance(record["annotations"], list):
-        raise RecordError(f"its annotations are {shown(record['annotations'])}")
+        raise RecordError(f"its annotations are {clipped(record['annotations'])}")
     if "images" in record or "categories" in record:
         raise RecordError("it has 'images', as COCO's files have, which are of many")
     if "image" not in record and not any(map(_is_annotation, record["annotations"])):
         raise RecordError("it lacks 'image'")
     if not isinstance(record.get("image", {}), dict):
-        raise RecordError(f"its image is {shown(record['image'])}")
+        raise RecordError(f"its image is {clipped(record['image'])}")
 
 
 def _is_annotation(value: Any) -> bool:
@@ -172,7 +172,7 @@ def _own_size(annotation: Any) -> tuple[int, int] | None:
 def _mask(annotation: Any, hw: tuple[int, int] | None) -> RLE:
     """Raises ``Error``, with a reason that stands after a colon."""
     if not isinstance(annotation, dict):
-        raise RecordError(f"it is {shown(annotation)}")
+        raise RecordError(f"it is {clipped(annotation)}")
     if "segmentation" not in annotation:
         raise RecordError("it lacks 'segmentation'")
     if hw is None:
@@ -188,7 +188,7 @@ def _mask(annotation: Any, hw: tuple[int, int] | None) -> RLE:
     if "counts" not in segmentation:
         raise RecordError("its run lengths are missing: it has a size and no 'counts'")
     if not isinstance(counts, str):
-        raise RecordError(f"its run lengths are {shown(counts)}")
+        raise RecordError(f"its run lengths are {clipped(counts)}")
     mask = RLE(size=[*hw], counts=counts)
     rle.area(mask)  # which proves the encoding
     return mask

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from PIL import Image
 
 from anymask.core.image import decode_image
-from anymask.core.read_options import AS_STORED, ReadOptions, Window
+from anymask.core.read_options import AS_STORED, ReadOptions, bands_of, window_of
 from anymask.errors import Error, ImageError
 
 LARGEST_BYTES = 512 * 1024**2  # of a file
@@ -60,21 +60,14 @@ def read_options(page: str, bands: str, window: str) -> ReadOptions:
     try:
         return ReadOptions(
             page=int(page) if page else None,
-            bands=tuple(int(band) for band in bands.split(",")) if bands else None,
-            window=_window(window),
+            bands=bands_of(bands) if bands else None,
+            window=window_of(window) if window else None,
         )
     except ValueError:
         raise ImageError(
             "a page is a number, bands are of the form 1,2,3 or 1, and a window is of the form "
             f"0,4095 or auto; not {', '.join(filter(None, (page, bands, window)))}"
         ) from None
-
-
-def _window(text: str) -> Window | None:
-    if text in ("", "auto"):
-        return "auto" if text else None
-    low, high = (float(value) for value in text.split(","))
-    return low, high
 
 
 def to_png(content: bytes, name: str, options: ReadOptions = AS_STORED) -> bytes:

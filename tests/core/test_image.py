@@ -11,30 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from PIL import Image
 
 from anymask.core.image import read_image, read_mask
 from anymask.errors import ImageError
+from tests.core.stored_pixels import UPRIGHT, Pixels, noise
 
-Pixels = npt.NDArray[Any]
 ORIENTATION_TAG = 0x0112
-# How a viewer turns what is stored, by the EXIF orientation (CIPA DC-008, table 6).
-UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
-    1: lambda stored: stored,
-    2: lambda stored: stored[:, ::-1],
-    3: lambda stored: stored[::-1, ::-1],
-    4: lambda stored: stored[::-1],
-    5: lambda stored: stored.swapaxes(0, 1),
-    6: lambda stored: np.rot90(stored, -1),
-    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
-    8: lambda stored: np.rot90(stored, 1),
-}
-
-
-def noise(*shape: int) -> npt.NDArray[np.uint8]:
-    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
 def turned(orientation: int) -> Image.Exif:

@@ -12,13 +12,12 @@ from typing import Any
 from anymask.datasets.coco import crowds
 from anymask.datasets.coco.crowds import Decision, Marks
 from anymask.datasets.coco.ids import Id, Ids, is_id
-from anymask.datasets.coco.left_out import Tally, listed, shown
+from anymask.datasets.coco.left_out import Tally, listed
 from anymask.datasets.coco.names import file_names, label_of
-from anymask.datasets.listing import read_file
+from anymask.datasets.listing import MOST_PIXELS, read_file
 from anymask.datasets.photographs import LeftOut
-from anymask.errors import ImageError, RecordError
+from anymask.errors import ImageError, RecordError, clipped
 
-MOST_PIXELS = 178_956_970  # Pillow refuses what is larger
 LISTS = ("images", "annotations")
 
 
@@ -158,16 +157,16 @@ class _Reading:
         for number, entry in enumerate(self.document["images"]):
             label = f"number {number}"
             if not isinstance(entry, dict):
-                self.lost_images.add("it is no entry of an image", label, shown(entry))
+                self.lost_images.add("it is no entry of an image", label, clipped(entry))
             elif not is_id(entry.get("id")):
-                self.lost_images.add("its id is none", label, shown(entry.get("id")))
+                self.lost_images.add("its id is none", label, clipped(entry.get("id")))
             elif images.setdefault(entry["id"], entry) != entry:
                 twice[entry["id"]] = entry
         once = [(one, entry, "") for one, entry in images.items() if one not in twice]
         # Nobody can tell whose the annotations of such an id are.
         fault = "has the id {} of another image, so that its annotations may be the other's"
         doubled = [
-            (one, entry, fault.format(shown(one)))
+            (one, entry, fault.format(clipped(one)))
             for one in twice
             for entry in (images[one], twice[one])
         ]
@@ -181,8 +180,8 @@ class _Reading:
             if isinstance(entry, dict) and is_id(entry.get("id")):
                 other = entries.setdefault(entry["id"], entry)
                 if other.get("name") != entry.get("name"):
-                    names = f"{shown(other.get('name'))} and {shown(entry.get('name'))}"
-                    self.nameless.add("the id of two categories", shown(entry["id"]), names)
+                    names = f"{clipped(other.get('name'))} and {clipped(entry.get('name'))}"
+                    self.nameless.add("the id of two categories", clipped(entry["id"]), names)
                     entries[entry["id"]] = {"id": entry["id"]}
         return entries
 
@@ -196,13 +195,13 @@ class _Reading:
         by_image: dict[Id, list[CocoAnnotation]] = {}
         for number, entry in enumerate(self.document["annotations"]):
             if not isinstance(entry, dict):
-                self.lost.add("it is no annotation", f"number {number}", shown(entry))
+                self.lost.add("it is no annotation", f"number {number}", clipped(entry))
                 continue
             label = f"{entry['id']}" if is_id(entry.get("id")) else f"number {number}"
             image_id = image_ids.match(entry.get("image_id"))
             if image_id is None:
                 reason = f"of images that {self.name} does not have"
-                self.lost.add(reason, label, f"image_id {shown(entry.get('image_id'))}")
+                self.lost.add(reason, label, f"image_id {clipped(entry.get('image_id'))}")
                 continue
             annotation = self._annotation(entry, label, category_ids, categories)
             for key in () if annotation.is_marked else crowds.other_marks(entry):
@@ -226,7 +225,7 @@ class _Reading:
             category_id = reference
             if categories:
                 reason = "its category is not in the list of categories"
-                self.nameless.add(reason, label, shown(reference))
+                self.nameless.add(reason, label, clipped(reference))
         known = categories.get(category_id, {}) if category_id is not None else {}
         group = known.get("name")
         return CocoAnnotation(
@@ -292,7 +291,7 @@ def _image(
     if not paths:
         fault = fault or "has no file_name"
     elif problem is not None and not fault:
-        height, width = shown(entry.get("height")), shown(entry.get("width"))
+        height, width = clipped(entry.get("height")), clipped(entry.get("width"))
         fault = f"is {width}×{height} (width×height) by the file{problem}"
     return CocoImage(image_id, label, paths, sides, fault, tuple(annotations), entry)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from anymask.datasets.photographs import LeftOut
 
 NAMED = 3  # of all that are left out for one reason
-LONGEST_SHOWN = 40  # letters
 
 
 class Tally:
@@ -48,9 +46,3 @@ def listed(labels: Sequence[str], noun: str) -> str:
     more = len(labels) - NAMED
     first = ", ".join(labels[:NAMED])
     return f"{noun}{'s' * (len(labels) > 1)} {first}" + (f" and {more} more" if more > 0 else "")
-
-
-def shown(value: Any) -> str:
-    """A value as a message shows it, however large it is."""
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

@@ -22,7 +22,7 @@ from anymask.core.rle import RLE
 from anymask.datasets.coco import dataset as instances
 from anymask.datasets.coco.file import CocoAnnotation, CocoFile, of_document
 from anymask.datasets.coco.ids import Id, Ids, is_id
-from anymask.datasets.coco.left_out import Tally, shown
+from anymask.datasets.coco.left_out import Tally
 from anymask.datasets.coco.names import NameIndex, file_names
 from anymask.datasets.coco.places import Place, says_masks
 from anymask.datasets.label_maps import (
@@ -34,7 +34,7 @@ from anymask.datasets.label_maps import (
 from anymask.datasets.listing import Listing, stem
 from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample, unreadable
-from anymask.errors import DatasetError, Error
+from anymask.errors import DatasetError, Error, clipped
 
 KIND = "COCO panoptic segments"
 UNDECIDED = 0
@@ -88,8 +88,8 @@ def load(document: dict[str, Any], location: str, crowds: str | None = None) -> 
             pictures[image_id] = file_names(entry)
         for number, info in enumerate(infos):
             if not isinstance(info, dict):
-                where = f"number {number} of image {shown(entry.get('image_id'))}"
-                lost.add("it is no entry of a segment", where, shown(info))
+                where = f"number {number} of image {clipped(entry.get('image_id'))}"
+                lost.add("it is no entry of a segment", where, clipped(info))
                 continue
             category_id = stuff_ids.match(info.get("category_id"))
             if category_id is not None:

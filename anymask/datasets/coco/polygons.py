@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
-from anymask.datasets.coco.left_out import shown
-from anymask.errors import RecordError
+from anymask.errors import RecordError, clipped
 
 STEPS_PER_PX = 5  # in which maskApi.c, rleFrPoly, walks along an outline
 MOST_STEPS = 1 << 24  # 128 MiB of its buffers; an int of its counts more
@@ -66,7 +65,7 @@ def outline_of(ring: Any, hw: tuple[int, int]) -> list[float]:
     lowest, highest = points.min(axis=0), points.max(axis=0)
     sides = np.array(hw[::-1], np.float64)
     if (highest <= 0).any() or (lowest >= sides).any():
-        raise SegmentationError(OUTSIDE, f"it begins at {shown(points[0].tolist())}")
+        raise SegmentationError(OUTSIDE, f"it begins at {clipped(points[0].tolist())}")
     if (lowest < -sides).any() or (highest > 2 * sides).any():
         points = _clipped(points, -sides, 2 * sides)
         if len(points) < FEWEST_POINTS:
@@ -105,17 +104,17 @@ def _points(ring: Any) -> Points:
         ring = [[place["x"], place["y"]] for place in ring]
     values = numbers_of(ring) if isinstance(ring, list) else None
     if values is None:
-        raise SegmentationError("a polygon of what is no number", shown(ring))
+        raise SegmentationError("a polygon of what is no number", clipped(ring))
     if values.ndim > 1:
         if values.shape[-1] != 2 or values.size != 2 * len(values):
-            raise SegmentationError("a polygon whose points are no pairs", shown(ring))
+            raise SegmentationError("a polygon whose points are no pairs", clipped(ring))
     elif len(values) % 2:
         raise SegmentationError("a polygon of an odd number of coordinates", f"{len(values)}")
     points = values.astype(np.float64).reshape(-1, 2)
     if len(points) < FEWEST_POINTS:
         raise SegmentationError(SLIVER)
     if not (np.abs(points) <= FARTHEST_PX).all():  # nor is what is no number
-        raise SegmentationError("a polygon with a corner that is nowhere", shown(ring))
+        raise SegmentationError("a polygon with a corner that is nowhere", clipped(ring))
     return points
 
 

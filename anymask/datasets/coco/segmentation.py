@@ -13,12 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from pycocotools import mask as coco_mask
 
 from anymask.core import rle
 from anymask.core.rle import RLE
-from anymask.datasets.coco.left_out import shown
 from anymask.datasets.coco.polygons import (
     SegmentationError,
     numbers_of,
@@ -26,7 +24,7 @@ from anymask.datasets.coco.polygons import (
     rasterised,
     rings_of,
 )
-from anymask.errors import Error
+from anymask.errors import Error, clipped
 
 NO_MASK = "no mask"
 EMPTY: tuple[Any, ...] = ([], {}, "")
@@ -65,7 +63,7 @@ def read(segmentation: Any, hw: tuple[int, int]) -> SegmentedObject:
         return SegmentedObject(mask, rle.area(mask))
     if isinstance(segmentation, list):
         return _of_list(segmentation, hw)
-    raise SegmentationError("a mask that is none", shown(segmentation))
+    raise SegmentationError("a mask that is none", clipped(segmentation))
 
 
 def is_empty(segmentation: Any) -> bool:
@@ -110,12 +108,12 @@ def _of_runs(segmentation: dict[str, Any], hw: tuple[int, int]) -> RLE:
     sides = numbers_of(size) if isinstance(size, list) else None
     if sides is None or sides.tolist() != [*hw]:
         raise SegmentationError(
-            "run lengths of another size than the image", f"{shown(size)}, not {[*hw]}"
+            "run lengths of another size than the image", f"{clipped(size)}, not {[*hw]}"
         )
     if isinstance(counts, list):
         return _of_counts(counts, hw)
     if not isinstance(counts, str):
-        raise SegmentationError("run lengths without counts", shown(counts))
+        raise SegmentationError("run lengths without counts", clipped(counts))
     mask = RLE(size=[*hw], counts=_plain(counts))
     try:
         rle.area(mask)
@@ -127,17 +125,11 @@ def _of_runs(segmentation: dict[str, Any], hw: tuple[int, int]) -> RLE:
 def _of_counts(counts: Sequence[Any], hw: tuple[int, int]) -> RLE:
     lengths = numbers_of(counts)
     if lengths is None or lengths.ndim != 1 or not len(lengths):
-        raise SegmentationError("broken run lengths", shown(counts))
-    height, width = hw
-    # Each, too: a sum of large ones wraps around.
-    fits = (lengths >= 0).all() and (lengths <= height * width).all()
-    fits = fits and (lengths == np.floor(lengths)).all()
-    if not fits or lengths.sum() != height * width:
-        raise SegmentationError("broken run lengths", f"they do not fill {width}×{height}")
-    edges = np.cumsum(lengths.astype(np.int64))
-    stops = edges[1::2]
-    starts = edges[::2][: len(stops)]
-    return rle.encode_runs(starts[starts < stops], stops[starts < stops], hw)
+        raise SegmentationError("broken run lengths", clipped(counts))
+    mask = rle.from_lengths(lengths, hw)
+    if mask is None:
+        raise SegmentationError("broken run lengths", f"they do not fill {hw[1]}×{hw[0]}")
+    return mask
 
 
 def _of_text(text: str) -> Any:
@@ -145,7 +137,7 @@ def _of_text(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise SegmentationError("a mask that is none", shown(text)) from None
+        raise SegmentationError("a mask that is none", clipped(text)) from None
 
 
 def _plain(counts: str) -> str:

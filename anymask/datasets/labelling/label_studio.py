@@ -22,7 +22,7 @@ from anymask.datasets.coco.segmentation import rle_of
 from anymask.datasets.labelling import label_studio_brush
 from anymask.datasets.labelling.image_names import ImageNames
 from anymask.datasets.labelling.label_studio_tasks import REGION_KEYS, Task, tasks_of
-from anymask.datasets.labelling.numbers import number_of, shown, size_of
+from anymask.datasets.labelling.numbers import number_of, size_of
 from anymask.datasets.labelling.objects import Objects
 from anymask.datasets.labelling.shapes import ellipse, placed, points_of
 from anymask.datasets.listing import (
@@ -36,7 +36,7 @@ from anymask.datasets.listing import (
 )
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample, unreadable
-from anymask.errors import DatasetError, Error, ImageError, RecordError
+from anymask.errors import DatasetError, Error, ImageError, RecordError, clipped
 
 KIND = "Label Studio tasks"
 RELATION = "relation"  # the type of a result that is about two others, and has no value
@@ -70,7 +70,7 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
     if parts.keys().isdisjoint(photographs) and not any(_holds_image(task) for task in tasks):
         raise DatasetError(
             f"none of the images of {files.location} is there: it names "
-            f"{shown(tasks[0].image or tasks[0].upload)}; give their folder as images (--images)"
+            f"{clipped(tasks[0].image or tasks[0].upload)}; give their folder as images (--images)"
         )
     if images is None and among is files:
         alone = (name for name in photographs if name not in parts)
@@ -134,7 +134,7 @@ def _part(images: Listing, index: ImageNames, task: Task, export: str) -> Part:
     except DatasetError as error:
         return unreadable(_name(task, export), f"is about no one image: {error}")
     if known is None:
-        meant = shown(task.image or task.upload)
+        meant = clipped(task.image or task.upload)
         reason = f"is about {meant}, which is not there" if meant != "''" else "names no image"
         return unreadable(_name(task, export), reason)
     return Part(known, partial(_read, known, images.url(known), task))
@@ -208,7 +208,7 @@ def _placeless(results: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
     """
     for number, result in enumerate(results):
         if not isinstance(result, dict):
-            yield f"result number {number}", f"it is {shown(result)}"
+            yield f"result number {number}", f"it is {clipped(result)}"
             continue
         which = f"region {result['id']}" if result.get("id") else f"result number {number}"
         value = result.get("value")
@@ -216,7 +216,7 @@ def _placeless(results: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
             if result.get("type") != RELATION:
                 yield which, "it has no value"
         elif not isinstance(value, dict) or not value:
-            yield which, f"its value is {shown(value)}"
+            yield which, f"its value is {clipped(value)}"
         elif not _is_placed(value) and any(key.endswith("labels") for key in value):
             yield which, "it has labels and no place"
 
@@ -237,7 +237,7 @@ def _mask(result: dict[str, Any], hw: tuple[int, int]) -> RLE:
     if (_own_size(result) or hw) != hw:
         raise RecordError(f"it is of an image of another size than {hw[1]}×{hw[0]} (width×height)")
     if result.get("image_rotation"):
-        raise RecordError(f"the image was turned by {shown(result['image_rotation'])}°")
+        raise RecordError(f"the image was turned by {clipped(result['image_rotation'])}°")
     if "rle" in value:
         return placed(label_studio_brush.decode(value["rle"], hw), (0, 0), hw)
     if "points" in value:
@@ -261,7 +261,7 @@ def _ellipse(value: dict[str, Any], hw: tuple[int, int]) -> RLE:
     keys = ("x", "y", "radiusX", "radiusY")
     x, y, radius_x, radius_y = (number_of(value.get(key)) for key in keys)
     if x is None or y is None or radius_x is None or radius_y is None:
-        raise RecordError(f"its ellipse is {shown({key: value.get(key) for key in keys})}")
+        raise RecordError(f"its ellipse is {clipped({key: value.get(key) for key in keys})}")
     if min(radius_x, radius_y) <= 0:
         raise RecordError("an ellipse without a radius has no area")
     height, width = hw[0] / 100, hw[1] / 100

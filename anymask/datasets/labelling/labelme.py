@@ -27,7 +27,7 @@ from anymask.core.rle import RLE
 from anymask.datasets.coco.names import normal
 from anymask.datasets.label_maps import read_mask_picture
 from anymask.datasets.labelling.image_names import ImageNames
-from anymask.datasets.labelling.numbers import shown, size_of
+from anymask.datasets.labelling.numbers import size_of
 from anymask.datasets.labelling.objects import Objects
 from anymask.datasets.labelling.shapes import (
     Points,
@@ -41,7 +41,7 @@ from anymask.datasets.listing import Listing, is_image, is_json, read_file, read
 from anymask.datasets.locations import locate, url_of
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample, unreadable
-from anymask.errors import DatasetError, Error, RecordError
+from anymask.errors import DatasetError, Error, RecordError, clipped
 
 KIND = "labelme files"
 MARKS = (b'"shapes"', b'"imagePath"', b'"imageData"')
@@ -213,7 +213,7 @@ def _held_image(document: dict[str, Any], name: str) -> bytes:
 def _mask(shape: Any, hw: tuple[int, int]) -> RLE:
     """Raises ``Error``, with a reason that stands after a colon."""
     if not isinstance(shape, dict):
-        raise RecordError(f"it is {shown(shape)}")
+        raise RecordError(f"it is {clipped(shape)}")
     if shape.get("label") == BACKGROUND:
         raise RecordError(f"{BACKGROUND} is no object")
     kind = shape.get("shape_type", "polygon")
@@ -223,7 +223,7 @@ def _mask(shape: Any, hw: tuple[int, int]) -> RLE:
     if kind == "mask":
         return _box_mask(shape, points_of(shape.get("points")), hw)
     if not isinstance(kind, str) or kind not in OUTLINES:
-        raise RecordError(f"shapes of the type {shown(kind)} are not known")
+        raise RecordError(f"shapes of the type {clipped(kind)} are not known")
     return OUTLINES[kind](points_of(shape.get("points")), hw)
 
 
@@ -251,7 +251,7 @@ def _picture(encoded: Any) -> npt.NDArray[np.bool_]:
     try:
         content = base64.b64decode(encoded)
     except (TypeError, ValueError, binascii.Error):
-        raise RecordError(f"its mask is {shown(encoded)}") from None
+        raise RecordError(f"its mask is {clipped(encoded)}") from None
     picture = read_mask_picture(content, "its mask")
     bands = picture.values.shape[2]
     inside = picture.values[..., : bands - 1 if picture.has_alpha and bands > 1 else bands] > 0

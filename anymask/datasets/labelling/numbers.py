@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-MOST_PIXELS = 178_956_970  # Pillow refuses what is larger
+from anymask.datasets.listing import MOST_PIXELS
 
 
 def number_of(value: object) -> float | None:
@@ -32,9 +32,3 @@ def size_of(height: object, width: object) -> tuple[int, int] | None:
     if sides[0] is None or sides[1] is None or min(sides[0], sides[1]) < 1:
         return None
     return (sides[0], sides[1]) if sides[0] * sides[1] <= MOST_PIXELS else None
-
-
-def shown(value: object) -> str:
-    """A value as an error shows it, however large it is."""
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw
 
 from anymask.core import rle
 from anymask.core.rle import RLE
-from anymask.datasets.labelling.numbers import number_of, shown
-from anymask.errors import RecordError
+from anymask.datasets.labelling.numbers import number_of
+from anymask.errors import RecordError, clipped
 
 Points = list[tuple[float, float]]  # XY, in pixels
 Draw = Callable[[ImageDraw.ImageDraw], None]
@@ -33,9 +33,9 @@ def points_of(values: object) -> Points:
         numbers = [number_of(v) for v in pair] if isinstance(pair, list) and len(pair) == 2 else []
         x, y = numbers or (None, None)
         if x is None or y is None:
-            raise RecordError(f"its points are {shown(values)}")
+            raise RecordError(f"its points are {clipped(values)}")
         if max(abs(x), abs(y)) > FARTHEST_PX:
-            raise RecordError(f"it has a point that is nowhere: {shown(pair)}")
+            raise RecordError(f"it has a point that is nowhere: {clipped(pair)}")
         points.append((x, y))
     return points
 

@@ -14,7 +14,7 @@ from anymask.core import rle
 from anymask.datasets.coco.ids import Id, Ids
 from anymask.datasets.listing import read_file
 from anymask.datasets.photographs import LeftOut
-from anymask.errors import Error, ImageError, RecordError
+from anymask.errors import Error, ImageError, RecordError, clipped
 from anymask.evaluation.measures.coco_truth import CocoTruth
 
 NAMED, LONGEST_SHOWN = 5, 60  # values that a note shows, and letters of each
@@ -114,7 +114,7 @@ class _Sorting:
         fault = _fault(entry, self.truth, self.is_scored, self.image_ids, self.category_ids)
         if fault:
             reason, value = fault
-            self.faults.setdefault(reason, []).append(_shown(value))
+            self.faults.setdefault(reason, []).append(clipped(value, LONGEST_SHOWN))
             return
         image_id = self.image_ids.match(entry["image_id"])
         category_id = self.category_ids.match(entry["category_id"])
@@ -124,7 +124,7 @@ class _Sorting:
             self.exact += 1
         else:
             wrong = "image_id" if image_id != entry["image_id"] else "category_id"
-            self.matched.append(f"{wrong} {_shown(entry[wrong])}")
+            self.matched.append(f"{wrong} {clipped(entry[wrong], LONGEST_SHOWN)}")
         x, y, width, height = map(float, entry["bbox"])
         score = float(entry["score"]) if self.is_scored else None
         detection = Detection(category_id, (x, y, width, height), score)
@@ -147,7 +147,7 @@ class _Sorting:
         if not self.matched:
             return f"{'; '.join(reasons)}; it may be of another file"
         images, categories = (
-            ", ".join(map(_shown, list(ids)[:NAMED_IDS]))
+            ", ".join(clipped(one, LONGEST_SHOWN) for one in list(ids)[:NAMED_IDS])
             for ids in (self.truth.images, sorted(self.truth.categories, key=str))
         )
         reason = f"have ids of another type than its own (images {images}; categories {categories})"
@@ -196,9 +196,3 @@ def _note(reason: str, values: Sequence[str]) -> str:
     more = len(distinct) - NAMED
     named = ", ".join(distinct[:NAMED]) + (f" and {more} more" if more > 0 else "")
     return f"{len(values)} of its entries {reason}: {named}"
-
-
-def _shown(value: Any) -> str:
-    """A value as a note shows it, however large it is."""
-    shown = repr(value)
-    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,9 @@ from PIL import Image
 from anymask.core.image import count_pages, decode_image, read_image, read_mask, read_pages
 from anymask.core.read_options import ReadOptions
 from anymask.errors import ImageError
+from tests.core.stored_pixels import UPRIGHT, Pixels, noise
 
-Pixels = npt.NDArray[Any]
 HW = (40, 56)
-UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
-    1: lambda stored: stored,
-    2: lambda stored: stored[:, ::-1],
-    3: lambda stored: stored[::-1, ::-1],
-    4: lambda stored: stored[::-1],
-    5: lambda stored: stored.swapaxes(0, 1),
-    6: lambda stored: np.rot90(stored, -1),
-    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
-    8: lambda stored: np.rot90(stored, 1),
-}
-
-
-def noise(*shape: int) -> npt.NDArray[np.uint8]:
-    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
 def tiff(array: Pixels, **how: Any) -> bytes:

@@ -15,10 +15,10 @@ from anymask.datasets.labelling import label_studio
 from anymask.datasets.labelling.label_studio_tasks import Task, tasks_of
 from anymask.datasets.photographs import Unread
 from anymask.datasets.recognise import open_dataset
-from anymask.datasets.sample import Sample
 from anymask.errors import DatasetError, RecordError
+from tests.datasets.labelling.areas import areas
 from tests.datasets.labelling.test_label_studio_brush import encoded
-from tests.datasets.pictures import HW, as_file, blank, read_whole, save
+from tests.datasets.pictures import HW, as_file, blank, save
 
 ELLIPSE = {"x": 50, "y": 50, "radiusX": 12.5, "radiusY": 25}
 BOX = {"x": 1, "y": 1, "width": 5, "height": 5, "rotation": 0}
@@ -73,17 +73,6 @@ def read(*results: Any, **more: Any) -> tuple[list[tuple[list[float], int, str |
     masks = [(rle.bbox_xywh(mask), rle.area(mask), group) for mask, group in objects.objects]
     found = list(objects.samples("a.png", b""))
     return masks, [unread.reason for unread in found if isinstance(unread, Unread)]
-
-
-def areas(location: Path, images: Path | None = None) -> tuple[dict[str, int], dict[str, str]]:
-    """The area of the first mask of each image, and what else is said."""
-    found = read_whole(open_dataset(str(location), images=str(images) if images else None))
-    samples = [one for one in found if isinstance(one, Sample)]
-    assert all(sample.pixels().shape == (*HW, 3) for sample in samples)
-    return (
-        {sample.name: rle.area(sample.masks[0]) for sample in samples},
-        {one.name: one.reason for one in found if isinstance(one, Unread)},
-    )
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from anymask.core import rle
 from anymask.datasets.labelling import labelme
 from anymask.datasets.photographs import Unread
 from anymask.datasets.recognise import open_dataset
-from anymask.datasets.sample import VOID_GROUP, Sample
-from tests.datasets.pictures import HW, as_file, blank, read_whole, save
+from anymask.datasets.sample import VOID_GROUP
+from tests.datasets.labelling.areas import areas
+from tests.datasets.pictures import HW, as_file, blank, save
 
 SQUARE = [[1, 1], [5, 1], [5, 4], [1, 4]]
 
@@ -57,17 +58,6 @@ def read(*shapes: Any) -> tuple[list[tuple[list[float], int, str | None]], list[
     masks = [(rle.bbox_xywh(mask), rle.area(mask), group) for mask, group in objects.objects]
     found = list(objects.samples("a.png", b""))
     return masks, [one.reason for one in found if isinstance(one, Unread)]
-
-
-def areas(location: Path, images: Path | None = None) -> tuple[dict[str, int], dict[str, str]]:
-    """The area of the mask of each image, and why others can't be read."""
-    found = read_whole(open_dataset(str(location), images=str(images) if images else None))
-    samples = [one for one in found if isinstance(one, Sample)]
-    assert all(sample.pixels().shape == (*HW, 3) for sample in samples)
-    return (
-        {sample.name: rle.area(sample.masks[0]) for sample in samples},
-        {one.name: one.reason for one in found if isinstance(one, Unread)},
-    )
 
 
 @pytest.mark.parametrize(
