@@ -16,7 +16,7 @@ PAGE := anymask/engine/static/index.html
 PAGED := $(VENV)/.paged
 
 WEB_READY := web/node_modules/.ready
-WEB_SOURCES := $(shell find web/src -type f) web/index.html web/test.html web/vite.config.ts
+WEB_SOURCES := $(shell find web/src -type f) web/index.html web/annotate.html web/test.html web/vite.config.ts
 
 .PHONY: setup demo web page browser check format test test-all bench docs constraints clean
 
@@ -34,7 +34,7 @@ setup: $(READY)
 
 $(READY): $(RUNS)
 	@echo "installing what tests and benchmarks need: 1.6 GB"
-	@$(PIP) -e '.[web,ray,train,evaluate,dev]'
+	@$(PIP) -e '.[engine,ray,train,evaluate,dev]'
 	@$(PIP) --no-deps segment-anything
 	@touch $@
 

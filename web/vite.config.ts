@@ -1,3 +1,4 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defaultClientConditions, defineConfig } from "vite";
 
 // WebAssembly threads share memory, which browsers allow only to pages isolated by these two.
@@ -6,9 +7,9 @@ const headers = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-// The page is a part of the Python package; the library alone, `--mode library`, is for tests.
+// The pages are a part of the Python package; the library alone, `--mode library`, is for tests.
 const builds = {
-  page: { input: "index.html", outDir: "../anymask/engine/static" },
+  page: { input: ["index.html", "annotate.html"], outDir: "../anymask/engine/static" },
   library: { input: "test.html", outDir: "dist" },
 };
 
@@ -20,6 +21,7 @@ export default defineConfig(({ mode }) => {
   const { input, outDir } = mode === "library" ? builds.library : builds.page;
   return {
     base: "./",
+    plugins: [svelte()],
     publicDir: false,
     // Without this, ONNX Runtime's scripts contain a loader that starts our worker as its thread.
     resolve: { conditions: [...defaultClientConditions, "onnxruntime-web-use-extern-wasm"] },
