@@ -16,108 +16,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route
 
 DIST = Path(__file__).resolve().parents[2] / "web" / "dist"
+SCRIPT = Path(__file__).with_name("view.js")
 ADDRESS = "https://view.test"  # answered here, by no server
 TIMEOUT_MS = 60_000
 RGB = npt.NDArray[np.int64]
-
-# An image of 4,000×3,000 pixels in three sizes, cut into tiles: a ramp of grey with a red square of
-# 200 pixels in the middle, and single pixels in black and white in the upper left corner.
-PICTURE = """
-() => {
-  const [width, height] = [4000, 3000];
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d");
-  const ramp = context.createLinearGradient(0, 0, width, height);
-  ramp.addColorStop(0, "#404040");
-  ramp.addColorStop(1, "#c0c0c0");
-  context.fillStyle = ramp;
-  context.fillRect(0, 0, width, height);
-  context.fillStyle = "#ff0000";
-  context.fillRect(1900, 1400, 200, 200);
-  for (let i = 0; i < 64; i++) {
-    context.fillStyle = (i + (i >> 3)) % 2 ? "white" : "black";
-    context.fillRect(i % 8, i >> 3, 1, 1);
-  }
-  const levels = [0, 1, 2].map((level) => ({ width: width >> level, height: height >> level }));
-  const sizes = levels.map((size) => {
-    const smaller = new OffscreenCanvas(size.width, size.height);
-    smaller.getContext("2d").drawImage(canvas, 0, 0, size.width, size.height);
-    return smaller;
-  });
-  window.asked = [];
-  const source = {
-    width, height, levels, tilePx: 512,
-    tile(level, column, row) {
-      window.asked.push([level, column, row]);
-      const { width, height } = levels[level];
-      const [x, y] = [512 * column, 512 * row];
-      const [w, h] = [Math.min(512, width - x), Math.min(512, height - y)];
-      return createImageBitmap(sizes[level], x, y, w, h);
-    },
-  };
-  window.stage = new view.Stage(document.querySelector("main"));
-  stage.setPicture(source);
-}
-"""
-# Blobs of 20 to 400 pixels that overlap, in colours that neighbours do not share.
-MASKS = """
-(count) => {
-  let seed = 7;
-  const next = () => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) | 0;
-    return (seed >>> 0) / 2 ** 32;
-  };
-  const book = new view.ColourBook();
-  const masks = Array.from({ length: count }, (_, i) => {
-    const [x, y, size] = [next() * 4000, next() * 3000, 20 + 380 * next() ** 3];
-    const points = [0, 1, 2].map(() => ({
-      x: x + size * (next() - 0.5), y: y + size * (next() - 0.5), diameter: size * (0.3 + next()),
-    }));
-    const region = regions.brushStroke({ width: 4000, height: 3000 }, points, size);
-    return { id: `mask ${i}`, region, colour: book.colourOf(`mask ${i}`, region.box) };
-  }).sort((a, b) => b.region.area - a.region.area);
-  stage.setMasks(masks);
-}
-"""
-SQUARE = """
-([left, top, right, bottom]) => regions.fillRings({ width: 4000, height: 3000 }, [
-  [[left, top], [right, top], [right, bottom], [left, bottom]],
-])
-"""
-# Two frames: what was asked for is drawn in the first.
-DRAWN = """
-() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
-"""
-# The time from frame to frame, and what drawing took of it, while the camera moves.
-FRAMES = """
-(move) => new Promise((done) => {
-  const camera = stage.camera;
-  const [frames, draws] = [[], []];
-  const draw = stage.draw.bind(stage);
-  stage.draw = () => {
-    const start = performance.now();
-    draw();
-    draws.push(performance.now() - start);
-  };
-  let last;
-  const step = (now) => {
-    if (last !== undefined) frames.push(now - last);
-    last = now;
-    const i = frames.length;
-    if (i >= 150) {
-      delete stage.draw;
-      done({ frames, draws });
-      return;
-    }
-    stage.camera =
-      move === "pan"
-        ? stage.camera.panned(-9 * Math.cos(i / 24), -6 * Math.sin(i / 24))
-        : stage.camera.zoomed(i % 100 < 50 ? 1.07 : 1 / 1.07, [400, 300]);
-    requestAnimationFrame(step);
-  };
-  requestAnimationFrame(step);
-})
-"""
 
 
 def answer(route: Route) -> None:
@@ -134,7 +36,8 @@ def view(browser: Browser) -> Iterator[Page]:
     page.route(f"{ADDRESS}/**", answer)
     page.goto(f"{ADDRESS}/test-view.html")
     page.wait_for_function("window.view !== undefined")
-    page.evaluate(PICTURE)
+    page.add_script_tag(path=SCRIPT)
+    page.evaluate("putPicture()")
     page.wait_for_function("window.asked.length > 0")
     yield page
     page.close()
@@ -143,7 +46,7 @@ def view(browser: Browser) -> Iterator[Page]:
 def shown(page: Page) -> RGB:
     """The pixels of the screen, when all is drawn."""
     page.wait_for_function("stage.isWhole")
-    page.evaluate(DRAWN)
+    page.evaluate("drawn()")
     return np.asarray(Image.open(BytesIO(page.screenshot())).convert("RGB"), np.int64)
 
 
@@ -158,7 +61,7 @@ def look_at(page: Page, scale: float, x: float, y: float) -> None:
 
 def put_square(page: Page, name: str, box: list[float], **more: Any) -> None:
     page.evaluate(
-        f"([id, box, more]) => stage.updateMask({{ id, region: ({SQUARE})(box), "
+        "([id, box, more]) => stage.updateMask({ id, region: square(box), "
         "colour: '#0072b2', ...more })",
         [name, box, more],
     )
@@ -271,15 +174,15 @@ def test_what_is_spoken_of_has_a_white_rim(view: Page) -> None:
 
 
 def test_what_is_in_work_is_drawn_alone(view: Page) -> None:
-    view.evaluate(MASKS, 50)
+    view.evaluate("putMasks(50)")
     shown(view)
     view.evaluate("window.settled = document.querySelector('[data-layer=masks]').toDataURL()")
     view.evaluate(
-        f"""() => stage.setActive({{
-          mask: ({SQUARE})([1900, 1400, 2100, 1600]), preview: null,
-          points: [{{ x: 2000, y: 1500 }}, {{ x: 2300, y: 1500, label: 0 }}],
-          box: [1700, 1200, 2300, 1800], brush: {{ at: [2000, 1900], diameter: 60, erases: true }},
-        }})"""
+        """() => stage.setActive({
+          mask: square([1900, 1400, 2100, 1600]), preview: null,
+          points: [{ x: 2000, y: 1500 }, { x: 2300, y: 1500, label: 0 }],
+          box: [1700, 1200, 2300, 1800], brush: { at: [2000, 1900], diameter: 60, erases: true },
+        })"""
     )
     pixels = shown(view)
     x, y = view.evaluate("stage.camera.toScreen([2000, 1500])")
@@ -309,22 +212,6 @@ def test_the_smallest_mask_under_a_place_is_meant(view: Page) -> None:
 
 # --- gestures
 
-RECORDER = """
-() => {
-  window.told = [];
-  const tell = (name) => (...all) => {
-    const spot = (value) => (value?.image ? value.image.map(Math.round) : value);
-    const plain = (value) => (Array.isArray(value) ? value.map(spot) : spot(value));
-    told.push([name, ...all.map(plain)]);
-    return "drag";
-  };
-  const names = ["hover", "press", "click", "drag", "drop", "cancel", "wheel", "pan", "zoom"];
-  const handler = Object.fromEntries(names.map((name) => [name, tell(name)]));
-  const main = document.querySelector("main");
-  window.gestures = new view.Gestures(main, (place) => stage.camera.toImage(place), handler);
-}
-"""
-
 
 def told(page: Page) -> list[list[Any]]:
     all_told: list[list[Any]] = page.evaluate("told.splice(0)")
@@ -333,7 +220,7 @@ def told(page: Page) -> list[list[Any]]:
 
 def test_mouse_gestures_are_told_in_pixels_of_the_image(view: Page) -> None:
     look_at(view, 1, 1000, 800)
-    view.evaluate(RECORDER)
+    view.evaluate("record()")
     view.mouse.click(600, 450)
     view.mouse.click(610, 450, button="right")
     assert told(view) == [
@@ -375,7 +262,7 @@ def touch(view: Page) -> Callable[..., None]:
 def test_two_fingers_move_and_zoom_and_take_back_what_one_began(
     view: Page, touch: Callable[..., None]
 ) -> None:
-    view.evaluate(RECORDER)
+    view.evaluate("record()")
     touch("touchStart", (400, 400))
     touch("touchStart", (400, 400), (600, 400))
     touch("touchMove", (400, 400), (800, 400))
@@ -390,7 +277,7 @@ def test_a_finger_taps_or_rests_for_the_other_button(
     view: Page, touch: Callable[..., None]
 ) -> None:
     look_at(view, 1, 1000, 800)
-    view.evaluate(RECORDER)
+    view.evaluate("record()")
     touch("touchStart", (600, 450))
     touch("touchEnd")
     assert told(view)[1:] == [["click", [1000, 800], "primary", 1]]
@@ -406,10 +293,10 @@ def test_a_finger_taps_or_rests_for_the_other_button(
 @pytest.mark.parametrize("scale", [0.3, 1.0])
 @pytest.mark.parametrize("move", ["pan", "zoom"])
 def test_frames_while_500_masks_move(view: Page, move: str, scale: float) -> None:
-    view.evaluate(MASKS, 500)
+    view.evaluate("putMasks(500)")
     look_at(view, scale, 2000, 1500)
     shown(view)
-    times = view.evaluate(FRAMES, move)
+    times = view.evaluate("timeFrames", move)
     for name in ("frames", "draws"):
         p95 = statistics.quantiles(times[name], n=20)[-1]
         print(f"{move} at {scale}: {name} {statistics.median(times[name]):.1f} ms, p95 {p95:.1f}")
