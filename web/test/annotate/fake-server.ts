@@ -2,6 +2,8 @@
 
 import type {
   Action,
+  ActionKind,
+  Change,
   ErrorKind,
   ImageDocument,
   ImageState,
@@ -13,6 +15,27 @@ import type {
 } from "../../src/annotate/api/types";
 import { entryOf, stacks } from "../../src/annotate/document/log";
 import { uuid4 } from "../../src/annotate/document/uuid";
+
+const creates = ({ before, after }: Change) => !before && after !== null;
+const removes = ({ before, after }: Change) => before !== null && !after;
+const alters = ({ before, after }: Change) => before !== null && after !== null;
+const does = ({ before, after }: Change) => before !== null || after !== null;
+
+/** The changes that each kind of action makes. */
+export const SHAPES: Readonly<Record<ActionKind, (change: Change) => boolean>> = {
+  add: creates,
+  duplicate: creates,
+  import: creates,
+  delete: removes,
+  edit: alters,
+  label: alters,
+  reorder: alters,
+  merge: does,
+  split: does,
+  undo: does,
+  redo: does,
+  state: () => false,
+};
 
 /** `down`: no answer and nothing done; `lost`: done, and the answer lost. */
 export type Fault = "down" | "lost" | { status: number; kind?: ErrorKind; error?: string } | null;
@@ -68,6 +91,7 @@ class StoredImage {
     const log = [...this.log];
     const fresh = actions.filter(({ id }) => !log.some((entry) => entry.id === id));
     for (const action of fresh) {
+      checkShape(action);
       this.checkTurn(log, action);
       for (const { mask_id, before, after } of action.changes) {
         if ((masks.get(mask_id)?.id ?? null) !== before) throw this.conflict(actions);
@@ -80,7 +104,7 @@ class StoredImage {
     this.actions.push(...fresh);
     [this.masks, this.versions, this.log] = [masks, versions, log];
     const state = fresh.findLast((action) => action.state)?.state;
-    this.state = state ?? (this.state === "new" ? "started" : this.state);
+    this.state = state ?? (["new", "skipped"].includes(this.state) ? "started" : this.state);
   }
 
   private checkTurn(log: readonly LogEntry[], { kind, target }: Action): void {
@@ -193,6 +217,17 @@ export class FakeServer {
     const images = all.map((image) => ({ ...image.document(), masks: image.masks.size }));
     return { images, next: null, total: images.length };
   }
+}
+
+function checkShape({ kind, target, state, changes }: Action): void {
+  const isTurn = kind === "undo" || kind === "redo";
+  const isSound =
+    changes.every(SHAPES[kind]) &&
+    changes.length > 0 === (kind !== "state") &&
+    (target !== null) === isTurn &&
+    (state !== undefined) === (kind === "state") &&
+    new Set(changes.map(({ mask_id }) => mask_id)).size === changes.length;
+  if (!isSound) throw new Refusal(422, "invalid", `the changes are none that ${kind} makes`);
 }
 
 /** An annotator's newest page takes the image from their older one. */
