@@ -134,10 +134,14 @@ export class Desk<R extends RegionFacts> {
 
   // --- what stands in the way
 
-  /** Take an image back whose lease was lost, and go on sending. */
+  /** Take an image back whose lease was lost, see what others did to it, and go on sending. */
   async regain(imageId: number, takeOver = false): Promise<Hold> {
     const hold = await this.leases.take(imageId, takeOver);
-    if (hold.kind === "held") this.outbox.resume(imageId);
+    if (hold.kind === "held") {
+      const document = await this.client.image(imageId);
+      this.images.get(imageId)?.load(document, this.outbox.waiting(imageId));
+      this.outbox.resume(imageId);
+    }
     return hold;
   }
 
@@ -145,8 +149,7 @@ export class Desk<R extends RegionFacts> {
   async resolve(choices: Choices): Promise<void> {
     const { theirs } = this;
     if (!theirs) return;
-    this.theirs = null;
-    this.disputed.set(null);
+    this.endConflict(theirs.id);
     const waiting = unheard(theirs, this.outbox.waiting(theirs.id));
     const actions = rebase(masksOf(theirs), waiting, choices);
     this.images.get(theirs.id)?.load(theirs, actions);
@@ -156,6 +159,7 @@ export class Desk<R extends RegionFacts> {
   /** Give up what of an image was not saved: what stays is what the server has. */
   async discard(imageId: number): Promise<void> {
     const document = await this.client.image(imageId);
+    this.endConflict(imageId);
     this.images.get(imageId)?.load(document, []);
     await this.outbox.replace(imageId, []);
   }
@@ -193,6 +197,12 @@ export class Desk<R extends RegionFacts> {
     await this.leases.letGo(imageId, () => this.images.has(imageId) || this.opening.has(imageId));
   }
 
+  private endConflict(imageId: number): void {
+    if (this.theirs?.id !== imageId) return;
+    this.theirs = null;
+    this.disputed.set(null);
+  }
+
   private watch(state: SaveState): void {
     if (state.kind === "saved") this.settled = 0;
     if (state.kind === "conflict" && !this.theirs && !this.isLooking) void this.look(state.imageId);
@@ -212,7 +222,7 @@ export class Desk<R extends RegionFacts> {
     if (masks.length) this.disputed.set({ imageId, masks });
     else if (this.settled++ < SETTLED_AT_MOST) await this.resolve(new Map());
     else {
-      this.theirs = null;
+      this.endConflict(imageId);
       const reason = "the server does not take these steps, and no mask shows why";
       this.outbox.block(imageId, { kind: "refused", imageId, reason });
     }
