@@ -198,7 +198,14 @@ describe("without the server", () => {
     expect(stored()).toEqual([1]);
   });
 
-  it("unless it was opened again", async () => {
+  it("an image that can't be shown is let go", async () => {
+    const desk = await ada.tab();
+    server.fault = (request) => (request === "GET /api/images/1" ? "down" : null);
+    await expect(desk.open(1)).rejects.toMatchObject({ kind: "offline" });
+    await until(() => server.image().lease === null);
+  });
+
+  it("an image that was left and opened again is not let go", async () => {
     const desk = await ada.tab();
     server.fault = noActions;
     add(await open(desk), 1);

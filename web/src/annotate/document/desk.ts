@@ -84,8 +84,12 @@ export class Desk<R extends RegionFacts> {
     const locks = navigator.locks as LockManager | undefined;
     const lock = locks ? webLock(locks, name) : noLock;
     const desk = new Desk({ client, codec, annotator: project.annotator.name, shelf, lock });
-    addEventListener("online", () => desk.retry());
-    void desk.sendLeftovers();
+    const send = () => void desk.sendLeftovers().catch(() => {}); // the shelf may be gone
+    addEventListener("online", () => {
+      desk.retry();
+      send();
+    });
+    send();
     return desk;
   }
 
@@ -104,6 +108,9 @@ export class Desk<R extends RegionFacts> {
     this.opening.add(imageId);
     try {
       return await this.take(imageId, takeOver);
+    } catch (error) {
+      void this.letGoWhenSaved(imageId); // a lease that was taken is of no use
+      throw error;
     } finally {
       this.opening.delete(imageId);
     }
