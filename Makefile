@@ -16,7 +16,7 @@ PAGE := anymask/engine/static/index.html
 PAGED := $(VENV)/.paged
 
 WEB_READY := web/node_modules/.ready
-WEB_SOURCES := $(shell find web/src -type f) web/index.html web/annotate.html web/test.html web/test-view.html web/vite.config.ts
+WEB_SOURCES := $(shell find web/src -type f) $(wildcard web/*.html) web/vite.config.ts
 
 .PHONY: setup demo web page browser check format test test-all bench docs constraints clean
 

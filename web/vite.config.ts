@@ -10,7 +10,7 @@ const headers = {
 // The pages are a part of the Python package; parts of them alone, `--mode library`, are for tests.
 const builds = {
   page: { input: ["index.html", "annotate.html"], outDir: "../anymask/engine/static" },
-  library: { input: ["test.html", "test-view.html"], outDir: "dist" },
+  library: { input: ["test.html", "test-view.html", "test-document.html"], outDir: "dist" },
 };
 
 // What a running `anymask web` answers, for `npm run dev`.

@@ -1,0 +1,143 @@
+// The server's HTTP, a method for each of its addresses.
+
+import type { Readable } from "../observable";
+import { Transport, type TransportOptions } from "./transport";
+import type {
+  Action,
+  Applied,
+  BoxXyxy,
+  DecodeRequest,
+  ImageDocument,
+  ImagePage,
+  ImageQuery,
+  ImageSummary,
+  Label,
+  LabelDraft,
+  Lease,
+  Note,
+  NoteDraft,
+  NotePatch,
+  Project,
+  Suggestion,
+  Version,
+} from "./types";
+
+const VERSIONS_AT_ONCE = 50; // their ids go into the address, which has a limit
+const LONG_MS = 300_000; // for the model, and for megabytes
+
+/** Every method throws ApiError. */
+export class Client {
+  private readonly transport: Transport;
+
+  constructor(options: TransportOptions = {}) {
+    this.transport = new Transport(options);
+  }
+
+  get offlineSince(): Readable<Date | null> {
+    return this.transport.offlineSince;
+  }
+
+  project(): Promise<Project> {
+    return this.transport.json("/api/project");
+  }
+
+  /** Change labels and add new ones; those that are neither named nor to be removed stay. */
+  putLabels(labels: readonly LabelDraft[], remove: readonly number[] = []): Promise<Label[]> {
+    const path = `/api/labels${search({ remove: remove.join() })}`;
+    return this.transport.json(path, { method: "PUT", json: labels });
+  }
+
+  // --- images
+
+  images(query: ImageQuery = {}, signal?: AbortSignal): Promise<ImagePage> {
+    return this.transport.json(`/api/images${search(query)}`, { signal });
+  }
+
+  /** The next image to work on, which nobody else has; null if there is none. */
+  next(after?: number): Promise<ImageSummary | null> {
+    return this.transport.json(`/api/next${search({ after })}`);
+  }
+
+  image(id: number, signal?: AbortSignal): Promise<ImageDocument> {
+    return this.transport.json(`/api/images/${id}`, { signal });
+  }
+
+  /** Versions that an image's log names and that may be no mask's any more. */
+  async versions(imageId: number, ids: readonly string[]): Promise<Version[]> {
+    const versions: Version[] = [];
+    for (let at = 0; at < ids.length; at += VERSIONS_AT_ONCE) {
+      const path = `/api/images/${imageId}/versions?ids=${ids.slice(at, at + VERSIONS_AT_ONCE)}`;
+      versions.push(...(await this.transport.json<Version[]>(path)));
+    }
+    return versions;
+  }
+
+  /** Addresses of pictures, for <img> or fetch. */
+  pixelsUrl(id: number, view: { longest?: number; low?: number; high?: number } = {}): string {
+    return this.transport.url(`/api/images/${id}/pixels${search(view)}`);
+  }
+
+  tileUrl(id: number, level: number, column: number, row: number): string {
+    return this.transport.url(`/api/images/${id}/tiles/${level}/${column}/${row}`);
+  }
+
+  thumbnailUrl(id: number): string {
+    return this.transport.url(`/api/images/${id}/thumbnail`);
+  }
+
+  /** The embedding's bytes; while it is computed, its place in the queue. */
+  embedding(id: number, signal?: AbortSignal): Promise<ArrayBuffer | { position: number }> {
+    const ask = { signal, timeoutMs: LONG_MS };
+    return this.transport.ask(`/api/images/${id}/embedding`, ask, (response) =>
+      response.status === 202 ? response.json() : response.arrayBuffer(),
+    );
+  }
+
+  // --- work
+
+  /** Take or renew the right to change an image. `takeOver`: from whoever holds it (admins). */
+  lease(id: number, token: string | null, takeOver = false): Promise<Lease> {
+    const json = takeOver ? { token, take_over: true } : { token };
+    return this.transport.json(`/api/images/${id}/lease`, { method: "POST", json });
+  }
+
+  async release(id: number, token: string): Promise<void> {
+    const path = `/api/images/${id}/lease${search({ token })}`;
+    await this.transport.ask(path, { method: "DELETE" }, async () => undefined);
+  }
+
+  /** Append actions, all or none; those that are there already count as applied. */
+  act(id: number, token: string, actions: readonly Action[]): Promise<Applied> {
+    const json = { token, actions };
+    return this.transport.json(`/api/images/${id}/actions`, { method: "POST", json });
+  }
+
+  addNote(id: number, note: NoteDraft): Promise<Note> {
+    return this.transport.json(`/api/images/${id}/notes`, { method: "POST", json: note });
+  }
+
+  changeNote(id: string, patch: NotePatch): Promise<Note> {
+    return this.transport.json(`/api/notes/${id}`, { method: "PATCH", json: patch });
+  }
+
+  // --- the model on the server
+
+  /** Everything in the image or in a box of it. */
+  everything(id: number, box: BoxXyxy | null, signal?: AbortSignal): Promise<Suggestion[]> {
+    const ask = { method: "POST", json: { box }, signal, timeoutMs: LONG_MS } as const;
+    return this.transport.json(`/api/images/${id}/everything`, ask);
+  }
+
+  /** For browsers that can't run the decoder: best first. */
+  decode(id: number, prompt: DecodeRequest, signal?: AbortSignal): Promise<Suggestion[]> {
+    const ask = { method: "POST", json: prompt, signal } as const;
+    return this.transport.json(`/api/images/${id}/decode`, ask);
+  }
+}
+
+/** The part of an address behind its `?`, of what is given. */
+function search(query: object): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return text && `?${text}`;
+}

@@ -1,0 +1,245 @@
+// What the server and the page say to each other, as JSON: snake_case, times as ISO 8601.
+
+export type ImageState = "new" | "started" | "done" | "returned" | "accepted" | "skipped";
+export type Role = "annotator" | "reviewer" | "admin";
+
+/** COCO's compressed run lengths, of the upright original image. */
+export interface Segmentation {
+  /** Height, width. */
+  readonly size: readonly [number, number];
+  readonly counts: string;
+}
+
+/** Left, top, width, height in pixels of the original image. */
+export type BboxXywh = readonly [number, number, number, number];
+
+export interface Label {
+  readonly id: number;
+  readonly name: string;
+  /** `#rrggbb` */
+  readonly color: string;
+  readonly hotkey: string | null;
+}
+
+/** A label to keep; without an id it is a new one. */
+export type LabelDraft = Omit<Label, "id"> & { readonly id: number | null };
+
+export interface Annotator {
+  readonly id: number;
+  readonly name: string;
+  readonly role: Role;
+}
+
+export interface Project {
+  /** Of the store, made with it: two folders of one name are two projects. */
+  readonly id: string;
+  readonly name: string;
+  readonly annotator: Annotator;
+  readonly model_id: string;
+  readonly labels: readonly Label[];
+  readonly counts: Readonly<Record<ImageState, number>>;
+  readonly images: number;
+  readonly masks: number;
+  readonly review: boolean;
+  readonly version: string;
+}
+
+// --- images
+
+export interface LeaseHolder {
+  readonly annotator: string;
+  readonly expires_at: string;
+}
+
+export interface ImageSummary {
+  readonly id: number;
+  /** The file's path in the folder, with `/`. */
+  readonly name: string;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly state: ImageState;
+  /** How many masks it has. */
+  readonly masks: number;
+  /** How many actions it has had. */
+  readonly revision: number;
+  readonly lease: LeaseHolder | null;
+  readonly annotator: string | null;
+  readonly updated_at: string;
+}
+
+export interface ImagePage {
+  readonly images: readonly ImageSummary[];
+  /** The `after` of the next page. */
+  readonly next: string | null;
+  readonly total: number;
+}
+
+export interface ImageQuery {
+  readonly state?: ImageState | undefined;
+  readonly label?: number | undefined;
+  /** Who acted last. */
+  readonly annotator?: number | undefined;
+  readonly text?: string | undefined;
+  readonly after?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** What a mask was at some time; never changed. */
+export interface Version {
+  readonly id: string;
+  readonly segmentation: Segmentation;
+  readonly bbox: BboxXywh;
+  readonly area: number;
+  readonly label_id: number | null;
+  readonly group: string | null;
+  /** Higher ones lie over lower ones. */
+  readonly order: number;
+  /** How it was made, such as `model`, `brush`, `import`. */
+  readonly source: string;
+  readonly predicted_iou: number | null;
+}
+
+export interface Mask {
+  readonly id: string;
+  readonly version: Version;
+}
+
+export interface ImageDocument extends Omit<ImageSummary, "masks"> {
+  readonly masks: readonly Mask[];
+  readonly log: readonly LogEntry[];
+  readonly notes: readonly Note[];
+}
+
+// --- actions
+
+export type DoneKind =
+  "add" | "edit" | "delete" | "merge" | "split" | "duplicate" | "reorder" | "label" | "import";
+export type ActionKind = DoneKind | "undo" | "redo" | "state";
+
+/** One mask's part in an action, with what it becomes. */
+export interface Change {
+  readonly mask_id: string;
+  /** The version that is replaced; null where there was no mask. */
+  readonly before: string | null;
+  /** null deletes the mask. */
+  readonly after: Version | null;
+}
+
+/** Which of the three masks of an ambiguous click: whole, part, subpart. */
+export type Chosen = 0 | 1 | 2;
+
+/** Something that the annotator did, at a time on the mask's clock. */
+export type EffortEvent = { readonly t_s: number } & (
+  | { readonly kind: "click"; readonly x: number; readonly y: number; readonly add: boolean }
+  | { readonly kind: "box"; readonly box: readonly [number, number, number, number] }
+  | {
+      readonly kind: "stroke" | "lasso";
+      readonly add: boolean;
+      readonly points: readonly (readonly [number, number])[];
+      readonly diameter?: number;
+    }
+  | { readonly kind: "choose"; readonly chosen: Chosen | null }
+  | { readonly kind: "undo" | "redo" | "clear" | "fill holes" | "drop islands" | "polygon" }
+);
+
+/** What an action took (*Segment Anything* §4). */
+export interface Effort {
+  readonly seconds: number;
+  readonly clicks_add: number;
+  readonly clicks_remove: number;
+  readonly boxes: number;
+  readonly strokes: number;
+  readonly chosen: Chosen | null;
+  readonly model_id: string | null;
+  readonly events: readonly EffortEvent[];
+}
+
+export interface Action {
+  readonly id: string;
+  readonly kind: ActionKind;
+  /** The action that is undone or redone. */
+  readonly target: string | null;
+  /** By the annotator's clock and in their zone: it tells the day that the work counts for. */
+  readonly at: string;
+  /** Each mask once. */
+  readonly changes: readonly Change[];
+  readonly effort: Effort;
+  /** Of kind `state` alone. */
+  readonly state?: ImageState;
+}
+
+/** An action as the server keeps it; its versions are named, not repeated. */
+export interface LogEntry {
+  readonly id: string;
+  readonly number: number;
+  readonly kind: ActionKind;
+  readonly target: string | null;
+  readonly state: ImageState | null;
+  readonly annotator: string;
+  readonly at: string;
+  readonly changes: readonly LogChange[];
+}
+
+export interface LogChange {
+  readonly mask_id: string;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+export interface Applied {
+  readonly revision: number;
+  readonly applied: readonly string[];
+}
+
+export interface Lease {
+  readonly token: string;
+  readonly expires_at: string;
+  readonly revision: number;
+}
+
+// --- review
+
+/** A reviewer's words, pinned to a place. */
+export interface Note {
+  /** A uuid, made by whoever makes the note. */
+  readonly id: string;
+  readonly x: number;
+  readonly y: number;
+  readonly text: string;
+  readonly annotator: string;
+  readonly created_at: string;
+  readonly is_resolved: boolean;
+}
+
+export type NoteDraft = Pick<Note, "id" | "x" | "y" | "text">;
+export type NotePatch = Pick<Note, "is_resolved">;
+
+// --- the model on the server
+
+export interface Suggestion {
+  readonly segmentation: Segmentation;
+  readonly bbox: BboxXywh;
+  readonly area: number;
+  readonly predicted_iou: number;
+}
+
+/** Corners left, top, right, bottom. */
+export type BoxXyxy = readonly [number, number, number, number];
+
+export interface DecodeRequest {
+  readonly points: readonly { readonly x: number; readonly y: number; readonly label: 0 | 1 }[];
+  readonly box: BoxXyxy | null;
+}
+
+// --- errors
+
+export type ErrorKind =
+  "conflict" | "lease" | "not_found" | "forbidden" | "invalid" | "busy" | "newer" | "storage";
+
+export interface ErrorBody {
+  /** A line for people. */
+  readonly error: string;
+  readonly kind: ErrorKind;
+  /** Of kind `lease`: who holds it. */
+  readonly lease?: LeaseHolder | null;
+}
