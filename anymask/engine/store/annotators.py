@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
 from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.checks import checked_text
+from anymask.engine.store.clock import current_time
 from anymask.engine.store.tables import AnnotatorRow
 from anymask.engine.store.values import ROLES, Annotator, Role
 from anymask.errors import StoreError
@@ -120,7 +120,7 @@ def _added(session: Session, name: str, role: Role, token: str | None) -> Annota
         role=role,
         token_sha256=None if token is None else sha256_of(token),
         is_active=True,
-        created_at=datetime.now(UTC),
+        created_at=current_time(),
     )
     session.add(row)
     session.flush()

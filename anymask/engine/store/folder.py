@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from anymask.datasets.photographs import Photograph, find_photographs
 from anymask.engine.store.checks import UNSTORABLE
+from anymask.engine.store.clock import current_time
 from anymask.engine.store.naming import folded, place
 from anymask.engine.store.store import Store
 from anymask.engine.store.tables import ImageRow
@@ -74,7 +74,7 @@ def _known(session: Session) -> Mapping[str, tuple[int, bool]]:
 
 def add_images(session: Session, names: Sequence[str]) -> int:
     """Add images by name; how many were not there yet."""
-    now = datetime.now(UTC)
+    now = current_time()
     rows = [
         {
             "name": name,

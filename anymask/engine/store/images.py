@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from anymask.engine.store.checks import checked_text
+from anymask.engine.store.clock import current_time
 from anymask.engine.store.naming import folded
 from anymask.engine.store.tables import AnnotatorRow, ImageRow, LabelledRow
 from anymask.engine.store.values import (
@@ -94,7 +95,7 @@ def next_image(
     """
     free = or_(
         ImageRow.lease_expires_at.is_(None),
-        ImageRow.lease_expires_at < (now or datetime.now(UTC)),
+        ImageRow.lease_expires_at < (now or current_time()),
         ImageRow.lease_annotator_id == annotator.id,
     )
     own = ImageRow.annotator_id == annotator.id
@@ -168,7 +169,7 @@ def summaries(
     now: datetime | None = None,
 ) -> list[ImageSummary]:
     """What a ``summary_query`` finds; a lease that ran out is none."""
-    now = now or datetime.now(UTC)
+    now = now or current_time()
     return [
         _summary(image, holder, worker, now) for image, holder, worker in session.execute(query)
     ]

@@ -6,11 +6,12 @@ A lease that ran out is good until another takes the image: nobody loses work to
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.annotators import same_token, sha256_of
+from anymask.engine.store.clock import current_time
 from anymask.engine.store.images import image_summary, locked_image, next_image
 from anymask.engine.store.refusals import LeaseError
 from anymask.engine.store.tables import AnnotatorRow, ImageRow
@@ -35,7 +36,7 @@ def take_lease(
     An annotator's newest page takes the image from their older one. take_over: from another
     annotator, which an admin may. Raises ``LeaseError`` with who holds it, and ``StoreError``.
     """
-    now = now or datetime.now(UTC)
+    now = now or current_time()
     image = locked_image(session, image_id)
     if token is not None and _is_of(image, annotator, token):
         _renew(image, now)
@@ -58,7 +59,7 @@ def take_next(
     now: datetime | None = None,
 ) -> tuple[ImageSummary, Lease] | None:
     """The next image to work on (``next_image``), taken at once, so that no two get the same."""
-    now = now or datetime.now(UTC)
+    now = now or current_time()
     while image := next_image(session, annotator, after, review=review, now=now):
         try:
             lease = take_lease(session, image.id, annotator, now=now)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.checks import checked_id, checked_text
+from anymask.engine.store.clock import current_time
 from anymask.engine.store.images import no_image
 from anymask.engine.store.tables import AnnotatorRow, ImageRow, NoteRow
 from anymask.engine.store.values import Annotator, Note
@@ -47,7 +47,7 @@ def add_note(
         x=x,
         y=y,
         is_resolved=False,
-        created_at=datetime.now(UTC),
+        created_at=current_time(),
     )
     session.add(row)
     session.flush()

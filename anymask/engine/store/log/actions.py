@@ -6,12 +6,13 @@ An action that is there already is passed over, so that a client may send it unt
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from anymask.engine.store.clock import current_time
 from anymask.engine.store.images import locked_image
 from anymask.engine.store.leases import use_lease
 from anymask.engine.store.log.action_checks import check_actions, check_allowed
@@ -53,7 +54,7 @@ def apply_actions(
     undo is of another action than the next one; ``LeaseError`` for a lease that is forged, lost or
     another's; ``StoreError`` for what makes no sense, and for what only a reviewer may do.
     """
-    now = now or datetime.now(UTC)
+    now = now or current_time()
     check_actions(actions)
     image = locked_image(session, image_id)
     unknown = _unknown(session, image_id, actions)
