@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, Table, func, insert, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from anymask.core.atomic import make_folder, writing
@@ -55,7 +55,7 @@ def _copy_file(store: Store, part: Path) -> None:
             source.backup(target)
     except sqlite3.Error as error:
         raise OutputError(f"{part} can't be written: {error}") from None
-    except SQLAlchemyError as error:
+    except DBAPIError as error:
         raise explained(error, store.name) from error
 
 

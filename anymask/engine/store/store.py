@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.connection.database import OUTSIDE, WRITING, connect
@@ -149,7 +150,7 @@ def _attempted(once: Callable[[], Result], name: str) -> Result:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return once()
-        except SQLAlchemyError as error:
+        except (DBAPIError, PoolTimeoutError) as error:
             if attempt == ATTEMPTS or not is_passing(error):
                 raise explained(error, name) from error
         except OverflowError:  # SQLite's module raises Python's own

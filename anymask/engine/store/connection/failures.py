@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from anymask.errors import StoreError
 
-NOTHING_SAVED = "what was to be saved is not saved"
 PRIMARY = 0xFF  # SQLite's code of an error, less its details
 SQLITE_REASONS = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -36,9 +35,9 @@ POSTGRES_BAD_VALUE = "22"  # what its codes begin with
 UNIQUE_VIOLATION = "23505"
 
 
-def is_passing(error: SQLAlchemyError) -> bool:
+def is_passing(error: DBAPIError | PoolTimeoutError) -> bool:
     """Whether the same may go well when it is tried again at once: another was in the way."""
-    if not isinstance(error, DBAPIError):
+    if isinstance(error, PoolTimeoutError):  # it waited long enough
         return False
     code, state = _sqlite_code(error), _sqlstate(error)
     if code is not None:
@@ -49,32 +48,30 @@ def is_passing(error: SQLAlchemyError) -> bool:
     return state in (*POSTGRES_PASSING, UNIQUE_VIOLATION)
 
 
-def explained(error: SQLAlchemyError, name: str) -> StoreError:
+def explained(error: DBAPIError | PoolTimeoutError, name: str) -> StoreError:
     """What a person is told. name: of the store."""
     if isinstance(error, PoolTimeoutError) or is_passing(error):
-        return StoreError(
-            "busy", f"the store {name} is busy: {NOTHING_SAVED} yet; it can be tried again"
-        )
-    code = _sqlite_code(error)
-    if code is not None and code & PRIMARY in SQLITE_REASONS:
-        reason = SQLITE_REASONS[code & PRIMARY]
-        return StoreError("storage", f"the store {name} fails: {reason}; {NOTHING_SAVED}")
+        return StoreError("busy", f"the store {name} is busy; it can be tried again")
     state = _sqlstate(error)
-    if state in POSTGRES_REASONS:
-        reason = POSTGRES_REASONS[state]
-        return StoreError("storage", f"the store {name} fails: {reason}; {NOTHING_SAVED}")
-    if state is not None and state.startswith(POSTGRES_BAD_VALUE):
-        return StoreError("invalid", f"the store {name} takes no such value; {NOTHING_SAVED}")
-    origin = getattr(error, "orig", None) or error
-    line = " ".join(str(origin).split())
-    return StoreError("storage", f"the store {name} can't be reached: {line}; {NOTHING_SAVED}")
+    if isinstance(error, IntegrityError) or (state or "").startswith(POSTGRES_BAD_VALUE):
+        return StoreError("invalid", f"the store {name} takes no such value: {_line(error)}")
+    code = _sqlite_code(error)
+    reason = SQLITE_REASONS.get(code & PRIMARY) if code is not None else None
+    reason = reason or POSTGRES_REASONS.get(state or "")
+    if reason is not None:
+        return StoreError("storage", f"the store {name} fails: {reason}")
+    return StoreError("storage", f"the store {name} can't be reached: {_line(error)}")
 
 
-def _sqlite_code(error: SQLAlchemyError) -> int | None:
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+def _line(error: DBAPIError) -> str:
+    return " ".join(str(error.orig).split())
+
+
+def _sqlite_code(error: DBAPIError) -> int | None:
+    code = getattr(error.orig, "sqlite_errorcode", None)
     return code if isinstance(code, int) else None
 
 
-def _sqlstate(error: SQLAlchemyError) -> str | None:
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+def _sqlstate(error: DBAPIError) -> str | None:
+    state = getattr(error.orig, "sqlstate", None)
     return state if isinstance(state, str) else None
