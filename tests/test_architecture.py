@@ -33,7 +33,8 @@ LAYERS = {
 }
 STRANGERS = ("training", "evaluation", "engine", "export")  # talk through files only
 DEEP_LEARNING = {"torch", "safetensors", "onnx", "onnxruntime", "transformers"}
-ONE_FILE_EACH = ("ray", "onnxruntime", "sqlalchemy", "transformers", "open_clip", "clip")
+ONE_FILE_EACH = ("ray", "onnxruntime", "transformers", "open_clip", "clip")
+DATABASES = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
 TOOLS = {"onnxruntime.quantization"}
 NEVER = {"torchvision", "timm", "open_clip", "lightning", "pytorch_lightning"}
 CORE_MAY = {"numpy", "cv2", "PIL", "pycocotools", "filelock", "tifffile", "imagecodecs"}
@@ -117,6 +118,13 @@ def test_heavy_libraries_are_imported_in_one_file_each() -> None:
         tools = {path for path in users if {name for name, _ in imports(path)} & TOOLS}
         assert len(set(users) - tools) <= 1, (library, users)
         assert len(tools) <= 1, (library, tools)
+
+
+def test_only_the_store_speaks_to_databases() -> None:
+    for path in FILES:
+        if PACKAGE / "engine" / "store" not in path.parents:
+            roots = {name.split(".")[0] for name, _ in imports(path)}
+            assert not roots & DATABASES, path
 
 
 def test_libraries_that_replace_torch_are_not_imported() -> None:

@@ -1,0 +1,117 @@
+"""Leases: an image is changed by one annotator through one page at a time.
+
+A lease that ran out is good until another takes the image: nobody loses work to a long lunch.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from anymask.engine.store.annotators import same_token, sha256_of
+from anymask.engine.store.clock import current_time
+from anymask.engine.store.images import image_summary, locked_image, next_image
+from anymask.engine.store.refusals import LeaseError
+from anymask.engine.store.tables import AnnotatorRow, ImageRow
+from anymask.engine.store.values import Annotator, ImageSummary, Lease, LeaseHolder
+from anymask.errors import StoreError
+
+LASTS = timedelta(minutes=10)
+TOKEN_BYTES = 24
+
+
+def take_lease(
+    session: Session,
+    image_id: int,
+    annotator: Annotator,
+    token: str | None = None,
+    *,
+    take_over: bool = False,
+    now: datetime | None = None,
+) -> Lease:
+    """Take an image, or keep it with the token of its lease.
+
+    An annotator's newest page takes the image from their older one. take_over: from another
+    annotator, which an admin may. Raises ``LeaseError`` with who holds it, and ``StoreError``.
+    """
+    now = now or current_time()
+    image = locked_image(session, image_id)
+    if token is not None and _is_of(image, annotator, token):
+        _renew(image, now)
+        return Lease(token, now + LASTS, image.revision)
+    holder = _holder(session, image, now)
+    if holder is not None and image.lease_annotator_id != annotator.id:
+        if not take_over:
+            raise LeaseError(f"{holder.annotator} is at work on {image.name}", holder)
+        if annotator.role != "admin":
+            raise StoreError("forbidden", "an admin may take an image from another; nobody else")
+    return _granted(image, annotator, now)
+
+
+def take_next(
+    session: Session,
+    annotator: Annotator,
+    after: int | None = None,
+    *,
+    review: bool = False,
+    now: datetime | None = None,
+) -> tuple[ImageSummary, Lease] | None:
+    """The next image to work on (``next_image``), taken at once, so that no two get the same."""
+    now = now or current_time()
+    while image := next_image(session, annotator, after, review=review, now=now):
+        try:
+            lease = take_lease(session, image.id, annotator, now=now)
+        except LeaseError:  # another was faster; there is one image less to choose from now
+            continue
+        return image_summary(session, image.id, now), lease
+    return None
+
+
+def release_lease(session: Session, image_id: int, annotator: Annotator, token: str) -> bool:
+    """Let go of an image; False if the token is of no lease that holds."""
+    image = locked_image(session, image_id)
+    if not _is_of(image, annotator, token):
+        return False
+    image.lease_annotator_id = image.lease_token_sha256 = image.lease_expires_at = None
+    return True
+
+
+def use_lease(
+    session: Session, image: ImageRow, annotator: Annotator, token: str, now: datetime
+) -> None:
+    """Renew the lease that allows a change. Raises ``LeaseError`` for a forged or lost one."""
+    if not _is_of(image, annotator, token):
+        holder = _holder(session, image, now)
+        who = "nobody" if holder is None else holder.annotator
+        if holder is not None and image.lease_annotator_id == annotator.id:
+            who = "another page of yours"
+        raise LeaseError(f"this page does not hold {image.name}: {who} does", holder)
+    _renew(image, now)
+
+
+def _renew(image: ImageRow, now: datetime) -> None:
+    """From now on it lasts as long as a new one."""
+    image.lease_expires_at = now + LASTS
+
+
+def _granted(image: ImageRow, annotator: Annotator, now: datetime) -> Lease:
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    image.lease_annotator_id = annotator.id
+    image.lease_token_sha256 = sha256_of(token)
+    _renew(image, now)
+    return Lease(token, now + LASTS, image.revision)
+
+
+def _is_of(image: ImageRow, annotator: Annotator, token: str) -> bool:
+    return same_token(token, image.lease_token_sha256) and image.lease_annotator_id == annotator.id
+
+
+def _holder(session: Session, image: ImageRow, now: datetime) -> LeaseHolder | None:
+    """Whose lease has not run out."""
+    expires_at = image.lease_expires_at
+    if image.lease_annotator_id is None or expires_at is None or expires_at <= now:
+        return None
+    row = session.get(AnnotatorRow, image.lease_annotator_id)
+    return None if row is None else LeaseHolder(row.name, expires_at)

@@ -1,0 +1,1 @@
+"""The log of an image: actions, what they change, and what can be undone."""

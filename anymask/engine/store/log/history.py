@@ -1,0 +1,102 @@
+"""History: an image's log, as far as its undo and redo need it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from anymask.engine.store.log.stacks import Stacks, stacks
+from anymask.engine.store.tables import ActionRow, ChangeRow
+from anymask.engine.store.tallies import Account
+from anymask.engine.store.values import Action, ChangedIds
+from anymask.errors import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An action that changed masks, and the tally that it belongs to."""
+
+    account: Account
+    kind: str
+    changes: tuple[ChangedIds, ...]
+
+    @property
+    def made(self) -> int:
+        """How many masks it made; what was imported, nobody made."""
+        return sum(change.before is None for change in self.changes) * (self.kind != "import")
+
+    @property
+    def removed(self) -> int:
+        """How many it deleted."""
+        return sum(change.after is None for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an action adds to a tally; an undo takes away from its target's."""
+
+    account: Account
+    made: int
+    removed: int
+
+
+class History:
+    """An image's log with actions appended to it. Only an undo or redo has it read."""
+
+    def __init__(self, session: Session, image_id: int, actions: Sequence[Action]) -> None:
+        self._session, self._image_id = session, image_id
+        self._steps: dict[str, Step] = {}
+        is_needed = any(action.target is not None for action in actions)
+        self._stacks = self._read() if is_needed else Stacks()
+
+    def append(self, action: Action, step: Step) -> Work:
+        """Append an action. Raises ``OutOfTurnError`` for an undo or redo that is not next.
+
+        Raises ``StoreError`` for one that does not do what its target says.
+        """
+        self._stacks.push(action.id, action.kind, action.target)
+        if action.target is None:
+            self._steps[action.id] = step
+            return Work(step.account, step.made, step.removed)
+        target = self._step(action.target)
+        sign = -1 if action.kind == "undo" else 1
+        expected = [turned(change) for change in target.changes] if sign < 0 else target.changes
+        if set(expected) != set(step.changes):
+            raise StoreError(
+                "invalid", f"the {action.kind} of {action.target} has other changes than that has"
+            )
+        return Work(target.account, sign * target.made, sign * target.removed)
+
+    def _read(self) -> Stacks:
+        query = (
+            select(ActionRow.id, ActionRow.kind, ActionRow.target)
+            .where(ActionRow.image_id == self._image_id)
+            .order_by(ActionRow.number)
+        )
+        return stacks(self._session.execute(query))
+
+    def _step(self, action_id: str) -> Step:
+        if action_id not in self._steps:
+            columns = ActionRow.number, ActionRow.kind, ActionRow.day, ActionRow.annotator_id
+            row = self._session.execute(
+                select(*columns, ActionRow.model_id).where(
+                    ActionRow.image_id == self._image_id, ActionRow.id == action_id
+                )
+            ).one()
+            changes = self._session.execute(
+                select(ChangeRow.mask_id, ChangeRow.before, ChangeRow.after).where(
+                    ChangeRow.image_id == self._image_id, ChangeRow.number == row.number
+                )
+            )
+            account = Account(row.day, row.annotator_id, row.model_id)
+            step = Step(account, row.kind, tuple(ChangedIds(*ids) for ids in changes))
+            self._steps[action_id] = step
+        return self._steps[action_id]
+
+
+def turned(change: ChangedIds) -> ChangedIds:
+    """The change back."""
+    return ChangedIds(change.mask_id, change.after, change.before)

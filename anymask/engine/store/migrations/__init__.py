@@ -1,0 +1,1 @@
+"""Migrations: how a store of an older anymask becomes one of this."""
