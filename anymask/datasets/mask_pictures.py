@@ -13,8 +13,7 @@ Shape legend: H W pixels.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -31,33 +30,18 @@ from anymask.datasets.label_maps import (
     label_masks,
     read_mask_pictures,
 )
-from anymask.datasets.listing import Listing, is_image, stem
+from anymask.datasets.listing import Listing
+from anymask.datasets.mask_layouts import MaskedImage, masked_images
 from anymask.datasets.pairs import part_of
 from anymask.datasets.sample import Dataset, Part, unreadable
 from anymask.errors import ImageError
 
 KIND = "mask pictures"
-IMAGES = "images"
-MASKS = ("masks", "labels", "annotations")
-LEVELS_BELOW = 2
-
 VOID = 255
 HALF = 127
 ALL_OF_ONE = (1, 255, 65535)  # a value that alone means "object" rather than a class
 SOFT_LEVELS = 8
 MOST_COLOURS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class MaskedImage:
-    """An image's file name and those of its mask pictures, () where it has none.
-
-    one_object_each: whether a picture shows one object, and not all of them.
-    """
-
-    name: str
-    pictures: tuple[str, ...] = ()
-    one_object_each: bool = False
 
 
 def read(
@@ -68,12 +52,13 @@ def read(
 ) -> Dataset | None:
     """The images that have mask pictures: a part each; None where there is none.
 
-    An image without mask picture, with a broken one or with no object in it gives an ``Unread``.
+    An image without mask picture, with a broken one or with no object in it gives an ``Unread``;
+    the dataset's notes name the mask pictures that are of no image.
     split_regions: whether every 8-connected region of a value is an object of its own.
     void: the values that are no object, if they are not 0, and 255 beside others. page: of pictures
     with several, the only one to read, counted from 1; it is the page of the image, too.
     """
-    images = masked_images(files.paths)
+    images, left_out = masked_images(files.paths, posixpath.basename(files.root.rstrip("/")))
     if not any(image.pictures for image in images):
         return None
     all_objects = partial(objects_of, split_regions=split_regions, void=void, page=page)
@@ -82,17 +67,7 @@ def read(
         _part(files, image, one_object if image.one_object_each else all_objects)
         for image in images
     )
-    return Dataset(files.location, KIND, tuple(parts))
-
-
-def masked_images(names: Iterable[str]) -> list[MaskedImage]:
-    """All images in folders called ``images``, sorted by name, with their mask pictures."""
-    layouts: dict[str, dict[str, dict[str, str]]] = {}  # of a root, by folder, by name in that
-    for name in filter(is_image, names):
-        for root, folder, inside in _place(name):
-            layouts.setdefault(root, {}).setdefault(folder, {})[inside] = name
-    images = [image for folders in layouts.values() for image in _masked_images_in(folders)]
-    return sorted(images, key=lambda image: image.name)
+    return Dataset(files.location, KIND, tuple(parts), notes=tuple(left_out))
 
 
 def objects_of(
@@ -140,34 +115,6 @@ def object_of(
     if not split_regions:
         return [(rle.encode(mask), None) for mask in masks]
     return [(region, None) for mask in masks for _, region in label_masks(mask, split_regions)]
-
-
-def _place(name: str) -> Iterator[tuple[str, str, str]]:
-    """The root of a layout, the folder in it that a file lies in, and the file's name in that."""
-    parts = name.split("/")
-    for level, part in enumerate(parts[: min(LEVELS_BELOW + 1, len(parts) - 1)]):
-        if part.lower() in (IMAGES, *MASKS):
-            yield "/".join(parts[:level]), part.lower(), "/".join(parts[level + 1 :])
-            return
-
-
-def _masked_images_in(folders: dict[str, dict[str, str]]) -> Iterator[MaskedImage]:
-    """folders: of one layout, each with its files, from the name in it to the whole name."""
-    images = folders.get(IMAGES, {})
-    masks = next((folders[folder] for folder in MASKS if folder in folders), {})
-    by_stem = {stem(inside): name for inside, name in reversed(masks.items())}
-    by_folder: dict[str, list[str]] = {}
-    for inside, name in masks.items():
-        by_folder.setdefault(posixpath.dirname(inside), []).append(name)
-    lone = by_folder.get("", []) if len(images) == 1 else []
-    for inside, name in images.items():
-        image_stem = stem(inside)
-        # Of several beside the only image, one may be called as the image is.
-        if image_stem in by_stem and len(lone) < 2:
-            yield MaskedImage(name, (by_stem[image_stem],))
-        else:
-            pictures = by_folder.get(image_stem, lone)
-            yield MaskedImage(name, tuple(pictures), one_object_each=True)
 
 
 def _part(files: Listing, image: MaskedImage, objects_of: ObjectReader) -> Part:
