@@ -66,10 +66,10 @@ def masked_images(
     for root, folders in layouts.items():
         is_alone = most[posixpath.dirname(root)] == 1
         of_one = is_alone and _is_of_one(folders.get(IMAGES, {}), root, called)
-        of_root, folder = _masked_images_in(folders, of_one)
+        of_root, read = _masked_images_in(folders, of_one)
         images += of_root
         if any(image.pictures for image in of_root):
-            left_out += _left_out(folders, folder, of_root)
+            left_out += _left_out(folders, read, of_root)
     return sorted(images, key=lambda image: image.name), left_out
 
 
