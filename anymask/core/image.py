@@ -167,12 +167,13 @@ def _pages(source: Path | bytes, name: str) -> Iterator[Pages]:
 
 def _frames(image: Image.Image, file: IO[bytes], head: bytes, name: str) -> Pages:
     """What Pillow has opened, of which it does not read everything right."""
-    count = frames.count_frames(image)
+    count = frames.count_views(_content(file)) if image.format == "MPO" else frames.count(image)
     if netpbm.is_deep(head):
         return Pages(1, "page", lambda _: netpbm.read(_content(file), name))
     if count == 1 and png.is_deep(head):
         return Pages(1, "page", lambda _: png.read(_content(file), image))
-    return Pages(count, "frame" if count > 1 else "page", partial(frames.read_frame, image))
+    read = partial(frames.read_frame if count > 1 else frames.read_only_frame, image, head)
+    return Pages(count, "frame" if count > 1 else "page", read)
 
 
 def _content(file: IO[bytes]) -> bytes:

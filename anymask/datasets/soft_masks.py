@@ -65,7 +65,7 @@ def soft_object(values: Values, name: str) -> Mask | None:
         raise ImageError(
             f"{name} has {levels} values, all but the highest at edges alone, which may be the "
             f"soft edges of one object, or classes: save it with two values, or say that each is "
-            f"one (--void 0)"
+            f"one (anymask evaluate --void 0)"
         )
     return None
 
