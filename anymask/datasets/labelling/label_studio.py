@@ -8,8 +8,6 @@ Shape legend: H W pixels.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import posixpath
 from collections.abc import Iterator
@@ -20,11 +18,13 @@ from anymask.core.image import decode_image
 from anymask.core.rle import RLE
 from anymask.datasets.coco.segmentation import rle_of
 from anymask.datasets.labelling import label_studio_brush
+from anymask.datasets.labelling.base64_text import bytes_of
 from anymask.datasets.labelling.image_names import ImageNames
 from anymask.datasets.labelling.label_studio_tasks import REGION_KEYS, Task, tasks_of
 from anymask.datasets.labelling.numbers import number_of, size_of
 from anymask.datasets.labelling.objects import Objects
-from anymask.datasets.labelling.shapes import ellipse, placed, points_of
+from anymask.datasets.labelling.points import points_of
+from anymask.datasets.labelling.shapes import ellipse, placed
 from anymask.datasets.listing import (
     Listing,
     is_image,
@@ -164,10 +164,10 @@ def _read(name: str, url: str, task: Task) -> Iterator[Sample | Unread]:
 
 
 def _held_image(task: Task) -> bytes:
-    try:
-        return base64.b64decode(task.image.partition(",")[2], validate=True)
-    except (ValueError, binascii.Error):
-        raise ImageError("holds a broken image") from None
+    content = bytes_of(task.image)
+    if content is None:
+        raise ImageError("holds a broken image")
+    return content
 
 
 def _size(task: Task, name: str, content: bytes) -> tuple[int, int]:

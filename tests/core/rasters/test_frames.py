@@ -74,9 +74,9 @@ def test_what_a_phone_puts_behind_a_photograph_is_no_frame(content: bytes) -> No
 
 def test_the_views_of_a_stereo_camera_are_frames() -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6
-    for turned, hw in ((Image.Exif(), HW), (exif, HW[::-1])):
-        content = mpo(*frames(3)[1:], Image.new("RGB", (15, 10)), exif=turned)
+    for orientation, hw in ((1, HW), (6, HW[::-1])):
+        exif[0x0112] = orientation
+        content = mpo(*frames(3)[1:], Image.new("RGB", (15, 10)), exif=exif)
         assert count_pages(content, "x.mpo") == 3
         with pytest.raises(ImageError, match=r"x\.mpo has 3 frames; say which: --page 1 to"):
             decode_image(content, "x.mpo")
