@@ -20,7 +20,12 @@ from anymask.datasets.coco.segmentation import rle_of
 from anymask.datasets.labelling import label_studio_brush
 from anymask.datasets.labelling.base64_text import bytes_of
 from anymask.datasets.labelling.image_names import ImageNames
-from anymask.datasets.labelling.label_studio_tasks import REGION_KEYS, Task, tasks_of
+from anymask.datasets.labelling.label_studio_tasks import (
+    REGION_KEYS,
+    Task,
+    listed,
+    tasks_of,
+)
 from anymask.datasets.labelling.numbers import number_of, size_of
 from anymask.datasets.labelling.objects import Objects
 from anymask.datasets.labelling.points import points_of
@@ -228,7 +233,12 @@ def _is_placed(value: Any) -> bool:
 def _labels(result: dict[str, Any]) -> list[str]:
     """The labels of a result: ``brushlabels``, ``polygonlabels``, ``labels``."""
     lists = (value for key, value in result["value"].items() if key.endswith("labels"))
-    return [str(label) for labels in lists if isinstance(labels, list) for label in labels]
+    return [
+        str(label)
+        for labels in lists
+        for label in (labels if isinstance(labels, list) else [labels])
+        if isinstance(label, (str, int))
+    ]
 
 
 def _mask(result: dict[str, Any], hw: tuple[int, int]) -> RLE:
@@ -239,7 +249,7 @@ def _mask(result: dict[str, Any], hw: tuple[int, int]) -> RLE:
     if result.get("image_rotation"):
         raise RecordError(f"the image was turned by {clipped(result['image_rotation'])}°")
     if "rle" in value:
-        return placed(label_studio_brush.decode(value["rle"], hw), (0, 0), hw)
+        return placed(label_studio_brush.decode(listed(value["rle"]), hw), (0, 0), hw)
     if "points" in value:
         return _polygon(value, hw)
     if "radiusX" in value:
