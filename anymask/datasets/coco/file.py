@@ -14,6 +14,7 @@ from anymask.datasets.coco.crowds import Decision, Marks
 from anymask.datasets.coco.ids import Id, Ids, is_id
 from anymask.datasets.coco.left_out import Tally, listed
 from anymask.datasets.coco.names import file_names, label_of
+from anymask.datasets.coco.segmentation import spelled_out
 from anymask.datasets.listing import MOST_PIXELS, read_file
 from anymask.datasets.photographs import LeftOut
 from anymask.errors import ImageError, RecordError, clipped
@@ -230,7 +231,7 @@ class _Reading:
         group = known.get("name")
         return CocoAnnotation(
             label,
-            entry.get("segmentation"),
+            spelled_out(entry.get("segmentation")),
             category_id,
             group if isinstance(group, str) else None,
             entry.get("bbox"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def opened(folder: Path, entries: list[Entry], names: tuple[str, ...] = (), **op
 
 
 POLYGON, MARKED = annotation(1, 1), runs(2, iscrowd=1)
+TEXT = json.dumps(MARKED["segmentation"])
 COCO_NAME = ("000000000009.jpg",)
 
 
@@ -43,6 +45,8 @@ COCO_NAME = ("000000000009.jpg",)
     [
         ([POLYGON, MARKED], (), 2, "all run lengths are marked and nothing else"),
         ([MARKED], (), 1, "every mask of the file is marked"),
+        ([annotation(1, 1, iscrowd=1)], (), 1, "every mask of the file is marked"),
+        ([annotation(1, 1, TEXT), MARKED], (), 1, "other run lengths are not"),
         ([POLYGON, MARKED, runs(3, iscrowd=True)], COCO_NAME, 3, "several of one category"),
         ([POLYGON, MARKED], COCO_NAME, 1, "they lie in COCO's own photographs"),
         ([POLYGON, MARKED], ("train/COCO_val2014_000000000009.jpg",), 1, "COCO's own"),
