@@ -33,7 +33,7 @@ from anymask.datasets.label_maps import (
 )
 from anymask.datasets.listing import Listing, stem
 from anymask.datasets.photographs import LeftOut, Unread
-from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample, unreadable
+from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample
 from anymask.errors import DatasetError, Error, clipped
 
 KIND = "COCO panoptic segments"
@@ -143,19 +143,20 @@ def dataset(
     coco = file.file
     if not coco.with_objects:
         raise DatasetError(f"{coco.location} is panoptic and has no segment of a thing")
-    parts = {}
-    for image, place in zip(coco.with_objects, places):
-        problem = image.fault or (instances.several_files(place) if place.others else "")
-        urls = tuple(map(url, place.paths))
-        reading = partial(
-            _read, place.name, urls, tuple(pictures.get(image.id, ())), coco.objects_of(image),
-            file.segments.get(image.id, ()),
-        )  # fmt: skip
-        parts[place.name] = (
-            unreadable(place.name, problem) if problem else Part(place.name, reading)
-        )
-    in_order = tuple(parts[name] for name in sorted(parts))
-    return Dataset(coco.location, KIND, in_order, "", coco.notes, coco.decision.are_objects)
+    parts = instances.parts_of(
+        coco.with_objects,
+        places,
+        lambda image, place: Part(
+            place.name,
+            partial(
+                _read, place.name, tuple(map(url, place.paths)),
+                tuple(pictures.get(image.id, ())), coco.objects_of(image),
+                file.segments.get(image.id, ()),
+            ),
+        ),
+    )  # fmt: skip
+    notes = instances.notes_of(coco, places)
+    return Dataset(coco.location, KIND, parts, "", notes, coco.decision.are_objects)
 
 
 def segment_ids(content: bytes, name: str) -> LabelMap:
