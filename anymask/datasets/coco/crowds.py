@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from anymask.datasets.coco.left_out import listed
 from anymask.datasets.coco.segmentation import is_empty, is_runs
+from anymask.datasets.left_out import listed
 from anymask.errors import DatasetError
 
 OBJECTS, IGNORE = "objects", "ignore"

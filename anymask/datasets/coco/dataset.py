@@ -15,9 +15,9 @@ from anymask.core.image import decode_image
 from anymask.core.rle import RLE
 from anymask.datasets.coco import segmentation
 from anymask.datasets.coco.file import CocoAnnotation, CocoFile, CocoImage, load
-from anymask.datasets.coco.left_out import Tally
 from anymask.datasets.coco.places import Place, Places, names_note, place_images
 from anymask.datasets.coco.polygons import SegmentationError
+from anymask.datasets.left_out import Tally
 from anymask.datasets.listing import list_files, read_file
 from anymask.datasets.locations import locate, url_of
 from anymask.datasets.photographs import LeftOut, Unread

@@ -12,10 +12,10 @@ from typing import Any
 from anymask.datasets.coco import crowds
 from anymask.datasets.coco.crowds import Decision, Marks
 from anymask.datasets.coco.ids import Id, Ids, is_id
-from anymask.datasets.coco.left_out import Tally, listed
 from anymask.datasets.coco.names import file_names, label_of
 from anymask.datasets.coco.repeats import Repeats
 from anymask.datasets.coco.segmentation import spelled_out
+from anymask.datasets.left_out import Tally, listed
 from anymask.datasets.listing import MOST_PIXELS, read_file
 from anymask.datasets.photographs import LeftOut
 from anymask.errors import ImageError, RecordError, clipped

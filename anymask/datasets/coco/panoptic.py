@@ -22,7 +22,6 @@ from anymask.core.rle import RLE
 from anymask.datasets.coco import dataset as instances
 from anymask.datasets.coco.file import CocoAnnotation, CocoFile, of_document
 from anymask.datasets.coco.ids import Id, Ids, is_id
-from anymask.datasets.coco.left_out import Tally
 from anymask.datasets.coco.names import NameIndex, file_names
 from anymask.datasets.coco.places import Place, says_masks
 from anymask.datasets.label_maps import (
@@ -31,6 +30,7 @@ from anymask.datasets.label_maps import (
     label_masks,
     read_mask_picture,
 )
+from anymask.datasets.left_out import Tally
 from anymask.datasets.listing import Listing, stem
 from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from anymask.datasets.coco.file import CocoFile, CocoImage
-from anymask.datasets.coco.left_out import NAMED
 from anymask.datasets.coco.names import NameIndex, Spelling, alike, normal
+from anymask.datasets.left_out import first_of
 from anymask.datasets.listing import is_image, stem
 from anymask.errors import DatasetError
 
@@ -178,12 +178,10 @@ def names_note(places: Iterable[Place]) -> str:
     ]
     if not pairs:
         return ""
-    more = len(pairs) - NAMED
-    named = ", ".join(pairs[:NAMED]) + (f" and {more} more" if more > 0 else "")
     verb = "is" if len(pairs) == 1 else "are"
     return (
         f"{len(pairs)} of its images {verb} found by names that differ in capitals, ending or "
-        f"signs of the web: {named}"
+        f"signs of the web: {first_of(pairs)}"
     )
 
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from anymask.datasets.coco.ids import Id, is_id
-from anymask.datasets.coco.left_out import listed
 from anymask.datasets.coco.segmentation import is_empty
+from anymask.datasets.left_out import listed
 
 
 class Repeats:

@@ -96,7 +96,7 @@ def objects_of(document: dict[str, Any], hw: tuple[int, int]) -> Objects:
         try:
             mask = _mask(shape, hw)
         except Error as error:
-            objects.lose(which, str(error))
+            objects.lost.add(str(error), which)
             continue
         key: object = number if shape.get("group_id") is None else (label, str(shape["group_id"]))
         masks.setdefault(key, []).append(mask)
