@@ -90,7 +90,7 @@ def objects_of(task: Task, hw: tuple[int, int]) -> Objects:
     """
     objects = Objects(notes=list(task.notes))
     for which, reason in _placeless(task.results):
-        objects.lose(which, reason)
+        objects.lost.add(reason, which)
     for number, results in enumerate(_regions(task.results)):
         labels = list(dict.fromkeys(label for result in results for label in _labels(result)))
         group = ", ".join(labels) or None
@@ -98,7 +98,7 @@ def objects_of(task: Task, hw: tuple[int, int]) -> Objects:
         try:
             objects.add(which, _mask(results[0], hw), group)
         except Error as error:
-            objects.lose(which, str(error))
+            objects.lost.add(str(error), which)
     return objects
 
 

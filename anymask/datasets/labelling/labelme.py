@@ -94,7 +94,7 @@ def objects_of(document: dict[str, Any], hw: tuple[int, int]) -> Objects:
         try:
             mask = _mask(shape, hw)
         except Error as error:
-            objects.lose(which, str(error))
+            objects.lost.add(str(error), which)
             continue
         is_whole = shape.get("group_id") in (None, "")
         key: object = number if is_whole else (label, str(shape["group_id"]))
