@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from anymask.datasets.coco.names import normal
+from anymask.datasets.left_out import first_of
 from anymask.datasets.listing import is_image, stem
 from anymask.datasets.photographs import LeftOut
 
@@ -28,7 +29,6 @@ SPLITS = re.compile(
 SUFFIX = re.compile(
     r"[-_. ](masks?|labels?|seg|segm|segmentation|gt|ground_?truth|annotations?)$", re.IGNORECASE
 )
-MOST_NAMED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,4 @@ def _left_out(
             if masks == folder
             else f"beside {folder}, which is read instead"
         )
-        named = ", ".join(list(lone)[:MOST_NAMED])
-        more = len(lone) - MOST_NAMED
-        yield LeftOut(place, f"has {noun} {why}: {named}" + (f" and {more} more" * (more > 0)))
+        yield LeftOut(place, f"has {noun} {why}: {first_of(list(lone))}")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from anymask.core.image import decode_image
+from anymask.core.read_options import ReadOptions
 from anymask.core.rle import RLE
 from anymask.datasets.coco import segmentation
 from anymask.datasets.coco.file import CocoAnnotation, CocoFile, CocoImage, load
@@ -67,7 +68,7 @@ def dataset(file: CocoFile, places: Sequence[Place], url: Callable[[str], str]) 
             place.name,
             partial(
                 _read, place.name, tuple(map(url, place.paths)), image.sides_hw,
-                file.objects_of(image),
+                file.objects_of(image), ReadOptions(page=place.page),
             ),
         ),
     )  # fmt: skip
@@ -121,10 +122,11 @@ def _read(
     urls: tuple[str, ...],
     sides_hw: SidesHW,
     annotations: tuple[CocoAnnotation, ...],
+    options: ReadOptions,
 ) -> Iterator[Sample | Unread]:
     try:
         content = read_first(urls, name)
-        hw = _image_hw(sides_hw, content, name)
+        hw = _image_hw(sides_hw, content, name, options)
     except Error as error:
         yield Unread.from_error(name, error)
         return
@@ -149,18 +151,20 @@ def _read(
         lines = "; ".join(line for line, _ in lost.lines())
         yield Unread(name, f"has no annotation with a mask: {lines}")
         return
-    yield Sample(name, content, tuple(masks), tuple(groups))
+    yield Sample(name, content, tuple(masks), tuple(groups), options)
     yield from lost.notes(name)
     for line, _ in lost_polygons.lines("a part of annotation"):
         yield LeftOut(name, line)
 
 
-def _image_hw(sides_hw: SidesHW, content: bytes, name: str) -> tuple[int, int]:
+def _image_hw(
+    sides_hw: SidesHW, content: bytes, name: str, options: ReadOptions
+) -> tuple[int, int]:
     """The size of an image by the file; what that does not say, by the image. Raises ``Error``."""
     height, width = sides_hw
     if height is not None and width is not None:
         return height, width
-    own = decode_image(content, name).shape[:2]
+    own = decode_image(content, name, options=options).shape[:2]
     if any(side not in (None, its) for side, its in zip(sides_hw, own)):
         raise ImageError(
             f"{name} is {own[1]}×{own[0]} (width×height), but {width}×{height} by the file"

@@ -17,7 +17,7 @@ from anymask.datasets.coco.repeats import Repeats
 from anymask.datasets.coco.segmentation import spelled_out
 from anymask.datasets.left_out import Tally, listed
 from anymask.datasets.listing import MOST_PIXELS, read_file
-from anymask.datasets.photographs import LeftOut
+from anymask.datasets.photographs import LeftOut, page_of
 from anymask.errors import ImageError, RecordError, clipped
 
 LISTS = ("images", "annotations")
@@ -287,7 +287,9 @@ class _Reading:
 def _image(
     image_id: Id, entry: Mapping[str, Any], fault: str, annotations: Sequence[CocoAnnotation]
 ) -> CocoImage:
-    paths = file_names(entry)
+    named = file_names(entry)
+    pages = filter(None, map(page_of, named))  # which `anymask masks` puts into names
+    paths = (*named, *(file for file, _ in pages))
     label = label_of(entry, paths) if paths else f"image {image_id}"
     sides: tuple[int | None, int | None] = (None, None)
     try:

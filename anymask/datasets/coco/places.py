@@ -13,6 +13,7 @@ from anymask.datasets.coco.file import CocoFile, CocoImage
 from anymask.datasets.coco.names import NameIndex, Spelling, alike, normal
 from anymask.datasets.left_out import first_of
 from anymask.datasets.listing import is_image, stem
+from anymask.datasets.photographs import page_of
 from anymask.errors import DatasetError
 
 IMAGES = "images"
@@ -35,7 +36,8 @@ class Place:
     name: of its part of the dataset. paths: of its file, from the data's folder on; of those that
     were not seen there, any may be it. is_exact: whether the file has all of the name. others:
     further files that it may as well be. instead_of: what the COCO file calls it, if only that is
-    ``alike``. is_taken: whether another image has at least as much a claim on the file.
+    ``alike``. is_taken: whether another image has at least as much a claim on the file. page: of
+    the file, if the image is one of several in it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Place:
     others: tuple[str, ...] = ()
     instead_of: str = ""
     is_taken: bool = False
+    page: int | None = None
 
 
 class Places:
@@ -105,7 +108,7 @@ class Places:
 
 
 def place_images(
-    images: Iterable[CocoImage], places: Places, folder: str, are_all_there: bool = False
+    images: Sequence[CocoImage], places: Places, folder: str, are_all_there: bool = False
 ) -> list[Place]:
     """The place of each image, in their order.
 
@@ -128,16 +131,28 @@ def place_images(
             found.append(Place(near[0], (near[0],), False, tuple(near[1:]), instead_of))
         else:
             found.append(Place(label, exact or ("",)))
-    return _with_claims(found)
+    return _with_claims([_of_page(place, image) for place, image in zip(found, images)])
+
+
+def _of_page(place: Place, image: CocoImage) -> Place:
+    """The same; the place of a page where its file has the name that the page's is made of."""
+    folder, file = posixpath.split(place.paths[0])
+    for path in image.paths:
+        named = page_of(path)
+        if named and normal(posixpath.basename(named[0])) == normal(file):
+            name = posixpath.join(folder, posixpath.basename(path))
+            return replace(place, name=name, page=named[1])
+    return place
 
 
 def _with_claims(places: Sequence[Place]) -> list[Place]:
     """The same; of several that are one file, those that have not all of its name are taken."""
-    exact = Counter(place.paths for place in places if place.is_exact)
-    near = Counter(place.paths for place in places)
+    claims = [(place.paths, place.page) for place in places]
+    exact = Counter(claim for claim, place in zip(claims, places) if place.is_exact)
+    near = Counter(claims)
     return [
-        replace(place, is_taken=not place.is_exact and exact[place.paths] + near[place.paths] > 1)
-        for place in places
+        replace(place, is_taken=not place.is_exact and exact[claim] + near[claim] > 1)
+        for claim, place in zip(claims, places)
     ]
 
 
