@@ -125,3 +125,11 @@ def test_bands_of_a_png_are_chosen() -> None:
     assert chosen[0, 0].tolist() == [3, 2, 1]
     alpha = decode_image(file.getvalue(), "x.png", options=ReadOptions(bands=(4,)))
     assert alpha[0, 0].tolist() == [4, 4, 4]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "TIFF", "JPEG2000"])
+def test_inks_are_colours(form: str) -> None:
+    for inks, rgb in (((0, 255, 255, 0), (255, 0, 0)), ((0, 0, 0, 255), (0, 0, 0))):
+        file = io.BytesIO()
+        Image.new("CMYK", HW[::-1], inks).save(file, form)
+        assert np.abs(decode_image(file.getvalue(), "x").astype(int) - rgb).max() <= 3
