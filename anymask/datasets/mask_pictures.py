@@ -226,6 +226,6 @@ def _check_void(present: npt.NDArray[Any], name: str) -> None:
         values = ", ".join(map(str, present))
         raise ImageError(
             f"{name} has the values {values} in even steps, of which {VOID} may be void or a "
-            f"class: say which are no objects (--void 0 --void {VOID}, or --void 0; "
-            f"open_dataset(void=…))"
+            f"class: say which are no objects (anymask evaluate --void 0, or --void 0 --void "
+            f"{VOID})"
         )
