@@ -164,6 +164,7 @@ def evaluate_images(
 ) -> None:
     """The command of every experiment that looks at images; which, its name says."""
     try:
+        from anymask.datasets.dataset_options import DatasetOptions
         from anymask.evaluation.discovery import prepare
         from anymask.evaluation.job import EvaluationJob
         from anymask.evaluation.result import check_free
@@ -171,10 +172,10 @@ def evaluate_images(
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     check_free(out)
-    chosen = crowds.value if crowds else ""
-    reading = read_options(page, bands, window)
-    undecided = tuple(void) if void else None
-    source = Source(data, split_regions, undecided, images, chosen, reading)
+    options = DatasetOptions(
+        images, crowds.value if crowds else "", read_options(page, bands, window)
+    )
+    source = Source(data, split_regions, tuple(void) if void else None, options)
     experiment, dataset = prepare(str(context.info_name), source, set_ or [], seed)
     model_source = AdaptedSource(weights, device, dtype, offline or None, adapter=adapter)
     job = EvaluationJob(experiment, dataset, model_source, out, limit, seed)
