@@ -127,6 +127,7 @@ class _Reading:
         self.document = document
         self.lost_images, self.lost, self.nameless = Tally(), Tally(), Tally()
         self.marks, self.repeats = Marks(), Repeats()
+        self.unlisted = ""
         self.other_marks: dict[str, list[str]] = {}
 
     def file(self) -> CocoFile:
@@ -178,6 +179,8 @@ class _Reading:
         """Entries by id; groups are no part of a mask, so that what is malformed is passed over."""
         listed_categories = self.document.get("categories")
         entries: dict[Id, dict[str, Any]] = {}
+        if listed_categories is not None and not isinstance(listed_categories, list):
+            self.unlisted = "its categories are no list: no mask has the name of its category"
         for entry in listed_categories if isinstance(listed_categories, list) else []:
             if isinstance(entry, dict) and is_id(entry.get("id")):
                 other = entries.setdefault(entry["id"], entry)
@@ -227,6 +230,9 @@ class _Reading:
     ) -> CocoAnnotation:
         reference = entry.get("category_id")
         category_id = category_ids.match(reference)
+        if category_id is None:
+            named = [key for key, one in categories.items() if one.get("name") == reference]
+            category_id = named[0] if reference and len(named) == 1 else None
         if category_id is None and is_id(reference):
             category_id = reference
             if categories:
@@ -264,6 +270,7 @@ class _Reading:
             )
             for key, several in self.other_marks.items()
         ]
+        notes += [LeftOut(self.name, self.unlisted)] if self.unlisted else []
         if self.repeats.same_masks:
             notes.append(LeftOut(self.name, self.repeats.note()))
         empty = [label for label, image_id in labels if image_id not in by_image]

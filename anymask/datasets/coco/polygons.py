@@ -122,6 +122,10 @@ def _points(ring: Any) -> Points:
     points = values.astype(np.float64).reshape(-1, 2)
     if len(points) < FEWEST_POINTS:
         raise SegmentationError(SLIVER)
+    if points.min() >= 0 and points.max() <= 1 and (points % 1).any():
+        raise SegmentationError(
+            "a polygon of shares of the sides, or within a pixel", clipped(ring)
+        )
     if not (np.abs(points) <= FARTHEST_PX).all():  # nor is what is no number
         raise SegmentationError("a polygon with a corner that is nowhere", clipped(ring))
     return points

@@ -168,6 +168,7 @@ def test_files_far_away() -> None:
         ({}, "no mask"),
         (7, "a mask that is none (7)"),
         ([[1, 1, 2, 2]], "a polygon of fewer than 3 points"),
+        ([[0.1, 0.1, 0.5, 0.1, 0.5, 1.0]], "a polygon of shares of the sides, or within a pixel"),
         ([[1, 1, 2, 2, 3, 3, 4]], "a polygon of an odd number of coordinates (7)"),
         ([[[1, 1, 1], [4, 1, 1], [4, 4, 1]]], "a polygon whose points are no pairs"),
         ([[1, 1, 4, 1, 4, None]], "a polygon with a corner that is nowhere"),

@@ -225,3 +225,24 @@ def test_one_mask_of_two_ids_is_two_objects_and_said(tmp_path: Path) -> None:
 def corner(side: int) -> list[list[int]]:
     """A square of so many pixels a side."""
     return [[0, 0, side, 0, side, side, 0, side]]
+
+
+def test_a_category_by_its_only_name_is_that_one(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "1.png")
+    entries = [annotation(n, 1, corner(n), category_id=name) for n, name in ((1, "cat"), (2, "x"))]
+    categories = [{"id": 3, "name": "cat"}, {"id": 4, "name": "x"}, {"id": 5, "name": "x"}]
+    write(tmp_path / "x.json", [image(1)], entries, categories=categories)
+    (sample,), _, (note,) = read(tmp_path)
+    assert sample.groups == ("cat", None)
+    assert note == (
+        "annotation or category 2 is without a name: its category is not in the list of "
+        "categories ('x')"
+    )
+
+
+def test_categories_that_are_no_list_are_said(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "1.png")
+    write(tmp_path / "x.json", [image(1)], [annotation(1, 1)], categories={"3": {"name": "cat"}})
+    (sample,), _, notes = read(tmp_path)
+    assert sample.groups == (None,)
+    assert notes == ["its categories are no list: no mask has the name of its category"]
