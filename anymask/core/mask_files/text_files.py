@@ -27,12 +27,20 @@ def ending_of(path: Path) -> str:
 
 
 def text_of(record: Record, ending: str, href: str | None = None) -> str:
-    """A record as a file of one of ``TEXTS`` holds it. href: the image's place, for ``.svg``."""
+    """A record as a file of one of ``TEXTS`` holds it. href: the image's place, for ``.svg``.
+
+    An image without a number is number 1 of a COCO file, as its annotations are.
+    """
     if ending == ".svg":
         return svg_file(record, href)
     contents: dict[str, Callable[[], object]] = {
         ".json": lambda: record,
-        ".coco.json": lambda: coco_file([record]),
+        ".coco.json": lambda: coco_file([_numbered(record)]),
         ".geojson": lambda: geojson_file(record),
     }
     return json.dumps(contents[ending](), allow_nan=False) + "\n"
+
+
+def _numbered(record: Record) -> Record:
+    image = record["image"]
+    return {**record, "image": {**image, "image_id": image["image_id"] or 1}}
