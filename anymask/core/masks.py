@@ -147,9 +147,10 @@ class Masks:
     ) -> Image.Image:
         """The masks over their image, with the points and boxes of the prompts that asked for them.
 
-        The masks of a single prompt stand side by side, best first, each with its predicted IoU;
-        the first masks of several prompts lie over one copy in different colours. clean: without
-        their specks and pinholes. A dark image is made lighter.
+        The masks of a single prompt stand side by side, each with its predicted IoU: three as
+        whole, part and subpart, by falling area; the first masks of several prompts lie over one
+        copy in different colours. clean: without their specks and pinholes. A dark image is made
+        lighter.
 
         Raises ``ImageError``, also for an image of another size than the masks', and
         ``PromptError`` for another number of prompts.
