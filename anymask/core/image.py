@@ -48,7 +48,8 @@ def read_image(source: ImageSource, *, options: ReadOptions = AS_STORED) -> RGB:
     the frame that it stands at. Raises ``ImageError`` for anything else.
     """
     if isinstance(source, (str, os.PathLike)):
-        return _read_one(Path(source), str(Path(source)), options)
+        name = str(Path(source))
+        return _read_one(Path(source), name if len(name.splitlines()) == 1 else repr(name), options)
     if isinstance(source, Image.Image):
         with _explained("the image"):
             return _raster_of_pil(source).to_rgb("the image", options)

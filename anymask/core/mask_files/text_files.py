@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +11,18 @@ from anymask.core.mask_files.coco import coco_file
 from anymask.core.mask_files.geojson import geojson_file
 from anymask.core.mask_files.sa1b import Record
 from anymask.core.mask_files.svg import svg_file
-from anymask.errors import OutputError
+from anymask.errors import OutputError, shown
 
 PICTURES, ARRAYS = (".png", ".jpg", ".jpeg"), ".npz"
 TEXTS = (".coco.json", ".json", ".geojson", ".svg")  # the longer of two that fit comes first
 ENDINGS = (*TEXTS, ARRAYS, *PICTURES)
+
+
+def target_of(path: object) -> Path:
+    """Where somebody wants a file. Raises ``OutputError`` for what is no path."""
+    if isinstance(path, (str, os.PathLike)) and isinstance(os.fspath(path), str):
+        return Path(path)
+    raise OutputError(f"a file is named by a path, not by {shown(path)}")
 
 
 def ending_of(path: Path) -> str:
