@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from anymask.cli import report
+from anymask.cli.command_group import Command, CommandGroup, Context
 from anymask.cli.options import (
     EXIT_INTERRUPTED,
     BandsOption,
@@ -40,11 +40,9 @@ if TYPE_CHECKING:
 
 REASONS_SHOWN = 10
 NEEDED, FOR_THE_EYE = ("weights",), ("json_",)  # options, when a command is written down
-Command = Any  # click's; some versions of typer bring a click of their own
-Context = Any
 
 
-class ExperimentCommands(TyperGroup):
+class ExperimentCommands(CommandGroup):
     """A command for each experiment on images, found in its folder, and the others after them.
 
     They are made when they are wanted: other commands of ``anymask`` need not wait for what

@@ -52,7 +52,8 @@ def read_image(source: ImageSource, *, options: ReadOptions = AS_STORED) -> RGB:
     """
     if isinstance(source, (str, os.PathLike)):
         path = _path(source)
-        return _read_one(path, str(path), options)
+        name = str(path)
+        return _read_one(path, name if len(name.splitlines()) == 1 else repr(name), options)
     if isinstance(source, Image.Image):
         with _explained("the image"):
             return _raster_of_pil(source).to_rgb("the image", options)
