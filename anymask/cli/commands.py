@@ -8,14 +8,12 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 import anymask
+from anymask.cli.command_group import Command, CommandGroup, Context
 from anymask.cli.interrupts import EXIT_INTERRUPTED, STOPPED
 
-Command = Any  # click's; some versions of typer bring a click of their own
-Context = Any
-Formatter = Any
+Formatter = Any  # click's, as ``Command`` is
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ HOMES = {
 }
 
 
-class LazyCommands(TyperGroup):
+class LazyCommands(CommandGroup):
     """Commands by their homes, in the order of ``--help``."""
 
     def list_commands(self, context: Context) -> list[str]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from anymask.cli import report
+from anymask.cli.command_group import Command, CommandGroup, Context
 from anymask.cli.options import (
     EXIT_INTERRUPTED,
     BandsOption,
@@ -40,11 +40,9 @@ if TYPE_CHECKING:
 
 REASONS_SHOWN = 10
 NEEDED, FOR_THE_EYE = ("weights",), ("json_",)  # options, when a command is written down
-Command = Any  # click's; some versions of typer bring a click of their own
-Context = Any
 
 
-class ExperimentCommands(TyperGroup):
+class ExperimentCommands(CommandGroup):
     """A command for each experiment on images, found in its folder, and the others after them.
 
     They are made when they are wanted: other commands of ``anymask`` need not wait for what
@@ -164,6 +162,7 @@ def evaluate_images(
 ) -> None:
     """The command of every experiment that looks at images; which, its name says."""
     try:
+        from anymask.datasets.dataset_options import DatasetOptions
         from anymask.evaluation.discovery import prepare
         from anymask.evaluation.job import EvaluationJob
         from anymask.evaluation.result import check_free
@@ -171,10 +170,10 @@ def evaluate_images(
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     check_free(out)
-    chosen = crowds.value if crowds else ""
-    reading = read_options(page, bands, window)
-    undecided = tuple(void) if void else None
-    source = Source(data, split_regions, undecided, images, chosen, reading)
+    options = DatasetOptions(
+        images, crowds.value if crowds else "", read_options(page, bands, window)
+    )
+    source = Source(data, split_regions, tuple(void) if void else None, options)
     experiment, dataset = prepare(str(context.info_name), source, set_ or [], seed)
     model_source = AdaptedSource(weights, device, dtype, offline or None, adapter=adapter)
     job = EvaluationJob(experiment, dataset, model_source, out, limit, seed)

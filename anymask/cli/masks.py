@@ -187,6 +187,8 @@ def _find(paths: list[str], out: Path, form: Format, every_page: bool) -> Photog
     listing = find_photographs(paths, out)
     if every_page:
         listing = listing.by_page()
+    for note in listing.notes():
+        typer.echo(f"note: {note}", err=True)
     for folder, count in listing.results.items():
         pictures = "1 picture" if count == 1 else f"{count} pictures"
         typer.echo(f"{folder} holds results of anymask masks: {pictures} passed over", err=True)

@@ -24,7 +24,7 @@ ResultsArgument = Annotated[
 ]
 SomeResultsArgument = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[JSON]", help="Results of anymask evaluate.", show_default=False),
+    typer.Argument(metavar="JSON", help="Results of anymask evaluate.", show_default=False),
 ]
 PageOption = Annotated[Path, typer.Option(metavar="PAGE", help="The page, .md.")]
 FactsOption = Annotated[

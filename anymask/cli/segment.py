@@ -24,7 +24,7 @@ from anymask.cli.options import (
 from anymask.cli.progress import download_bar, work_bar
 from anymask.cli.segmenting.answers import Answer, Rendering
 from anymask.cli.segmenting.idle_options import idle_notes
-from anymask.cli.segmenting.inputs import Inputs, inputs_alike, inputs_of_table
+from anymask.cli.segmenting.inputs import Inputs, inputs_alike, inputs_of_table, seems_wrong
 from anymask.cli.segmenting.object_options import objects_of
 from anymask.cli.segmenting.targets import Format, check_target, file_for, files_for, format_of
 from anymask.core.atomic import make_folder
@@ -55,7 +55,7 @@ def segment(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[IMAGE]...",
+            metavar="IMAGE",
             help="Images, folders, quoted globs, tar shards, or URLs of these; - for an image on "
             "standard input. Without any, those that --prompts names.",
             show_default=False,
@@ -114,8 +114,9 @@ def segment(
         Path | None,
         typer.Option(
             help="The file to write; its ending decides: .png picture, .json SA-1B record, "
-            ".coco.json, .geojson, .svg polygons, .npz arrays. Without it, IMAGE_mask.png in this "
-            "folder. For several images a folder.",
+            ".coco.json, .geojson, .svg polygons, .npz arrays. A file that is there is replaced. "
+            "Without --out, IMAGE_mask.png in this folder, or IMAGE_mask_2.png and so on where "
+            "that is there. For several images a folder.",
             show_default=False,
         ),
     ] = None,
@@ -168,7 +169,7 @@ def segment(
     targets = _targets(images or [], inputs, out, form, json_)
     for target in targets:
         read_too = [*inputs.files(), *([prompts] if prompts else [])]
-        check_target(target, read_too, makes_folder=out is not None and target != out)
+        check_target(target, read_too)
     written = format_of(targets[0]) if targets else None
     counts = [len(asked) for _, asked in inputs.asked]
     for note in idle_notes(written, picture, all_masks, clean, json_, counts):
@@ -242,15 +243,22 @@ def _segment_several(
     source: ModelSource, inputs: Inputs, targets: list[Path], wanted: Wanted, out: Path | None
 ) -> None:
     """Image by image; what can't be done is told at the end, and all the rest is done."""
+    broken = _broken_at_once(inputs, wanted)
+    if len(broken) == len(inputs.asked):
+        return _report(0, list(broken.values()), inputs.unread)
     sam = _load(source)
-    broken = []
-    with work_bar(len(inputs.asked)) as step:
+    with work_bar(len(inputs.asked) + len(inputs.unread)) as step:
+        for _ in inputs.unread:
+            step(False, "")
         for number, (photograph, objects) in enumerate(inputs.asked):
+            if number in broken:
+                step(False, "")
+                continue
             try:
                 read = _read(photograph, objects, wanted)
                 answer = _answer(sam, photograph, objects, read, wanted, photograph.image_id)
             except (Error, MemoryError) as error:
-                broken.append(_unread(photograph, error))
+                broken[number] = _unread(photograph, error)
                 step(True, "")
                 continue
             if targets:
@@ -261,7 +269,26 @@ def _segment_several(
             step(True, "")
     if targets:
         typer.echo(str(out), err=wanted.as_json)
-    _report(len(inputs.asked) - len(broken), broken, inputs.unread)
+    _report(len(inputs.asked) - len(broken), [broken[n] for n in sorted(broken)], inputs.unread)
+
+
+def _broken_at_once(inputs: Inputs, wanted: Wanted) -> dict[int, Unread]:
+    """What can't be done, as the headers of files show, by number; told before all other work."""
+    broken = {}
+    for number, (photograph, objects) in enumerate(inputs.asked):
+        if seems_wrong(photograph, objects):
+            try:
+                _read(photograph, objects, wanted)
+            except (Error, MemoryError) as error:
+                broken[number] = _unread(photograph, error)
+    if broken:
+        first = broken[min(broken)]
+        typer.echo(
+            f"note: {len(broken)} of {len(inputs.asked)} images can't be asked this and are left "
+            f"out: {first.name}{' and others' if len(broken) > 1 else ''} ({first.reason})",
+            err=True,
+        )
+    return broken
 
 
 def _read(

@@ -111,6 +111,7 @@ def train(
     if verbose and not dry_run:
         raise typer.BadParameter("it belongs to --dry-run", param_hint="--verbose")
     try:
+        from anymask.datasets.dataset_options import DatasetOptions
         from anymask.predict.predictor import find_device
         from anymask.training.distributed import join_world, leave_world
         from anymask.training.resumption import Request, job_of
@@ -124,9 +125,7 @@ def train(
         tuple(set_ or ()),
         resume,
         offline or None,
-        images,
-        crowds.value if crowds else "",
-        read_options(page, bands, window),
+        DatasetOptions(images, crowds.value if crowds else "", read_options(page, bands, window)),
     )
     _check_complete(request)
     job = job_of(request)

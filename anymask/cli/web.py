@@ -28,7 +28,7 @@ def web(
     image: Annotated[
         str | None,
         typer.Argument(
-            metavar="[IMAGE]",
+            metavar="IMAGE",
             help="The picture to begin with; without it, a sample. Others can be dropped on the "
             "page.",
             show_default=False,

@@ -6,6 +6,8 @@ Shape legend: H W pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 import numpy.typing as npt
@@ -51,7 +53,12 @@ class SamAutomaticMaskGenerator:
         min_mask_region_area: int = 0,
         output_mode: str = "binary_mask",
         crops_n_layers: int | None = None,
+        **unknown: object,
     ) -> None:
+        for name in unknown:
+            near = get_close_matches(name, signature(SamAutomaticMaskGenerator).parameters, n=1)
+            hint = f"; do you mean {near[0]}?" if near else ""
+            raise Error(f"SamAutomaticMaskGenerator takes no {name}{hint}")
         if (points_per_side is None) == (point_grids is None):
             raise Error("give either points_per_side or point_grids")
         if not isinstance(output_mode, str) or output_mode not in OUTPUT_MODES:

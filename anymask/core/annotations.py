@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from operator import index
 from pathlib import Path
 from typing import SupportsIndex, overload
 from urllib.parse import quote
@@ -23,8 +24,8 @@ from anymask.core.image import ImageSource
 from anymask.core.mask_files.sa1b import Annotation as Annotation
 from anymask.core.mask_files.sa1b import ImageRecord as ImageRecord
 from anymask.core.mask_files.sa1b import Record as Record
-from anymask.core.mask_files.text_files import ARRAYS, TEXTS, ending_of, text_of
-from anymask.errors import Error, OutputError
+from anymask.core.mask_files.text_files import ARRAYS, TEXTS, ending_of, target_of, text_of
+from anymask.errors import Error, OutputError, shown
 
 
 class Annotations(list[Annotation]):
@@ -39,17 +40,23 @@ class Annotations(list[Annotation]):
     def __init__(
         self, annotations: Iterable[Annotation] = (), image_hw: tuple[int, int] | None = None
     ) -> None:
-        super().__init__(annotations)
-        sizes = {tuple(annotation["segmentation"]["size"]) for annotation in self}
-        sizes |= {tuple(image_hw)} if image_hw is not None else set()
+        try:
+            super().__init__(annotations)
+            stated = [annotation["segmentation"]["size"] for annotation in self]
+            stated += [] if image_hw is None else [[*image_hw]]
+            sizes = {(index(height), index(width)) for height, width in stated}
+        except (TypeError, ValueError, KeyError, IndexError):
+            raise Error(
+                "annotations are dictionaries whose segmentation has run lengths and their size, "
+                "and image_hw is the height and width of their image"
+            ) from None
         if len(sizes) != 1:
             raise Error(
                 f"masks of different sizes are of no one image: {sorted(sizes)}"
                 if sizes
                 else "an empty list of annotations needs image_hw, the size of its image"
             )
-        height, width = sizes.pop()
-        self.image_hw = (height, width)
+        self.image_hw = sizes.pop()
 
     def __repr__(self) -> str:
         height, width = self.image_hw
@@ -120,12 +127,12 @@ class Annotations(list[Annotation]):
         Raises ``OutputError`` for another ending, for the image's own place and one that can't be
         written; ``ImageError``.
         """
-        target = Path(path)
+        target = target_of(path)
         ending = ending_of(target)
         check_not_input(target, image)
         if ending in TEXTS:
             place = Path(image) if isinstance(image, (str, os.PathLike)) else None
-            name = file_name if file_name is not None else place.name if place else ""
+            name = _name_of(file_name) if file_name is not None else place.name if place else ""
             text = text_of(self.record(name), ending, _link(place, target) if place else None)
             with writing(target) as part:
                 part.write_bytes(text.encode(errors="replace"))  # names may be no UTF-8
@@ -151,6 +158,12 @@ class Annotations(list[Annotation]):
                 predicted_iou=np.array(ious, np.float32),
                 stability_score=np.array(stabilities, np.float32),
             )
+
+
+def _name_of(file_name: object) -> str:
+    if not isinstance(file_name, (str, os.PathLike)):
+        raise OutputError(f"file_name is what the image is called, not {shown(file_name)}")
+    return os.fsdecode(file_name)
 
 
 def _link(place: Path, target: Path) -> str:

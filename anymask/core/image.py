@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import warnings
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from anymask.core.geometry import ResizeMap
 from anymask.core.rasters import frames, jpeg2000, netpbm, png, tiff
+from anymask.core.rasters.other_formats import what_it_is
 from anymask.core.rasters.raster import RGB as RGB
 from anymask.core.rasters.raster import Alpha, Colour, Pages, Raster, upright
 from anymask.core.read_options import AS_STORED, ReadOptions
@@ -31,6 +33,7 @@ ImageSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
 # What readers raise by mistake for what they did not expect; its words help nobody.
 RIDDLES = (ArithmeticError, AttributeError, AssertionError, LookupError, TypeError, struct.error)
 UNDONE_BY = {6: 8, 8: 6}  # quarter turns, by EXIF's numbers; the other orientations undo themselves
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 HEAD_BYTES = 512  # that tell which format a file has
 # Formats whose values Pillow alters, and which are read again where it has not read them yet.
 ALTERED_BY_PILLOW = ("JPEG2000", "PNG", "PPM", "TIFF")
@@ -48,7 +51,9 @@ def read_image(source: ImageSource, *, options: ReadOptions = AS_STORED) -> RGB:
     the frame that it stands at. Raises ``ImageError`` for anything else.
     """
     if isinstance(source, (str, os.PathLike)):
-        return _read_one(Path(source), str(Path(source)), options)
+        path = _path(source)
+        name = str(path)
+        return _read_one(path, name if len(name.splitlines()) == 1 else repr(name), options)
     if isinstance(source, Image.Image):
         with _explained("the image"):
             return _raster_of_pil(source).to_rgb("the image", options)
@@ -115,8 +120,9 @@ def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.bool_]:
     An image with transparency is a mask of what is not transparent. Raises ``ImageError``, also for
     several pages: each is a mask.
     """
-    name = str(Path(path))
-    with _pages(Path(path), name) as pages:
+    file = _path(path)
+    name = str(file)
+    with _pages(file, name) as pages:
         if pages.count > 1:
             raise ImageError(
                 f"{name} has {pages.count} {pages.noun}s, each of which may be a mask; write a "
@@ -128,6 +134,16 @@ def read_mask(path: str | os.PathLike[str]) -> npt.NDArray[np.bool_]:
     if not values.size:
         raise ImageError(f"{name} has no pixels")
     return np.asarray(values > values.max() / 2)
+
+
+def _path(source: str | os.PathLike[str]) -> Path:
+    """The path of a file. Raises ``ImageError`` for a text that is none."""
+    text = os.fspath(source)
+    if not text.strip():
+        raise ImageError(f"the path of an image is {text!r}, which names no file")
+    if ADDRESS.match(text):
+        raise ImageError(f"{text} is an address, and no path; download the image first")
+    return Path(source)
 
 
 def _read_one(source: Path | bytes, name: str, options: ReadOptions) -> RGB:
@@ -161,18 +177,27 @@ def _pages(source: Path | bytes, name: str) -> Iterator[Pages]:
         elif head.startswith(jpeg2000.MAGIC) and jpeg2000.is_deep_or_banded(_content(file), name):
             yield Pages(1, "page", lambda _: jpeg2000.read(_content(file)))
         else:
-            with Image.open(file) as image:
+            with _opened(file, head, name) as image:
                 yield _frames(image, file, head, name)
+
+
+def _opened(file: IO[bytes], head: bytes, name: str) -> Image.Image:
+    """What Pillow reads. Raises ``ImageError`` that says what else it is."""
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        raise ImageError(f"{name} {what_it_is(head)}") from None
 
 
 def _frames(image: Image.Image, file: IO[bytes], head: bytes, name: str) -> Pages:
     """What Pillow has opened, of which it does not read everything right."""
-    count = frames.count_frames(image)
+    count = frames.count_views(_content(file)) if image.format == "MPO" else frames.count(image)
     if netpbm.is_deep(head):
         return Pages(1, "page", lambda _: netpbm.read(_content(file), name))
     if count == 1 and png.is_deep(head):
         return Pages(1, "page", lambda _: png.read(_content(file), image))
-    return Pages(count, "frame" if count > 1 else "page", partial(frames.read_frame, image))
+    read = partial(frames.read_frame if count > 1 else frames.read_only_frame, image, head)
+    return Pages(count, "frame" if count > 1 else "page", read)
 
 
 def _content(file: IO[bytes]) -> bytes:
@@ -209,8 +234,6 @@ def _explained(name: str) -> Iterator[None]:
             yield
     except Error:
         raise
-    except UnidentifiedImageError:
-        raise ImageError(f"{name} is not an image of a known format") from None
     except MemoryError:
         raise ImageError(f"{name} does not fit in memory") from None
     except Exception as error:  # readers raise many kinds for broken files

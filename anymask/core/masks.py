@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,7 @@ from anymask.core.drawing.plain_masks import white_on_black
 from anymask.core.geometry import Floats, ResizeMap
 from anymask.core.image import ImageSource
 from anymask.core.logits import MASK_THRESHOLD, stability_score, upsample
-from anymask.core.mask_files.text_files import ARRAYS, TEXTS, ending_of
+from anymask.core.mask_files.text_files import ARRAYS, TEXTS, ending_of, target_of
 from anymask.core.mask_runs import MaskRuns, runs_and_stability
 from anymask.core.prompts import BACKGROUND, LARGEST_NUMBER, OBJECT, Prompts
 from anymask.core.regions.small_regions import clean as cleaned
@@ -147,9 +146,10 @@ class Masks:
     ) -> Image.Image:
         """The masks over their image, with the points and boxes of the prompts that asked for them.
 
-        The masks of a single prompt stand side by side, best first, each with its predicted IoU;
-        the first masks of several prompts lie over one copy in different colours. clean: without
-        their specks and pinholes. A dark image is made lighter.
+        The masks of a single prompt stand side by side, each with its predicted IoU: three as
+        whole, part and subpart, by falling area; the first masks of several prompts lie over one
+        copy in different colours. clean: without their specks and pinholes. A dark image is made
+        lighter.
 
         Raises ``ImageError``, also for an image of another size than the masks', and
         ``PromptError`` for another number of prompts.
@@ -180,7 +180,7 @@ class Masks:
         Raises ``OutputError`` for another ending, for the image's own place and one that can't be
         written; ``ImageError``.
         """
-        target = Path(path)
+        target = target_of(path)
         ending = ending_of(target)
         check_not_input(target, image)
         if ending in TEXTS:
@@ -197,6 +197,8 @@ class Masks:
             raise OutputError(f"{target} is a picture of masks over their image: give the image")
 
     def _check_asked_by(self, prompts: Prompts | None) -> None:
+        if prompts is not None and not isinstance(prompts, Prompts):
+            raise PromptError(f"prompts are a Prompts, not {shown(prompts)}")
         if prompts is not None and len(prompts) != len(self):
             raise PromptError(f"{len(prompts)} prompts did not ask for {len(self)} answers")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from anymask.errors import DatasetError
@@ -17,30 +18,37 @@ def read_table(path: Path) -> Iterator[tuple[int, Cells]]:
     Names of columns are lower-case; a row's missing cells are empty. Raises ``DatasetError`` for
     a file that can't be read, has no header, two columns of a name, or a row with too many cells.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = _header(path, next(reader, []))
-            for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    yield reader.line_num, _row(path, header, cells, reader.line_num)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path} can't be read as a CSV table: {error}") from None
+    with _explained(path), path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        header = _header(path, next(reader, []))
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, _row(path, header, cells, reader.line_num)
 
 
 def columns_of(path: Path) -> tuple[str, ...]:
     """The names of a table's columns. Raises ``DatasetError`` as ``read_table``."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _header(path, next(csv.reader(file, strict=True), []))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path} can't be read as a CSV table: {error}") from None
+    with _explained(path), path.open(encoding="utf-8-sig", newline="") as file:
+        return _header(path, next(csv.reader(file, strict=True), []))
 
 
 def missing(path: Path, columns: Collection[str], expected: str) -> DatasetError:
     """The error of a table that lacks a column."""
     there = ", ".join(columns) or "nothing"
     return DatasetError(f"{path} has the columns {there}; expected is {expected}")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Whatever keeps a table from being read, as a ``DatasetError``."""
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(f"{path} can't be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise DatasetError(f"{path} is no text in UTF-8; save the table as CSV in UTF-8") from None
+    except csv.Error as error:
+        raise DatasetError(f"{path} can't be read as a CSV table: {error}") from None
 
 
 def _header(path: Path, cells: list[str]) -> tuple[str, ...]:

@@ -13,8 +13,7 @@ Shape legend: H W pixels.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -31,33 +30,18 @@ from anymask.datasets.label_maps import (
     label_masks,
     read_mask_pictures,
 )
-from anymask.datasets.listing import Listing, is_image, stem
+from anymask.datasets.listing import Listing
+from anymask.datasets.mask_layouts import MaskedImage, masked_images
 from anymask.datasets.pairs import part_of
 from anymask.datasets.sample import Dataset, Part, unreadable
+from anymask.datasets.soft_masks import lossy_object, soft_colour, soft_object
 from anymask.errors import ImageError
 
 KIND = "mask pictures"
-IMAGES = "images"
-MASKS = ("masks", "labels", "annotations")
-LEVELS_BELOW = 2
-
 VOID = 255
-HALF = 127
 ALL_OF_ONE = (1, 255, 65535)  # a value that alone means "object" rather than a class
-SOFT_LEVELS = 8
+MOST_STEPS = 16
 MOST_COLOURS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class MaskedImage:
-    """An image's file name and those of its mask pictures, () where it has none.
-
-    one_object_each: whether a picture shows one object, and not all of them.
-    """
-
-    name: str
-    pictures: tuple[str, ...] = ()
-    one_object_each: bool = False
 
 
 def read(
@@ -68,12 +52,13 @@ def read(
 ) -> Dataset | None:
     """The images that have mask pictures: a part each; None where there is none.
 
-    An image without mask picture, with a broken one or with no object in it gives an ``Unread``.
+    An image without mask picture, with a broken one or with no object in it gives an ``Unread``;
+    the dataset's notes name the mask pictures that are of no image.
     split_regions: whether every 8-connected region of a value is an object of its own.
     void: the values that are no object, if they are not 0, and 255 beside others. page: of pictures
     with several, the only one to read, counted from 1; it is the page of the image, too.
     """
-    images = masked_images(files.paths)
+    images, left_out = masked_images(files.paths, posixpath.basename(files.root.rstrip("/")))
     if not any(image.pictures for image in images):
         return None
     all_objects = partial(objects_of, split_regions=split_regions, void=void, page=page)
@@ -82,17 +67,7 @@ def read(
         _part(files, image, one_object if image.one_object_each else all_objects)
         for image in images
     )
-    return Dataset(files.location, KIND, tuple(parts))
-
-
-def masked_images(names: Iterable[str]) -> list[MaskedImage]:
-    """All images in folders called ``images``, sorted by name, with their mask pictures."""
-    layouts: dict[str, dict[str, dict[str, str]]] = {}  # of a root, by folder, by name in that
-    for name in filter(is_image, names):
-        for root, folder, inside in _place(name):
-            layouts.setdefault(root, {}).setdefault(folder, {})[inside] = name
-    images = [image for folders in layouts.values() for image in _masked_images_in(folders)]
-    return sorted(images, key=lambda image: image.name)
+    return Dataset(files.location, KIND, tuple(parts), notes=tuple(left_out))
 
 
 def objects_of(
@@ -105,10 +80,11 @@ def objects_of(
     """The objects of a picture that has a value or a colour for each, which is their group.
 
     Of a file with several pages or frames, those of each, one after the other, or of ``page``.
-    Values of grey pictures and palettes stand as they are: 255 is void beside others, unless these
-    are the soft edges of a white object. Of colours, all but black and the transparent are objects.
-    What is compressed with losses is white where it is brighter than half. Where ``void`` names
-    the values that are no object (of colours 0xRRGGBB), all others are. Raises ``ImageError``.
+    Values of grey pictures and palettes stand as they are: 255 is void beside others, unless they
+    are even steps. Of colours, all but black and the transparent are objects. Where others are the
+    soft edges of one object (``soft_masks``), and in what is compressed with losses, there is one,
+    where it is brighter than half. Where ``void`` names the values that are no object (of colours
+    0xRRGGBB), all others are. Raises ``ImageError``.
     """
     return [
         one
@@ -142,34 +118,6 @@ def object_of(
     return [(region, None) for mask in masks for _, region in label_masks(mask, split_regions)]
 
 
-def _place(name: str) -> Iterator[tuple[str, str, str]]:
-    """The root of a layout, the folder in it that a file lies in, and the file's name in that."""
-    parts = name.split("/")
-    for level, part in enumerate(parts[: min(LEVELS_BELOW + 1, len(parts) - 1)]):
-        if part.lower() in (IMAGES, *MASKS):
-            yield "/".join(parts[:level]), part.lower(), "/".join(parts[level + 1 :])
-            return
-
-
-def _masked_images_in(folders: dict[str, dict[str, str]]) -> Iterator[MaskedImage]:
-    """folders: of one layout, each with its files, from the name in it to the whole name."""
-    images = folders.get(IMAGES, {})
-    masks = next((folders[folder] for folder in MASKS if folder in folders), {})
-    by_stem = {stem(inside): name for inside, name in reversed(masks.items())}
-    by_folder: dict[str, list[str]] = {}
-    for inside, name in masks.items():
-        by_folder.setdefault(posixpath.dirname(inside), []).append(name)
-    lone = by_folder.get("", []) if len(images) == 1 else []
-    for inside, name in images.items():
-        image_stem = stem(inside)
-        # Of several beside the only image, one may be called as the image is.
-        if image_stem in by_stem and len(lone) < 2:
-            yield MaskedImage(name, (by_stem[image_stem],))
-        else:
-            pictures = by_folder.get(image_stem, lone)
-            yield MaskedImage(name, tuple(pictures), one_object_each=True)
-
-
 def _part(files: Listing, image: MaskedImage, objects_of: ObjectReader) -> Part:
     if not image.pictures:
         return unreadable(image.name, "has no picture of its masks")
@@ -185,7 +133,7 @@ def _objects_of(
     if void is not None:
         labels, group = _stated_labels(picture, name)
     elif picture.is_lossy:
-        labels, group = picture.brightness(name) > HALF, None
+        labels, group = lossy_object(_shown(picture, name), name), None
     elif picture.colour == Colour.rgb:
         labels, group = _colour_labels(picture, name)
     else:
@@ -209,21 +157,25 @@ def _brightness(picture: Raster, name: str) -> npt.NDArray[Any]:
 def _value_labels(picture: Raster, name: str) -> tuple[LabelMap, str | None]:
     """(H, W) labels of a grey picture or a palette, and how to write a value, or None."""
     values = label_map_of_picture(picture, name)
-    present, areas = np.unique(values[values > 0], return_counts=True)
+    present = np.unique(values[values > 0])
     if len(present) < 2 and set(present.tolist()) <= set(ALL_OF_ONE):
         return values > 0, None
-    if _is_soft(present, areas):
-        return values > HALF, None
+    shown = soft_object(values, name)
+    if shown is not None:
+        return shown, None
     if len(present) > 1 and present[-1] == VOID:
+        if picture.colour == Colour.grey:
+            _check_void(present, name)
         values[values == VOID] = 0
     return values, "{}"
 
 
 def _colour_labels(picture: Raster, name: str) -> tuple[LabelMap, str | None]:
     """(H, W) labels 0xRRGGBB, and how to write a value, or None if there is only white."""
-    labels, present, areas = _colours(picture, name)
-    if (present % 0x010101 == 0).all() and _is_soft(present // 0x010101, areas):
-        return labels & 0xFF > HALF, None
+    labels, present = _colours(picture, name)
+    shown = soft_colour(_shown(picture, name), name)
+    if shown is not None:
+        return shown, None
     return labels, None if present.tolist() == [0xFFFFFF] else "#{:06x}"
 
 
@@ -236,18 +188,22 @@ def _stated_labels(picture: Raster, name: str) -> tuple[LabelMap, str]:
     return label_map_of_picture(picture, name), "{}"
 
 
-def _colours(
-    picture: Raster, name: str
-) -> tuple[LabelMap, npt.NDArray[np.int64], npt.NDArray[np.intp]]:
-    """(H, W) labels 0xRRGGBB, 0 where nothing shows; those above 0, and their areas in pixels."""
-    colours = _eight_bits(picture.colours(name), name).astype(np.int64)
+def _colours(picture: Raster, name: str) -> tuple[LabelMap, npt.NDArray[np.int64]]:
+    """(H, W) labels 0xRRGGBB, 0 where nothing shows, and those above 0."""
+    colours = _eight_bits(_shown(picture, name), name).astype(np.int64)
     labels = colours[..., 0] << 16 | colours[..., 1] << 8 | colours[..., 2]
-    if picture.has_alpha:
-        labels = np.where(colours[..., 3] > 0, labels, 0)
-    present, areas = np.unique(labels[labels > 0], return_counts=True)
+    present = np.unique(labels[labels > 0])
     if len(present) > MOST_COLOURS:
         raise ImageError(f"{name} has {len(present)} colours, which is not one for each object")
-    return labels, present, areas
+    return labels, present
+
+
+def _shown(picture: Raster, name: str) -> npt.NDArray[Any]:
+    """(H, W, 3) colours, or (H, W, 1) grey, of any type; what is transparent is black."""
+    coloured = picture.colours(name) if picture.colour == Colour.rgb else picture.values
+    if not picture.has_alpha:
+        return coloured
+    return np.where(coloured[..., -1:] > 0, coloured[..., :-1], 0).astype(coloured.dtype)
 
 
 def _eight_bits(colours: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
@@ -259,11 +215,17 @@ def _eight_bits(colours: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     raise ImageError(f"{name} has colours of type {colours.dtype}; a mask's have 8 bits")
 
 
-def _is_soft(present: npt.NDArray[Any], areas: npt.NDArray[np.intp]) -> bool:
-    """Whether values between 0 and 255 are the edges of a white object, and not classes.
+def _check_void(present: npt.NDArray[Any], name: str) -> None:
+    """Raise ``ImageError`` where 255 may be a class like the others: 128 and 255; 85, 170 and 255.
 
-    Edges have many levels, up to bright ones, and are small beside what they surround.
+    Such steps are those of classes that are made to be seen, and of trimaps.
     """
-    if len(present) <= SOFT_LEVELS or present[-1] != VOID:
-        return False
-    return bool(present[-2] > HALF and areas[:-1].sum() < areas[-1])
+    steps = len(present)
+    even = np.arange(1, steps + 1) * VOID / steps
+    if steps <= MOST_STEPS and (np.abs(present - even) < 1).all():
+        values = ", ".join(map(str, present))
+        raise ImageError(
+            f"{name} has the values {values} in even steps, of which {VOID} may be void or a "
+            f"class: say which are no objects (anymask evaluate --void 0, or --void 0 --void "
+            f"{VOID})"
+        )

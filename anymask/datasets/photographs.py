@@ -167,16 +167,26 @@ class PhotographListing:
     """Photographs in the order of the arguments, by name within each; what can't be read.
 
     results: folders whose pictures were passed over, because anymask made them, and how many.
+    repeated: names of files that were come upon once more, and count once.
     """
 
     photographs: list[Photograph] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
     results: Counter[str] = field(default_factory=Counter)
+    repeated: list[str] = field(default_factory=list)
+
+    def notes(self) -> list[str]:
+        """What to tell of files that count once though they were given more than once."""
+        if not self.repeated:
+            return []
+        names = list(dict.fromkeys(self.repeated))
+        rest = f" and {len(names) - 3} others" if len(names) > 3 else ""
+        return [f"given more than once, and counted once: {', '.join(names[:3])}{rest}"]
 
     def by_page(self) -> PhotographListing:
         """The same, each page of a file a photograph of its own (``Photograph.by_page``)."""
         pages = [page for photograph in self.photographs for page in photograph.by_page()]
-        return PhotographListing(pages, self.unread, self.results)
+        return replace(self, photographs=pages)
 
 
 def page_of(name: str) -> tuple[str, int] | None:
@@ -203,6 +213,7 @@ def find_photographs(arguments: Sequence[str], out: Path | None = None) -> Photo
     for argument in arguments:
         for url, name in _files(argument, out, listing):
             if url in seen:
+                listing.repeated.append(name)
                 continue
             seen.add(url)
             if shards.is_shard(name):

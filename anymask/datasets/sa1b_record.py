@@ -63,7 +63,7 @@ def objects_of(record: Record) -> Objects:
         try:
             objects.add(which, _mask(annotation, hw), None)
         except Error as error:
-            objects.lose(which, str(error))
+            objects.lost.add(str(error), which)
     return objects
 
 

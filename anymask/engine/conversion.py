@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from PIL import Image
 
-from anymask.core.image import decode_image
+from anymask.core.image import count_pages, decode_image
 from anymask.core.read_options import AS_STORED, ReadOptions, bands_of, window_of
 from anymask.errors import Error, ImageError
 
@@ -25,7 +25,8 @@ def conversion_route() -> APIRouter:
     """``POST /picture?name=&page=&bands=&window=``: the content of a file in, an 8-bit PNG out.
 
     page, bands, window: as the options of `anymask segment`; empty where nothing is chosen. What
-    can't be read is answered with ``error``, a line. One picture at a time, because a large one
+    can't be read is answered with ``error``, a line, and ``is_image``: whether it is an image, so
+    that other options may help. One picture at a time, because a large one
     takes gigabytes.
     """
     router, turn = APIRouter(), Lock()
@@ -49,7 +50,8 @@ def conversion_route() -> APIRouter:
                 options = read_options(page.strip(), bands.strip(), window.strip())
                 png = await to_thread.run_sync(to_png, content, name, options)
             except Error as error:
-                return _refusal(UNREADABLE, str(error))
+                is_image = await to_thread.run_sync(_is_image, content, name)
+                return _refusal(UNREADABLE, str(error), is_image)
         return Response(png, media_type="image/png", headers={"Cache-Control": "no-store"})
 
     return router
@@ -92,5 +94,13 @@ async def _body(request: Request) -> bytes | None:
     return bytes(content)
 
 
-def _refusal(status: int, line: str) -> JSONResponse:
-    return JSONResponse({"error": line}, status)
+def _is_image(content: bytes, name: str) -> bool:
+    """Whether it is of a known format, readable or not."""
+    try:
+        return count_pages(content, name) > 0
+    except ImageError:
+        return False
+
+
+def _refusal(status: int, line: str, is_image: bool = False) -> JSONResponse:
+    return JSONResponse({"error": line, "is_image": is_image}, status)

@@ -89,7 +89,9 @@ def read_result(path: Path) -> Result:
     """Read a file that ``Result.write`` wrote. Raises ``ResultError``."""
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ResultError(f"{path} can't be read: {error.strerror or error}") from None
+    except ValueError as error:
         raise ResultError(f"{path} can't be read as a result: {error}") from None
     if not isinstance(content, dict) or KEY not in content:
         raise ResultError(f"{path} is no result of anymask evaluate")

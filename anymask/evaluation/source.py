@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from anymask.core.read_options import AS_STORED, ReadOptions
-from anymask.datasets.recognise import open_dataset
+from anymask.datasets.dataset_options import AS_IT_SAYS, DatasetOptions
 from anymask.datasets.sample import Dataset
 
 
@@ -14,25 +13,14 @@ class Source:
     """A path or URL of images with masks (``datasets.recognise.open_dataset``).
 
     split_regions: whether every region of a value in a mask picture is an object of its own. void:
-    values of mask pictures that are no object; None: 0 and 255. images: a folder where images are
-    that lie apart from their masks. crowds: "objects" or "ignore", for what COCO's files mark; "":
-    decided by the file. options: the page, bands and values looked at in images.
+    values of mask pictures that are no object; None: 0 and 255.
     """
 
     data: str
     split_regions: bool = False
     void: tuple[int, ...] | None = None
-    images: str = ""
-    crowds: str = ""
-    options: ReadOptions = AS_STORED
+    options: DatasetOptions = AS_IT_SAYS
 
     def open(self) -> Dataset:
         """The dataset. Raises ``DatasetError``."""
-        return open_dataset(
-            self.data,
-            split_regions=self.split_regions,
-            void=self.void,
-            images=self.images or None,
-            options=self.options,
-            crowds=self.crowds or None,
-        )
+        return self.options.open(self.data, split_regions=self.split_regions, void=self.void)

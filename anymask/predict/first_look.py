@@ -1,10 +1,10 @@
 """A first look at many points, sharp near each and coarse elsewhere: the fast mode of everything.
 
 Most points of a grid tell nothing new, but which ones is known only after decoding. So points are
-first decoded against an eighth of the image's positions: all those around them, and every fourth
-in each direction elsewhere, weighted in the attention by how many others it stands for. The
-predicted IoUs that come out agree well with the exact ones, and a mask that lies in the sharp part
-is nearly exact. Duplicates are found on these; what is left is taken as it is where it lies in the
+first decoded against an eighth of the image's positions: all those around them, and every fourth in
+each direction elsewhere, weighted in the attention by how many others it stands for. The predicted
+IoUs that come out agree well with the exact ones, and a mask that ends within the sharp part is
+nearly exact. Duplicates are found on these; what is left is taken as it is where it lies in the
 sharp part and is far enough from every threshold, and otherwise its point is decoded again.
 
 Shape legend: N points, K masks, L positions of a window, h w embedding grid.
@@ -31,6 +31,9 @@ from anymask.predict.point_decoder import PointDecoder
 # In cells of the embedding: the side of the tiles whose points share a window, how far the sharp
 # part reaches beyond, and the step between positions of the coarse part.
 TILE, MARGIN, STEP = 8, 4, 4
+# How near to the end of the sharp part a mask may be that was cut by it: between the last of the
+# four logits of a cell and the next cell's first lies where it ends.
+RIM = 1 / 8
 # How far below the thresholds a mask may be and still deserve an exact answer: predicted IoU and
 # stability, of masks in the sharp part and of others.
 SHARP_SLACK, COARSE_SLACK = (0.01, 0.01), (0.02, 0.05)
@@ -153,10 +156,7 @@ def _glimpse(
     candidate: Candidate, window: Window, resize_map: ResizeMap, config: AutomaticConfig
 ) -> Glimpse | None:
     """A mask that may pass the filters."""
-    corners = resize_map.to_input(candidate.runs.box_xyxy().reshape(2, 2))
-    (left, top), (right, bottom) = corners * (len(window.nearest) / resize_map.input_px)
-    x0, y0, x1, y1 = window.inside
-    sharp = bool(left >= x0 and top >= y0 and right <= x1 and bottom <= y1)
+    sharp = _lies_within(window, candidate.runs.box_xyxy(), resize_map)
     iou_slack, stability_slack = SHARP_SLACK if sharp else COARSE_SLACK
     if (
         candidate.predicted_iou <= config.pred_iou_thresh - iou_slack
@@ -164,6 +164,22 @@ def _glimpse(
     ):
         return None
     return Glimpse(candidate, sharp)
+
+
+def _lies_within(window: Window, box_xyxy: Floats, resize_map: ResizeMap) -> bool:
+    """Whether all of a mask, by its box, was looked at sharply.
+
+    One that reaches the end of the sharp part may go on beyond, where coarse logits say it does
+    not: only at the image's own border is that known to be its end.
+    """
+    grid_to_input = resize_map.input_px / len(window.nearest)
+    ends = np.array(resize_map.content_hw[::-1]) / grid_to_input
+    half_px = np.array([[-0.5, -0.5], [0.5, 0.5]])
+    low, high = resize_map.to_input(box_xyxy.reshape(2, 2) + half_px) / grid_to_input
+    first, last = np.array(window.inside).reshape(2, 2)
+    begins = (low > first + RIM) | (first == 0)
+    stops = (high < last - RIM) | (last >= ends)
+    return bool(begins.all() and stops.all())
 
 
 def _sorted_out(glimpses: list[Glimpse], config: AutomaticConfig) -> FirstLook:

@@ -20,7 +20,7 @@ from anymask.core.rough import doubt_about, rough_prompts
 from anymask.core.scribbles.scribble import Scribble
 from anymask.core.scribbles.stroke_colours import read_scribble
 from anymask.datasets.prompting.object_prompt import ObjectPrompt
-from anymask.errors import PromptError
+from anymask.errors import ImageError, PromptError
 from anymask.predict.scribbles import answer_scribble
 
 
@@ -51,8 +51,8 @@ def read_question(asked: ObjectPrompt, image_hw: tuple[int, int]) -> ObjectQuest
         if mask is not None and not mask.any():
             raise PromptError(f"the mask {asked.mask} is empty")
         scribble = None if asked.scribble is None else read_scribble(asked.scribble, image_hw)
-    except PromptError as error:
-        raise PromptError(f"{asked.source}: {error}" if asked.source else str(error)) from None
+    except (PromptError, ImageError) as error:
+        raise type(error)(f"{asked.source}: {error}" if asked.source else str(error)) from None
     return ObjectQuestion(sparse, mask, scribble)
 
 

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from itertools import islice
 
-from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Dataset, Sample
 from anymask.training.job import TrainingJob
 
@@ -45,13 +44,7 @@ def datasets_of(job: TrainingJob) -> TrainingData:
 
 
 def _opened(location: str, job: TrainingJob) -> Dataset:
-    return open_dataset(
-        location,
-        split_regions=job.recipe.split_regions,
-        images=job.images or None,
-        crowds=job.crowds or None,
-        options=job.options,
-    )
+    return job.options.open(location, split_regions=job.recipe.split_regions)
 
 
 def split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from anymask.core.read_options import AS_STORED, ReadOptions
+from anymask.datasets.dataset_options import AS_IT_SAYS, DatasetOptions
 from anymask.training.recipe import Recipe
 
-PLACES = ("data", "validation", "images")  # of a job, which a run's folder keeps
+PLACES = ("data", "validation", "images")
 
 
 @dataclass(frozen=True)
@@ -18,10 +17,8 @@ class TrainingJob:
 
     data: where the images and masks are; validation: where those to validate with are, "" for the
     recipe's ``holdout`` of ``data``. out: the run's folder; resume: go on with the run in it.
-    offline: forbid the network; None asks ``$ANYMASK_OFFLINE``. images: where images lie that are
-    apart from their masks; crowds: what COCO's files mark as such; "" for what the data says;
-    options: the page, bands and values looked at in images. The three are as
-    ``datasets.recognise.open_dataset`` has them, of ``data`` and ``validation`` alike.
+    offline: forbid the network; None asks ``$ANYMASK_OFFLINE``. options: how ``data`` and
+    ``validation`` are read.
     """
 
     recipe: Recipe
@@ -30,11 +27,10 @@ class TrainingJob:
     validation: str = ""
     resume: bool = False
     offline: bool | None = None
-    images: str = ""
-    crowds: str = ""
-    options: ReadOptions = AS_STORED
+    options: DatasetOptions = AS_IT_SAYS
 
     @property
-    def reading(self) -> dict[str, Any]:
-        """How the data is read, where that was said, as plain JSON values."""
-        return self.options.to_json() | ({"crowds": self.crowds} if self.crowds else {})
+    def places(self) -> dict[str, str]:
+        """Where the data is, which a run's folder keeps."""
+        places = (self.data, self.validation, self.options.images)
+        return dict(zip(PLACES, places))

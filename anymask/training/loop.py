@@ -21,7 +21,7 @@ from anymask.training.datasets import TrainingData, content_fingerprint, dataset
 from anymask.training.distributed import World
 from anymask.training.families import training_of
 from anymask.training.feed import Feed, Position, Served
-from anymask.training.job import PLACES, TrainingJob
+from anymask.training.job import TrainingJob
 from anymask.training.learner import Entry, Learner, Tally
 from anymask.training.run_folder import RunFolder
 from anymask.training.signals import Signals
@@ -286,8 +286,7 @@ def _folder(job: TrainingJob, world: World, data: TrainingData) -> RunFolder:
         world.wait()
         return RunFolder(job.out)
     try:
-        about: dict[str, Any] = {name: getattr(job, name) for name in PLACES}
-        about["reading"] = job.reading or None
+        about: dict[str, Any] = {**job.places, "reading": job.options.to_json() or None}
         about["parts"] = data.learning.fingerprint
         about["contents"] = content_fingerprint(data.learning)
         if job.validation and data.held_out is not None:

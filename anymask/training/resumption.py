@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anymask.core.json_object import read_object
-from anymask.core.read_options import AS_STORED, ReadOptions
+from anymask.datasets.dataset_options import AS_IT_SAYS, DatasetOptions
 from anymask.errors import RecipeError, TrainingError
 from anymask.training.families import find_recipe
 from anymask.training.job import PLACES, TrainingJob
@@ -32,9 +32,7 @@ class Request:
     settings: Sequence[str] = ()
     resume: bool = False
     offline: bool | None = None
-    images: str = ""
-    crowds: str = ""
-    options: ReadOptions = AS_STORED
+    options: DatasetOptions = AS_IT_SAYS
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -68,9 +66,7 @@ def job_of(request: Request) -> TrainingJob:
             request,
             data=request.data or kept["data"],
             validation=request.validation or kept["validation"],
-            images=request.images or kept["images"],
-            crowds=request.crowds or str((header.get("reading") or {}).get("crowds", "")),
-            options=_kept_options(request, header),
+            options=request.options.completed(kept["images"], header.get("reading") or {}),
         ),
         recipe,
     )
@@ -84,8 +80,6 @@ def _job(request: Request, recipe: Recipe) -> TrainingJob:
         request.validation,
         request.resume,
         request.offline,
-        request.images,
-        request.crowds,
         request.options,
     )
 
@@ -102,13 +96,6 @@ def _kept_recipe(request: Request, header: dict[str, Any]) -> Recipe:
         raise TrainingError(f"{file} holds no recipe of this version: {error}") from None
     places: dict[str, Any] = {name: _place(header, getattr(recipe, name)) for name in recipe.places}
     return dataclasses.replace(recipe, **places)
-
-
-def _kept_options(request: Request, header: dict[str, Any]) -> ReadOptions:
-    """How images are read: as is said now, otherwise as the run read them."""
-    if request.options != AS_STORED:
-        return request.options
-    return ReadOptions.from_json(header.get("reading") or {})
 
 
 def _place(header: dict[str, Any], path: Any) -> str:

@@ -115,6 +115,7 @@ def write_official(checkpoint: Checkpoint, path: Path) -> None:
     MobileSAM's package also wants the classifier that it never uses: it loads the file with
     ``strict=False``.
     """
+    make_folder(path.parent)
     write_pickle(checkpoint.state, path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickletools
 import zipfile
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,6 +74,13 @@ def _names(stream: IO[bytes]) -> Iterator[tuple[str, str]]:
         elif is_string:
             strings.append(memo[int(argument)])
         elif opcode.name == "GLOBAL":
-            yield "class", str(argument).replace(" ", ".", 1)
+            yield "class", _of_python_3(*str(argument).split(" ", 1))
         elif opcode.name == "STACK_GLOBAL":
             yield "class", ".".join(strings[-2:])
+
+
+def _of_python_3(module: str, name: str = "") -> str:
+    """A class by its name of today: the pickles that PyTorch writes have Python 2's."""
+    if (module, name) in NAME_MAPPING:
+        return ".".join(NAME_MAPPING[module, name])
+    return f"{IMPORT_MAPPING.get(module, module)}.{name}"

@@ -1,7 +1,8 @@
 """Safe pickle: PyTorch's files read with no code of theirs run, and words for those that can't be.
 
-PyTorch's own reader makes tensors and plain values and refuses what else a pickle names. NumPy's
-numbers, which trainers leave beside weights, are read as ``Unmade``: nothing of NumPy is called.
+PyTorch's own reader makes tensors and plain values and refuses what else a pickle names. Settings,
+paths, times and NumPy's numbers, which trainers leave beside weights, are let pass by their names
+and never made: in their places stand objects of this file, and nothing of theirs is called.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import pickle
 import re
 import warnings
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -37,17 +39,49 @@ class Unmade:
         """The state of what was not made is let go, too."""
 
 
-NUMPY = (
-    "numpy.dtype", "numpy.ndarray",
-    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core")
-      for name in ("scalar", "_reconstruct")),
-    *(f"numpy.{kind}" for kind in ("bool_", "bool", "int32", "int64", "float16", "float32",
-                                   "float64")),
-)  # fmt: skip
+class Pairs:
+    """What stands for other kinds of dictionaries: an ordered one, which may hold the weights."""
+
+    def __new__(cls, *_of: Any) -> OrderedDict[Any, Any]:  # type: ignore[misc]
+        """An empty one, of whatever arguments."""
+        return OrderedDict()
+
+
+class Items:
+    """What stands for other kinds of lists."""
+
+    def __new__(cls, *_of: Any) -> list[Any]:  # type: ignore[misc]
+        """An empty one, of whatever arguments."""
+        return []
+
+
+# What trainers leave beside weights, by module and name as Python 3 has them.
+DICTIONARIES = re.compile(
+    r"collections\.defaultdict|easydict\.EasyDict|yacs\.config\.CfgNode"
+    r"|(pytorch_lightning|lightning(\.pytorch)?)\.utilities\.parsing\.AttributeDict"
+    r"|(lightning_fabric|lightning\.fabric)\.utilities\.data\.AttributeDict"
+)
+LISTS = re.compile(r"collections\.deque")
+UNMADE = re.compile(
+    r"argparse\.Namespace|types\.SimpleNamespace|collections\.(UserDict|ChainMap)"
+    r"|pathlib(\._local)?\.(Pure)?(Posix|Windows)?Path"
+    r"|datetime\.(date|datetime|time|timedelta|timezone)"
+    r"|uuid\.(UUID|SafeUUID)|decimal\.Decimal|fractions\.Fraction|typing\.Any"
+    r"|builtins\.(bool|dict|float|frozenset|int|list|range|slice|str|tuple|Ellipsis)"
+    r"|omegaconf\.(dictconfig\.DictConfig|listconfig\.ListConfig|nodes\.\w+Node"
+    r"|base\.(Metadata|ContainerMetadata))"
+    r"|numpy\.(dtype|ndarray|bool_?|u?int(8|16|32|64)|float(16|32|64))"
+    r"|numpy\.(core|_core)\.multiarray\.(scalar|_reconstruct)"
+)
+STAND_INS: tuple[tuple[re.Pattern[str], type], ...] = (
+    (DICTIONARIES, Pairs),
+    (LISTS, Items),
+    (UNMADE, Unmade),
+)
 # What PyTorch makes of itself: tensors and what they consist of, and plain values.
 PLAIN = re.compile(
     r"torch\.((cuda|sparse|cuda\.sparse|_utils|_tensor|nn\.parameter|serialization|storage)\.)?\w+"
-    r"|collections\.(OrderedDict|Counter)|(builtins|__builtin__)\.(set|bytearray|complex)"
+    r"|collections\.(OrderedDict|Counter)|builtins\.(set|bytearray|complex)"
     r"|_codecs\.encode"
 )
 
@@ -58,15 +92,22 @@ def read_pickle(path: Path) -> tuple[Any, tuple[str, ...]]:
     Raises ``UnsafeFileError`` for a file that names other classes than tensors and plain values,
     and ``CorruptFileError`` for one that is cut off or none of PyTorch's.
     """
+    classes = pickle_names(path).classes
+    stand_ins = [
+        (stand_in, name)
+        for name in classes
+        for kinds, stand_in in STAND_INS
+        if kinds.fullmatch(name)
+    ]
     try:
         # Opened here: by a path PyTorch goes by the name's ending.
         with READING, warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # of the pickle's protocol: what can't be read is said
-            with torch.serialization.safe_globals([(Unmade, name) for name in NUMPY]):
+            with torch.serialization.safe_globals([*stand_ins]):
                 content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for damaged files
         raise _explained(path, error) from None
-    return content, tuple(name for name in pickle_names(path).classes if name in NUMPY)
+    return content, tuple(name for stand_in, name in stand_ins if stand_in is Unmade)
 
 
 def _explained(path: Path, error: Exception) -> CorruptFileError | UnsafeFileError:
@@ -84,7 +125,8 @@ def _explained(path: Path, error: Exception) -> CorruptFileError | UnsafeFileErr
                 f"{path} is a zip file, but no PyTorch checkpoint: it holds {named(members)}"
             )
     names = pickle_names(path)
-    strangers = [name for name in names.classes if name not in NUMPY and not PLAIN.fullmatch(name)]
+    known = (PLAIN, *(kinds for kinds, _ in STAND_INS))
+    strangers = [name for name in names.classes if not any(kind.fullmatch(name) for kind in known)]
     if strangers and isinstance(error, pickle.UnpicklingError):
         return UnsafeFileError(
             f"{path} holds more than tensors: {named(strangers)}. To make these would run code, so "

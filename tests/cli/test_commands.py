@@ -38,4 +38,24 @@ def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "segmnt" in done.stderr
+    assert "No such command 'segmnt'. Did you mean segment?" in done.stderr
+
+
+def test_a_group_suggests_what_it_makes_later(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "anymask", "evaluate", "clikcs"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Did you mean clicks?" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["segment", "web"])
+def test_an_argument_has_no_brackets_twice(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "anymask", name, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"anymask {name} [OPTIONS] [IMAGE]" in done.stdout

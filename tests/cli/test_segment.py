@@ -53,6 +53,23 @@ def test_a_click_gives_a_picture_of_three_masks_side_by_side(folder: Path) -> No
     assert (width - 24, height) == (3 * 90, 60)
 
 
+def test_a_file_that_nobody_named_replaces_none(folder: Path) -> None:
+    (folder / "i_mask.png").write_text("mine")
+    for name in ("i_mask_2.png", "i_mask_3.png"):
+        done = segment(folder, "--box", "5,5,60,50")
+        assert (done.returncode, done.stdout.strip()) == (0, name), done.stderr
+    assert (folder / "i_mask.png").read_text() == "mine"
+    assert left_over(folder) == {"i_mask.png", "i_mask_2.png", "i_mask_3.png"}
+
+
+def test_the_folder_of_a_file_is_made_and_a_file_that_is_named_is_replaced(folder: Path) -> None:
+    for _ in range(2):
+        done = segment(folder, "--box", "5,5,60,50", "--out", "no/such/o.coco.json")
+        assert done.returncode == 0, done.stderr
+    content = json.loads((folder / "no/such/o.coco.json").read_text())
+    assert content["images"][0]["id"] == content["annotations"][0]["image_id"] == 1
+
+
 def test_a_box_gives_a_picture_of_one_mask(folder: Path) -> None:
     done = segment(folder, "--box", "5,5,60,50", "--out", "o.png")
     assert done.returncode == 0, done.stderr
@@ -142,7 +159,6 @@ def test_a_rough_mask_is_a_prompt(folder: Path) -> None:
         (["--point", "900,30"], 1, "90×60"),
         (["--point", "nan,30"], 1, "not finite"),
         (["--box", "50,50,10,10"], 1, "X0 < X1"),
-        (["--point", "1,1", "--out", "no/such/o.png"], 1, "no folder"),
         (["--point", "1,1", "--mask", "missing.png"], 1, "missing.png"),
         (["--point", "1,1", "--device", "gpu"], 1, "cuda"),
         (["--point", "1,1", "--dtype", "float8"], 1, "bfloat16"),

@@ -177,6 +177,44 @@ def test_a_line_about_what_lies_outside_is_named(folder: Path, segment: Segment)
     assert names(folder / "o") == ["a/y.png"]
 
 
+def test_what_does_not_fit_is_said_before_the_weights_are_loaded(
+    folder: Path, segment: Segment
+) -> None:
+    table = "image,x,y,scribble\na/x.png,45,30,\nb/x.png,450,30,\na/y.png,,,no.png\n"
+    (folder / "p.csv").write_text(table)
+    done = segment("--prompts", "p.csv", "--out", "o", "--weights", "no-such-weights")
+    assert done.code == 1
+    first, last = done.err.splitlines()
+    assert first.startswith("note: 2 of 3 images can't be asked this and are left out: b/x.png and")
+    assert "p.csv, line 3: the point 450,30" in first
+    assert "no-such-weights" in last
+    done = segment("a", *POINT, "--point", "450,30", "--json", "--weights", "no-such-weights")
+    assert (done.code, done.err.splitlines()[1]) == (1, "2 images: 0 done, 2 not")
+
+
+def test_an_image_that_is_given_twice_is_told_and_counted_once(
+    folder: Path, segment: Segment
+) -> None:
+    (folder / "a/z.png").write_bytes(b"hello")
+    done = segment("a", "a/x.png", "b/../a/z.png", *POINT, "--json")
+    assert len(done.out.splitlines()) == 2
+    note, bar, summary, _ = done.err.splitlines()
+    assert note == "note: given more than once, and counted once: x.png, z.png"
+    assert bar.startswith("3/3 images")
+    assert summary == "3 images: 2 done, 1 not"
+
+
+def test_all_names_of_an_image_in_a_table_are_one(folder: Path, segment: Segment) -> None:
+    place = folder / "a/x.png"
+    table = f"image,object,x,y,label\na/x.png,1,45,30,1\n./a/x.png,1,5,5,0\n{place},,9,9,1\n"
+    (folder / "p.csv").write_text(table)
+    for images in ((), ("a",)):
+        done = segment(*images, "--prompts", "p.csv", "--json")
+        assert done.code == 0, done.err
+        annotations = json.loads(done.out)["annotations"]
+        assert [one["point_coords"] for one in annotations] == [[[45, 30], [5, 5]], [[9, 9]]]
+
+
 def test_strokes_are_a_prompt(folder: Path, segment: Segment) -> None:
     strokes(folder / "s.png")
     done = segment("a/x.png", "--scribble", "s.png", "--json")
@@ -208,10 +246,12 @@ def test_a_mark_that_is_a_stroke_is_answered_with_a_hint(folder: Path, segment: 
         (("a/x.png", *POINT, "--out", "a/x.png"), "a/x.png is an input"),
         (("a/x.png", *POINT, "--out", "a/../a/x.png"), "is an input"),
         (("a/x.png", *POINT, "--out", "link.png"), "link.png is an input"),
-        (("a/x.png", "--mask", "x_mask.png"), "x_mask.png is an input"),
-        (("a/x.png", "--scribble", "x_mask.png"), "x_mask.png is an input"),
+        (("a/x.png", "--mask", "m.png", "--out", "m.png"), "m.png is an input"),
+        (("a/x.png", "--scribble", "m.png", "--out", "m.png"), "m.png is an input"),
         (("a", *POINT, "--out", "a"), "is an input"),
-        (("a/x.png", *POINT, "--out", "no/such/o.png"), "there is no folder no/such"),
+        (("a/x.png", *POINT, "--out", "p.csv/o.png"), "p.csv is no folder"),
+        (("a/x.png", "--scribble", "p.csv"), "the scribble p.csv is not an image of a known"),
+        (("a/x.png", "--prompts", "no.csv"), "no.csv can't be read: No such file or directory"),
         (("a", *POINT, "--out", "a/x.png"), "a/x.png is no folder"),
         (("a", *POINT, "--out", "p.csv/o"), "p.csv is no folder"),
         (("a/x.png", "--box", "10,10,10,40"), "no area"),
@@ -222,7 +262,7 @@ def test_a_mark_that_is_a_stroke_is_answered_with_a_hint(folder: Path, segment: 
 def test_what_cannot_be_is_refused_before_the_weights_are_loaded(
     folder: Path, segment: Segment, arguments: tuple[str, ...], message: str
 ) -> None:
-    Image.new("L", (90, 60), 255).save(folder / "x_mask.png")
+    Image.new("L", (90, 60), 255).save(folder / "m.png")
     Image.new("L", (90, 60)).save(folder / "empty.png")
     (folder / "link.png").symlink_to("a/x.png")
     (folder / "p.csv").touch()

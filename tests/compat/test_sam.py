@@ -337,6 +337,12 @@ def test_what_is_certain_is_read_however_it_is_spelt(predictor: SamPredictor) ->
     assert masks.shape == (2, 3, 60, 90)  # one mask for all
 
 
+def test_an_argument_that_is_none_is_named_with_the_one_that_is_meant(sam: Sam) -> None:
+    arguments: dict[str, Any] = {"point_per_side": 8}
+    with pytest.raises(Error, match="takes no point_per_side; do you mean points_per_side"):
+        SamAutomaticMaskGenerator(sam, **arguments)
+
+
 def test_what_exports_a_model_is_said() -> None:
     with pytest.raises(ExportError, match="anymask export onnx"):
         SamOnnxModel(None, return_single_mask=True)

@@ -21,7 +21,7 @@ from anymask.core.image import read_mask
 from anymask.datasets import mask_pictures
 from anymask.datasets.listing import list_files
 from anymask.datasets.mask_pictures import object_of, objects_of
-from anymask.datasets.photographs import Unread
+from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Sample
 from anymask.errors import ImageError
 from tests.datasets.pictures import HW, as_file, blank, boxes, save
@@ -61,6 +61,12 @@ def test_a_picture_of_the_masks_of_each_image(tmp_path: Path, folder: str, top: 
     assert isinstance(a, Sample)
     assert (a.name, a.groups) == (f"{top}images/sub/a.png", (None,))
     assert lonely == Unread(f"{top}images/lonely.png", "has no picture of its masks")
+    dataset = mask_pictures.read(list_files(str(tmp_path)))
+    assert dataset
+    note = LeftOut(
+        f"{top}{folder}", "has 1 picture of masks that are read for no image: unasked.png"
+    )
+    assert dataset.notes == (note,)
 
 
 def test_a_folder_of_pictures_for_each_image(tmp_path: Path) -> None:
@@ -439,12 +445,3 @@ def test_bands_that_are_no_colours_are_refused() -> None:
     for read in (objects_of, object_of):
         with pytest.raises(ImageError, match=r"m\.tif"):
             read(tiff(*boxes((1, 2, 3, 4)), extrasamples=[0, 0, 0], planarconfig="contig"), "m.tif")
-
-
-def test_of_several_pictures_beside_the_only_image_one_may_have_its_name(tmp_path: Path) -> None:
-    save(tmp_path / "7" / "images" / "0.png")
-    for number in (0, 1, 2):
-        save(tmp_path / "7" / "masks" / f"{number}.png", boxes(*[255] * (number + 1)))
-    (sample,) = read_all(tmp_path)
-    assert isinstance(sample, Sample)
-    assert [rle.area(mask) for mask in sample.masks] == [20, 40, 60]

@@ -120,6 +120,40 @@ def test_coco_among_other_files(tmp_path: Path) -> None:
     assert opened(train) == ("COCO annotations", ["train/1.png"])
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("instances.json", "train.json"),
+        ("train.json", "val.json"),
+        ("instances.json", "annotations/instances_val.json"),
+        ("instances_a.json", "labels.json"),
+        ("train/_annotations.coco.json", "valid/_annotations.coco.json"),
+        ("a/instances.json", "b/instances.json"),
+    ],
+)
+def test_of_several_coco_files_none_is_chosen(tmp_path: Path, names: tuple[str, str]) -> None:
+    picture(tmp_path / "images" / "1.png")
+    for name in names:
+        coco_file(tmp_path / name, "1.png")
+        picture((tmp_path / name).with_name("1.png"))
+    for options in ({}, {"crowds": "objects"}):
+        reason = refused(tmp_path, **options)
+        assert f"has several COCO files: name one, {', '.join(sorted(names))}, as data " in reason
+    assert opened(tmp_path / names[1])[0] == "COCO annotations"
+
+
+def test_coco_files_beside_their_kin_are_read(tmp_path: Path) -> None:
+    """COCO's other kinds for the same images, what has no masks, and Roboflow's one split."""
+    for name in ("instances.json", "person_keypoints.json", "panoptic.json", "info.json"):
+        coco_file(tmp_path / name, "1.png")
+    (tmp_path / "info.json").write_text('{"images": [], "annotations": []}')
+    picture(tmp_path / "images" / "1.png")
+    assert opened(tmp_path) == ("COCO annotations", ["images/1.png"])
+    coco_file(tmp_path / "robo" / "train" / "_annotations.coco.json", "2.png")
+    picture(tmp_path / "robo" / "train" / "2.png")
+    assert opened(tmp_path / "robo") == ("COCO annotations", ["train/2.png"])
+
+
 def test_coco_file_names_with_folders_and_missing_images(tmp_path: Path) -> None:
     coco_file(tmp_path / "instances.json", *(f"sub/{n}.png" for n in range(300)))
     picture(tmp_path / "data" / "sub" / "3.png")

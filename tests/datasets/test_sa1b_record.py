@@ -181,5 +181,5 @@ def test_a_bad_annotation_loses_itself(path: list[str | int], value: object, rea
 def test_what_is_lost_for_one_reason_is_named_together() -> None:
     record = json.loads(sa1b_record.to_bytes(a_record()))
     record["annotations"] += [{"id": n} for n in range(1, 7)]
-    named = "annotation 1, annotation 2, annotation 3, annotation 4 and 2 more"
+    named = "annotation 1, annotation 2, annotation 3 and 3 more"
     assert read(record) == ([4], [f"{named}: it lacks 'segmentation'"])

@@ -227,7 +227,7 @@ def test_choices_that_choose_nothing_are_a_line(ask: Ask, query: str) -> None:
     ("content", "line"),
     [
         (b"hello", "ß & co.txt is not an image of a known format"),
-        (b"", "ß & co.txt is not an image of a known format"),
+        (b"", "ß & co.txt is empty: it has no bytes"),
         (encoded(drawing(), "png")[:2000], "ß & co.txt can't be read"),
     ],
 )

@@ -19,6 +19,7 @@ from PIL import Image
 import anymask
 from anymask.compat import ResizeLongestSide, Sam, SamAutomaticMaskGenerator, SamPredictor
 from anymask.compat.utils import amg
+from anymask.core.annotations import Annotations
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.prompts import Prompts
 from anymask.predict.predictor import Predictor
@@ -30,6 +31,7 @@ FUZZ = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 IMAGE = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+NOWHERE = "/no/such/folder/x.json"
 RESIZED = torch.zeros(3, 85, 128)
 SHAPES = st.lists(st.sampled_from((0, 1, 2, 3, 4, 32)), max_size=4)
 DTYPES = st.sampled_from(("f4", "f8", "i8", "u1", "?", "c8", "U2", "O", "M8[s]"))
@@ -114,6 +116,15 @@ CALLS: dict[str, Call] = {
     ),
     "Masks": lambda x: anymask.Masks(x, x, embedding().resize_map),
     "Masks' resize_map": lambda x: anymask.Masks(np.zeros((1, 1, 4, 4)), np.zeros((1, 1)), x),  # type: ignore[arg-type]
+    "save": lambda x: sam().predict(embedding(), click()).save([x] if isinstance(x, str) else x),  # type: ignore[arg-type]
+    "save's image": lambda x: sam().predict(embedding(), click()).save("/no/such/x.png", x),
+    "save's prompts": lambda x: sam().predict(embedding(), click()).save(NOWHERE, None, x),
+    "save's file_name": lambda x: sam().predict(embedding(), click()).save(NOWHERE, file_name=x),
+    "draw": lambda x: sam().predict(embedding(), click()).draw(x),
+    "draw's prompts": lambda x: sam().predict(embedding(), click()).draw(IMAGE, x),
+    "Annotations": lambda x: Annotations(x, (60, 90)),
+    "Annotations of one": lambda x: Annotations([x], (60, 90)),
+    "Annotations' size": lambda x: Annotations([], x),
     "stability": lambda x: sam().predict(embedding(), click()).stability(x),
     "Sam": lambda x: Sam(x),
     "to": lambda x: sam().to(x),

@@ -172,7 +172,7 @@ def test_broken_images_are_outcomes_with_a_reason(
     assert {name for name, one in outcomes.items() if one.state == State.done} == {"1.png", "9.png"}
     reasons = {name: one.reason for name, one in outcomes.items() if one.reason}
     assert reasons["2.png"].startswith("2.png can't be")
-    assert reasons["3.png"] == "3.png is not an image of a known format"
+    assert reasons["3.png"] == "3.png is empty: it has no bytes"
     assert reasons["4.png"] == "4.png is not an image of a known format"
     assert reasons["a/5.png"] == "a/5.png can't be read: No such file or directory"
     assert "6.png can't be read" in reasons["6.png"]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from torch import Tensor
 
 from anymask.core import rle
+from anymask.core.geometry import ResizeMap
 from anymask.core.image import read_image
 from anymask.core.protocol import DiscSegmenter
 from anymask.errors import Error
+from anymask.models.mask_decoder import ALL_TOKENS, MaskDecoder, MaskDecoderConfig
 from anymask.models.mask_decoder import logit_map as in_order
+from anymask.models.prompt_encoder import PromptEmbedding
+from anymask.models.two_way import ImagePositions, SharedImage
 from anymask.predict import first_look as looking
 from anymask.predict.automatic import (
     AutomaticConfig,
@@ -23,6 +29,7 @@ from anymask.predict.automatic import (
     point_grid,
     segment_everything,
 )
+from anymask.predict.point_decoder import Answers, PointDecoder
 from anymask.predict.predictor import Predictor
 
 EVERY_MASK = AutomaticConfig(
@@ -73,6 +80,85 @@ def test_sharp_logits_are_put_where_they_belong() -> None:
     torch.testing.assert_close(seen[top:bottom, left:right], whole[top:bottom, left:right])
     torch.testing.assert_close(seen[8:12, 8:12], whole[8:12, 8:12])  # a position of the coarse part
     torch.testing.assert_close(seen[0:4, 0:4], whole[8:12, 8:12])  # which stands for its like
+
+
+@pytest.mark.parametrize("side_px", [256, 700, 1024, 3000])
+@pytest.mark.parametrize("centre", [(16, 12), (12, 16), (8, 12), (12, 8), (16, 16)])
+def test_a_disc_that_the_sharp_part_cuts_is_looked_at_again(
+    centre: tuple[int, int], side_px: int
+) -> None:
+    # The point (12, 12) sees cells 4 to 20 sharply. Past them, the disc meets no coarse position.
+    look = look_at_disc(centre, 4.5, (side_px, side_px), (12, 12))
+    assert look.again == [0]
+    assert not look.sure
+
+
+@pytest.mark.parametrize("side_px", [256, 700, 1024, 3000])
+def test_a_disc_in_the_sharp_part_is_taken_as_it_is(side_px: int) -> None:
+    look = look_at_disc((13, 11), 6, (side_px, side_px), (12, 12))
+    (disc,) = look.sure
+    assert not look.again
+    assert disc.runs.area() == pytest.approx(np.pi * (6 * side_px / GRID) ** 2, rel=0.02)
+
+
+@pytest.mark.parametrize("hw", [(1024, 1024), (320, 1024), (1024, 320)])
+def test_a_disc_that_the_image_cuts_is_taken_as_it_is(hw: tuple[int, int]) -> None:
+    for corner in ((0, 0), (hw[1] / 16, hw[0] / 16)):
+        look = look_at_disc(corner, 5, hw, tuple(min(max(side, 1), 63) for side in corner))
+        assert len(look.sure) == 1
+        assert not look.again
+
+
+GRID, STEEPNESS = 64, 40.0
+
+
+@dataclass(frozen=True)
+class DiscDecoder(PointDecoder):
+    """Answers every point with what its image (1, L, 16) has: the logits of each position."""
+
+    def attend(
+        self,
+        points: Sequence[int],
+        pred_iou_thresh: float,
+        window: tuple[SharedImage, ImagePositions] | None = None,
+    ) -> Answers:
+        shared, _ = window or (self.shared, self.positions)
+        sure = torch.ones(len(points), 1)
+        image = shared.image.expand(len(points), -1, -1)
+        return Answers(sure, image, sure > 0, torch.tensor(points), sure[:, 0])
+
+
+class LogitsAsTheyAre(MaskDecoder):
+    """Upscales nothing: one mask of each prompt."""
+
+    def position_logits(
+        self, tokens: Tensor, image: Tensor, chosen: Tensor | None = None, which: slice = ALL_TOKENS
+    ) -> Tensor:
+        return image.flatten(1)
+
+
+def look_at_disc(
+    centre: tuple[float, ...], radius: float, hw: tuple[int, int], point: tuple[float, ...]
+) -> looking.FirstLook:
+    """The first look at one point of a disc; centre, radius and point in cells of the embedding."""
+    at = (torch.arange(4 * GRID) + 0.5) / 4
+    distance = torch.hypot(at[None, :] - centre[0], at[:, None] - centre[1])
+    logits = STEEPNESS * (radius - distance)
+    numbers = in_order(torch.arange(GRID * GRID * 16)[None])[0].flatten()
+    of_position = torch.empty(GRID * GRID * 16)
+    of_position[numbers] = logits.flatten()
+    image = of_position.view(1, GRID * GRID, 16)
+    none = torch.zeros(1, 1, GRID * GRID)
+    resize_map = ResizeMap(hw, 16 * GRID)
+    decoder = DiscDecoder(
+        LogitsAsTheyAre(MaskDecoderConfig(depth=0)),
+        SharedImage(image, none, none.mT, none),
+        ImagePositions((), none),
+        PromptEmbedding(*torch.zeros(3, 1, 1)),
+        resize_map.to_image([[16 * side for side in point]]),
+        resize_map,
+    )
+    return looking.first_look(decoder, AutomaticConfig(), map)
 
 
 def test_a_segmenter_without_candidates_has_no_fast_mode() -> None:

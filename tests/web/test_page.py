@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Download, FilePayload, Locator, Page, e
 from pycocotools.coco import COCO
 
 from anymask.core import rle
+from anymask.core.regions.small_regions import clean
 from anymask.engine.sample import SamplePicture
 
 Exporter = Callable[[str, str], Path]
@@ -203,6 +204,7 @@ def test_what_is_saved_is_one_mask_three_times(ready: Page, tmp_path: Path) -> N
     click(ready, 145, 100)
     expect(choices(ready)).to_have_count(3)
     ready.keyboard.press("1")
+    assert ready.get_by_label("Clean").is_checked()
     for button, name in (
         ("Mask", "drawn one-mask.png"),
         ("Cut-out", "drawn one-cutout.png"),
@@ -226,6 +228,27 @@ def test_what_is_saved_is_one_mask_three_times(ready: Page, tmp_path: Path) -> N
     assert (annotation["id"], annotation["iscrowd"], annotation["area"]) == (1, 0, mask.sum())
     assert (coco.annToMask(annotation) == mask).all()
     assert annotation["bbox"] == box_of(mask)
+
+
+def test_one_switch_says_whether_masks_are_clean_as_shown_and_as_saved(
+    ready: Page, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, drawing().shape, dtype=np.uint8)
+    choose(ready, "noise.png", png(noise))
+    expect(ready.locator("#caption")).to_contain_text("noise.png")
+    expect_ready(ready)
+    click(ready, 145, 100)
+    expect(choices(ready)).to_have_count(3)
+    ready.keyboard.press("1")
+    masks, pictures = [], []
+    for is_clean in (True, False):
+        ready.get_by_label("Clean").set_checked(is_clean)
+        saved(ready, "Mask").save_as(tmp_path / "mask.png")
+        masks.append(np.asarray(Image.open(tmp_path / "mask.png")) > 0)
+        pictures.append(ready.locator("#overlay").screenshot())
+    np.testing.assert_array_equal(masks[0], clean(masks[1]))
+    assert (masks[0] != masks[1]).any()
+    assert pictures[0] != pictures[1]
 
 
 def test_masks_of_odd_shapes_are_saved_as_pycocotools_has_them(ready: Page, tmp_path: Path) -> None:
@@ -318,6 +341,8 @@ def test_the_error_of_a_picture_stays_until_the_next(ready: Page) -> None:
     expect(alert).to_have_text(re.compile("^broken.jpg .*"))
     choose(ready, "notes.txt", b"hello")
     expect(alert).to_have_text("notes.txt is not an image of a known format")
+    expect(ready.get_by_label("Bands")).to_be_hidden()  # no option makes it one
+    expect(ready.get_by_role("status")).to_have_text("ready: click what you want in drawn one.png")
     choose(ready, "nothing.png", b"")
     expect(alert).to_have_text("nothing.png is empty")
     choose(ready, "good.png", png(drawing(50)))

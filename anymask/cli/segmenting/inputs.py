@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import posixpath
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 import typer
+from PIL import Image
 
 from anymask.datasets.photographs import Photograph, Unread, find_photographs
 from anymask.datasets.prompting.object_prompt import ObjectPrompt
 from anymask.datasets.prompting.prompt_table import read_prompts, unused_columns
 from anymask.errors import Error, ImageError, PromptError
+from anymask.predict.objects import read_question
 
 STANDARD_INPUT = "-"
 
@@ -55,8 +58,8 @@ def inputs_alike(
     arguments: Sequence[str], objects: Sequence[ObjectPrompt], out: Path | None
 ) -> Inputs:
     """All images of the arguments, asked the same. out: results that are not looked at."""
-    photographs, unread = _find(arguments, out)
-    return Inputs([(photograph, objects) for photograph in photographs], unread)
+    photographs, unread, notes = _find(arguments, out)
+    return Inputs([(photograph, objects) for photograph in photographs], unread, notes)
 
 
 def inputs_of_table(table: Path, arguments: Sequence[str], out: Path | None) -> Inputs:
@@ -74,8 +77,9 @@ def inputs_of_table(table: Path, arguments: Sequence[str], out: Path | None) -> 
                 asked.append((_named(table, name), objects))
             except Error as error:
                 unread.append(Unread(name, str(error)))
-        return Inputs(asked, unread, notes)
-    photographs, unread = _find(arguments, out)
+        return Inputs(_merged(asked), unread, notes)
+    photographs, unread, repeats = _find(arguments, out)
+    notes += repeats
     matches = {name: _match(table, name, photographs) for name in prompts}
     asked = [(image, prompts[name]) for name, image in matches.items() if image is not None]
     strangers = [name for name, image in matches.items() if image is None]
@@ -84,29 +88,54 @@ def inputs_of_table(table: Path, arguments: Sequence[str], out: Path | None) -> 
     silent = [image.name for image in photographs if image not in matches.values()]
     if silent:
         notes.append(f"{table} says nothing of {_some(silent)}: passed over")
-    return Inputs(asked, unread, notes)
+    return Inputs(_merged(asked), unread, notes)
 
 
-def _find(arguments: Sequence[str], out: Path | None) -> tuple[list[Photograph], list[Unread]]:
-    """Photographs in the order of the arguments, and what can't be read."""
-    listings = [
-        [PipedPhotograph(STANDARD_INPUT, "stdin")] if argument == STANDARD_INPUT else argument
-        for argument in arguments
-    ]
-    if sum(not isinstance(listing, str) for listing in listings) > 1:
+def _merged(
+    asked: Iterable[tuple[Photograph, Sequence[ObjectPrompt]]],
+) -> list[tuple[Photograph, Sequence[ObjectPrompt]]]:
+    """All that is asked of a photograph at once, by whatever names the table has it."""
+    by_place: dict[object, tuple[Photograph, list[ObjectPrompt]]] = {}
+    for photograph, objects in asked:
+        place = photograph.url, photograph.member
+        by_place.setdefault(place, (photograph, []))[1].extend(objects)
+    return list(by_place.values())
+
+
+def seems_wrong(photograph: Photograph, objects: Iterable[ObjectPrompt]) -> bool:
+    """Whether prompts do not fit the size in the header of an image file.
+
+    A guess, and quick: an image may be turned, or of several pages. False where the file is not at
+    hand, or its header can't be read.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(photograph.url) as image:
+            warnings.simplefilter(
+                "ignore"
+            )  # of its size: what is too large is said when it is read
+            image_hw = image.height, image.width
+    except Exception:  # Pillow's readers raise many kinds
+        return False
+    try:
+        for asked in objects:
+            read_question(asked, image_hw)
+    except Error:
+        return True
+    return False
+
+
+def _find(
+    arguments: Sequence[str], out: Path | None
+) -> tuple[list[Photograph], list[Unread], list[str]]:
+    """Photographs in the order of the arguments, what can't be read, and notes."""
+    if list(arguments).count(STANDARD_INPUT) > 1:
         raise typer.BadParameter("there is one standard input: give - once")
-    if STANDARD_INPUT not in arguments:
-        found = find_photographs(arguments, out)
-        return found.photographs, found.unread
-    photographs, unread = [], []
-    for listing in listings:
-        if isinstance(listing, str):
-            found = find_photographs([listing], out)
-            photographs += [image for image in found.photographs if image not in photographs]
-            unread += found.unread
-        else:
-            photographs += listing
-    return photographs, unread
+    files = find_photographs([name for name in arguments if name != STANDARD_INPUT], out)
+    photographs, unread = files.photographs, files.unread
+    if STANDARD_INPUT in arguments:
+        before = find_photographs(arguments[: arguments.index(STANDARD_INPUT)], out)
+        photographs.insert(len(before.photographs), PipedPhotograph(STANDARD_INPUT, "stdin"))
+    return photographs, unread, files.notes()
 
 
 def _named(table: Path, name: str) -> Photograph:

@@ -7,11 +7,12 @@ import posixpath
 import shutil
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from itertools import chain, count
 from pathlib import Path
 
 import typer
 
-from anymask.core.atomic import check_writable
+from anymask.core.atomic import check_file_writable
 from anymask.datasets.photographs import Photograph
 from anymask.errors import Error, OutputError
 
@@ -42,9 +43,14 @@ def format_of(path: Path) -> Format | None:
 
 
 def file_for(photograph: Photograph, out: Path | None) -> Path:
-    """The file for a single image. Raises ``BadParameter`` for an ending that names no format."""
+    """The file for a single image; one that nobody named takes the place of none that is there.
+
+    Raises ``BadParameter`` for an ending that names no format.
+    """
     if out is None:
-        return Path(f"{photograph.stem}_mask.png")
+        stem = f"{photograph.stem}_mask"
+        paths = (Path(f"{name}.png") for name in chain([stem], (f"{stem}_{n}" for n in count(2))))
+        return next(path for path in paths if not os.path.lexists(path))
     if format_of(out) is None:
         raise typer.BadParameter(f"--out {out} must end in one of {', '.join(ENDINGS)}")
     return out
@@ -77,16 +83,9 @@ def files_for(photographs: Sequence[Photograph], out: Path, form: Format) -> lis
     return [out / f"{name}{form.ending}" for name in names]
 
 
-def check_target(target: Path, inputs: Iterable[Path], makes_folder: bool) -> None:
-    """Raise ``OutputError`` if a file can't be written, or is one of the files that are read.
-
-    makes_folder: whether its folder is made where it is missing.
-    """
-    if not makes_folder and not target.parent.is_dir():
-        raise OutputError(f"there is no folder {target.parent} to write {target.name} to")
-    if target.is_dir():
-        raise OutputError(f"{target} can't be written: it is a folder")
-    check_writable(target.parent)
+def check_target(target: Path, inputs: Iterable[Path]) -> None:
+    """Raise ``OutputError`` if a file can't be written, or is one of the files that are read."""
+    check_file_writable(target)
     nearest = next(folder for folder in Path(os.path.abspath(target)).parents if folder.is_dir())
     if shutil.disk_usage(nearest).free == 0:
         raise OutputError(f"{target} can't be written: no space left in {nearest}")

@@ -5,6 +5,8 @@ Shape legend: P prompts, M masks of a prompt, H W pixels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,7 @@ Mask = npt.NDArray[np.bool_]
 
 PANEL_PX = 900  # longest side of one of several panels
 GAP_PX = 12
+EXTENTS = ("whole", "part", "subpart")  # what the three masks of a prompt may mean (§3)
 MARKS: dict[int, Colour] = {OBJECT: (46, 204, 113), BACKGROUND: (231, 76, 60)}
 BOX_COLOUR: Colour = (255, 214, 10)
 
@@ -28,14 +31,15 @@ def draw_answers(
 ) -> Image.Image:
     """Draw (P, M, H, W) masks of (P, M) predicted IoUs over their image, and what asked for them.
 
-    The masks of a single prompt stand side by side, best first, each with its predicted IoU;
-    the first masks of several prompts lie over one copy in different colours.
+    The masks of a single prompt stand side by side, each with its predicted IoU: three as whole,
+    part and subpart, by falling area; the first masks of several prompts lie over one copy in
+    different colours.
     """
     if masks.shape[0] == 1 and masks.shape[1] > 1:
-        panels = [
-            _panel(image, mask, float(iou), prompts, column)
-            for column, (mask, iou) in enumerate(zip(masks[0], predicted_iou[0]))
-        ]
+        panels = []
+        for column, (number, name) in enumerate(_in_order(masks[0])):
+            caption = f"{name}predicted IoU {predicted_iou[0, number]:.3f}"
+            panels.append(_panel(image, masks[0, number], caption, prompts, column))
         return _side_by_side(panels)
     first = masks[:, 0]
     painted = Image.fromarray(paint(image, first, [colour(number) for number in range(len(first))]))
@@ -47,8 +51,19 @@ def draw_answers(
     return painted
 
 
+def _in_order(masks: Mask) -> Iterator[tuple[int, str]]:
+    """The places of (M, H, W) masks in the order of their panels, and what each is called."""
+    numbers = range(len(masks))
+    if len(masks) != len(EXTENTS):
+        yield from ((number, f"{number + 1}   ") for number in numbers)
+        return
+    by_area = sorted(numbers, key=lambda number: -np.count_nonzero(masks[number]))
+    for column, number in enumerate(by_area):
+        yield number, f"{column + 1}   {EXTENTS[column]}   {'best, ' if number == 0 else ''}"
+
+
 def _panel(
-    image: RGB, mask: Mask, predicted_iou: float, prompts: Prompts | None, column: int
+    image: RGB, mask: Mask, caption: str, prompts: Prompts | None, column: int
 ) -> Image.Image:
     """One of several masks of the only prompt, small enough to stand beside the others."""
     scale = min(1.0, PANEL_PX / max(image.shape[:2]))
@@ -58,7 +73,7 @@ def _panel(
     panel = Image.fromarray(paint(small, small_mask[None], [colour(column)]))
     if prompts is not None:
         _mark(panel, prompts, 0, scale)
-    _caption(panel, f"{column + 1}   predicted IoU {predicted_iou:.3f}")
+    _caption(panel, caption)
     return panel
 
 

@@ -5,29 +5,63 @@ Shape legend: H W pixels, C bands.
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 from PIL import Image, ImageOps
 
 from anymask.core.rasters.raster import OPAQUE, Alpha, Colour, Raster
 
-# A phone's MPO has previews behind the photograph, Photoshop's layers are within the picture.
-OF_ONE_FRAME = ("JPEG", "MPO", "PSD")
+OF_ONE_FRAME = ("JPEG", "PSD")  # Photoshop's layers are within the picture
+# What a gain map says, which a phone puts behind its photograph.
+GAIN_MAPS = (b"hdrgm:", b"HDRGainMap", b"urn:iso:std:iso:ts:21496:-1")
 LOSSY = ("AVIF", "JPEG", "JPEG2000", "MPO", "WEBP")
+LOSSLESS_WEBP = b"WEBPVP8L"
 COLOURS = 256
 
 
-def count_frames(image: Image.Image) -> int:
+def count(image: Image.Image) -> int:
     """How many frames there are to choose from."""
-    return 1 if image.format in OF_ONE_FRAME else getattr(image, "n_frames", 1)
+    return 1 if image.format in OF_ONE_FRAME else int(getattr(image, "n_frames", 1))
 
 
-def read_frame(image: Image.Image, number: int) -> Raster:
-    """A frame of an open file, upright, by its number from 0 on. It turns what is opened."""
-    if count_frames(image) == 1:
-        ImageOps.exif_transpose(image, in_place=True)
-        return raster_of(image, image.format)
+def count_views(mpo: bytes) -> int:
+    """How many photographs an MPO has to choose from, as cameras with several lenses take them.
+
+    They come first, as large as the first one and of the same bands. A phone's previews and depths
+    are smaller; gain maps may be as large, but say what they are.
+    """
+    if any(mark in mpo for mark in GAIN_MAPS):
+        return 1
+    views = 0
+    try:
+        with Image.open(io.BytesIO(mpo)) as image:
+            first = image.size, image.mode
+            for number in range(int(getattr(image, "n_frames", 1))):
+                image.seek(number)
+                if (image.size, image.mode) != first:
+                    break
+                views += 1
+    except Exception:  # Pillow's readers raise many kinds for what is broken behind the first
+        return max(views, 1)
+    return views
+
+
+def read_only_frame(image: Image.Image, head: bytes, number: int = 0) -> Raster:
+    """The image of an open file, upright. It is turned itself. head: what the file begins with."""
+    ImageOps.exif_transpose(image, in_place=True)
+    return raster_of(image, _format(image, head))
+
+
+def read_frame(image: Image.Image, head: bytes, number: int) -> Raster:
+    """One of several frames of an open file, upright, by its number from 0 on."""
     image.seek(number)
-    return raster_of(_in_colours(ImageOps.exif_transpose(image)), image.format)
+    return raster_of(_in_colours(ImageOps.exif_transpose(image)), _format(image, head))
+
+
+def _format(image: Image.Image, head: bytes) -> str | None:
+    """Pillow's name of a format, where it says whether values are exact."""
+    return None if head[8:16] == LOSSLESS_WEBP else image.format
 
 
 def raster_of(image: Image.Image, form: str | None = None) -> Raster:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import imagecodecs
 
-from anymask.core.rasters.raster import Alpha, Colour, Raster, check_size
+from anymask.core.rasters.raster import Alpha, Colour, Raster, check_size, rgb_of_cmyk
+from anymask.errors import ImageError
 
 BOXES, CODESTREAM = b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"
 MAGIC = (BOXES, CODESTREAM)
 CHANNELS = b"cdef"
+INKS, CMYK = 4, b"colr\x01\0\0\0\0\0\x0c"  # an enumerated colour space (ISO 15444-2, M.11.7.3)
 SIZE_AT, COUNT_AT, COMPONENTS_AT = 8, 40, 42  # bytes behind the codestream's start (ISO 15444-1)
 NUMPY_BITS = (8, 16)
 
@@ -32,11 +34,15 @@ def is_deep_or_banded(content: bytes, name: str) -> bool:
 
 
 def read(content: bytes) -> Raster:
-    """Values as they are stored."""
+    """Values as they are stored; inks as RGB. Raises ``ImageError``."""
     header = _header(content)
     assert header
     stored = imagecodecs.jpeg2k_decode(content)
     values = stored[:, :, None] if stored.ndim == 2 else stored
+    if header.bands == INKS and CMYK in content[: header.start]:
+        if header.bits not in NUMPY_BITS:
+            raise ImageError(f"inks of {header.bits} bits are not read")
+        return Raster(rgb_of_cmyk(values, Alpha.none), Colour.rgb, is_lossy=True)
     is_transparent = header.bands in (2, 4) and _has_alpha(content[: header.start])
     colours = header.bands - is_transparent
     return Raster(

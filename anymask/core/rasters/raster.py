@@ -201,6 +201,16 @@ def upright(values: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
     return turned[:, ::-1] if orientation in (2, 4, 5, 7) else turned
 
 
+def rgb_of_cmyk(values: npt.NDArray[Any], alpha: Alpha) -> npt.NDArray[np.uint8]:
+    """(H, W, 3 or 4) of inks, which use their whole range. Raises ``ImageError``."""
+    if values.dtype.kind != "u":
+        raise ImageError(f"inks of type {values.dtype} have no agreed range")
+    eight_bit = (values >> (8 * (values.dtype.itemsize - 1))).astype(np.uint8)
+    inks = np.ascontiguousarray(eight_bit[..., :4])
+    rgb = np.asarray(Image.fromarray(inks, "CMYK").convert("RGB"))
+    return rgb if alpha == Alpha.none else np.concatenate([rgb, eight_bit[..., 4:]], axis=2)
+
+
 def check_size(width: int, height: int, name: str) -> None:
     """Raise ``ImageError`` for more pixels than Pillow opens, which is twice its own limit."""
     if Image.MAX_IMAGE_PIXELS is None or width * height <= 2 * Image.MAX_IMAGE_PIXELS:

@@ -24,7 +24,15 @@ from PIL import Image
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 
 from anymask.core.rasters import lzw
-from anymask.core.rasters.raster import Alpha, Colour, Pages, Raster, check_size, upright
+from anymask.core.rasters.raster import (
+    Alpha,
+    Colour,
+    Pages,
+    Raster,
+    check_size,
+    rgb_of_cmyk,
+    upright,
+)
 from anymask.errors import ImageError
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -123,7 +131,7 @@ def _raster(plane: Plane, file: IO[bytes], name: str) -> Raster:
     colour, alpha = _meaning(page, photometric, values.shape[2])
     is_cmyk = photometric == PHOTOMETRIC.SEPARATED and colour == Colour.rgb
     return Raster(
-        values=_rgb_of_cmyk(values, alpha) if is_cmyk else values,
+        values=rgb_of_cmyk(values, alpha) if is_cmyk else values,
         colour=colour,
         alpha=alpha,
         palette=_palette(page, name) if colour == Colour.palette else None,
@@ -279,16 +287,6 @@ def _palette(page: TiffPage, name: str) -> npt.NDArray[np.uint8]:
     eight_bit = table if table.max() < 256 else table >> 8
     opaque = np.full((len(table), 1), 255)
     return np.concatenate([eight_bit, opaque], axis=1).astype(np.uint8)
-
-
-def _rgb_of_cmyk(values: npt.NDArray[Any], alpha: Alpha) -> npt.NDArray[np.uint8]:
-    """(H, W, 3 or 4) of inks, which use their whole range."""
-    if values.dtype.kind != "u":
-        raise ImageError(f"inks of type {values.dtype} have no agreed range")
-    eight_bit = (values >> (8 * (values.dtype.itemsize - 1))).astype(np.uint8)
-    inks = np.ascontiguousarray(eight_bit[..., :4])
-    rgb = np.asarray(Image.fromarray(inks, "CMYK").convert("RGB"))
-    return rgb if alpha == Alpha.none else np.concatenate([rgb, eight_bit[..., 4:]], axis=2)
 
 
 def _is_numpys_bool(page: TiffPage) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from anymask.core.image import RGB
 from anymask.core.scribbles.scribble import Mask, Scribble
@@ -106,8 +106,11 @@ def _pixels(path: Path, name: str) -> tuple[RGB, Mask, npt.NDArray[np.generic] |
             values = np.asarray(upright)
     except FileNotFoundError:
         raise ImageError(f"there is no file {name}") from None
+    except UnidentifiedImageError:
+        raise ImageError(f"the scribble {name} is not an image of a known format") from None
     except Exception as error:  # Pillow's readers raise many kinds for broken files
-        raise ImageError(f"{name} can't be read as a picture of strokes: {error}") from None
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ImageError(f"the scribble {name} can't be read: {reason}") from None
     rgb, is_clear = rgba[..., :3], rgba[..., 3] < OPAQUE
     are_labels = values.ndim == 2 and values.dtype != bool and values.max() <= BACKGROUND_LABEL
     if are_labels and np.ptp(rgb.reshape(-1, 3), axis=0).max() <= BACKGROUND_LABEL:

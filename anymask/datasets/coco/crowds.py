@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from anymask.datasets.coco.left_out import listed
 from anymask.datasets.coco.segmentation import is_empty, is_runs
+from anymask.datasets.left_out import listed
 from anymask.errors import DatasetError
 
 OBJECTS, IGNORE = "objects", "ignore"
@@ -106,6 +106,8 @@ def decide(marks: Marks, choice: str | None = None) -> Decision:
 
 def _told(marks: Marks) -> tuple[bool, str]:
     """Whether they are objects, and what tells so."""
+    if not marks.unmarked and marks.runs + marks.others:
+        return True, "because every mask of the file is marked"
     if marks.others or not marks.runs:
         return (
             False,
@@ -113,8 +115,6 @@ def _told(marks: Marks) -> tuple[bool, str]:
         )
     if marks.unmarked_runs:
         return False, "because other run lengths are not marked"
-    if not marks.unmarked:
-        return True, "because every mask of the file is marked"
     if _most(marks.places) > 1:
         return True, "because one image has several of one category, which crowds have not"
     if _share(marks.names) > 0.5:

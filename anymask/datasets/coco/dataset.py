@@ -8,17 +8,17 @@ Shape legend: H W pixels.
 from __future__ import annotations
 
 import posixpath
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from anymask.core.image import decode_image
+from anymask.core.read_options import ReadOptions
 from anymask.core.rle import RLE
 from anymask.datasets.coco import segmentation
 from anymask.datasets.coco.file import CocoAnnotation, CocoFile, CocoImage, load
-from anymask.datasets.coco.left_out import Tally
-from anymask.datasets.coco.places import Place, Places, place_images
+from anymask.datasets.coco.places import Place, Places, names_note, place_images
 from anymask.datasets.coco.polygons import SegmentationError
+from anymask.datasets.left_out import Tally
 from anymask.datasets.listing import list_files, read_file
 from anymask.datasets.locations import locate, url_of
 from anymask.datasets.photographs import LeftOut, Unread
@@ -61,23 +61,25 @@ def dataset(file: CocoFile, places: Sequence[Place], url: Callable[[str], str]) 
     if not file.with_objects:
         why = f": {file.notes[0].reason}" if file.notes else ""
         raise DatasetError(f"{file.location} has no image with an annotation that is no crowd{why}")
-    parts: dict[str, Part] = {}
-    exact = Counter(place.paths for place in places if place.is_exact)
-    near = Counter(place.paths for place in places)
-    for image, place in zip(file.with_objects, places):
-        rivals = near[place.paths] - 1 if not exact[place.paths] else exact[place.paths]
-        part = _part(file, image, place, url, bool(not place.is_exact and rivals))
-        is_known = part.name in parts
-        parts[part.name] = unreadable(part.name, "is in the file twice") if is_known else part
-    in_order = tuple(parts[name] for name in sorted(parts))
+    parts = parts_of(
+        file.with_objects,
+        places,
+        lambda image, place: Part(
+            place.name,
+            partial(
+                _read, place.name, tuple(map(url, place.paths)), image.sides_hw,
+                file.objects_of(image), ReadOptions(page=place.page),
+            ),
+        ),
+    )  # fmt: skip
     takes_crowds = any(one.is_marked for image in file.with_objects for one in image.annotations)
     takes_crowds &= file.decision.are_objects
     return Dataset(
         file.location,
         WITH_CROWDS if takes_crowds else KIND,
-        in_order,
+        parts,
         file.location,
-        file.notes,
+        notes_of(file, places),
         file.decision.are_objects,
     )
 
@@ -88,20 +90,31 @@ def several_files(place: Place) -> str:
     return f"is the name of several files: {others}; give the folder that is meant (--images)"
 
 
-def _part(
-    file: CocoFile, image: CocoImage, place: Place, url: Callable[[str], str], is_taken: bool
-) -> Part:
-    """is_taken: whether another image has at least as much a claim on the file."""
-    if image.fault:
-        return unreadable(place.name if image.paths else image.label, image.fault)
-    if place.others:
-        return unreadable(image.label, several_files(place))
-    if is_taken:
-        return unreadable(image.label, f"would be {place.name}, which another image is")
-    urls = tuple(map(url, place.paths))
-    return Part(
-        place.name, partial(_read, place.name, urls, image.sides_hw, file.objects_of(image))
-    )
+def parts_of(
+    images: Sequence[CocoImage],
+    places: Sequence[Place],
+    part_of: Callable[[CocoImage, Place], Part],
+) -> tuple[Part, ...]:
+    """A part for each image, by name; it is unreadable where it is not certain which file it is."""
+    parts: dict[str, Part] = {}
+    for image, place in zip(images, places):
+        if image.fault:
+            part = unreadable(place.name if image.paths else image.label, image.fault)
+        elif place.others:
+            part = unreadable(image.label, several_files(place))
+        elif place.is_taken:
+            part = unreadable(image.label, f"would be {place.name}, which another image is")
+        else:
+            part = part_of(image, place)
+        is_known = part.name in parts
+        parts[part.name] = unreadable(part.name, "is in the file twice") if is_known else part
+    return tuple(parts[name] for name in sorted(parts))
+
+
+def notes_of(file: CocoFile, places: Sequence[Place]) -> tuple[LeftOut, ...]:
+    """What is to be said of a file, and of where its images are."""
+    note = names_note(places)
+    return (*file.notes, LeftOut(posixpath.basename(file.location), note)) if note else file.notes
 
 
 def _read(
@@ -109,10 +122,11 @@ def _read(
     urls: tuple[str, ...],
     sides_hw: SidesHW,
     annotations: tuple[CocoAnnotation, ...],
+    options: ReadOptions,
 ) -> Iterator[Sample | Unread]:
     try:
         content = read_first(urls, name)
-        hw = _image_hw(sides_hw, content, name)
+        hw = _image_hw(sides_hw, content, name, options)
     except Error as error:
         yield Unread.from_error(name, error)
         return
@@ -137,18 +151,20 @@ def _read(
         lines = "; ".join(line for line, _ in lost.lines())
         yield Unread(name, f"has no annotation with a mask: {lines}")
         return
-    yield Sample(name, content, tuple(masks), tuple(groups))
+    yield Sample(name, content, tuple(masks), tuple(groups), options)
     yield from lost.notes(name)
     for line, _ in lost_polygons.lines("a part of annotation"):
         yield LeftOut(name, line)
 
 
-def _image_hw(sides_hw: SidesHW, content: bytes, name: str) -> tuple[int, int]:
+def _image_hw(
+    sides_hw: SidesHW, content: bytes, name: str, options: ReadOptions
+) -> tuple[int, int]:
     """The size of an image by the file; what that does not say, by the image. Raises ``Error``."""
     height, width = sides_hw
     if height is not None and width is not None:
         return height, width
-    own = decode_image(content, name).shape[:2]
+    own = decode_image(content, name, options=options).shape[:2]
     if any(side not in (None, its) for side, its in zip(sides_hw, own)):
         raise ImageError(
             f"{name} is {own[1]}×{own[0]} (width×height), but {width}×{height} by the file"

@@ -12,10 +12,12 @@ from typing import Any
 from anymask.datasets.coco import crowds
 from anymask.datasets.coco.crowds import Decision, Marks
 from anymask.datasets.coco.ids import Id, Ids, is_id
-from anymask.datasets.coco.left_out import Tally, listed
 from anymask.datasets.coco.names import file_names, label_of
+from anymask.datasets.coco.repeats import Repeats
+from anymask.datasets.coco.segmentation import spelled_out
+from anymask.datasets.left_out import Tally, listed
 from anymask.datasets.listing import MOST_PIXELS, read_file
-from anymask.datasets.photographs import LeftOut
+from anymask.datasets.photographs import LeftOut, page_of
 from anymask.errors import ImageError, RecordError, clipped
 
 LISTS = ("images", "annotations")
@@ -124,7 +126,8 @@ class _Reading:
         self.name = posixpath.basename(location)
         self.document = document
         self.lost_images, self.lost, self.nameless = Tally(), Tally(), Tally()
-        self.marks = Marks()
+        self.marks, self.repeats = Marks(), Repeats()
+        self.unlisted = ""
         self.other_marks: dict[str, list[str]] = {}
 
     def file(self) -> CocoFile:
@@ -176,6 +179,8 @@ class _Reading:
         """Entries by id; groups are no part of a mask, so that what is malformed is passed over."""
         listed_categories = self.document.get("categories")
         entries: dict[Id, dict[str, Any]] = {}
+        if listed_categories is not None and not isinstance(listed_categories, list):
+            self.unlisted = "its categories are no list: no mask has the name of its category"
         for entry in listed_categories if isinstance(listed_categories, list) else []:
             if isinstance(entry, dict) and is_id(entry.get("id")):
                 other = entries.setdefault(entry["id"], entry)
@@ -203,12 +208,16 @@ class _Reading:
                 reason = f"of images that {self.name} does not have"
                 self.lost.add(reason, label, f"image_id {clipped(entry.get('image_id'))}")
                 continue
+            if self.repeats.is_again(entry):
+                self.lost.add("in the file before, the same in all", label)
+                continue
             annotation = self._annotation(entry, label, category_ids, categories)
             for key in () if annotation.is_marked else crowds.other_marks(entry):
                 self.other_marks.setdefault(key, []).append(label)
             by_image.setdefault(image_id, []).append(annotation)
             place = (image_id, annotation.category_id)
             segmentation, is_marked = annotation.segmentation, annotation.is_marked
+            self.repeats.add(label, (*place, is_marked), annotation.bbox, segmentation)
             self.marks.add(label, place, names[image_id], segmentation, is_marked)
         return by_image
 
@@ -221,6 +230,9 @@ class _Reading:
     ) -> CocoAnnotation:
         reference = entry.get("category_id")
         category_id = category_ids.match(reference)
+        if category_id is None:
+            named = [key for key, one in categories.items() if one.get("name") == reference]
+            category_id = named[0] if reference and len(named) == 1 else None
         if category_id is None and is_id(reference):
             category_id = reference
             if categories:
@@ -230,7 +242,7 @@ class _Reading:
         group = known.get("name")
         return CocoAnnotation(
             label,
-            entry.get("segmentation"),
+            spelled_out(entry.get("segmentation")),
             category_id,
             group if isinstance(group, str) else None,
             entry.get("bbox"),
@@ -258,6 +270,9 @@ class _Reading:
             )
             for key, several in self.other_marks.items()
         ]
+        notes += [LeftOut(self.name, self.unlisted)] if self.unlisted else []
+        if self.repeats.same_masks:
+            notes.append(LeftOut(self.name, self.repeats.note()))
         empty = [label for label, image_id in labels if image_id not in by_image]
         if empty and by_image:
             notes.append(
@@ -279,7 +294,9 @@ class _Reading:
 def _image(
     image_id: Id, entry: Mapping[str, Any], fault: str, annotations: Sequence[CocoAnnotation]
 ) -> CocoImage:
-    paths = file_names(entry)
+    named = file_names(entry)
+    pages = filter(None, map(page_of, named))  # which `anymask masks` puts into names
+    paths = (*named, *(file for file, _ in pages))
     label = label_of(entry, paths) if paths else f"image {image_id}"
     sides: tuple[int | None, int | None] = (None, None)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -26,6 +26,10 @@ from anymask.errors import DatasetError, Error
 COCO_FILE = "instances.json"
 ANNOTATIONS = "annotations"
 MARKS = (b'"images"', b'"annotations"')
+MARKS_OF_MASKS = (b'"segmentation"', b'"segments_info"')
+INSTANCES = "instances"
+OTHER_KINDS = ("captions", "image_info", "keypoints", "panoptic", "person_keypoints", "stuff")
+NAMES_BELOW = (COCO_FILE, "_annotations.coco.json")  # Roboflow's, one for each split
 MOST_JSON_FILES_TRIED = 16  # where there are more, each is of one image
 
 
@@ -77,31 +81,43 @@ def _placed(
 
 def _coco_name(files: Listing) -> str | None:
     """The COCO file of a folder. Raises ``DatasetError`` where there are several."""
-    if COCO_FILE in files.paths:
-        return COCO_FILE
     image_stems = {stem(name) for name in files.paths if is_image(name)}
-    near = [
-        name
-        for name in files.paths
-        if is_json(name)
-        and posixpath.dirname(name) in ("", ANNOTATIONS)
-        and stem(name) not in image_stems
-    ]
-    likely = [name for name in near if posixpath.basename(name).startswith("instances")] or near
-    if len(likely) > MOST_JSON_FILES_TRIED:
-        return None
-    names = [name for name in likely if _has_marks(files, name)]
+    candidates = [name for name in files.paths if is_json(name) and stem(name) not in image_stems]
+    near = [name for name in candidates if posixpath.dirname(name) in ("", ANNOTATIONS)]
+    below = [name for name in candidates if posixpath.basename(name) in NAMES_BELOW]
+    names = _coco_files(files, near) or _coco_files(files, below)
     if len(names) > 1:
-        raise DatasetError(f"{files.location} has several COCO files: name one, {', '.join(names)}")
+        raise DatasetError(
+            f"{files.location} has several COCO files: name one, {', '.join(names)}, as data in "
+            f"place of the folder"
+        )
     return names[0] if names else None
 
 
-def _has_marks(files: Listing, name: str) -> bool:
+def _coco_files(files: Listing, candidates: Sequence[str]) -> list[str]:
+    """Those of several JSON files that are COCO's, and may be meant by who names their folder."""
+    of_name = [name for name in candidates if posixpath.basename(name).startswith(INSTANCES)]
+    tried = candidates if len(candidates) <= MOST_JSON_FILES_TRIED else of_name
+    if COCO_FILE in tried and (len(tried) == 1 or len(tried) > MOST_JSON_FILES_TRIED):
+        return [COCO_FILE]
+    if len(tried) > MOST_JSON_FILES_TRIED:
+        return []
+    marks = {name: _marks(files, name) for name in tried}
+    names = [name for name in tried if marks[name].issuperset(MARKS)]
+    names = [name for name in names if not marks[name].isdisjoint(MARKS_OF_MASKS)] or names
+    if any(name in of_name for name in names):
+        # COCO publishes the same images' key points and panoptic segments beside their instances.
+        names = [one for one in names if not posixpath.basename(one).startswith(OTHER_KINDS)]
+    return names or [COCO_FILE] * (COCO_FILE in tried)
+
+
+def _marks(files: Listing, name: str) -> set[bytes]:
+    """Which of the words that tell what a file holds are in it."""
     try:
         content = read_file(files.url(name), name)
     except Error:
-        return False
-    return all(mark in content for mark in MARKS)
+        return set()
+    return {mark for mark in (*MARKS, *MARKS_OF_MASKS) if mark in content}
 
 
 def _places_around(files: Listing, root: str) -> tuple[Places, list[str]]:

@@ -6,12 +6,15 @@ tool, and only their ends fit what lies here.
 
 from __future__ import annotations
 
+import html
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from anymask.datasets.listing import is_image, stem
 
 NAME_KEYS = ("file_name", "filename", "path", "name", "coco_url", "url", "image_url", "image")
 ADDRESS_KEYS = ("coco_url", "url", "image_url")
@@ -21,6 +24,7 @@ PATH_IN_QUERY = ("d", "path", "file", "filename")  # "d" is Label Studio's, for 
 UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")  # which Label Studio puts before what is uploaded
 
 T = TypeVar("T")
+Spelling = Callable[[str], str]
 
 
 def file_names(image: Mapping[str, Any]) -> tuple[str, ...]:
@@ -52,13 +56,14 @@ def label_of(image: Mapping[str, Any], names: Sequence[str]) -> str:
 class NameIndex(Generic[T]):
     """Values by path, found by paths of which only the ends are the same.
 
-    Folders and names are the same in every Unicode form, endings in upper and lower case.
+    spelling: makes one of all that are the same: ``normal`` or ``alike``.
     """
 
-    def __init__(self, items: Iterable[tuple[str, T]]) -> None:
+    def __init__(self, items: Iterable[tuple[str, T]], spelling: Spelling | None = None) -> None:
+        self._spelling = spelling or normal
         self._by_file: dict[str, list[tuple[list[str], T]]] = {}
         for path, value in items:
-            folders = normal(path).split("/")
+            folders = self._spelling(path).split("/")
             self._by_file.setdefault(folders[-1], []).append((folders[::-1], value))
 
     def nearest(self, paths: Sequence[str]) -> list[T]:
@@ -67,7 +72,7 @@ class NameIndex(Generic[T]):
         Several are equally near; they are told apart by nothing.
         """
         for path in paths:
-            wanted = normal(path).split("/")[::-1]
+            wanted = self._spelling(path).split("/")[::-1]
             near = self._by_file.get(wanted[0], ())
             if near:
                 lengths = [_common(wanted, parts) for parts, _ in near]
@@ -81,6 +86,16 @@ def normal(path: str) -> str:
     """A path in one spelling: composed Unicode, a small ending."""
     start, ending = posixpath.splitext(path if path.isascii() else _composed(path))
     return start + ending.lower()
+
+
+def alike(path: str) -> str:
+    """A path but for what tools and systems change of it on the way.
+
+    That are capitals, the signs of the web (%20, +, &amp;) and the kind of picture that it ends in.
+    """
+    start = stem(path) if is_image(path) else path
+    plain = html.unescape(unquote(start.replace("+", " ")))
+    return _composed(_composed(plain).casefold())
 
 
 def _composed(path: str) -> str:

@@ -22,7 +22,6 @@ from anymask.core.rle import RLE
 from anymask.datasets.coco import dataset as instances
 from anymask.datasets.coco.file import CocoAnnotation, CocoFile, of_document
 from anymask.datasets.coco.ids import Id, Ids, is_id
-from anymask.datasets.coco.left_out import Tally
 from anymask.datasets.coco.names import NameIndex, file_names
 from anymask.datasets.coco.places import Place, says_masks
 from anymask.datasets.label_maps import (
@@ -31,9 +30,10 @@ from anymask.datasets.label_maps import (
     label_masks,
     read_mask_picture,
 )
+from anymask.datasets.left_out import Tally
 from anymask.datasets.listing import Listing, stem
 from anymask.datasets.photographs import LeftOut, Unread
-from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample, unreadable
+from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample
 from anymask.errors import DatasetError, Error, clipped
 
 KIND = "COCO panoptic segments"
@@ -143,19 +143,20 @@ def dataset(
     coco = file.file
     if not coco.with_objects:
         raise DatasetError(f"{coco.location} is panoptic and has no segment of a thing")
-    parts = {}
-    for image, place in zip(coco.with_objects, places):
-        problem = image.fault or (instances.several_files(place) if place.others else "")
-        urls = tuple(map(url, place.paths))
-        reading = partial(
-            _read, place.name, urls, tuple(pictures.get(image.id, ())), coco.objects_of(image),
-            file.segments.get(image.id, ()),
-        )  # fmt: skip
-        parts[place.name] = (
-            unreadable(place.name, problem) if problem else Part(place.name, reading)
-        )
-    in_order = tuple(parts[name] for name in sorted(parts))
-    return Dataset(coco.location, KIND, in_order, "", coco.notes, coco.decision.are_objects)
+    parts = instances.parts_of(
+        coco.with_objects,
+        places,
+        lambda image, place: Part(
+            place.name,
+            partial(
+                _read, place.name, tuple(map(url, place.paths)),
+                tuple(pictures.get(image.id, ())), coco.objects_of(image),
+                file.segments.get(image.id, ()),
+            ),
+        ),
+    )  # fmt: skip
+    notes = instances.notes_of(coco, places)
+    return Dataset(coco.location, KIND, parts, "", notes, coco.decision.are_objects)
 
 
 def segment_ids(content: bytes, name: str) -> LabelMap:

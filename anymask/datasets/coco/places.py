@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from anymask.datasets.coco.file import CocoFile, CocoImage
-from anymask.datasets.coco.names import NameIndex, normal
-from anymask.datasets.listing import stem
+from anymask.datasets.coco.names import NameIndex, Spelling, alike, normal
+from anymask.datasets.left_out import first_of
+from anymask.datasets.listing import is_image, stem
+from anymask.datasets.photographs import page_of
 from anymask.errors import DatasetError
 
 IMAGES = "images"
@@ -32,13 +35,18 @@ class Place:
 
     name: of its part of the dataset. paths: of its file, from the data's folder on; of those that
     were not seen there, any may be it. is_exact: whether the file has all of the name. others:
-    further files that it may as well be.
+    further files that it may as well be. instead_of: what the COCO file calls it, if only that is
+    ``alike``. is_taken: whether another image has at least as much a claim on the file. page: of
+    the file, if the image is one of several in it.
     """
 
     name: str
     paths: tuple[str, ...]
     is_exact: bool = True
     others: tuple[str, ...] = ()
+    instead_of: str = ""
+    is_taken: bool = False
+    page: int | None = None
 
 
 class Places:
@@ -54,57 +62,98 @@ class Places:
         holds: Callable[[str], bool] | None = None,
     ) -> None:
         self._list_paths, self._holds = list_paths, holds
+        self._spelled: dict[Spelling, set[str]] = {}
+        self._indices: dict[tuple[str, Spelling], NameIndex[str]] = {}
 
     @cached_property
     def paths(self) -> Collection[str]:
         """Of all files that are known."""
         return self._list_paths()
 
+    @property
+    def are_listed(self) -> bool:
+        """Whether it costs nothing to ask for a file."""
+        return self._holds is None
+
     def holds(self, path: str) -> bool:
         """Whether there is a file of a path."""
         return self._holds(path) if self._holds else path in self.paths
 
-    @cached_property
-    def normal_paths(self) -> set[str]:
-        """All paths in one spelling."""
-        return set(map(normal, self.paths))
+    def near(self, paths: Sequence[str], folder: str, spelling: Spelling = normal) -> list[str]:
+        """The files of the names that a path has an end of, in a folder, else anywhere.
 
-    @cached_property
-    def photographs(self) -> NameIndex[str]:
-        """Files by their names, but those in folders whose names say masks."""
-        return NameIndex((path, path) for path in self.paths if not says_masks(path))
+        Those in folders whose names say masks are none, unless they are meant.
+        """
+        inside = self._index(folder, spelling).nearest(paths)
+        return inside or self._index("", spelling).nearest(paths)
 
-    def within(self, folder: str) -> NameIndex[str]:
-        """Files below a folder."""
-        start = prefix(folder)
-        return NameIndex((path, path) for path in self.paths if path.startswith(start))
+    def spelled(self, spelling: Spelling) -> set[str]:
+        """All paths in one spelling; of what is ``alike``, images only."""
+        if spelling not in self._spelled:
+            self._spelled[spelling] = set(map(spelling, self._of_kind(spelling)))
+        return self._spelled[spelling]
+
+    def _index(self, folder: str, spelling: Spelling) -> NameIndex[str]:
+        if (folder, spelling) not in self._indices:
+            inside = (
+                path
+                for path in self._of_kind(spelling)
+                if (path.startswith(prefix(folder)) if folder else not says_masks(path))
+            )
+            self._indices[folder, spelling] = NameIndex(((path, path) for path in inside), spelling)
+        return self._indices[folder, spelling]
+
+    def _of_kind(self, spelling: Spelling) -> Iterable[str]:
+        return filter(is_image, self.paths) if spelling is alike else self.paths
 
 
 def place_images(
-    images: Iterable[CocoImage], places: Places, folder: str, are_all_there: bool = False
+    images: Sequence[CocoImage], places: Places, folder: str, are_all_there: bool = False
 ) -> list[Place]:
     """The place of each image, in their order.
 
     folder: where most of them lie. One that is not there is taken from elsewhere if its name has
     one place only. are_all_there: whether that need not be asked of each.
     """
-    inside: NameIndex[str] | None = None
     found: list[Place] = []
     for image in images:
         label = prefix(folder) + image.label
         exact = tuple(prefix(folder) + path for path in image.paths)
-        is_there = are_all_there and len(exact) == 1
+        is_there = are_all_there and len(exact) == 1 and not places.are_listed
         known = exact[0] if is_there else next(filter(places.holds, exact), None)
         if known is not None:
             found.append(Place(label if f"/{known}".endswith(f"/{label}") else known, (known,)))
             continue
-        inside = inside or (places.within(folder) if folder else places.photographs)
-        near = inside.nearest(image.paths) or places.photographs.nearest(image.paths)
+        near = places.near(image.paths, folder)
+        instead_of = "" if near else image.label
+        near = sorted(near or places.near(image.paths, folder, alike))
         if near:
-            found.append(Place(near[0], (near[0],), False, tuple(near[1:])))
+            found.append(Place(near[0], (near[0],), False, tuple(near[1:]), instead_of))
         else:
             found.append(Place(label, exact or ("",)))
-    return found
+    return _with_claims([_of_page(place, image) for place, image in zip(found, images)])
+
+
+def _of_page(place: Place, image: CocoImage) -> Place:
+    """The same; the place of a page where its file has the name that the page's is made of."""
+    folder, file = posixpath.split(place.paths[0])
+    for path in image.paths:
+        named = page_of(path)
+        if named and normal(posixpath.basename(named[0])) == normal(file):
+            name = posixpath.join(folder, posixpath.basename(path))
+            return replace(place, name=name, page=named[1])
+    return place
+
+
+def _with_claims(places: Sequence[Place]) -> list[Place]:
+    """The same; of several that are one file, those that have not all of its name are taken."""
+    claims = [(place.paths, place.page) for place in places]
+    exact = Counter(claim for claim, place in zip(claims, places) if place.is_exact)
+    near = Counter(claims)
+    return [
+        replace(place, is_taken=not place.is_exact and exact[claim] + near[claim] > 1)
+        for claim, place in zip(claims, places)
+    ]
 
 
 def images_folder(
@@ -119,18 +168,36 @@ def images_folder(
     step = max(len(file.with_objects) // IMAGES_TRIED, 1)
     tried = file.with_objects[::step]
     certain, others = _by_likelihood(folders, file.location)
-    for holds in (_holds, _nearly_holds):
+    for spelling in (None, normal, alike):
         hits: dict[str, set[int]] = {}
         for folder in [*certain, *others]:
-            hits[folder] = {n for n, one in enumerate(tried) if holds(places, folder, one)}
+            hits[folder] = {
+                n for n, one in enumerate(tried) if _holds(places, folder, one, spelling)
+            }
             if folder in certain and len(hits[folder]) == len(tried):
-                return folder, holds is _holds
-        if holds is _nearly_holds and _are_told_by_name(tried, places):
+                return folder, spelling is None
+        if spelling and _are_told_by_name(tried, places, spelling):
             return "", False
         if any(hits.values()):
             fits = partial(_fits, tried, hits, places, size_of)
             return _best(file, hits, certain, fits), False
     return None
+
+
+def names_note(places: Iterable[Place]) -> str:
+    """Which images lie under a name that is only ``alike``; "" where there are none."""
+    pairs = [
+        f"{place.instead_of} is {place.name}"
+        for place in places
+        if place.instead_of and not place.others and not place.is_taken
+    ]
+    if not pairs:
+        return ""
+    verb = "is" if len(pairs) == 1 else "are"
+    return (
+        f"{len(pairs)} of its images {verb} found by names that differ in capitals, ending or "
+        f"signs of the web: {first_of(pairs)}"
+    )
 
 
 def says_masks(path: str) -> bool:
@@ -159,25 +226,23 @@ def _is_named_after(file_stem: str, folder: str) -> bool:
     return bool(is_word) and not says_masks(f"{folder}/")
 
 
-def _holds(places: Places, folder: str, image: CocoImage) -> bool:
-    return any(places.holds(prefix(folder) + path) for path in image.paths)
+def _holds(places: Places, folder: str, image: CocoImage, spelling: Spelling | None) -> bool:
+    """Whether an image lies in a folder. spelling: in which the end of a path is enough."""
+    if spelling is None:
+        return any(places.holds(prefix(folder) + path) for path in image.paths)
+    start, spelled = spelling(prefix(folder)), places.spelled(spelling)
+    return any(start + end in spelled for end in _ends(image.paths, spelling))
 
 
-def _nearly_holds(places: Places, folder: str, image: CocoImage) -> bool:
-    """Whether the end of one of its paths lies in a folder."""
-    start = normal(prefix(folder))
-    return any(start + end in places.normal_paths for end in _ends(image.paths))
-
-
-def _are_told_by_name(images: Iterable[CocoImage], places: Places) -> bool:
+def _are_told_by_name(images: Iterable[CocoImage], places: Places, spelling: Spelling) -> bool:
     """Whether every name has one place that is nearest, or none, and some have one."""
-    counts = {len(places.photographs.nearest(image.paths)) for image in images}
+    counts = {len(places.near(image.paths, "", spelling)) for image in images}
     return 1 in counts and max(counts) == 1
 
 
-def _ends(paths: Sequence[str]) -> Iterable[str]:
+def _ends(paths: Sequence[str], spelling: Spelling) -> Iterable[str]:
     for path in paths:
-        parts = normal(path).split("/")
+        parts = spelling(path).split("/")
         yield from ("/".join(parts[first:]) for first in range(len(parts)))
 
 
@@ -222,12 +287,13 @@ def _fits(
     folder: str,
 ) -> bool:
     """Whether a picture in a folder is of the size that the file says."""
-    sizes, inside = 0, places.within(folder)
+    sizes = 0
     for number in sorted(hits[folder])[:SIZES_TRIED]:
         image = tried[number]
         exact = (prefix(folder) + path for path in image.paths)
         known = next(filter(places.holds, exact), None)
-        actual = size_of(known or inside.nearest(image.paths)[0])
+        near = places.near(image.paths, folder) or places.near(image.paths, folder, alike)
+        actual = size_of(known or near[0])
         if actual is None or image.hw is None:
             continue
         if actual in (image.hw, image.hw[::-1]):  # a camera may lie on its side

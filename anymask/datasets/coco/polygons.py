@@ -44,9 +44,9 @@ def rings_of(segmentation: Sequence[Any]) -> Sequence[Any]:
     Other tools write the only polygon flat, [x, y, …], or its points apart, [[x, y], …],
     [[[x, y]], …] (as OpenCV has contours) and [{"x": …, "y": …}, …].
     """
-    first = segmentation[0]
+    first = next(filter(None, segmentation), segmentation[0])  # of what is empty none is told
     if isinstance(first, dict):
-        return [segmentation] if _is_place(first) else segmentation
+        return [segmentation] if is_place(first) else segmentation
     if not isinstance(first, list):
         return [segmentation]
     if len(first) > 2:
@@ -84,6 +84,13 @@ def rasterised(outlines: Sequence[list[float]], hw: tuple[int, int]) -> dict[str
     return merged
 
 
+def is_place(value: Any) -> bool:
+    """Whether a point is written as {"x": …, "y": …}."""
+    return isinstance(value, dict) and all(
+        key in value and not isinstance(value[key], (list, dict)) for key in ("x", "y")
+    )
+
+
 def numbers_of(values: Any) -> npt.NDArray[Any] | None:
     """A list of numbers, be it of nested ones or of text that says numbers; None for what is none.
 
@@ -100,7 +107,9 @@ def numbers_of(values: Any) -> npt.NDArray[Any] | None:
 
 def _points(ring: Any) -> Points:
     """(N, 2) the points of a ring of any spelling. Raises ``SegmentationError``."""
-    if isinstance(ring, list) and ring and all(map(_is_place, ring)):
+    while isinstance(ring, list) and len(ring) == 1 and isinstance(ring[0], list):
+        ring = ring[0]
+    if isinstance(ring, list) and ring and all(map(is_place, ring)):
         ring = [[place["x"], place["y"]] for place in ring]
     values = numbers_of(ring) if isinstance(ring, list) else None
     if values is None:
@@ -113,6 +122,10 @@ def _points(ring: Any) -> Points:
     points = values.astype(np.float64).reshape(-1, 2)
     if len(points) < FEWEST_POINTS:
         raise SegmentationError(SLIVER)
+    if points.min() >= 0 and points.max() <= 1 and (points % 1).any():
+        raise SegmentationError(
+            "a polygon of shares of the sides, or within a pixel", clipped(ring)
+        )
     if not (np.abs(points) <= FARTHEST_PX).all():  # nor is what is no number
         raise SegmentationError("a polygon with a corner that is nowhere", clipped(ring))
     return points
@@ -140,10 +153,6 @@ def _clipped(points: Points, lowest: Points, highest: Points) -> Points:
                     corners.append(points[number])
             points = np.array(corners, np.float64).reshape(-1, 2)
     return points
-
-
-def _is_place(value: Any) -> bool:
-    return isinstance(value, dict) and "x" in value and "y" in value
 
 
 def _is_point(value: Any) -> bool:

@@ -8,8 +8,6 @@ Shape legend: H W pixels.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import posixpath
 from collections.abc import Iterator
@@ -20,11 +18,18 @@ from anymask.core.image import decode_image
 from anymask.core.rle import RLE
 from anymask.datasets.coco.segmentation import rle_of
 from anymask.datasets.labelling import label_studio_brush
+from anymask.datasets.labelling.base64_text import bytes_of
 from anymask.datasets.labelling.image_names import ImageNames
-from anymask.datasets.labelling.label_studio_tasks import REGION_KEYS, Task, tasks_of
+from anymask.datasets.labelling.label_studio_tasks import (
+    REGION_KEYS,
+    Task,
+    listed,
+    tasks_of,
+)
 from anymask.datasets.labelling.numbers import number_of, size_of
 from anymask.datasets.labelling.objects import Objects
-from anymask.datasets.labelling.shapes import ellipse, placed, points_of
+from anymask.datasets.labelling.points import points_of
+from anymask.datasets.labelling.shapes import ellipse, placed
 from anymask.datasets.listing import (
     Listing,
     is_image,
@@ -85,7 +90,7 @@ def objects_of(task: Task, hw: tuple[int, int]) -> Objects:
     """
     objects = Objects(notes=list(task.notes))
     for which, reason in _placeless(task.results):
-        objects.lose(which, reason)
+        objects.lost.add(reason, which)
     for number, results in enumerate(_regions(task.results)):
         labels = list(dict.fromkeys(label for result in results for label in _labels(result)))
         group = ", ".join(labels) or None
@@ -93,7 +98,7 @@ def objects_of(task: Task, hw: tuple[int, int]) -> Objects:
         try:
             objects.add(which, _mask(results[0], hw), group)
         except Error as error:
-            objects.lose(which, str(error))
+            objects.lost.add(str(error), which)
     return objects
 
 
@@ -164,10 +169,10 @@ def _read(name: str, url: str, task: Task) -> Iterator[Sample | Unread]:
 
 
 def _held_image(task: Task) -> bytes:
-    try:
-        return base64.b64decode(task.image.partition(",")[2], validate=True)
-    except (ValueError, binascii.Error):
-        raise ImageError("holds a broken image") from None
+    content = bytes_of(task.image)
+    if content is None:
+        raise ImageError("holds a broken image")
+    return content
 
 
 def _size(task: Task, name: str, content: bytes) -> tuple[int, int]:
@@ -228,7 +233,12 @@ def _is_placed(value: Any) -> bool:
 def _labels(result: dict[str, Any]) -> list[str]:
     """The labels of a result: ``brushlabels``, ``polygonlabels``, ``labels``."""
     lists = (value for key, value in result["value"].items() if key.endswith("labels"))
-    return [str(label) for labels in lists if isinstance(labels, list) for label in labels]
+    return [
+        str(label)
+        for labels in lists
+        for label in (labels if isinstance(labels, list) else [labels])
+        if isinstance(label, (str, int))
+    ]
 
 
 def _mask(result: dict[str, Any], hw: tuple[int, int]) -> RLE:
@@ -239,7 +249,7 @@ def _mask(result: dict[str, Any], hw: tuple[int, int]) -> RLE:
     if result.get("image_rotation"):
         raise RecordError(f"the image was turned by {clipped(result['image_rotation'])}°")
     if "rle" in value:
-        return placed(label_studio_brush.decode(value["rle"], hw), (0, 0), hw)
+        return placed(label_studio_brush.decode(listed(value["rle"]), hw), (0, 0), hw)
     if "points" in value:
         return _polygon(value, hw)
     if "radiusX" in value:

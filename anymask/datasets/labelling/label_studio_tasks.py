@@ -55,34 +55,61 @@ def _entries(document: Any) -> Iterator[dict[str, Any]]:
         if not isinstance(entry, dict):
             continue
         if isinstance(entry.get("data"), dict):
-            if any(isinstance(entry.get(key), list) for key in ("annotations", "completions")):
-                yield entry
+            annotations = listed(entry.get("annotations", entry.get("completions")))
+            if annotations is not None:
+                yield {**entry, "annotations": annotations}
             elif isinstance(entry.get("predictions"), list):
                 yield {**entry, "annotations": []}
-        elif isinstance(entry.get("result"), list) and isinstance(entry.get("task"), dict):
+        elif listed(entry.get("result")) is not None and isinstance(entry.get("task"), dict):
             yield {**entry["task"], "annotations": [entry]}  # as storage for targets has them
-        elif any(key in entry for key in ABOUT_LINES):
+        elif any(key in entry for key in ABOUT_LINES) or any(map(_says_size, entry.values())):
             yield _of_line(entry)
+
+
+def listed(value: Any) -> list[Any] | None:
+    """A list, also of one that stands by itself, or as text; None for anything else."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(value, dict):
+        return [value]
+    return value if isinstance(value, list) else None
 
 
 def _of_line(line: dict[str, Any]) -> dict[str, Any]:
     """A line of JSON_MIN as a task with one annotation."""
     regions = [
-        region
-        for value in line.values()
-        if isinstance(value, list)
-        for region in value
-        if isinstance(region, dict) and any(key in region for key in REGION_KEYS)
+        {**region, "value": region} if isinstance(region, dict) else region
+        for values in map(listed, line.values())
+        if values and any(map(_says_region, values))
+        for region in values
     ]
     annotation = {
         "id": line.get("annotation_id"),
         "completed_by": line.get("annotator"),
         "created_at": line.get("created_at"),
         "updated_at": line.get("updated_at"),
-        "result": [{**region, "value": region} for region in regions],
+        "result": regions,
     }
     data = {key: value for key, value in line.items() if isinstance(value, str)}
     return {"id": line.get("id"), "data": data, "annotations": [annotation]}
+
+
+def _says_region(value: Any) -> bool:
+    """Whether a value has a place, or labels that regions have."""
+    return isinstance(value, dict) and any(
+        key in REGION_KEYS or key.endswith("labels") for key in value
+    )
+
+
+def _says_size(values: Any) -> bool:
+    """Whether these are regions, of which each says how large its image is."""
+    return any(
+        isinstance(value, dict) and "original_width" in value and _says_region(value)
+        for value in listed(values) or []
+    )
 
 
 def _joined(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -90,11 +117,10 @@ def _joined(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     joined: dict[str, dict[str, Any]] = {}
     for number, entry in enumerate(entries):
         key = repr([entry.get("id", f"number {number}"), _images(entry["data"])])
-        annotations = entry.get("annotations", entry.get("completions", []))
         if key in joined:
-            joined[key]["annotations"] += annotations
+            joined[key]["annotations"] += entry["annotations"]
         else:
-            joined[key] = {**entry, "annotations": list(annotations)}
+            joined[key] = {**entry, "annotations": list(entry["annotations"])}
     return list(joined.values())
 
 
@@ -205,5 +231,4 @@ def _chosen(annotations: list[Any], predictions: Any) -> _Choice:
             f"has {len(valid)} annotations of the whole image: the {why}, "
             f"{best.content.get('id')}, is taken, the others are passed over"
         ]
-    results = best.content.get("result")
-    return _Choice(tuple(results) if isinstance(results, list) else (), tuple(notes))
+    return _Choice(tuple(listed(best.content.get("result")) or ()), tuple(notes))

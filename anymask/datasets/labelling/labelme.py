@@ -10,8 +10,6 @@ Shape legend: H W pixels, h w of a box.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import posixpath
 from collections.abc import Callable, Iterator
@@ -26,13 +24,13 @@ from anymask.core.image import decode_image
 from anymask.core.rle import RLE
 from anymask.datasets.coco.names import normal
 from anymask.datasets.label_maps import read_mask_picture
+from anymask.datasets.labelling.base64_text import bytes_of
 from anymask.datasets.labelling.image_names import ImageNames
-from anymask.datasets.labelling.numbers import size_of
+from anymask.datasets.labelling.numbers import number_of, size_of
 from anymask.datasets.labelling.objects import Objects
+from anymask.datasets.labelling.points import Points, points_of
 from anymask.datasets.labelling.shapes import (
-    Points,
     placed,
-    points_of,
     touched_circle,
     touched_polygon,
     touched_rectangle,
@@ -91,21 +89,31 @@ def objects_of(document: dict[str, Any], hw: tuple[int, int]) -> Objects:
     masks: dict[object, list[RLE]] = {}
     called: dict[object, tuple[str, str | None]] = {}
     for number, shape in enumerate(document["shapes"]):
-        label = shape.get("label") if isinstance(shape, dict) else None
-        which = f"shape {number}" + (f" ({label})" if isinstance(label, str) else "")
+        label = _label(shape)
+        which = f"shape {number}" + (f" ({label})" if label is not None else "")
         try:
             mask = _mask(shape, hw)
         except Error as error:
-            objects.lose(which, str(error))
+            objects.lost.add(str(error), which)
             continue
-        key: object = number if shape.get("group_id") is None else (label, str(shape["group_id"]))
+        is_whole = shape.get("group_id") in (None, "")
+        key: object = number if is_whole else (label, str(shape["group_id"]))
         masks.setdefault(key, []).append(mask)
-        called.setdefault(key, (which, label if isinstance(label, str) else None))
+        called.setdefault(key, (which, label))
     for key, parts in masks.items():
         which, label = called[key]
         mask = rle.union(parts) if len(parts) > 1 else parts[0]
         objects.add(which, mask, VOID_GROUP if label == IGNORED else label)
     return objects
+
+
+def _label(shape: Any) -> str | None:
+    """A shape's label; numbers are names, too."""
+    label = shape.get("label") if isinstance(shape, dict) else None
+    if isinstance(label, str):
+        return label
+    number = number_of(label)
+    return None if number is None else f"{label}"
 
 
 def _is_labelme(files: Listing, name: str) -> bool:
@@ -201,11 +209,8 @@ def _check_image(
 
 
 def _held_image(document: dict[str, Any], name: str) -> bytes:
-    try:
-        content = base64.b64decode(document["imageData"])
-    except (TypeError, ValueError, binascii.Error):
-        content = b""
-    if not content:
+    content = bytes_of(document.get("imageData"))
+    if content is None:
         raise RecordError(f"has no image: the imageData of {name} is broken")
     return content
 
@@ -218,6 +223,7 @@ def _mask(shape: Any, hw: tuple[int, int]) -> RLE:
         raise RecordError(f"{BACKGROUND} is no object")
     kind = shape.get("shape_type", "polygon")
     kind = "polygon" if kind is None else kind
+    kind = kind.lower() if isinstance(kind, str) else kind
     if kind in WITHOUT_AREA:
         raise RecordError(f"a {kind} has no area")
     if kind == "mask":
@@ -248,10 +254,9 @@ def _box_mask(shape: dict[str, Any], points: Points, hw: tuple[int, int]) -> RLE
 
 def _picture(encoded: Any) -> npt.NDArray[np.bool_]:
     """(h, w) what is more than 0 in a picture, in base 64."""
-    try:
-        content = base64.b64decode(encoded)
-    except (TypeError, ValueError, binascii.Error):
-        raise RecordError(f"its mask is {clipped(encoded)}") from None
+    content = bytes_of(encoded)
+    if content is None:
+        raise RecordError(f"its mask is {clipped(encoded)}")
     picture = read_mask_picture(content, "its mask")
     bands = picture.values.shape[2]
     inside = picture.values[..., : bands - 1 if picture.has_alpha and bands > 1 else bands] > 0
@@ -262,6 +267,7 @@ OUTLINES: dict[str, Callable[[Points, tuple[int, int]], RLE]] = {
     "polygon": touched_polygon,
     "rectangle": _rectangle,
     "oriented_rectangle": touched_polygon,
-    "rotation": touched_polygon,  # X-AnyLabeling's
+    "rotation": touched_polygon,  # X-AnyLabeling's, as the next one is
+    "quadrilateral": touched_polygon,
     "circle": touched_circle,
 }

@@ -8,22 +8,21 @@ from dataclasses import dataclass, field
 from anymask.core import rle
 from anymask.core.rle import RLE
 from anymask.datasets.label_maps import Object
+from anymask.datasets.left_out import Tally, first_of
 from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Sample, sample_of
-
-MOST_NAMED = 4
 
 
 @dataclass
 class Objects:
     """The objects of an image that are read so far.
 
-    lost: for each reason, as it stands after a colon, the annotations that are no objects.
+    lost: the annotations that are no objects.
     notes: what else is to be said of the image, as it stands after its name.
     """
 
     objects: list[Object] = field(default_factory=list)
-    lost: dict[str, list[str]] = field(default_factory=dict)
+    lost: Tally = field(default_factory=Tally)
     notes: list[str] = field(default_factory=list)
 
     def add(self, annotation: str, mask: RLE, group: str | None) -> None:
@@ -31,11 +30,7 @@ class Objects:
         if rle.area(mask):
             self.objects.append((mask, group))
         else:
-            self.lose(annotation, "it has no pixel")
-
-    def lose(self, annotation: str, reason: str) -> None:
-        """Name an annotation that is no object, and why."""
-        self.lost.setdefault(reason, []).append(annotation)
+            self.lost.add("it has no pixel", annotation)
 
     def samples(self, name: str, content: bytes) -> Iterator[Sample | Unread]:
         """The image with its objects, and a ``LeftOut`` for each reason to lose some of them.
@@ -45,8 +40,8 @@ class Objects:
         sample = sample_of(name, content, self.objects)
         left_out = [
             *(
-                LeftOut(name, f"{_listed(annotations)}: {reason}", len(annotations))
-                for reason, annotations in self.lost.items()
+                LeftOut(name, f"{first_of(annotations)}: {reason}", len(annotations))
+                for reason, annotations in self.lost.reasons()
             ),
             *(LeftOut(name, note) for note in self.notes),
         ]
@@ -56,9 +51,3 @@ class Objects:
             return
         yield sample
         yield from left_out
-
-
-def _listed(annotations: list[str]) -> str:
-    more = len(annotations) - MOST_NAMED
-    named = ", ".join(annotations[:MOST_NAMED])
-    return f"{named} and {more} more" if more > 0 else named

@@ -17,27 +17,10 @@ from PIL import Image, ImageDraw
 
 from anymask.core import rle
 from anymask.core.rle import RLE
-from anymask.datasets.labelling.numbers import number_of
-from anymask.errors import RecordError, clipped
+from anymask.datasets.labelling.points import Points
+from anymask.errors import RecordError
 
-Points = list[tuple[float, float]]  # XY, in pixels
 Draw = Callable[[ImageDraw.ImageDraw], None]
-
-FARTHEST_PX = 1e6
-
-
-def points_of(values: object) -> Points:
-    """The points that a list of pairs certainly is. Raises ``RecordError``."""
-    points: Points = []
-    for pair in values if isinstance(values, list) else [None]:
-        numbers = [number_of(v) for v in pair] if isinstance(pair, list) and len(pair) == 2 else []
-        x, y = numbers or (None, None)
-        if x is None or y is None:
-            raise RecordError(f"its points are {clipped(values)}")
-        if max(abs(x), abs(y)) > FARTHEST_PX:
-            raise RecordError(f"it has a point that is nowhere: {clipped(pair)}")
-        points.append((x, y))
-    return points
 
 
 def drawn(draw: Draw, hw: tuple[int, int]) -> RLE:

@@ -13,6 +13,7 @@ Columns, any order, those that nobody needs left out:
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,8 +46,9 @@ def read_prompts(path: Path) -> dict[str, list[ObjectPrompt]]:
     for number, cells in read_table(path):
         if not cells[IMAGE]:
             raise PromptError(f"{path}, line {number}, names no image")
+        image = cells[IMAGE] if "://" in cells[IMAGE] else os.path.normpath(cells[IMAGE])
         name = cells.get(OBJECT_NAME, "") or f"\n{number}"  # no name has a line break
-        lines.setdefault(cells[IMAGE], {}).setdefault(name, []).append((number, cells))
+        lines.setdefault(image, {}).setdefault(name, []).append((number, cells))
     if not lines:
         raise PromptError(f"{path} has no line below its header")
     return {

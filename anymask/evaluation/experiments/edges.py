@@ -144,7 +144,7 @@ class Edges(ImageExperiment):
 
     def open(self, source: Source) -> tuple[Self, Dataset]:
         """BSDS500's folder; of what else a source says, only how images are read counts."""
-        return self, bsds.read(source.data, self.split, source.options)
+        return self, bsds.read(source.data, self.split, source.options.pixels)
 
     def options(self) -> Mapping[str, Any]:
         """All that a figure depends on besides model and data."""

@@ -18,7 +18,7 @@ from typing import Any
 from anymask.core.rle import RLE
 from anymask.datasets.coco.file import CocoAnnotation, CocoFile, CocoImage, load
 from anymask.datasets.coco.ids import Id, is_id
-from anymask.datasets.coco.names import NameIndex
+from anymask.datasets.coco.names import NameIndex, alike
 from anymask.datasets.coco.segmentation import rle_of
 from anymask.errors import ImageError
 from anymask.evaluation.measures.recall import FREQUENCIES
@@ -95,7 +95,7 @@ class CocoTruth:
             name = "/".join(parts[first:])
             if name in self.ids:
                 return self.images[self.ids[name]]
-        near = self._index.nearest([sample_name])
+        near = self._index.nearest([sample_name]) or self._alike.nearest([sample_name])
         if len(near) != 1:
             raise ImageError(f"{sample_name} is not in {self.file_name}")
         return self.images[near[0]]
@@ -108,6 +108,10 @@ class CocoTruth:
     @cached_property
     def _index(self) -> NameIndex[Id]:
         return NameIndex(self.further_ids)
+
+    @cached_property
+    def _alike(self) -> NameIndex[Id]:
+        return NameIndex(self.further_ids, alike)
 
 
 def read_truth(annotations: str, crowds: str | None = None) -> CocoTruth:

@@ -8,10 +8,11 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeGuard
+from typing import Any
 
 from anymask.core import rle
 from anymask.datasets.coco.ids import Id, Ids
+from anymask.datasets.coco.segmentation import is_empty, rle_of, spelled_out
 from anymask.datasets.listing import read_file
 from anymask.datasets.photographs import LeftOut
 from anymask.errors import Error, ImageError, RecordError, clipped
@@ -21,6 +22,8 @@ NAMED, LONGEST_SHOWN = 5, 60  # values that a note shows, and letters of each
 NAMED_IDS = 3
 HASH_DIGITS = 16
 LARGEST_NUMBER = 1e9  # above any score and any image's side; no NaN is below it
+WRAPPERS = ("annotations", "predictions", "detections", "results")
+SIDES = (("x", "y", "width", "height"), ("x", "y", "w", "h"))
 Box = tuple[float, float, float, float]
 
 
@@ -54,18 +57,18 @@ class Detections:
 def read_detections(location: str, truth: CocoTruth) -> Detections:
     """A list of {image_id, category_id, bbox, score}: a path or an fsspec URL.
 
-    Ignored are those of images and categories that the truth does not have, boxes that are none or
-    lie outside their image, and scores that are none. Raises ``RecordError`` for what is no list.
+    The list may be one of an object, by a name of ``WRAPPERS``; numbers may be text. Where there is
+    no box, it is that of the mask, as COCO has it. Ignored are those of images and categories that
+    the truth does not have, boxes that are none or lie outside their image, and scores that are
+    none. Raises ``RecordError`` for what is no list.
     """
     try:
         content = read_file(location, location)
-        entries = json.loads(content)
+        entries = _unwrapped(json.loads(content), location)
     except ImageError as error:
         raise RecordError(str(error)) from None
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{location} is no JSON: {error}") from None
-    if not isinstance(entries, list):
-        raise RecordError(f"{location} is no list of detections, as COCO's results are")
     sha256 = hashlib.sha256(content).hexdigest()[:HASH_DIGITS]
     sorting = _Sorting(truth, posixpath.basename(location), is_scored=True)
     for entry in entries:
@@ -88,7 +91,7 @@ def true_boxes(truth: CocoTruth) -> Detections:
         for one in image.objects:
             if not one.crowd:
                 bbox = one.bbox
-                if not _is_box(bbox) and image.image_hw is not None:
+                if _box_of(spelled_out(bbox)) is None and image.image_hw is not None:
                     with suppress(Error):
                         bbox = rle.bbox_xywh(one.mask(image.image_hw))
                 sorting.add({"image_id": image.id, "category_id": one.category_id, "bbox": bbox})
@@ -109,26 +112,50 @@ class _Sorting:
         self.faults: dict[str, list[str]] = {}
         self.exact = 0
         self.matched: list[str] = []
+        self.of_masks: list[str] = []
 
     def add(self, entry: Any) -> None:
-        fault = _fault(entry, self.truth, self.is_scored, self.image_ids, self.category_ids)
-        if fault:
-            reason, value = fault
-            self.faults.setdefault(reason, []).append(clipped(value, LONGEST_SHOWN))
-            return
-        image_id = self.image_ids.match(entry["image_id"])
-        category_id = self.category_ids.match(entry["category_id"])
-        assert image_id is not None
-        assert category_id is not None
+        try:
+            self._add(entry)
+        except _UnusableError as fault:
+            self.faults.setdefault(str(fault), []).append(clipped(fault.value, LONGEST_SHOWN))
+
+    def _add(self, entry: Any) -> None:
+        """Raises ``_UnusableError``."""
+        if not isinstance(entry, dict):
+            raise _UnusableError("are no detections", entry)
+        image_id = self.image_ids.match(entry.get("image_id"))
+        if image_id is None:
+            reason = f"are of images that {self.truth.file_name} does not have"
+            raise _UnusableError(reason, entry.get("image_id"))
+        category_id = self.category_ids.match(entry.get("category_id"))
+        if category_id is None:
+            reason = f"are of categories that {self.truth.file_name} does not have"
+            raise _UnusableError(reason, entry.get("category_id"))
+        score = _number(entry.get("score")) if self.is_scored else None
+        if self.is_scored and score is None:
+            raise _UnusableError("have scores that are no numbers", entry.get("score"))
+        box = self._box(entry, self.truth.images[image_id].image_hw)
         if image_id == entry["image_id"] and category_id == entry["category_id"]:
             self.exact += 1
         else:
             wrong = "image_id" if image_id != entry["image_id"] else "category_id"
             self.matched.append(f"{wrong} {clipped(entry[wrong], LONGEST_SHOWN)}")
-        x, y, width, height = map(float, entry["bbox"])
-        score = float(entry["score"]) if self.is_scored else None
-        detection = Detection(category_id, (x, y, width, height), score)
-        self.of_image.setdefault(image_id, []).append(detection)
+        self.of_image.setdefault(image_id, []).append(Detection(category_id, box, score))
+
+    def _box(self, entry: Mapping[str, Any], image_hw: tuple[int, int] | None) -> Box:
+        """Raises ``_UnusableError``."""
+        bbox = spelled_out(entry.get("bbox"))
+        if is_empty(bbox) and not is_empty(entry.get("segmentation")):
+            box = _box_of_mask(spelled_out(entry["segmentation"]), image_hw)
+            self.of_masks.append(f"image_id {clipped(entry['image_id'], LONGEST_SHOWN)}")
+            return box
+        read = _box_of(bbox)
+        if read is None:
+            raise _UnusableError("have boxes that are not X, Y, width, height", entry.get("bbox"))
+        if image_hw is not None and _is_outside(read, image_hw):
+            raise _UnusableError("have boxes outside their image", bbox)
+        return read
 
     def detections(self, sha256: str = "") -> Detections:
         notes = [
@@ -138,6 +165,9 @@ class _Sorting:
             reason = f"have ids that {self.truth.file_name} writes otherwise"
             reason += ", and are matched by their values" if self.exact else ""
             notes.append(LeftOut(self.name, _note(reason, self.matched)))
+        if self.of_masks:
+            reason = "have no box, so that the box of their mask is asked about"
+            notes.append(LeftOut(self.name, _note(reason, self.of_masks)))
         ignored = sum(map(len, self.faults.values()))
         return Detections(self.of_image, ignored, tuple(notes), sha256)
 
@@ -155,39 +185,78 @@ class _Sorting:
         return "; ".join([*reasons, f"{_note(reason, self.matched)}; {advice}"])
 
 
-def _fault(
-    entry: Any, truth: CocoTruth, scored: bool, image_ids: Ids, category_ids: Ids
-) -> tuple[str, Any] | None:
-    """What keeps an entry from being used, and the value that does."""
-    if not isinstance(entry, dict):
-        return "are no detections", entry
-    image_id, category_id, bbox = (entry.get(k) for k in ("image_id", "category_id", "bbox"))
-    known = image_ids.match(image_id)
-    if known is None:
-        return f"are of images that {truth.file_name} does not have", image_id
-    if category_ids.match(category_id) is None:
-        return f"are of categories that {truth.file_name} does not have", category_id
-    if scored and not _is_number(entry.get("score")):
-        return "have scores that are no numbers", entry.get("score")
-    if not _is_box(bbox):
-        return "have boxes that are not X, Y, width, height", bbox
-    image_hw = truth.images[known].image_hw
-    if image_hw is not None and _is_outside(bbox, image_hw):
-        return "have boxes outside their image", bbox
-    return None
+class _UnusableError(Error):
+    """What keeps an entry from being used. value: that does."""
+
+    def __init__(self, reason: str, value: Any) -> None:
+        super().__init__(reason)
+        self.value = value
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
+def _unwrapped(document: Any, location: str) -> list[Any]:
+    """The list of detections. Raises ``RecordError`` where there is none, or several."""
+    if isinstance(document, list):
+        return document
+    wrapped = document if isinstance(document, dict) else {}
+    keys = [key for key in WRAPPERS if isinstance(wrapped.get(key), list)]
+    if len(keys) == 1:
+        entries: list[Any] = wrapped[keys[0]]
+        return entries
+    if keys:
+        raise RecordError(
+            f"{location} has several lists that may be of detections ({', '.join(keys)}): "
+            f"give a file with one of them alone"
+        )
+    raise RecordError(
+        f"{location} is no list of detections, as COCO's results are, and has none as "
+        f"{', '.join(WRAPPERS[:-1])} or {WRAPPERS[-1]}"
+    )
 
 
-def _is_box(bbox: Any) -> TypeGuard[list[float]]:
-    whole = isinstance(bbox, list) and len(bbox) == 4 and all(map(_is_number, bbox))
-    return whole and min(bbox[2:]) >= 0
+def _number(value: Any) -> float | None:
+    """A number, be it text; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) <= LARGEST_NUMBER else None
 
 
-def _is_outside(bbox: Sequence[float], image_hw: tuple[int, int]) -> bool:
-    x, y, width, height = bbox
+def _box_of(bbox: Any) -> Box | None:
+    """X, Y, width and height of a list or an object; None for what is no box."""
+    if isinstance(bbox, dict):
+        bbox = next(([bbox[k] for k in keys] for keys in SIDES if bbox.keys() == {*keys}), None)
+    if not isinstance(bbox, list) or len(bbox) != 4:
+        return None
+    x, y, width, height = map(_number, bbox)
+    if x is None or y is None or width is None or height is None or min(width, height) < 0:
+        return None
+    return x, y, width, height
+
+
+def _box_of_mask(segmentation: Any, image_hw: tuple[int, int] | None) -> Box:
+    """Raises ``_UnusableError``. image_hw: where it is not known, run lengths tell it."""
+    hw = image_hw
+    if hw is None and isinstance(segmentation, dict) and isinstance(segmentation.get("size"), list):
+        with suppress(TypeError, ValueError):
+            height, width = segmentation["size"]
+            hw = int(height), int(width)
+    if hw is None:
+        raise _UnusableError("have neither a box nor an image of known size", segmentation)
+    try:
+        mask = rle_of(segmentation, hw)
+    except Error as error:
+        raise _UnusableError("have no box, and masks that are none", str(error)) from None
+    if not rle.area(mask):
+        raise _UnusableError("have no box, and masks without a pixel", segmentation)
+    x, y, width, height = rle.bbox_xywh(mask)
+    return x, y, width, height
+
+
+def _is_outside(box: Box, image_hw: tuple[int, int]) -> bool:
+    x, y, width, height = box
     return x > image_hw[1] or y > image_hw[0] or x + width < 0 or y + height < 0
 
 

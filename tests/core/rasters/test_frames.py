@@ -50,10 +50,50 @@ def test_an_animation_of_one_frame_is_an_image(form: str) -> None:
     assert decode_image(animation(form, 1, lossless=True), "x").shape == (*HW, 3)
 
 
-def test_a_phones_previews_are_no_frames() -> None:
-    content = animation("MPO")
-    assert getattr(Image.open(io.BytesIO(content)), "n_frames", 1) == 3
+def mpo(*others: Image.Image, mark: bytes = b"", **how: Any) -> bytes:
+    file = io.BytesIO()
+    frames(1)[0].save(file, "MPO", save_all=True, append_images=others, **how)
+    assert getattr(Image.open(file), "n_frames", 1) == len(others) + 1
+    return file.getvalue() + mark
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        mpo(Image.new("RGB", (15, 10))),
+        mpo(Image.new("RGB", (15, 10)), Image.new("RGB", HW[::-1])),
+        mpo(Image.new("L", HW[::-1])),
+        mpo(Image.new("RGB", HW[::-1]), mark=b'<x hdrgm:Version="1.0"/>'),
+    ],
+    ids=["preview", "previews", "depth", "gain map"],
+)
+def test_what_a_phone_puts_behind_a_photograph_is_no_frame(content: bytes) -> None:
+    assert count_pages(content, "x.jpg") == 1
     assert np.abs(decode_image(content, "x.jpg").astype(int) - (0, 0, 200)).max() <= 4
+
+
+def test_the_views_of_a_stereo_camera_are_frames() -> None:
+    exif = Image.Exif()
+    for orientation, hw in ((1, HW), (6, HW[::-1])):
+        exif[0x0112] = orientation
+        content = mpo(*frames(3)[1:], Image.new("RGB", (15, 10)), exif=exif)
+        assert count_pages(content, "x.mpo") == 3
+        with pytest.raises(ImageError, match=r"x\.mpo has 3 frames; say which: --page 1 to"):
+            decode_image(content, "x.mpo")
+        for page in (3, 1, 2):
+            rgb = decode_image(content, "x.mpo", options=ReadOptions(page=page))
+            assert np.abs(rgb.astype(int) - (60 * (page - 1), 0, 200)).max() <= 4
+            assert rgb.shape[:2] == hw
+
+
+def test_webp_without_losses_holds_labels() -> None:
+    labels = np.zeros((*HW, 3), np.uint8)
+    labels[2:8, 3:9] = 3
+    for lossless in (True, False):
+        file = io.BytesIO()
+        Image.fromarray(labels).save(file, "WEBP", lossless=lossless)
+        (raster,) = read_pages(file.getvalue(), "x.webp")
+        assert raster.is_lossy is not lossless
 
 
 def test_a_pil_image_is_the_frame_that_it_stands_at() -> None:
@@ -85,3 +125,11 @@ def test_bands_of_a_png_are_chosen() -> None:
     assert chosen[0, 0].tolist() == [3, 2, 1]
     alpha = decode_image(file.getvalue(), "x.png", options=ReadOptions(bands=(4,)))
     assert alpha[0, 0].tolist() == [4, 4, 4]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "TIFF", "JPEG2000"])
+def test_inks_are_colours(form: str) -> None:
+    for inks, rgb in (((0, 255, 255, 0), (255, 0, 0)), ((0, 0, 0, 255), (0, 0, 0))):
+        file = io.BytesIO()
+        Image.new("CMYK", HW[::-1], inks).save(file, form)
+        assert np.abs(decode_image(file.getvalue(), "x").astype(int) - rgb).max() <= 3

@@ -33,7 +33,7 @@ def test_trimaps_without_band_and_without_object() -> None:
     assert group is None
     assert objects_of(as_file(boxes(128)), "t.png") == []
     assert objects_of(as_file(blank()), "t.png") == []
-    with pytest.raises(ImageError, match=r"t\.png is not an image"):
+    with pytest.raises(ImageError, match=r"t\.png is empty"):
         objects_of(b"", "t.png")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ def opened(folder: Path, entries: list[Entry], names: tuple[str, ...] = (), **op
 
 
 POLYGON, MARKED = annotation(1, 1), runs(2, iscrowd=1)
+TEXT = json.dumps(MARKED["segmentation"])
+CORNER = [[0, 0, 2, 0, 2, 2, 0, 2]]
 COCO_NAME = ("000000000009.jpg",)
 
 
@@ -43,6 +46,8 @@ COCO_NAME = ("000000000009.jpg",)
     [
         ([POLYGON, MARKED], (), 2, "all run lengths are marked and nothing else"),
         ([MARKED], (), 1, "every mask of the file is marked"),
+        ([annotation(1, 1, iscrowd=1)], (), 1, "every mask of the file is marked"),
+        ([annotation(1, 1, TEXT), MARKED], (), 1, "other run lengths are not"),
         ([POLYGON, MARKED, runs(3, iscrowd=True)], COCO_NAME, 3, "several of one category"),
         ([POLYGON, MARKED], COCO_NAME, 1, "they lie in COCO's own photographs"),
         ([POLYGON, MARKED], ("train/COCO_val2014_000000000009.jpg",), 1, "COCO's own"),
@@ -65,20 +70,20 @@ def test_files_tell_what_they_mean(
 
 @pytest.mark.parametrize("mark", [1, 1.0, True, "1", "true"])
 def test_marks_in_other_spellings(tmp_path: Path, mark: object) -> None:
-    entries = [POLYGON, annotation(2, 1, iscrowd=mark)]
+    entries = [POLYGON, annotation(2, 1, CORNER, iscrowd=mark)]
     assert opened(tmp_path, entries)[0] == 1
 
 
 @pytest.mark.parametrize("mark", [0, 0.0, False, "0", None, "", "false"])
 def test_what_is_no_mark(tmp_path: Path, mark: object) -> None:
-    entries = [POLYGON, annotation(2, 1, iscrowd=mark)]
+    entries = [POLYGON, annotation(2, 1, CORNER, iscrowd=mark)]
     assert opened(tmp_path, entries) == (2, "")
 
 
 @pytest.mark.parametrize("key", ["ignore", "is_crowd", "isCrowd"])
 def test_other_words_for_crowds_are_said(tmp_path: Path, key: str) -> None:
     """COCO's own code, too, looks at none of them."""
-    entries = [annotation(1, 1, **{key: 0}), annotation(2, 1, **{key: 1})]
+    entries = [annotation(1, 1, **{key: 0}), annotation(2, 1, CORNER, **{key: 1})]
     found, said = opened(tmp_path, entries)
     assert found == 2
     assert said == f"annotation 2 has {key} 1, which is not looked at: only iscrowd 1 marks crowds"

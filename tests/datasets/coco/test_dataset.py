@@ -168,6 +168,7 @@ def test_files_far_away() -> None:
         ({}, "no mask"),
         (7, "a mask that is none (7)"),
         ([[1, 1, 2, 2]], "a polygon of fewer than 3 points"),
+        ([[0.1, 0.1, 0.5, 0.1, 0.5, 1.0]], "a polygon of shares of the sides, or within a pixel"),
         ([[1, 1, 2, 2, 3, 3, 4]], "a polygon of an odd number of coordinates (7)"),
         ([[[1, 1, 1], [4, 1, 1], [4, 4, 1]]], "a polygon whose points are no pairs"),
         ([[1, 1, 4, 1, 4, None]], "a polygon with a corner that is nowhere"),
@@ -178,7 +179,16 @@ def test_files_far_away() -> None:
         ([[9, 1, 12, 1, 12, 4]], "a polygon outside the image"),
         ([[1, -4, 4, -4, 4, -1]], "a polygon outside the image"),
         ([[1, 1, 2, 1, 4, 1]], "a mask without a pixel"),
-        ({"counts": [48]}, "run lengths of another size than the image (None, not [6, 8])"),
+        ({"size": 7, "counts": [48]}, "run lengths of another size than the image (7, not [6, 8])"),
+        ({"counts": [40]}, "broken run lengths (they do not fill 8×6)"),
+        ("1 1 4 1 4 4 1 4", "a mask that is none ('1 1 4 1 4 4 1 4')"),
+        ("POLYGON (1, 2)", "a polygon of what is no number (1)"),
+        ("POLYGON ((1 1, 2", "a mask that is none"),
+        ({"X": 1}, "an object that is neither run lengths nor a shape ({'X': 1})"),
+        ({"points": [[1, 1], [4, 1], [4, 4]]}, "neither run lengths nor a shape"),
+        ({"type": "LineString", "coordinates": [[1, 1], [4, 1]]}, "a geometry that holds no area"),
+        ({"type": "Polygon", "coordinates": []}, "a geometry without rings ([])"),
+        ({"x": [1, 4, 4], "y": [1, 1]}, "more coordinates of one axis than of the other (3 and 2)"),
         ({"size": [8, 6], "counts": [48]}, "than the image ([8, 6], not [6, 8])"),
         ({"size": [6, 8], "counts": []}, "broken run lengths ([])"),
         ({"size": [6, 8], "counts": [48]}, "a mask without a pixel"),
@@ -342,8 +352,9 @@ def test_what_is_no_coco_file_is_named(tmp_path: Path, content: str, reason: str
 def test_a_file_that_is_not_there_or_has_no_objects_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"x\.json can't be read: No such file"):
         coco.read(str(tmp_path / "x.json"), str(tmp_path))
+    file = written(tmp_path, [image(1)], [annotation(1, 1, iscrowd=1)])
     with pytest.raises(DatasetError, match="no image with an annotation that is no crowd"):
-        opened(tmp_path, [image(1)], [annotation(1, 1, iscrowd=1)])
+        coco.read(file, str(tmp_path / "images"), "ignore")
 
 
 numbers = st.one_of(
@@ -352,10 +363,22 @@ numbers = st.one_of(
 sizes = st.one_of(st.just([*HW]), st.lists(st.integers(-1, 9), max_size=3))
 counts = st.one_of(st.text(max_size=8), st.lists(st.integers(-3, 48), max_size=8), numbers)
 anything = st.recursive(numbers, lambda inner: st.lists(inner, max_size=9), max_leaves=20)
-encodings = st.fixed_dictionaries({}, optional={"size": sizes, "counts": counts})
+kinds = st.sampled_from(["Polygon", "MultiPolygon", "Feature", "FeatureCollection", "polygon"])
+encodings = st.fixed_dictionaries(
+    {}, optional={"size": st.one_of(sizes, numbers), "counts": counts}
+)
+shapes = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": kinds,
+        **dict.fromkeys(("coordinates", "features", "exterior", "interior", "x", "y"), anything),
+        "polygon": anything,
+        "geometry": st.fixed_dictionaries({"type": kinds, "coordinates": anything}),
+    },
+)
 
 
-@given(st.one_of(anything, encodings))
+@given(st.one_of(anything, encodings, shapes, anything.map(str), shapes.map(str)))
 def test_whatever_a_file_holds_is_a_mask_or_an_error(segmentation: object) -> None:
     try:
         mask = rle_of(segmentation, HW)

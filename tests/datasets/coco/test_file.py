@@ -54,8 +54,8 @@ def test_references_of_another_type_are_followed(
     tmp_path: Path, image_id: object, reference: object, category: object
 ) -> None:
     picture(tmp_path / "images" / "a.png")
-    entry = annotation(None, reference, category_id=category)
-    write(tmp_path / "instances.json", [image(image_id, file_name="a.png")], [entry, entry])
+    entries = [annotation(None, reference, corner(n), category_id=category) for n in (1, 2)]
+    write(tmp_path / "instances.json", [image(image_id, file_name="a.png")], entries)
     (sample,), unread, notes = read(tmp_path)
     assert sample.groups == ("cat", "cat")
     assert unread == []
@@ -190,3 +190,59 @@ def test_a_file_without_objects_says_what_it_has(tmp_path: Path) -> None:
     write(tmp_path / "instances.json", [image(1)], [annotation(1, 404)])
     with pytest.raises(DatasetError, match=r"no image with an annotation .*annotation 1 is left"):
         open_dataset(str(tmp_path))
+
+
+def test_an_entry_that_is_there_twice_is_one_object(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "1.png")
+    write(tmp_path / "x.json", [image(1)], [annotation(n, 1, corner(n)) for n in (1, 2, 1, 2, 2)])
+    (sample,), _, notes = read(tmp_path)
+    assert len(sample.masks) == 2
+    assert notes == ["annotations 1, 2, 2 are left out: in the file before, the same in all"]
+
+
+def test_one_mask_of_two_ids_is_two_objects_and_said(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "1.png", tmp_path / "images" / "2.png")
+    text = json.dumps(corner(1))
+    entries = [
+        annotation(1, 1, corner(1)),
+        annotation(2, 1, text),
+        annotation(3, 1, corner(1), category_id=4),
+        annotation(4, 2, corner(1)),
+        annotation(5, 1, corner(5)),
+        annotation(5, 1, corner(6)),
+        annotation(7, 1, []),
+        annotation(8, 1, []),
+    ]
+    write(tmp_path / "x.json", [image(1), image(2)], entries)
+    samples, _, notes = read(tmp_path)
+    assert [len(sample.masks) for sample in samples] == [5, 1]
+    assert notes[-1] == (
+        "annotation 2 has the mask and the category of another one of the same image; all are "
+        "taken as objects"
+    )
+
+
+def corner(side: int) -> list[list[int]]:
+    """A square of so many pixels a side."""
+    return [[0, 0, side, 0, side, side, 0, side]]
+
+
+def test_a_category_by_its_only_name_is_that_one(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "1.png")
+    entries = [annotation(n, 1, corner(n), category_id=name) for n, name in ((1, "cat"), (2, "x"))]
+    categories = [{"id": 3, "name": "cat"}, {"id": 4, "name": "x"}, {"id": 5, "name": "x"}]
+    write(tmp_path / "x.json", [image(1)], entries, categories=categories)
+    (sample,), _, (note,) = read(tmp_path)
+    assert sample.groups == ("cat", None)
+    assert note == (
+        "annotation or category 2 is without a name: its category is not in the list of "
+        "categories ('x')"
+    )
+
+
+def test_categories_that_are_no_list_are_said(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "1.png")
+    write(tmp_path / "x.json", [image(1)], [annotation(1, 1)], categories={"3": {"name": "cat"}})
+    (sample,), _, notes = read(tmp_path)
+    assert sample.groups == (None,)
+    assert notes == ["its categories are no list: no mask has the name of its category"]

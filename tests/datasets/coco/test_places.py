@@ -11,6 +11,7 @@ from anymask.datasets.coco.places import says_masks
 from anymask.datasets.photographs import Unread
 from anymask.datasets.recognise import open_dataset
 from anymask.errors import DatasetError
+from anymask.evaluation.measures.coco_truth import read_truth
 from tests.datasets.coco.written import annotation, image, picture, read, write
 
 NAMES = [
@@ -179,3 +180,74 @@ def test_folders_that_say_masks_are_never_taken(tmp_path: Path) -> None:
 )
 def test_folders_that_say_masks(path: str, expected: bool) -> None:
     assert says_masks(path) is expected
+
+
+@pytest.mark.parametrize(
+    ("written", "there"),
+    [
+        ("IMG_1.png", "img_1.png"),
+        ("a.JPG", "a.png"),
+        ("a.jpeg", "a.png"),
+        ("a", "a.png"),
+        ("a.b", "a.b.png"),
+        ("a+b.png", "a b.png"),
+        ("a b.png", "a+b.png"),
+        ("a b.png", "a%20b.png"),
+        ("a&amp;b.png", "a&b.png"),
+        ("É.png", "é.png"),
+        ("D:\\Set\\A.bmp", "a.png"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["images", "photos"])
+def test_names_that_are_alike_are_found_and_said(
+    tmp_path: Path, written: str, there: str, folder: str
+) -> None:
+    file = one(tmp_path, written)
+    picture(tmp_path / folder / there, tmp_path / "masks" / there)
+    for place in (tmp_path, file):
+        samples, unread, (note,) = read(place)
+        assert (len(samples), unread) == (1, [])
+        assert samples[0].name == f"{folder}/{there}"
+        assert note.startswith("1 of its images is found by names that differ in capitals, ending ")
+        assert note.endswith(f" is {folder}/{there}")
+
+
+def test_of_several_names_that_are_alike_none_is_chosen(tmp_path: Path) -> None:
+    images = [image(n, file_name=name) for n, name in enumerate(("a.jpg", "b.jpg", "c.png"))]
+    file = write(tmp_path / "instances.json", images, [annotation(n, n) for n in range(3)])
+    names = ("A.png", "a.bmp", "b.png", "c.png")
+    picture(*(tmp_path / "images" / name for name in names))
+    for place in (tmp_path, file):
+        samples, unread, notes = read(place)
+        assert [sample.name for sample in samples] == ["images/b.png", "images/c.png"]
+        assert [one.reason for one in unread] == [
+            "is the name of several files: images/A.png, images/a.bmp; give the folder that is "
+            "meant (--images)"
+        ]
+        assert len(notes) == 1
+        assert notes[0].endswith("signs of the web: b.jpg is images/b.png")
+
+
+def test_an_exact_name_comes_before_one_that_is_alike(tmp_path: Path) -> None:
+    images = [image(1, file_name="a.jpg"), image(2, file_name="a.png")]
+    write(tmp_path / "instances.json", images, [annotation(1, 1), annotation(2, 2)])
+    picture(tmp_path / "images" / "a.png")
+    samples, unread, notes = read(tmp_path)
+    assert [sample.name for sample in samples] == ["images/a.png"]
+    assert unread == [Unread("a.jpg", "would be images/a.png, which another image is")]
+    assert notes == []
+
+
+def test_average_precision_knows_images_by_names_that_are_alike(tmp_path: Path) -> None:
+    file = one(tmp_path, "IMG%201.JPG")
+    picture(tmp_path / "images" / "img 1.png")
+    (sample,), _, _ = read(tmp_path)
+    assert read_truth(str(file)).image_of(sample.name).id == 1
+
+
+def test_one_of_many_names_is_found_although_few_are_tried(tmp_path: Path) -> None:
+    images = [image(number) for number in range(250)]
+    write(tmp_path / "x.json", images, [annotation(n, n) for n in range(250)])
+    for number in range(250):
+        picture(tmp_path / "images" / (f"{number}.png" if number != 201 else "201.bmp"))
+    assert "images/201.bmp" in {part.name for part in open_dataset(str(tmp_path)).parts}

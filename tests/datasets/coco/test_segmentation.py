@@ -19,6 +19,8 @@ POINTS = [[1, 1], [4, 1], [4, 4], [1, 4]]
 MASK = rle.decode(rle_of(SQUARE, HW))
 RUNS = rle.runs(rle.encode(MASK))
 COUNTS = rle.encode(MASK)["counts"]
+AXES = {"x": [1, 4, 4, 1], "y": [1, 1, 4, 4]}
+GEOMETRY = {"type": "Polygon", "coordinates": [[*POINTS, POINTS[0]]]}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,35 @@ COUNTS = rle.encode(MASK)["counts"]
         {"size": [*HW], "counts": f"{COUNTS}\n"},
         [{"size": [*HW], "counts": COUNTS}],
         [{"size": [*HW], "counts": COUNTS}, SQUARE[0]],
+        str([tuple(point) for point in POINTS]),
+        [json.dumps(SQUARE[0])],
+        [SQUARE],
+        [[[POINTS]]],
+        AXES,
+        [AXES],
+        {"name": "polygon", "all_points_x": AXES["x"], "all_points_y": AXES["y"]},
+        GEOMETRY,
+        json.dumps(GEOMETRY),
+        [GEOMETRY],
+        {"type": "Polygon", "coordinates": [[[*point, 7.5] for point in POINTS]]},
+        {"type": "MultiPolygon", "coordinates": [[POINTS]]},
+        {"type": "Feature", "properties": {}, "geometry": GEOMETRY},
+        {"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": GEOMETRY}]},
+        {"type": "GeometryCollection", "geometries": [GEOMETRY]},
+        "POLYGON ((1 1, 4 1, 4 4, 1 4, 1 1))",
+        "MultiPolygon Z (((1 1 0,4 1 0,4 4.0 0,1 4 0)))",
+        {"exterior": POINTS, "interior": []},
+        {"points": {"exterior": POINTS, "interior": []}, "geometryType": "polygon"},
+        {"shape_type": "polygon", "points": POINTS},
+        {"polygon": SQUARE[0]},
+        {"counts": COUNTS},
+        {"size": None, "counts": RUNS},
+        {"size": "[6, 8]", "counts": COUNTS},
+        {"size": [*HW], "counts": json.dumps(RUNS)},
+        {"size": [*HW], "counts": " ".join(map(str, RUNS))},
+        {"size": [*HW], "counts": COUNTS.encode()},
+        json.dumps({"size": [*HW], "counts": COUNTS}),
+        str({"size": [*HW], "counts": COUNTS.encode()}),
     ],
     ids=str,
 )
@@ -51,6 +82,41 @@ def test_one_mask_in_many_spellings(segmentation: object) -> None:
     found = read(segmentation, HW)
     np.testing.assert_array_equal(rle.decode(found.mask), MASK)
     assert (found.area_px, found.lost) == (9, ())
+
+
+BORDER, HOLE = [[0, 0], [8, 0], [8, 6], [0, 6]], POINTS
+SPECK = [[0, 0], [1, 0], [1, 1], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        {"type": "Polygon", "coordinates": [BORDER, HOLE]},
+        {"type": "MultiPolygon", "coordinates": [[BORDER, HOLE], [SPECK]]},
+        {"exterior": BORDER, "interior": [HOLE]},
+        "POLYGON ((0 0, 8 0, 8 6, 0 6), (1 1, 4 1, 4 4, 1 4))",
+        [{"type": "Polygon", "coordinates": [BORDER, HOLE]}, [0, 0, 1, 0, 1, 1, 0, 1]],
+    ],
+    ids=str,
+)
+def test_holes_of_shapes_are_holes(segmentation: object) -> None:
+    found = read(segmentation, HW)
+    np.testing.assert_array_equal(rle.decode(found.mask), ~MASK)
+    assert (found.area_px, found.lost) == (39, ())
+
+
+def test_a_bad_hole_is_named_and_one_outside_takes_nothing_away() -> None:
+    outside = [[20, 20], [30, 20], [30, 30]]
+    shape = {"type": "Polygon", "coordinates": [BORDER, [[1, 1]], outside, HOLE]}
+    found = read(shape, HW)
+    assert found.area_px == 39
+    assert [str(one) for one in found.lost] == ["a polygon of fewer than 3 points"]
+
+
+def test_a_null_among_polygons_is_named_and_hides_nothing() -> None:
+    found = read([None, *SQUARE], HW)
+    np.testing.assert_array_equal(rle.decode(found.mask), MASK)
+    assert [str(one) for one in found.lost] == ["a polygon of fewer than 3 points"]
 
 
 def test_backslashes_of_spelled_bytes_are_read() -> None:

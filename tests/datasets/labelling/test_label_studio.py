@@ -313,6 +313,70 @@ def test_lines_of_json_min(tmp_path: Path) -> None:
     assert reasons["a.png"].startswith("has 2 annotations of the whole image: the newest, 5, is")
 
 
+@pytest.mark.parametrize("about", [True, False])
+@pytest.mark.parametrize("spelt", [list, lambda regions: regions[0], json.dumps])
+def test_regions_of_a_line_in_every_spelling(tmp_path: Path, about: bool, spelt: Any) -> None:
+    save(tmp_path / "a.png")
+    whole = line(result())
+    kept = {key: whole[key] for key in (whole if about else ("image", "id", "tag", "quality"))}
+    (tmp_path / "export.json").write_text(json.dumps([{**kept, "tag": spelt(whole["tag"])}]))
+    assert areas(tmp_path) == ({"a.png": 48}, {})
+
+
+def test_keys_of_a_line_are_called_as_people_like(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png")
+    whole = line(result())
+    strokes = [{**brush(5)["value"], "brushlabels": "dog"}]
+    other = {**line(brush(3)), "id": 6, "scan": "b.png"}
+    del other["image"]
+    write(tmp_path / "export.json", {**whole, "Brush 2": strokes, "boxes": None, "k": []}, other)
+    found, reasons = areas(tmp_path)
+    assert (found, reasons) == ({"a.png": 48, "b.png": 3}, {})
+    (one, _) = tasks_of((tmp_path / "export.json").read_bytes(), "x.json")
+    assert [group for _, group in label_studio.objects_of(one, HW).objects] == ["cat", "dog"]
+
+
+def test_what_is_no_region_among_those_of_a_line_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    whole = line(result(), result("rectanglelabels", **BOX))
+    whole["tag"] += [None, "x", {"polygonlabels": ["cat"]}]
+    write(tmp_path / "export.json", whole)
+    samples = [one for part in open_dataset(str(tmp_path)).parts for one in part.read()]
+    assert [one.reason for one in samples if isinstance(one, Unread)] == [
+        "result number 2: it is None",
+        "result number 3: it is 'x'",
+        "result number 4: it has labels and no place",
+        "region 1 (cat): a box has no mask",
+    ]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {**task(), "annotations": annotation()},
+        {**task(), "annotations": json.dumps([annotation()])},
+        task({**annotation(), "result": result()}),
+        task({**annotation(), "result": json.dumps([result()])}),
+        task(annotation(result(points=[{"x": x, "y": y} for x, y in SQUARE]))),
+        {**task(), "data": {"any_key": "/data/upload/1/abcdef12-a.png", "title": "x"}},
+    ],
+)
+def test_one_of_a_kind_in_every_spelling(tmp_path: Path, entry: Any) -> None:
+    save(tmp_path / "a.png")
+    write(tmp_path / "export.json", entry)
+    assert areas(tmp_path) == ({"a.png": 48}, {})
+
+
+@pytest.mark.parametrize("nothing", [None, [], {}, "", "[]"])
+def test_no_results_are_no_objects(tmp_path: Path, nothing: Any) -> None:
+    save(tmp_path / "a.png")
+    write(tmp_path / "export.json", task({**annotation(), "result": nothing}))
+    found, reasons = areas(tmp_path)
+    assert found == {}
+    assert reasons.keys() == {"a.png"}
+
+
 def test_an_annotation_alone_as_storage_has_it(tmp_path: Path) -> None:
     save(tmp_path / "a.png")
     alone = {**annotation(), "task": {"id": 5, "data": {"image": "a.png"}}}

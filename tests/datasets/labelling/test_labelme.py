@@ -75,6 +75,9 @@ def read(*shapes: Any) -> tuple[list[tuple[list[float], int, str | None]], list[
         ([[10, 10], [13, 10]], "circle", [7, 7, 7, 7], 37),
         ([[2, 3], [12, 3], [12, 3], [2, 3]], "polygon", [2, 3, 11, 1], 11),  # a strip of a pixel
         ([[-9, 2], [3, 2], [3, 4], [-9, 4]], "polygon", [0, 2, 4, 3], 12),
+        (SQUARE, "quadrilateral", [1, 1, 5, 4], 20),
+        (SQUARE, "Polygon", [1, 1, 5, 4], 20),
+        ([1, 1, 5, 4], "rectangle", [1, 1, 5, 4], 20),
     ],
 )
 def test_shapes_are_drawn_with_their_outlines(
@@ -104,6 +107,16 @@ def test_what_is_above_0_in_a_mask_is_the_object(mode: Any) -> None:
     encoded = in_base_64([[0, 1], [1, 1]], mode)
     (found,), _ = read(shape([[0, 0], [1, 1]], "mask", mask=encoded))
     assert found[1] == 3
+
+
+def test_labels_may_be_numbers_and_no_text_is_no_group() -> None:
+    """What is ungrouped is not one object, however that is spelt."""
+    other = [[10, 1], [12, 1], [12, 3], [10, 3]]
+    for none in (None, ""):
+        found, _ = read(shape(label=3, group_id=none), shape(other, label=3, group_id=none))
+        assert [(area, group) for _, area, group in found] == [(20, "3"), (9, "3")]
+    found, _ = read(shape(group_id=0), shape(other, group_id="0"))
+    assert [area for _, area, _ in found] == [29]
 
 
 def test_shapes_of_one_label_and_group_are_one_object() -> None:
@@ -139,7 +152,7 @@ def test_shapes_of_one_label_and_group_are_one_object() -> None:
         (shape([[1, 1]], "circle"), "shape 1 (cat): a circle of 1 points is none"),
         (shape([[1, 1]] * 3, "rectangle"), "shape 1 (cat): a rectangle of 3 corners is none"),
         (shape([[1, 1], [2, 2]], "mask"), "shape 1 (cat): its mask is None"),
-        (shape([[1, 1], [2, 2]], "mask", mask="!"), "shape 1 (cat): its mask is not an image"),
+        (shape([[1, 1], [2, 2]], "mask", mask="!"), "shape 1 (cat): its mask is '!'"),
         (shape([[1, 1]], "mask", mask=""), "shape 1 (cat): the box of a mask has 1 corners"),
         (
             shape([[1, 1], [9, 9]], "mask", mask=in_base_64([[1]])),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from anymask.datasets.coco.segmentation import rle_of
 from anymask.errors import RecordError
 from anymask.evaluation.measures.coco_truth import CocoTruth, TrueImage, TrueObject
 from anymask.evaluation.measures.detections import Detection, read_detections, true_boxes
@@ -99,10 +101,12 @@ def test_a_file_of_which_nothing_fits_is_no_average_precision_of_0(
     assert "found.json does not fit truth.json: 2 of its entries " in found.mismatch
     assert reason in found.mismatch
     assert read_detections(written(tmp_path, [entry, GOOD]), truth_of()).mismatch == ""
-    nothing = read_detections(written(tmp_path, []), truth_of())
-    assert nothing.mismatch.endswith(
-        "found.json is an empty list: it has no detections to ask about"
-    )
+    documents: tuple[object, ...] = ([], {"annotations": []})
+    for empty in documents:
+        nothing = read_detections(written(tmp_path, empty), truth_of())
+        assert nothing.mismatch.endswith(
+            "found.json is an empty list: it has no detections to ask about"
+        )
 
 
 def test_objects_without_a_box_have_that_of_their_mask() -> None:
@@ -110,7 +114,80 @@ def test_objects_without_a_box_have_that_of_their_mask() -> None:
     assert true_boxes(truth_of(square)).of_image == {1: [Detection(3, (1.0, 1.0, 3.0, 3.0), None)]}
 
 
-@pytest.mark.parametrize("document", [{}, None, {"annotations": []}])
+SQUARE = [[1, 1, 4, 1, 4, 4, 1, 4]]
+RUNS = dict(rle_of(SQUARE, (6, 8)))
+
+
+@pytest.mark.parametrize(
+    "bbox",
+    [
+        ["1", "2.5", "3", "0"],
+        "[1, 2.5, 3, 0]",
+        {"x": 1, "y": 2.5, "width": 3, "height": 0},
+        {"x": "1", "y": "2.5", "w": "3", "h": "0"},
+    ],
+    ids=str,
+)
+def test_numbers_that_are_text_are_read(bbox: object, tmp_path: Path) -> None:
+    entry = {"image_id": "1", "category_id": "3", "bbox": bbox, "score": " 0.5"}
+    found = read_detections(written(tmp_path, [GOOD, entry]), truth_of())
+    assert found.of_image[1][1] == Detection(3, (1.0, 2.5, 3.0, 0.0), 0.5)
+    assert found.ignored == 0
+
+
+@pytest.mark.parametrize("key", ["annotations", "predictions", "detections", "results"])
+def test_a_list_in_an_object_is_read(key: str, tmp_path: Path) -> None:
+    found = read_detections(written(tmp_path, {key: [GOOD], "info": {}}), truth_of())
+    assert (len(found.of_image[1]), found.mismatch) == (1, "")
+
+
+def test_of_several_lists_none_is_chosen(tmp_path: Path) -> None:
+    document = {"annotations": [GOOD], "predictions": [GOOD]}
+    with pytest.raises(RecordError, match=r"several lists .*\(annotations, predictions\)"):
+        read_detections(written(tmp_path, document), truth_of())
+
+
+@pytest.mark.parametrize("bbox", [{}, {"bbox": None}, {"bbox": []}], ids=str)
+@pytest.mark.parametrize("segmentation", [SQUARE, RUNS, json.dumps(RUNS)], ids=str)
+@pytest.mark.parametrize("size", [(6, 8), None])
+def test_where_no_box_is_it_is_that_of_the_mask_and_said(
+    bbox: dict[str, object],
+    segmentation: object,
+    size: tuple[int, int] | None,
+    tmp_path: Path,
+) -> None:
+    entry = {"image_id": 1, "category_id": 3, "score": 1, "segmentation": segmentation, **bbox}
+    truth = truth_of()
+    truth = replace(truth, images={1: TrueImage(1, size, ())})
+    found = read_detections(written(tmp_path, [entry]), truth)
+    (note,) = found.notes
+    if size is None and segmentation == SQUARE:
+        assert note.reason.startswith("1 of its entries have neither a box nor an image of known")
+        return
+    assert found.of_image == {1: [Detection(3, (1.0, 1.0, 3.0, 3.0), 1.0)]}
+    assert note.reason == (
+        "1 of its entries have no box, so that the box of their mask is asked about: image_id 1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "reason"),
+    [
+        (
+            [[1, 1, 4, 1]],
+            "have no box, and masks that are none: 'a polygon of fewer than 3 points'",
+        ),
+        ([[1, 1, 2, 1, 4, 1]], "have no box, and masks without a pixel: [[1, 1, 2, 1, 4, 1]]"),
+        ([], "have boxes that are not X, Y, width, height: None"),
+    ],
+)
+def test_neither_a_box_nor_a_mask(segmentation: object, reason: str, tmp_path: Path) -> None:
+    entry = {"image_id": 1, "category_id": 3, "score": 1, "segmentation": segmentation}
+    found = read_detections(written(tmp_path, [GOOD, entry]), truth_of())
+    assert (found.ignored, found.notes[0].reason) == (1, f"1 of its entries {reason}")
+
+
+@pytest.mark.parametrize("document", [{}, None, {"annotations": {}}])
 def test_what_is_no_list(document: object, tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="is no list of detections"):
         read_detections(written(tmp_path, document), truth_of())

@@ -1,7 +1,8 @@
 // The page: a picture, clicks, masks, and what can be saved of them. Nothing here is needed to use
 // the library.
 
-import { type ImageEmbedding, type Progress, Segmenter } from "../segmenter";
+import { type ImageEmbedding, type Mask, type Progress, Segmenter } from "../segmenter";
+import { cleaned } from "./clean";
 import { type Choice, choicesOf, surest } from "./extents";
 import { takePictures } from "./intake";
 import { Questions } from "./question";
@@ -17,6 +18,7 @@ const saveButtons = [...element("save").querySelectorAll("button")];
 const undoButton = element<HTMLButtonElement>("undo");
 const anewButton = element<HTMLButtonElement>("anew");
 const removesButton = element<HTMLButtonElement>("removes");
+const cleanSwitch = element<HTMLInputElement>("clean");
 const address = new URLSearchParams(location.search);
 
 const questions = new Questions();
@@ -68,7 +70,7 @@ function complain(place: "picture-error" | "error", line: string): void {
   const alert = element(place);
   alert.textContent = line;
   alert.hidden = false;
-  say(embedding ? "ready: click what you want" : "");
+  say(embedding ? `ready: click what you want in ${name}` : "");
 }
 
 // --- a picture
@@ -138,7 +140,7 @@ function showMachine({ name, backend, threads, notes }: Segmenter): void {
 function changed(change: () => void): void {
   change();
   if (questions.isEmpty) asking.abort();
-  stage.show(questions.now, choices[chosen]?.mask ?? null);
+  stage.show(questions.now, chosenMask());
   showTools();
   if (questions.isEmpty) showChoices([]);
   else void attempt("error", ask);
@@ -177,8 +179,14 @@ function choose(number: number): void {
   const focused = choiceButtons.contains(document.activeElement);
   choiceButtons.replaceChildren(...buttons);
   if (focused) buttons[number]?.focus();
-  stage.show(questions.now, choices[number]?.mask ?? null);
+  stage.show(questions.now, chosenMask());
   showTools();
+}
+
+/** What is shown and saved: without specks and pinholes while the switch is on. */
+function chosenMask(): Mask | null {
+  const mask = choices[chosen]?.mask ?? null;
+  return mask && cleanSwitch.checked ? cleaned(mask) : mask;
 }
 
 function showTools(): void {
@@ -191,7 +199,7 @@ function showTools(): void {
 for (const button of saveButtons) {
   button.onclick = () =>
     attempt("error", () =>
-      save(button.dataset["kind"] as Kind, choices[chosen].mask, stage.picture, name),
+      save(button.dataset["kind"] as Kind, chosenMask()!, stage.picture, name),
     );
 }
 undoButton.onclick = () => changed(() => questions.undo());
@@ -201,6 +209,7 @@ removesButton.onclick = () => {
   removesButton.ariaPressed = String(stage.removes);
   removesButton.textContent = stage.removes ? "Clicks remove" : "Clicks add";
 };
+cleanSwitch.onchange = () => stage.show(questions.now, chosenMask());
 readingForm.onsubmit = (event) => {
   event.preventDefault();
   if (brought) void read(brought.file, brought.note);

@@ -21,12 +21,12 @@ export class ReadingError extends Error {
   override name = "ReadingError";
 }
 
-/** Read a picture. onServer: told if it is read there. Throws ReadingError. */
+/** Read a picture. onOptions: told if `options` change how it is read. Throws ReadingError. */
 export async function readPicture(
   file: File,
   options: ReadOptions,
   signal: AbortSignal,
-  onServer: () => void,
+  onOptions: () => void,
 ): Promise<Reading> {
   const { name } = file;
   if (!file.size) throw new ReadingError(`${name} is empty`);
@@ -34,8 +34,8 @@ export async function readPicture(
     const bitmap = await decoded(file).catch(() => null); // the server says better what is wrong
     if (bitmap) return { name, content: file, bitmap };
   }
-  onServer();
-  const content = await converted(file, options, signal);
+  const content = await converted(file, options, signal, onOptions);
+  onOptions();
   return { name, content, bitmap: await decoded(content) };
 }
 
@@ -52,7 +52,12 @@ async function head(file: File): Promise<Uint8Array> {
   }
 }
 
-async function converted(file: File, options: ReadOptions, signal: AbortSignal): Promise<Blob> {
+async function converted(
+  file: File,
+  options: ReadOptions,
+  signal: AbortSignal,
+  onOptions: () => void,
+): Promise<Blob> {
   const query = new URLSearchParams({ name: file.name, ...options });
   const request = { method: "POST", body: file, signal };
   let response: Response;
@@ -63,7 +68,11 @@ async function converted(file: File, options: ReadOptions, signal: AbortSignal):
     throw new ReadingError(`${file.name} can't be read: does \`anymask web\` still run?`);
   }
   if (response.ok) return response.blob();
-  const answer = (await response.json().catch(() => ({}))) as { error?: string };
+  const answer = (await response.json().catch(() => ({}))) as {
+    error?: string;
+    is_image?: boolean;
+  };
+  if (answer.is_image) onOptions();
   throw new ReadingError(
     answer.error ??
       `${file.name} is no plain JPEG, PNG or WebP; for others the page must come from \`anymask web\``,

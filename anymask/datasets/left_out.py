@@ -1,4 +1,4 @@
-"""What is left out of a COCO file or of an image in it, gathered: a line for each reason."""
+"""What is left out of a file of annotations or of an image in it: a line for each reason."""
 
 from __future__ import annotations
 
@@ -25,16 +25,20 @@ class Tally:
     def __bool__(self) -> bool:
         return bool(self._labels)
 
+    def reasons(self) -> Iterator[tuple[str, list[str]]]:
+        """Each reason, and the labels of what is left out for it."""
+        for reason, labels in self._labels.items():
+            detail = self._details.get(reason)
+            yield (f"{reason} ({detail})" if detail else reason), labels
+
     def lines(self, noun: str = "annotation", end: str = "left out") -> Iterator[tuple[str, int]]:
         """For each reason a sentence, and how many it speaks of.
 
         noun: what labels are of; end: what became of them.
         """
-        for reason, labels in self._labels.items():
-            detail = self._details.get(reason)
-            why = f"{reason} ({detail})" if detail else reason
+        for reason, labels in self.reasons():
             verb = "is" if len(labels) == 1 else "are"
-            yield f"{listed(labels, noun)} {verb} {end}: {why}", len(labels)
+            yield f"{listed(labels, noun)} {verb} {end}: {reason}", len(labels)
 
     def notes(self, name: str, noun: str = "annotation", end: str = "left out") -> list[LeftOut]:
         """The sentences about an image or a file."""
@@ -43,6 +47,10 @@ class Tally:
 
 def listed(labels: Sequence[str], noun: str) -> str:
     """``annotation 2``; ``annotations 2, 3, 4 and 118 more``."""
+    return f"{noun}{'s' * (len(labels) > 1)} {first_of(labels)}"
+
+
+def first_of(labels: Sequence[str]) -> str:
+    """``2, 3, 4 and 118 more``."""
     more = len(labels) - NAMED
-    first = ", ".join(labels[:NAMED])
-    return f"{noun}{'s' * (len(labels) > 1)} {first}" + (f" and {more} more" if more > 0 else "")
+    return ", ".join(labels[:NAMED]) + (f" and {more} more" if more > 0 else "")
