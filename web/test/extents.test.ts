@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Mask } from "../src/segmenter";
-import { choicesOf, surest } from "../src/page/extents";
+import { choicesOf, surest } from "../src/segmenter/extents";
 
 const mask = (area: number, predictedIou: number) => ({ area, predictedIou }) as Mask;
 

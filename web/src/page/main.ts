@@ -3,7 +3,7 @@
 
 import { type ImageEmbedding, type Mask, type Progress, Segmenter } from "../segmenter";
 import { cleaned } from "./clean";
-import { type Choice, choicesOf, surest } from "./extents";
+import { type Choice, choicesOf, surest } from "../segmenter";
 import { takePictures } from "./intake";
 import { Questions } from "./question";
 import { type ReadOptions, type Reading, readPicture } from "./reading";

@@ -1,6 +1,7 @@
 // anymask in the browser: promptable segmentation in a worker.
 
 export { EmbeddingError, ImageError, ModelError, PromptError, SegmenterError } from "./errors";
+export { type Choice, choicesOf, EXTENTS, surest } from "./extents";
 export type { FullMask } from "./mask";
 export type { OnProgress, Progress } from "./model-folder";
 export type { BoxXyxy, Point, Prompt } from "./prompts";

@@ -3,11 +3,13 @@
 import { Channel } from "./channel";
 import type { EmbeddingFacts } from "./embedding";
 import { EmbeddingError, ImageError, SegmenterError } from "./errors";
+import type { FullMask } from "./mask";
 import type { ModelFacts, OnProgress } from "./model-folder";
 import type { Picture } from "./picture";
 import { packPrompt, type Prompt } from "./prompts";
 import type { Answer, Backend, KeptEmbedding, Loaded } from "./protocol";
 import { ResizeMap, type SizeHw } from "./resize-map";
+import { maskLogits } from "./rough";
 
 const MOST_THREADS = 4; // by default: each costs memory, and the decoder is small
 
@@ -164,12 +166,18 @@ export class Segmenter {
         `the embedding belongs to another segmenter, of ${embedding.model}; this is ${this.model}`,
       );
     }
-    const { inputPx, resize, maskSide } = this.facts;
-    const map = new ResizeMap(embedding.imageHw, inputPx, resize);
-    const packed = packPrompt(prompt, map, maskSide);
+    const packed = packPrompt(prompt, this.mapOf(embedding), this.facts.maskSide);
     const request = { embedding: embedding.kept.id, prompt: packed, multimaskOutput };
     const moved = packed.mask ? [packed.mask.buffer] : [];
     return this.channel.ask("predict", request, { signal, latestOf, moved });
+  }
+
+  /**
+   * A mask that no model made as the `mask` of a prompt. Give points or a box with it: alone it is
+   * answered badly.
+   */
+  rough(embedding: ImageEmbedding, mask: FullMask): Float32Array {
+    return maskLogits(mask, this.mapOf(embedding), this.facts.maskSide);
   }
 
   /** Stop the worker and free all memory. Whatever is under way fails. */
@@ -181,6 +189,10 @@ export class Segmenter {
   /** @internal */
   release(id: number): void {
     this.channel.ask("release", { embedding: id }).catch(() => {}); // closed: nothing is left
+  }
+
+  private mapOf({ imageHw }: ImageEmbedding): ResizeMap {
+    return new ResizeMap(imageHw, this.facts.inputPx, this.facts.resize);
   }
 
   private keep(kept: KeptEmbedding): ImageEmbedding {

@@ -1,7 +1,7 @@
 // What the masks of an answer are called: a single click may mean a thing, its part or a part of
 // that (Segment Anything, §3, "Resolving ambiguity").
 
-import type { Mask } from "../segmenter";
+import type { Mask } from "./protocol";
 
 export const EXTENTS = ["whole", "part", "subpart"] as const;
 
