@@ -1,0 +1,4 @@
+// The server's HTTP.
+
+export { Client } from "./client";
+export { ApiError } from "./errors";

@@ -1,0 +1,77 @@
+// The images of the folder as the list shows them, fetched page by page.
+
+import type { Client } from "../api/client";
+import type { ImageState, ImageSummary } from "../api/types";
+import { Observable, type Readable } from "../observable";
+
+const PAGE = 200;
+
+export interface CatalogueNow {
+  readonly images: readonly ImageSummary[];
+  readonly total: number;
+  readonly state: ImageState | "";
+  readonly text: string;
+}
+
+export class Catalogue {
+  private readonly current = new Observable<CatalogueNow>({
+    images: [],
+    total: 0,
+    state: "",
+    text: "",
+  });
+  private after: string | null = null;
+  private asking = new AbortController();
+  private fetching: Promise<void> | null = null;
+
+  constructor(private readonly client: Pick<Client, "images">) {}
+
+  get now(): Readable<CatalogueNow> {
+    return this.current;
+  }
+
+  /** List what fits. Throws ApiError. */
+  async filter(state: ImageState | "", text: string): Promise<void> {
+    this.asking.abort();
+    this.asking = new AbortController();
+    this.fetching = null;
+    this.current.set({ ...this.current.value, state, text });
+    await this.fetch(null);
+  }
+
+  /** The next page, if there is one. */
+  async more(): Promise<void> {
+    if (this.fetching || this.after === null) return;
+    await this.fetch(this.after);
+  }
+
+  /** An image is other than the list has it. */
+  update(changed: Partial<ImageSummary> & Pick<ImageSummary, "id">): void {
+    const images = this.current.value.images.map((image) =>
+      image.id === changed.id ? { ...image, ...changed } : image,
+    );
+    this.current.set({ ...this.current.value, images });
+  }
+
+  /** The image so many places away in the list; null at its ends. */
+  async neighbour(id: number, by: 1 | -1): Promise<ImageSummary | null> {
+    const at = this.current.value.images.findIndex((image) => image.id === id) + by;
+    if (at < 0) return null;
+    if (at >= this.current.value.images.length) await this.more();
+    return this.current.value.images[at] ?? null;
+  }
+
+  private fetch(after: string | null): Promise<void> {
+    const { signal } = this.asking;
+    const { state, text } = this.current.value;
+    const query = { state: state || undefined, text, after: after ?? undefined, limit: PAGE };
+    const fetching = this.client.images(query, signal).then(({ images, next, total }) => {
+      if (signal.aborted) return;
+      this.after = next;
+      const before = after === null ? [] : this.current.value.images;
+      this.current.set({ ...this.current.value, images: [...before, ...images], total });
+    });
+    this.fetching = fetching.finally(() => (this.fetching = null));
+    return fetching;
+  }
+}

@@ -1,0 +1,328 @@
+// The mask in work: questions to the model and strokes of the hand, step by step, until it is
+// accepted.
+
+import type { Chosen } from "../api/types";
+import type { DraftStep, EffortClock, OpenImage } from "../document";
+import { Observable, type Readable } from "../observable";
+import { decodeRle, encodeRle, fromMask, type ImageSize, Region, toMask } from "../../regions";
+import {
+  type BoxXyxy,
+  choicesOf,
+  type ImageEmbedding,
+  type Mask,
+  type Point,
+  type Prompt,
+  type Segmenter,
+  surest,
+} from "../../segmenter";
+import type { Model } from "./model";
+
+/** One thing that a question may mean. */
+export interface Answer {
+  readonly name: string;
+  readonly predictedIou: number;
+  readonly mask: Mask;
+}
+
+export interface DraftingNow {
+  readonly points: readonly Point[];
+  readonly box: BoxXyxy | null;
+  readonly region: Region | null;
+  /** The mask that is refined; null for a new one. */
+  readonly maskId: string | null;
+  readonly answers: readonly Answer[];
+  readonly chosen: number;
+  readonly isAsking: boolean;
+}
+
+interface Question {
+  readonly points: readonly Point[];
+  readonly box: BoxXyxy | null;
+}
+
+const NOTHING: Question = { points: [], box: null };
+
+export class Drafting {
+  private readonly now: Observable<DraftingNow>;
+  private asked: Question = NOTHING; // ahead of the steps while an answer is under way
+  private answers: readonly Answer[] = [];
+  private chosen = 0;
+  private asking = new AbortController();
+  private isAsking = false;
+  private region: { readonly of: DraftStep; readonly is: Region } | null = null;
+
+  constructor(
+    private readonly image: OpenImage<Region>,
+    private readonly size: ImageSize,
+    private readonly model: Model,
+    private readonly clock: EffortClock,
+    private readonly onError: (error: Error) => void,
+  ) {
+    this.now = new Observable(this.look());
+    this.takeUp();
+    if (this.step) clock.restore(this.step.effort);
+  }
+
+  get state(): Readable<DraftingNow> {
+    return this.now;
+  }
+
+  get isEmpty(): boolean {
+    return !this.step && !this.isAsking;
+  }
+
+  // --- questions to the model
+
+  /** Add a click. label: 1 object, 0 background. */
+  click(x: number, y: number, label: 0 | 1): void {
+    if (!label && this.isEmpty) return; // there is nothing to take away from
+    this.clock.record({ kind: "click", x, y, add: label === 1 });
+    this.ask({ ...this.asked, points: [...this.asked.points, { x, y, label }] });
+  }
+
+  box(box: BoxXyxy): void {
+    this.clock.record({ kind: "box", box });
+    this.ask({ ...this.asked, box });
+  }
+
+  /** Take another of the answers. */
+  choose(index: number): void {
+    const count = this.answers.length;
+    if (count < 2) return;
+    this.chosen = (index + count) % count;
+    this.clock.record({ kind: "choose", chosen: this.chosen as Chosen });
+    this.pushAnswer();
+  }
+
+  next(by: 1 | -1): void {
+    this.choose(this.chosen + by);
+  }
+
+  // --- strokes of the hand
+
+  /** What the mask in work becomes. The model goes on from it at the next click. */
+  edit(region: Region, source: string): void {
+    this.stopAsking();
+    this.answers = [];
+    const step = this.step;
+    this.push({
+      ...this.blank(),
+      points: step?.points ?? [],
+      box: step?.box ?? null,
+      segmentation: encodeRle(region),
+      source,
+    });
+  }
+
+  /** Go on with a mask of the image. */
+  refine(maskId: string): void {
+    const mask = this.image.mask(maskId);
+    if (!mask) return;
+    this.discard();
+    const { segmentation, predicted_iou, source, label_id, group } = mask.version;
+    this.push({
+      ...this.blank(),
+      maskId,
+      segmentation,
+      predictedIou: predicted_iou,
+      source,
+      labelId: label_id,
+      group,
+    });
+  }
+
+  // --- its end
+
+  /** Make it a mask of the image; its id, or null if there is none. */
+  accept(labelId: number | null): string | null {
+    const step = this.step;
+    const region = this.now.value.region;
+    if (!step || this.isAsking || !region) return null;
+    const { maskId, source, predictedIou, group } = step;
+    if (region.isEmpty && !maskId) {
+      this.discard();
+      return null;
+    }
+    const options = { effort: this.clock.take(), endsDraft: true };
+    this.reset();
+    if (!maskId || !this.image.mask(maskId)) {
+      return this.image.add({ region, source, predictedIou, labelId, group }, options);
+    }
+    this.image.edit(maskId, { region, source, predictedIou }, options);
+    return region.isEmpty ? null : maskId;
+  }
+
+  discard(): void {
+    const wasThere = !this.isEmpty;
+    this.stopAsking();
+    if (this.step) this.image.draft.discard();
+    this.reset();
+    if (wasThere) this.clock.record({ kind: "clear" });
+    this.tell();
+  }
+
+  /** Whether there was a step to take back. */
+  undo(): boolean {
+    if (this.isAsking) {
+      this.stopAsking();
+      this.takeUp();
+      return true;
+    }
+    if (!this.image.draft.value.canUndo) return false;
+    this.clock.record({ kind: "undo" });
+    this.image.draft.undo();
+    this.takeUp();
+    return true;
+  }
+
+  redo(): boolean {
+    if (!this.image.draft.value.canRedo) return false;
+    this.clock.record({ kind: "redo" });
+    this.image.draft.redo();
+    this.takeUp();
+    return true;
+  }
+
+  /** The image is closed; its draft stays kept. */
+  close(): void {
+    this.stopAsking();
+  }
+
+  // --- asking
+
+  private ask(question: Question): void {
+    this.asked = question;
+    this.asking.abort();
+    const { signal } = (this.asking = new AbortController());
+    this.isAsking = true;
+    this.tell();
+    this.answer(question, signal).catch((error: Error) => {
+      if (signal.aborted) return;
+      this.stopAsking();
+      this.takeUp();
+      this.onError(error);
+    });
+  }
+
+  private async answer(question: Question, signal: AbortSignal): Promise<void> {
+    const segmenter = await this.model.ready;
+    const embedding = await this.model.open(this.image.id);
+    signal.throwIfAborted();
+    const prompt = this.prompt(question, segmenter, embedding);
+    const { masks } = await segmenter.predict(embedding, prompt, { signal });
+    if (signal.aborted) return;
+    const choices = choicesOf(masks);
+    this.answers = choices.map(({ name, mask }) => ({
+      name,
+      predictedIou: mask.predictedIou,
+      mask,
+    }));
+    this.chosen = surest(choices);
+    this.isAsking = false;
+    this.clock.record({
+      kind: "choose",
+      chosen: choices.length > 1 ? (this.chosen as Chosen) : null,
+    });
+    this.pushAnswer();
+  }
+
+  private prompt({ points, box }: Question, segmenter: Segmenter, embedding: ImageEmbedding) {
+    const step = this.step;
+    const prompt: { -readonly [K in keyof Prompt]: Prompt[K] } = { points };
+    if (box) prompt.box = box;
+    if (step?.logits) prompt.mask = step.logits;
+    else if (step?.segmentation) {
+      const region = this.regionOf(step);
+      if (!region.isEmpty) prompt.mask = segmenter.rough(embedding, toMask(region));
+    }
+    return prompt;
+  }
+
+  private stopAsking(): void {
+    this.asking.abort();
+    this.isAsking = false;
+    this.asked = this.step ?? NOTHING;
+  }
+
+  // --- steps
+
+  private get step(): DraftStep | null {
+    return this.image.draft.value.step;
+  }
+
+  private pushAnswer(): void {
+    const { mask, predictedIou } = this.answers[this.chosen];
+    const { points, box } = this.asked;
+    this.push({
+      ...this.blank(),
+      points: points.map(({ x, y, label = 1 }) => ({ x, y, label })),
+      box,
+      chosen: this.answers.length > 1 ? (this.chosen as Chosen) : null,
+      segmentation: encodeRle(fromMask(mask)),
+      logits: mask.logits,
+      predictedIou,
+      source: "model",
+    });
+  }
+
+  /** What of a step goes on into the next. */
+  private blank(): DraftStep {
+    const step = this.step;
+    return {
+      maskId: step?.maskId ?? null,
+      points: [],
+      box: null,
+      chosen: null,
+      segmentation: null,
+      logits: null,
+      predictedIou: null,
+      source: "",
+      labelId: step?.labelId ?? null,
+      group: step?.group ?? null,
+      effort: this.clock.value,
+    };
+  }
+
+  private push(step: DraftStep): void {
+    this.image.draft.push(step);
+    this.asked = step;
+    this.tell();
+  }
+
+  /** Be where the draft is. */
+  private takeUp(): void {
+    this.answers = [];
+    this.asked = this.step ?? NOTHING;
+    this.tell();
+  }
+
+  private reset(): void {
+    this.answers = [];
+    this.asked = NOTHING;
+  }
+
+  private regionOf(step: DraftStep): Region {
+    if (this.region?.of !== step) {
+      const is = step.segmentation ? decodeRle(step.segmentation) : Region.empty(this.size);
+      this.region = { of: step, is };
+    }
+    return this.region.is;
+  }
+
+  private tell(): void {
+    this.now.set(this.look());
+  }
+
+  private look(): DraftingNow {
+    const step = this.step;
+    return {
+      points: this.asked.points,
+      box: this.asked.box,
+      region: step ? this.regionOf(step) : null,
+      maskId: step?.maskId ?? null,
+      answers: this.answers,
+      chosen: this.chosen,
+      isAsking: this.isAsking,
+    };
+  }
+}

@@ -1,0 +1,176 @@
+// What keys do, by the names of their shortcuts.
+
+import type { ShortcutName } from "../document";
+import type { Place } from "../../regions";
+import { Camera, type Stage } from "../view";
+import type { ToolName } from "./tools";
+import type { Workspace } from "./workspace.svelte";
+
+const ZOOM = 1.25;
+const STEP_PX = 16; // of the screen, that the cross goes
+const LARGER = 1.25;
+
+/** The parts of the screen that keys reach. */
+export interface Screen {
+  readonly stage: Stage | undefined;
+  cross: Place | null;
+  isBare: boolean;
+  isPanning: boolean;
+  help(): void;
+  focusLabels(): void;
+}
+
+type Act = (work: Workspace, screen: Screen) => unknown;
+
+const chooseTool =
+  (name: ToolName): Act =>
+  (work) =>
+    work.choose(name);
+
+const zoom =
+  (factor: number): Act =>
+  (_, { stage }) => {
+    if (stage) stage.camera = stage.camera.zoomed(factor, middleOf(stage.camera));
+  };
+
+const moveCross =
+  (dx: number, dy: number, byPixel: boolean): Act =>
+  (work, screen) => {
+    const { stage } = screen;
+    if (!stage || !work.open) return;
+    const step = byPixel ? 1 : Math.max(STEP_PX / stage.camera.scale, 1);
+    const [x, y] = screen.cross ?? stage.camera.centre;
+    const { width, height } = work.open.size;
+    const clamp = (at: number, side: number) => Math.min(Math.max(at, 0.5), side - 0.5);
+    screen.cross = [clamp(x + dx * step, width), clamp(y + dy * step, height)];
+  };
+
+const clickAtCross =
+  (label: 0 | 1): Act =>
+  (work, screen) => {
+    const { stage } = screen;
+    if (!stage) return;
+    screen.cross ??= stage.camera.centre;
+    work.preview = null;
+    work.drafting?.click(...screen.cross, label);
+  };
+
+let corner: Place | null = null; // of a box that the keyboard draws
+
+const boxAtCross: Act = (work, screen) => {
+  const { cross } = screen;
+  if (!cross) return;
+  if (!corner) {
+    corner = cross;
+    return;
+  }
+  const [[x0, y0], [x1, y1]] = [corner, cross];
+  corner = null;
+  if (x0 === x1 || y0 === y1) return;
+  work.drafting?.box([Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)]);
+};
+
+const brush =
+  (factor: number): Act =>
+  (work) =>
+    work.set({ brushDiameter: work.settings.brushDiameter * factor });
+
+const opacity =
+  (by: number): Act =>
+  (work) =>
+    work.set({ maskOpacity: work.settings.maskOpacity + by });
+
+const reorder =
+  (move: "front" | "forward" | "backward" | "back"): Act =>
+  (work) =>
+    work.withSelected((image, ids) => image.reorder(ids, move));
+
+const group =
+  (isNew: boolean): Act =>
+  (work) =>
+    work.withSelected((image, ids) => image.group(ids, isNew ? ids[0].slice(0, 4) : null));
+
+export const ACTS: Readonly<Record<ShortcutName, Act>> = {
+  "tool.click": chooseTool("click"),
+  "tool.box": chooseTool("box"),
+  "tool.brush": chooseTool("brush"),
+  "tool.eraser": chooseTool("eraser"),
+  "tool.lasso": chooseTool("lasso"),
+  "tool.polygon": chooseTool("polygon"),
+  "tool.select": chooseTool("select"),
+  "tool.knife": chooseTool("knife"),
+  "tool.everything": chooseTool("everything"),
+  "tool.pan": (_, screen) => (screen.isPanning = true),
+  "brush.larger": brush(LARGER),
+  "brush.smaller": brush(1 / LARGER),
+
+  "mask.accept": (work) => work.accept(),
+  "mask.discard": (work) => work.discard(),
+  "mask.next": (work) => work.drafting?.next(1),
+  "mask.previous": (work) => work.drafting?.next(-1),
+  "cross.add": clickAtCross(1),
+  "cross.remove": clickAtCross(0),
+  "cross.corner": boxAtCross,
+  "cross.up": moveCross(0, -1, false),
+  "cross.down": moveCross(0, 1, false),
+  "cross.left": moveCross(-1, 0, false),
+  "cross.right": moveCross(1, 0, false),
+  "cross.up-1": moveCross(0, -1, true),
+  "cross.down-1": moveCross(0, 1, true),
+  "cross.left-1": moveCross(-1, 0, true),
+  "cross.right-1": moveCross(1, 0, true),
+  "mask.fill-holes": (work) => work.fillHoles(),
+  "mask.drop-islands": (work) => work.dropIslands(),
+
+  undo: (work) => work.undo(),
+  redo: (work) => work.redo(),
+  "masks.next": (work) => work.selectNext(1),
+  "masks.previous": (work) => work.selectNext(-1),
+  "masks.all": (work) => (work.selected = new Set(work.now?.masks.map(({ id }) => id))),
+  "masks.refine": (work) => {
+    const [only] = work.selected;
+    if (only === undefined) return;
+    work.drafting?.refine(only);
+    work.selected = new Set();
+  },
+  "masks.delete": (work) => {
+    if (work.selected.size) work.deleteMasks([...work.selected]);
+  },
+  "masks.duplicate": (work) => work.withSelected((image, ids) => image.duplicate(ids)),
+  "masks.merge": (work) => work.merge(),
+  "masks.split": (work) => work.splitParts(),
+  "masks.forward": reorder("forward"),
+  "masks.backward": reorder("backward"),
+  "masks.front": reorder("front"),
+  "masks.back": reorder("back"),
+  "masks.label": (_, screen) => screen.focusLabels(),
+  "masks.group": group(true),
+  "masks.ungroup": group(false),
+
+  "view.in": zoom(ZOOM),
+  "view.out": zoom(1 / ZOOM),
+  "view.fit": (work, { stage }) => fit(work, stage),
+  "view.pixels": (_, { stage }) => {
+    if (stage) stage.camera = stage.camera.scaled(1, middleOf(stage.camera));
+  },
+  "view.outline": (work) => work.set({ isOutlineOnly: !work.settings.isOutlineOnly }),
+  "view.image": (_, screen) => (screen.isBare = true),
+  "view.opacity-up": opacity(0.1),
+  "view.opacity-down": opacity(-0.1),
+  "view.help": (_, screen) => screen.help(),
+
+  "image.next": (work) => work.step(1),
+  "image.previous": (work) => work.step(-1),
+  "image.done": (work) => work.finish("done"),
+  "image.skip": (work) => work.finish("skipped"),
+  "image.save": (work) => work.saveNow(),
+};
+
+/** Show the image as large as it fits. */
+export function fit(work: Workspace, stage: Stage | undefined): void {
+  if (stage && work.open) stage.camera = Camera.fit(work.open.size, stage.camera.view);
+}
+
+function middleOf({ view }: Camera): Place {
+  return [view.width / 2, view.height / 2];
+}

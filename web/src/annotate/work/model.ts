@@ -1,0 +1,95 @@
+// The model in this browser, and the embeddings that the server computes for it.
+
+import type { Client } from "../api/client";
+import { Observable, type Readable } from "../observable";
+import { type ImageEmbedding, type Progress, Segmenter } from "../../segmenter";
+
+const ASK_AGAIN_MS = 400; // while the server is at it
+const MOST_KEPT = 6; // embeddings: 4 MB each, and as much again in the worker
+
+/** What an annotator waits for, in words; "" for nothing. */
+export type Waiting = string;
+
+export class Model {
+  private readonly segmenter: Promise<Segmenter>;
+  private readonly embeddings = new Map<number, Promise<ImageEmbedding>>();
+  private readonly wait = new Observable<Waiting>("loading the model…");
+  private current = 0; // the image that is waited for
+
+  constructor(
+    private readonly client: Pick<Client, "embedding">,
+    folder = "./model/",
+  ) {
+    const loaded = new Map<string, number>();
+    this.segmenter = Segmenter.load(folder, { onProgress: (news) => this.tell(news, loaded) });
+    this.segmenter.then(
+      () => this.wait.set(""),
+      (error: Error) => this.wait.set(error.message),
+    );
+  }
+
+  get waiting(): Readable<Waiting> {
+    return this.wait;
+  }
+
+  get ready(): Promise<Segmenter> {
+    return this.segmenter;
+  }
+
+  /** The embedding of the image that is open; the others' stay for a while. */
+  async open(imageId: number): Promise<ImageEmbedding> {
+    this.current = imageId;
+    return this.embedding(imageId);
+  }
+
+  /** Have the embedding of an image that will probably be opened next. */
+  prepare(imageId: number): void {
+    this.embedding(imageId).catch(() => {});
+  }
+
+  private embedding(imageId: number): Promise<ImageEmbedding> {
+    let embedding = this.embeddings.get(imageId);
+    if (!embedding) {
+      embedding = this.receive(imageId);
+      embedding.catch(() => this.embeddings.delete(imageId));
+    }
+    this.embeddings.delete(imageId);
+    this.embeddings.set(imageId, embedding); // the latest last
+    this.forgetOldest();
+    return embedding;
+  }
+
+  private async receive(imageId: number): Promise<ImageEmbedding> {
+    const segmenter = await this.segmenter;
+    for (;;) {
+      const answer = await this.client.embedding(imageId);
+      if (answer instanceof ArrayBuffer) {
+        if (imageId === this.current) this.wait.set("");
+        return segmenter.receive(answer);
+      }
+      if (imageId === this.current) this.wait.set(wordsOf(answer.position));
+      await new Promise((resume) => setTimeout(resume, ASK_AGAIN_MS));
+      if (imageId !== this.current && !this.embeddings.has(imageId)) throw new Error("given up");
+    }
+  }
+
+  private forgetOldest(): void {
+    for (const [imageId, embedding] of this.embeddings) {
+      if (this.embeddings.size <= MOST_KEPT) return;
+      this.embeddings.delete(imageId);
+      embedding.then((unneeded) => unneeded.close()).catch(() => {});
+    }
+  }
+
+  private tell({ file, loadedBytes, modelBytes }: Progress, loaded: Map<string, number>): void {
+    loaded.set(file, loadedBytes);
+    const sum = [...loaded.values()].reduce((a, b) => a + b, 0);
+    const inMb = (bytes: number) => Math.round(bytes / 1e6);
+    this.wait.set(`loading the model (${inMb(sum)} of ${inMb(modelBytes)} MB)…`);
+  }
+}
+
+function wordsOf(position: number): Waiting {
+  const before = position > 1 ? `, ${position - 1} before it` : "";
+  return `the model looks at this image${before}…`;
+}
