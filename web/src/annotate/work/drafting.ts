@@ -144,12 +144,17 @@ export class Drafting {
       return null;
     }
     const options = { effort: this.clock.take(), endsDraft: true };
-    this.reset();
-    if (!maskId || !this.image.mask(maskId)) {
-      return this.image.add({ region, source, predictedIou, labelId, group }, options);
+    const isThere = maskId !== null && this.image.mask(maskId) !== undefined;
+    let id: string | null;
+    if (isThere) {
+      this.image.edit(maskId, { region, source, predictedIou }, options);
+      id = region.isEmpty ? null : maskId;
+    } else {
+      id = this.image.add({ region, source, predictedIou, labelId, group }, options);
     }
-    this.image.edit(maskId, { region, source, predictedIou }, options);
-    return region.isEmpty ? null : maskId;
+    this.reset();
+    this.tell();
+    return id;
   }
 
   discard(): void {

@@ -1,0 +1,171 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { Action, ImageDocument } from "../../src/annotate/api/types";
+import { EffortClock } from "../../src/annotate/document";
+import { Draft } from "../../src/annotate/document/draft";
+import { MemoryShelf } from "../../src/annotate/document/memory-shelf";
+import { OpenImage } from "../../src/annotate/document/open-image";
+import { Versions } from "../../src/annotate/document/versions";
+import { Drafting } from "../../src/annotate/work/drafting";
+import type { Model } from "../../src/annotate/work/model";
+import { brushStroke, decodeRle, encodeRle, type Region, subtract } from "../../src/regions";
+import type { Mask, Prompt } from "../../src/segmenter";
+
+const SIZE = { width: 64, height: 48 };
+const DOCUMENT: ImageDocument = {
+  ...{ id: 1, name: "a.jpg", ...SIZE, state: "new", revision: 0, lease: null, annotator: null },
+  ...{ updated_at: "2026-11-27T00:00:00Z", masks: [], log: [], notes: [] },
+};
+
+/** A square of the image as the model answers. */
+function answer(side: number, predictedIou: number): Mask {
+  const pixels = new Uint8Array(SIZE.width * SIZE.height);
+  for (let y = 0; y < side; y++) pixels.fill(1, y * SIZE.width, y * SIZE.width + side);
+  const box = [0, 0, side, side] as const;
+  return { pixels, ...SIZE, area: side * side, box, predictedIou, logits: Float32Array.of(side) };
+}
+
+let sent: Action[];
+let prompts: Prompt[];
+let image: OpenImage<Region>;
+let drafting: Drafting;
+let errors: string[];
+let respond: () => Promise<{ masks: Mask[] }>;
+
+function start(draft = new Draft(1, new MemoryShelf(), { steps: [], at: 0 })): void {
+  image = new OpenImage(DOCUMENT, [], {
+    annotator: "Ada",
+    versions: new Versions({ encode: encodeRle, decode: decodeRle }, async () => []),
+    draft,
+    sink: { put: (_, action) => sent.push(action) },
+  });
+  const segmenter = {
+    predict: (_: unknown, prompt: Prompt) => (prompts.push(prompt), respond()),
+    rough: () => Float32Array.of(-1),
+  };
+  const model = { ready: Promise.resolve(segmenter), open: async () => ({}) } as unknown as Model;
+  const clock = new EffortClock({ modelId: "toy" });
+  drafting = new Drafting(image, SIZE, model, clock, ({ message }) => errors.push(message));
+}
+
+beforeEach(() => {
+  [sent, prompts, errors] = [[], [], []];
+  respond = async () => ({ masks: [answer(20, 0.9), answer(30, 0.8), answer(10, 0.7)] });
+  start();
+});
+
+const now = () => drafting.state.value;
+const settled = () => vi.waitFor(() => expect(now().isAsking).toBe(false));
+
+describe("questions", () => {
+  it("a click has three answers by size, of which the surest is chosen", async () => {
+    drafting.click(3, 4, 1);
+    expect(now()).toMatchObject({ isAsking: true, points: [{ x: 3, y: 4, label: 1 }] });
+    await settled();
+    expect(now().answers.map(({ name }) => name)).toEqual(["whole", "part", "subpart"]);
+    expect(now().chosen).toBe(1);
+    expect(now().region!.area).toBe(400);
+    drafting.next(1);
+    expect(now().region!.area).toBe(100);
+    drafting.next(1);
+    expect(now().region!.area).toBe(900);
+  });
+
+  it("the next click brings the chosen answer's logits along", async () => {
+    drafting.click(3, 4, 1);
+    await settled();
+    drafting.next(1);
+    respond = async () => ({ masks: [answer(12, 0.95)] });
+    drafting.click(8, 8, 0);
+    await settled();
+    expect(prompts[1].points).toHaveLength(2);
+    expect(prompts[1].mask).toEqual(Float32Array.of(10));
+    expect(now().answers).toHaveLength(1);
+  });
+
+  it("two quick clicks are one question of both", async () => {
+    drafting.click(3, 4, 1);
+    drafting.click(5, 4, 1);
+    await settled();
+    expect(prompts.at(-1)!.points).toHaveLength(2);
+    expect(now().points).toHaveLength(2);
+  });
+
+  it("nothing is taken away from nothing", () => {
+    drafting.click(3, 4, 0);
+    expect(now().isAsking).toBe(false);
+  });
+
+  it("an error is told, and what was there stays", async () => {
+    drafting.click(3, 4, 1);
+    await settled();
+    respond = () => Promise.reject(new Error("the worker stopped"));
+    drafting.box([1, 1, 9, 9]);
+    await settled();
+    expect(errors).toEqual(["the worker stopped"]);
+    expect(now()).toMatchObject({ box: null, points: [{ x: 3, y: 4 }] });
+    expect(now().region!.area).toBe(400);
+  });
+});
+
+describe("the hand", () => {
+  const stroke = () => brushStroke(SIZE, [{ x: 30, y: 30 }], 8);
+
+  it("a stroke is a mask by itself; a click after it brings it to the model", async () => {
+    drafting.edit(stroke(), "brush");
+    drafting.click(30, 30, 1);
+    await settled();
+    expect(prompts[0].mask).toEqual(Float32Array.of(-1));
+  });
+
+  it("rubbing a refined mask out deletes it", () => {
+    const id = image.add({ region: stroke(), source: "brush" });
+    drafting.refine(id);
+    expect(now()).toMatchObject({ maskId: id });
+    drafting.edit(subtract(stroke(), stroke()), "brush");
+    expect(drafting.accept(null)).toBeNull();
+    expect(image.value.masks).toEqual([]);
+  });
+});
+
+describe("the end", () => {
+  it("accepting makes a mask with what it took, and starts anew", async () => {
+    drafting.click(3, 4, 1);
+    await settled();
+    const id = drafting.accept(7)!;
+    expect(image.mask(id)!.version).toMatchObject({ label_id: 7, area: 400, predicted_iou: 0.9 });
+    expect(sent[0].effort).toMatchObject({ clicks_add: 1, chosen: 1, model_id: "toy" });
+    expect(drafting.isEmpty).toBe(true);
+    expect(now()).toMatchObject({ points: [], region: null, answers: [] });
+  });
+
+  it("a question without its answer can't be accepted", () => {
+    drafting.click(3, 4, 1);
+    expect(drafting.accept(null)).toBeNull();
+    expect(sent).toEqual([]);
+  });
+
+  it("undo goes back step by step, redo on again", async () => {
+    drafting.click(3, 4, 1);
+    await settled();
+    respond = async () => ({ masks: [answer(12, 0.95)] });
+    drafting.click(8, 8, 1);
+    await settled();
+    expect(drafting.undo()).toBe(true);
+    expect(now().region!.area).toBe(400);
+    expect(drafting.undo()).toBe(true);
+    expect(drafting.isEmpty).toBe(true);
+    expect(drafting.undo()).toBe(false);
+    expect(drafting.redo()).toBe(true);
+    expect(drafting.redo()).toBe(true);
+    expect(now().region!.area).toBe(144);
+  });
+
+  it("what an earlier page kept goes on, its effort included", async () => {
+    drafting.click(3, 4, 1);
+    await settled();
+    start(image.draft);
+    expect(now().region!.area).toBe(400);
+    drafting.accept(null);
+    expect(sent.at(-1)!.effort.clicks_add).toBe(1);
+  });
+});
