@@ -33,6 +33,9 @@ HOMES = {
     ),
     "masks": CommandHome("anymask.cli.masks", "masks", "Find all masks in many images."),
     "web": CommandHome("anymask.cli.web", "web", "Serve a page where a click gives masks to save."),
+    "annotate": CommandHome(
+        "anymask.cli.annotate", "annotate", "Label a folder of images, with the model's help."
+    ),
     "train": CommandHome("anymask.cli.train", "train", "Train a model."),
     "evaluate": CommandHome(
         "anymask.cli.evaluate", "app", "The papers' experiments on any model and data."

@@ -16,6 +16,8 @@ from anymask.errors import StoreError
 COLOR = re.compile(r"#[0-9a-f]{6}")
 LONGEST_NAME, LONGEST_HOTKEY = 200, 40
 MOST_LABELS = 10_000
+# After Okabe & Ito (2008), as the page's own (web/src/annotate/view/palette.ts).
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#56b4e9")
 
 
 def list_labels(session: Session) -> tuple[Label, ...]:
@@ -58,6 +60,20 @@ def put_labels(
     _check_unlike([row for row in (*named, *others) if not row.is_removed])
     session.flush()
     return list_labels(session)
+
+
+def add_labels(session: Session, names: Sequence[str]) -> tuple[Label, ...]:
+    """Add labels that are not there yet, each in a colour of its own while there are any.
+
+    Raises ``StoreError``.
+    """
+    labels = list(list_labels(session))
+    known = {label.name for label in labels}
+    for name in names:
+        if name not in known:
+            known.add(name)
+            labels.append(Label(None, name, PALETTE[len(labels) % len(PALETTE)]))
+    return put_labels(session, labels)
 
 
 def count_labels(session: Session) -> Mapping[int, int]:

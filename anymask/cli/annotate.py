@@ -1,0 +1,132 @@
+"""``anymask annotate``: the page on which a person and the model label a folder of images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anymask.cli.announcing import NoOpenOption, PortOption, announce
+from anymask.cli.browser_model import browser_model
+from anymask.cli.options import OfflineOption, WeightsOption
+from anymask.errors import Error, MissingExtraError
+
+if TYPE_CHECKING:
+    from anymask.engine.store.store import Store
+
+STORE_FOLDER, STORE_FILE = ".anymask", "store.sqlite"
+
+
+def annotate(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="The images, searched to the bottom.", exists=False),
+    ],
+    *,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Where the work is kept. By default .anymask/store.sqlite in the folder.",
+            show_default=False,
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Keep the work in PostgreSQL instead: postgresql://…",
+            show_default=False,
+        ),
+    ] = None,
+    port: PortOption = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="Address to listen on. With another than the default everybody needs a token.",
+            metavar="H",
+        ),
+    ] = "127.0.0.1",
+    no_open: NoOpenOption = False,
+    weights: WeightsOption = "mobile-sam",
+    review: Annotated[
+        bool | None,
+        typer.Option(
+            "--review/--no-review",
+            help="Whether what is done is reviewed; as before if neither is given.",
+            show_default=False,
+        ),
+    ] = None,
+    labels: Annotated[
+        str, typer.Option(metavar="A,B,C", help="Labels to begin with.", show_default=False)
+    ] = "",
+    offline: OfflineOption = False,
+) -> None:
+    """Label a folder of images, with the model's help; Ctrl-C ends it.
+
+    What is done is kept as it is done: the same command goes on where it ended. Embeddings are
+    computed here, ahead of who annotates; clicks are answered in the browser.
+    """
+    try:
+        from anymask.engine.annotate import Project, annotate_app, workplace
+        from anymask.engine.page import LOOPBACK, built_page
+        from anymask.engine.server import listen, serve, url_of
+        from anymask.engine.store.store import Store
+    except ModuleNotFoundError as missing:
+        raise MissingExtraError(missing.name or "sqlalchemy", "engine") from None
+    from anymask.predict.load import ModelSource
+    from anymask.weights.fetch import cache_folder
+    from anymask.weights.graph_pair import read_export
+
+    static = built_page()
+    place = database or _store_path(folder, store)
+    with Store.open(place) as opened, listen(host, port) as listening:
+        _look_through(opened, folder, labels)
+        model = browser_model(weights, offline or None, "engine")
+        source = ModelSource(weights, offline=offline or None, model_id=read_export(model).model_id)
+        needs_tokens = host not in LOOPBACK
+        project = Project(folder, source, cache_folder() / "annotate", needs_tokens, review)
+        with workplace(opened, project) as here:
+            app = annotate_app(here, static, model)
+            serve(app, listening, lambda: announce(url_of(listening), open_it=not no_open))
+    typer.echo(f"anymask: ended; all is kept in {opened.name}", err=True)
+
+
+def _store_path(folder: Path, store: Path | None) -> Path:
+    """The file of the store, in a folder that is there. Raises ``Error``."""
+    if not folder.is_dir():
+        raise Error(f"there is no folder {folder}")
+    if store is not None:
+        return store
+    path = folder / STORE_FOLDER / STORE_FILE
+    try:
+        path.parent.mkdir(exist_ok=True)
+        writable = os.access(path.parent, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise Error(f"{folder} can't be written to: say with --store where the work is kept")
+    return path
+
+
+def _look_through(store: Store, folder: Path, labels: str) -> None:
+    """Note which images are in the folder, and tell; add labels that are not there yet."""
+    from anymask.engine.store.folder import scan_folder
+    from anymask.engine.store.images import count_images
+    from anymask.engine.store.labels import add_labels
+
+    scan = scan_folder(store, folder)
+    for name, reason in scan.unread:
+        typer.echo(f"anymask: {name} {reason}", err=True)
+    counts = store.read(count_images)
+    if not counts.images:
+        raise Error(f"there are no images in {folder}")
+    told = [f"{counts.images} images"]
+    told += [f"{scan.added} of them new"] if scan.added < counts.images and scan.added else []
+    told += [f"{scan.missing} gone"] if scan.missing else []
+    told += [f"{counts.masks} masks"] if counts.masks else []
+    typer.echo(f"{folder}: {', '.join(told)}", err=True)
+    if labels:
+        store.write(add_labels, [name.strip() for name in labels.split(",") if name.strip()])

@@ -1,0 +1,123 @@
+"""Annotate: the annotation tool put together, of a folder, a store, a model and the built page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
+from fastapi.responses import RedirectResponse
+
+from anymask.engine.api import images, model, pictures, project, work
+from anymask.engine.api.refusals import explain_refusals
+from anymask.engine.api.workplace import Workplace
+from anymask.engine.disk_cache import DiskCache
+from anymask.engine.embeddings.embeddings import Embeddings
+from anymask.engine.embeddings.model import Model
+from anymask.engine.page import LOOPBACK, Files, Isolated
+from anymask.engine.pictures.folder import ImageFile, ImageFolder
+from anymask.engine.pictures.pictures import Pictures
+from anymask.engine.store.annotators import local_annotator
+from anymask.engine.store.images import image_summary, list_images
+from anymask.engine.store.project import project_facts
+from anymask.engine.store.store import Store
+from anymask.predict.load import ModelSource
+from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
+
+PAGE = "annotate.html"
+AHEAD = 30  # images whose embeddings are computed before anybody asks
+PICTURE_BYTES, EMBEDDING_BYTES = 2 << 30, 2 << 30
+ROUTERS = (project.router, images.router, work.router, pictures.router, model.router)
+
+
+@dataclass(frozen=True)
+class Project:
+    """What is annotated, and with what.
+
+    folder: of the images. source: the model. cache: a folder for what can be made again.
+    needs_tokens: whether everybody has to show one. review: whether work is reviewed; None: as set
+    before.
+    """
+
+    folder: Path
+    source: ModelSource
+    cache: Path
+    needs_tokens: bool = False
+    review: bool | None = None
+
+
+@contextmanager
+def workplace(store: Store, project: Project) -> Iterator[Workplace]:
+    """A place to work at, its background work ended with it. Raises ``StoreError``."""
+    folder = ImageFolder(project.folder)
+    made = Pictures(DiskCache(project.cache / "pictures", PICTURE_BYTES))
+    model_ = Model(project.source)
+    embeddings = Embeddings(
+        model_,
+        DiskCache(project.cache / "embeddings", EMBEDDING_BYTES),
+        made,
+        partial(_file, store, folder),
+        partial(_ahead, store),
+    )
+    facts = store.write(project_facts, project.review)
+    try:
+        yield Workplace(
+            store=store,
+            folder=folder,
+            pictures=made,
+            embeddings=embeddings,
+            model=model_,
+            project_id=facts.id,
+            name=folder.path.name or str(folder.path),
+            review=facts.review,
+            local=None if project.needs_tokens else store.write(local_annotator),
+        )
+    finally:
+        embeddings.close()
+
+
+def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
+    """The application: the page at ``/``, the browser's model at ``/model/``, the rest at ``/api``.
+
+    static: the built page. model_folder: what ``anymask export onnx`` wrote.
+    """
+    app = FastAPI(
+        title="anymask annotate",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.workplace = here
+    explain_refusals(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    files = Files(static, forever="assets/")
+
+    @app.get("/", include_in_schema=False)
+    async def page(request: Request, token: str | None = None) -> Response:
+        if token is None:
+            return await files.get_response(PAGE, request.scope)
+        response = RedirectResponse("/", status_code=303)
+        response.set_cookie(here.cookie, token, httponly=True, samesite="strict")
+        return response
+
+    app.mount("/model", Files(model_folder, only=(EXPORT_FILE, *RUN_FILES)))
+    app.mount("/", files)
+    if here.local is not None:
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
+    app.add_middleware(Isolated)
+    return app
+
+
+def _file(store: Store, folder: ImageFolder, image_id: int) -> ImageFile:
+    return folder.file(store.read(image_summary, image_id).name)
+
+
+def _ahead(store: Store, image_id: int) -> Sequence[int]:
+    """The images behind one, the nearest first."""
+    page = store.read(list_images, after=str(image_id), limit=AHEAD)
+    return [image.id for image in page.images]

@@ -1,0 +1,1 @@
+"""The annotation tool's HTTP: what the page asks of the store, the folder and the model."""

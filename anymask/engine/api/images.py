@@ -1,0 +1,61 @@
+"""Images: lists of them, one with all its masks, the next one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from anymask.engine.api import schema, values
+from anymask.engine.api.workplace import Asking, Here, ImageId
+from anymask.engine.store.documents import document
+from anymask.engine.store.images import list_images, next_image
+from anymask.engine.store.masks import versions_of
+from anymask.engine.store.values import ImageFilter, State
+
+router = APIRouter(prefix="/api", tags=["images"])
+
+MOST_IMAGES = 1_000
+
+
+@router.get("/images")
+def images(
+    here: Here,
+    annotator: Asking,
+    state: Annotated[list[State], Query(default_factory=list)],
+    label: schema.Id | None = None,
+    text: str = "",
+    worker: Annotated[schema.Id | None, Query(alias="annotator")] = None,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_IMAGES)] = 100,
+) -> schema.ImagePage:
+    """A page of the list of images. annotator: who acted last."""
+    wanted = ImageFilter(tuple(state), label, text, worker)
+    return schema.ImagePage.model_validate(here.store.read(list_images, wanted, after, limit))
+
+
+@router.get("/next")
+def following(
+    here: Here, annotator: Asking, after: schema.Id | None = None, review: bool = False
+) -> schema.ImageSummary | None:
+    """The next image to work on, or to review, that nobody else has."""
+    image = here.store.read(next_image, annotator, after, review=review and annotator.reviews)
+    return None if image is None else values.summary(image)
+
+
+@router.get("/images/{image_id}")
+def image(here: Here, annotator: Asking, image_id: ImageId) -> schema.ImageDocument:
+    """An image with its masks, its log and its notes."""
+    whole = here.store.read(document, image_id)
+    looked_into = here.looked_into(whole.image)
+    return values.document(replace(whole, image=looked_into))
+
+
+@router.get("/images/{image_id}/versions")
+def versions(
+    here: Here, annotator: Asking, image_id: ImageId, ids: Annotated[str, Query()]
+) -> list[schema.Version]:
+    """Versions that a log names, in the order of their ids, which have commas between."""
+    named = [one for one in ids.split(",") if one]
+    return [values.version(one) for one in here.store.read(versions_of, image_id, named)]

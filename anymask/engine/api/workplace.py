@@ -1,0 +1,103 @@
+"""Workplace: what the routes of one running tool share, and who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from anymask.engine.embeddings.embeddings import Embeddings
+from anymask.engine.embeddings.model import Model
+from anymask.engine.pictures.folder import ImageFile, ImageFolder
+from anymask.engine.pictures.pictures import Pictures
+from anymask.engine.store.annotators import annotator_of
+from anymask.engine.store.images import image_summary, set_size
+from anymask.engine.store.store import Store
+from anymask.engine.store.values import Annotator, ImageSummary
+from anymask.errors import StoreError
+
+BEARER = "bearer "
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A store, the folder behind it, and the model.
+
+    project_id: of the store. name: the project's. local: who works without a token; None where
+    everybody has to show one.
+    """
+
+    store: Store
+    folder: ImageFolder
+    pictures: Pictures
+    embeddings: Embeddings
+    model: Model
+    project_id: str
+    name: str
+    review: bool
+    local: Annotator | None
+
+    @property
+    def cookie(self) -> str:
+        """Its name: other projects on this host have others."""
+        return f"anymask-{self.project_id[:8]}"
+
+    def annotator_asking(self, request: Request) -> Annotator:
+        """Who asks. Raises ``StoreError`` for nobody known."""
+        token = _bearer(request) or request.cookies.get(self.cookie)
+        annotator = self.store.read(annotator_of, token) if token else None
+        if annotator is None and not token:
+            annotator = self.local
+        if annotator is None:
+            raise StoreError("forbidden", "open the page by the link that you were given")
+        return annotator
+
+    def file(self, image_id: int) -> ImageFile:
+        """The file of an image. Raises ``StoreError``."""
+        return self.folder.file(self.store.read(image_summary, image_id).name)
+
+    def looked_into(self, image: ImageSummary) -> ImageSummary:
+        """An image with the size that its file has now.
+
+        Raises ``ImageError``, and ``StoreError`` where its masks were drawn on another size.
+        """
+        width, height = self.pictures.size(self.folder.file(image.name))
+        if (image.width, image.height) == (width, height):
+            return image
+        try:
+            self.store.write(set_size, image.id, width, height)
+        except StoreError as error:
+            if error.kind not in ("storage", "busy"):  # it can be looked at meanwhile
+                raise
+        return replace(image, width=width, height=height)
+
+
+def workplace_of(request: Request) -> Workplace:
+    """The workplace that a request is about."""
+    workplace: Workplace = request.app.state.workplace
+    return workplace
+
+
+def annotator_asking(request: Request) -> Annotator:
+    """Who sent a request. Raises ``StoreError``."""
+    return workplace_of(request).annotator_asking(request)
+
+
+def reviewer_asking(request: Request) -> Annotator:
+    """As ``annotator_asking``, where only reviewers and admins may."""
+    annotator = annotator_asking(request)
+    if not annotator.reviews:
+        raise StoreError("forbidden", f"{annotator.name} is no reviewer; ask one to do this")
+    return annotator
+
+
+Here = Annotated[Workplace, Depends(workplace_of)]
+Asking = Annotated[Annotator, Depends(annotator_asking)]
+Reviewing = Annotated[Annotator, Depends(reviewer_asking)]
+ImageId = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
+
+
+def _bearer(request: Request) -> str | None:
+    header = request.headers.get("authorization", "")
+    return header[len(BEARER) :].strip() if header.lower().startswith(BEARER) else None

@@ -1,0 +1,1 @@
+"""Embeddings: computed ahead of who annotates, and kept."""

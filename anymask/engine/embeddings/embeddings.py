@@ -1,0 +1,125 @@
+"""Embeddings: computed one after the other in the background, kept on the disk in bounded space."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from anymask.engine.disk_cache import DiskCache
+from anymask.engine.embeddings.model import Model
+from anymask.engine.embeddings.waiting import WaitingLine
+from anymask.engine.pictures.folder import ImageFile
+from anymask.engine.pictures.pictures import Pictures
+from anymask.errors import Error, ImageError
+
+AT_HAND = 16  # also where the disk takes nothing; 2 MB each
+STOP_S = 10.0
+
+FileOf = Callable[[int], ImageFile]
+AheadOf = Callable[[int], Iterable[int]]
+
+
+class Embeddings:
+    """The embeddings of images, as bytes; asked by files and by the store's ids of images.
+
+    file_of: the file of an image's id. ahead_of: the images that whoever works on one comes to
+    next. The model is loaded when the first image is wanted.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        cache: DiskCache,
+        pictures: Pictures,
+        file_of: FileOf,
+        ahead_of: AheadOf,
+    ) -> None:
+        self.computed = 0
+        self._model, self._cache, self._pictures = model, cache, pictures
+        self._file_of, self._ahead_of = file_of, ahead_of
+        self._line = WaitingLine()
+        self._at_hand: OrderedDict[str, bytes] = OrderedDict()
+        self._failed: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._last: int | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many images are in the line."""
+        return len(self._line)
+
+    def ready(self, file: ImageFile) -> bytes | None:
+        """An image's embedding if it is there. Raises ``Error`` if it can't be computed."""
+        name = self._name(file)
+        with self._lock:
+            if name in self._failed:
+                raise ImageError(self._failed[name])
+            content = self._at_hand.get(name)
+        return content or self._cache.get(name)
+
+    def want(self, image_id: int) -> int:
+        """Have an image's embedding computed; how many come before it."""
+        self.expect(image_id)
+        self._line.ask(image_id)
+        self._start()
+        return self._line.position(image_id)
+
+    def expect(self, image_id: int) -> None:
+        """Somebody is at an image: those behind it are computed ahead."""
+        if image_id == self._last:
+            return
+        self._last = image_id
+        self._line.expect(self._ahead_of(image_id))
+        self._start()
+
+    def expect_first(self, image_id: int) -> None:
+        """Somebody is about to open an image; unless there is work already, it is begun with."""
+        if self._last is None:
+            self.want(image_id)
+
+    def close(self) -> None:
+        """Finish what is being computed, and no more."""
+        self._line.close()
+        if self._thread is not None:
+            self._thread.join(STOP_S)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="embeddings", daemon=True)
+                self._thread.start()
+
+    def _work(self) -> None:
+        while (image_id := self._line.take()) is not None:
+            try:
+                file = self._file_of(image_id)
+            except Error:
+                continue  # who asks for it is told
+            self._compute(file)
+
+    def _compute(self, file: ImageFile) -> None:
+        """Compute an image's embedding, unless it is there; what goes wrong is said when asked."""
+        name = self._name(file)
+        with self._lock:
+            if name in self._at_hand or name in self._failed:
+                return
+        if self._cache.has(name):
+            return
+        try:
+            content = self._model.load().encode(self._pictures.pixels(file)).to_bytes()
+        except Exception as error:  # one image must not end the work on all others
+            line = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+            with self._lock:
+                self._failed[name] = f"{file.name} has no embedding: {' '.join(line.split())}"
+            return
+        self.computed += 1
+        with self._lock:
+            self._at_hand[name] = content
+            while len(self._at_hand) > AT_HAND:
+                self._at_hand.popitem(last=False)
+        self._cache.put(name, content)
+
+    def _name(self, file: ImageFile) -> str:
+        return f"{self._model.id} {file.fingerprint}"

@@ -1,0 +1,1 @@
+"""Pictures: the folder's images as a browser shows them."""

@@ -1,0 +1,29 @@
+"""Project: which one a store is of, and how it is worked on."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from anymask.engine.store.settings import put_setting, setting
+
+PROJECT_ID, REVIEW = "project_id", "review"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFacts:
+    """id: a UUID, made with the store. review: whether what is done is reviewed."""
+
+    id: str
+    review: bool
+
+
+def project_facts(session: Session, review: bool | None = None) -> ProjectFacts:
+    """The facts of a project. review: set from now on; None leaves it as it is."""
+    if setting(session, PROJECT_ID) is None:
+        put_setting(session, PROJECT_ID, str(uuid.uuid4()))
+    if review is not None:
+        put_setting(session, REVIEW, review)
+    return ProjectFacts(str(setting(session, PROJECT_ID)), bool(setting(session, REVIEW, False)))
