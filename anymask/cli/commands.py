@@ -40,6 +40,9 @@ HOMES = {
     "evaluate": CommandHome(
         "anymask.cli.evaluate", "app", "The papers' experiments on any model and data."
     ),
+    "dataset": CommandHome(
+        "anymask.cli.dataset", "app", "Datasets: convert them from one format to another."
+    ),
     "weights": CommandHome("anymask.cli.weights", "app", "Weights: list, fetch and convert them."),
     "export": CommandHome(
         "anymask.cli.export", "app", "Models for other runtimes: the browser, onnxruntime."

@@ -35,8 +35,8 @@ class LabelPicture:
     """Which object each pixel belongs to.
 
     values: (H, W) uint16: 1 for the first mask, 2 for the second, …; 0 for none. Where masks
-        overlap, the smaller has the pixel.
-    hidden: numbers of the masks, counted as ``values``, that smaller ones cover wholly, or that
+        overlap, the smaller has the pixel, or the later.
+    hidden: numbers of the masks, counted as ``values``, that others cover wholly, or that
         are empty: they are not in the picture.
     """
 
@@ -48,8 +48,13 @@ class LabelPicture:
         return Image.fromarray(self.values)
 
 
-def label_picture(segmentations: Sequence[rle.RLE], image_hw: tuple[int, int]) -> LabelPicture:
-    """Masks of one image as numbers. Raises ``OutputError`` for more than 65,535."""
+def label_picture(
+    segmentations: Sequence[rle.RLE], image_hw: tuple[int, int], from_back: bool = False
+) -> LabelPicture:
+    """Masks of one image as numbers. Raises ``OutputError`` for more than 65,535.
+
+    from_back: whether a later mask lies over an earlier one; else a smaller one over a larger one.
+    """
     if len(segmentations) > MOST_OBJECTS:
         raise OutputError(
             f"{len(segmentations)} masks do not fit in a 16-bit picture, which numbers "
@@ -57,7 +62,8 @@ def label_picture(segmentations: Sequence[rle.RLE], image_hw: tuple[int, int]) -
         )
     values = np.zeros(image_hw, np.uint16)
     areas = [rle.area(encoded) for encoded in segmentations]
-    for number in sorted(range(len(areas)), key=lambda number: -areas[number]):
+    from_below = range(len(areas))
+    for number in from_below if from_back else sorted(from_below, key=lambda n: -areas[n]):
         mask, left, top = rle.decode_tight(segmentations[number])
         part = values[top : top + mask.shape[0], left : left + mask.shape[1]]
         part[mask] = number + 1

@@ -1,7 +1,7 @@
 """COCO's instance file: polygons, or run lengths where polygons can't say it.
 
-COCO's readers fill every ring of a segmentation, so a mask with a hole is written as run lengths.
-Its ``iscrowd`` is 0 nevertheless: it is one object.
+COCO's readers fill every ring of a segmentation, so a mask with a hole is written as run lengths,
+or its holes are joined to the ring around them. ``iscrowd`` is 0 always: it is one object.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from typing import Any, TypedDict
 
 from anymask.core import rle
 from anymask.core.mask_files.sa1b import Annotation, ImageRecord, Record
+from anymask.core.regions.bridges import without_holes
 from anymask.core.regions.rings import regions_of
+
+Segmentation = list[list[int]] | rle.RLE
 
 CATEGORY_ID = 1
 CATEGORIES = [{"id": CATEGORY_ID, "name": "object", "supercategory": ""}]
@@ -26,16 +29,21 @@ class CocoImage(TypedDict):
     height: int
 
 
-class CocoAnnotation(TypedDict):
-    """One object of a COCO file. ``score`` is the predicted IoU, under COCO's name."""
+class CocoObject(TypedDict):
+    """One object of a COCO file."""
 
     id: int
     image_id: int
     category_id: int
-    segmentation: list[list[int]] | rle.RLE
+    segmentation: Segmentation
     area: int
     bbox: list[float]
     iscrowd: int
+
+
+class CocoAnnotation(CocoObject):
+    """One that a model found. ``score`` is the predicted IoU, under COCO's name."""
+
     score: float
     predicted_iou: float
     stability_score: float
@@ -76,24 +84,39 @@ def coco_image(image: ImageRecord) -> CocoImage:
 
 def coco_annotation(annotation: Annotation, number: int, image_id: int) -> CocoAnnotation:
     """A mask as COCO has it, under this number."""
-    encoded = annotation["segmentation"]
+    segmentation = annotation["segmentation"]
     return CocoAnnotation(
-        id=number,
-        image_id=image_id,
-        category_id=CATEGORY_ID,
-        segmentation=_segmentation(encoded),
-        area=rle.area(encoded),
-        bbox=annotation["bbox"],
-        iscrowd=0,
+        **coco_object(segmentation, polygons_or_runs(segmentation), number, image_id, CATEGORY_ID),
         score=annotation["predicted_iou"],
         predicted_iou=annotation["predicted_iou"],
         stability_score=annotation["stability_score"],
     )
 
 
-def _segmentation(encoded: rle.RLE) -> list[list[int]] | rle.RLE:
+def coco_object(
+    mask: rle.RLE, segmentation: Segmentation, number: int, image_id: int, category_id: int
+) -> CocoObject:
+    """An object as COCO has it. segmentation: how its mask is written."""
+    return CocoObject(
+        id=number,
+        image_id=image_id,
+        category_id=category_id,
+        segmentation=segmentation,
+        area=rle.area(mask),
+        bbox=rle.bbox_xywh(mask),
+        iscrowd=0,
+    )
+
+
+def polygons_or_runs(mask: rle.RLE) -> Segmentation:
     """A polygon a part, of which pycocotools makes exactly the mask; run lengths for the rest."""
-    regions = regions_of(*rle.decode_tight(encoded))
+    regions = regions_of(*rle.decode_tight(mask))
     if not regions or any(region.holes for region in regions):
-        return encoded
+        return mask
     return [region.outer.reshape(-1).tolist() for region in regions]
+
+
+def polygons(mask: rle.RLE) -> list[list[int]]:
+    """A polygon a part, its holes joined to it: exactly the mask for pycocotools; [] for none."""
+    regions = regions_of(*rle.decode_tight(mask))
+    return [without_holes(region).reshape(-1).tolist() for region in regions]

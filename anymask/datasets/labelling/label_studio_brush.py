@@ -17,6 +17,7 @@ from anymask.errors import RecordError
 
 CHANNELS = 4
 ALPHA = 3
+MOST_LENGTH_BITS = 16
 
 
 def decode(values: object, hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
@@ -46,6 +47,32 @@ def decode(values: object, hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
         start = stop
     mask: npt.NDArray[np.bool_] = shown.reshape(height, width, CHANNELS)[..., ALPHA]
     return mask
+
+
+def encode(mask: npt.NDArray[np.bool_]) -> list[int]:
+    """An (H, W) mask as a list of bytes: the brush's colour and alpha are 255 in it, 0 elsewhere.
+
+    Label Studio shows alpha as it stands, so that a 1 would be there and not be seen.
+    """
+    flat = mask.reshape(-1)
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts = np.append(0, edges)
+    lengths = CHANNELS * np.diff(np.append(starts, flat.size))
+    width = max(int(lengths.max()) - 1, 1).bit_length()
+    if width > MOST_LENGTH_BITS:  # longer runs are several
+        whole, width = 1 << MOST_LENGTH_BITS, MOST_LENGTH_BITS
+        pieces = -(-lengths // whole)
+        last = lengths - (pieces - 1) * whole
+        starts, lengths = np.repeat(starts, pieces), np.full(int(pieces.sum()), whole)
+        lengths[np.cumsum(pieces) - 1] = last
+    runs = np.empty((len(lengths), 1 + 2 + width + 8), np.uint8)
+    runs[:, 0] = 1  # one value repeated
+    runs[:, 1:3] = (0, 0)  # the first width
+    runs[:, 3 : 3 + width] = (lengths - 1)[:, None] >> np.arange(width)[::-1] & 1
+    runs[:, 3 + width :] = flat[starts, None]
+    head = f"{CHANNELS * flat.size:032b}{8 - 1:05b}" + f"{width - 1:04b}" * 4
+    bits = np.append(np.array(list(head), np.uint8), runs.reshape(-1))
+    return np.packbits(bits).tolist()
 
 
 class _Bits:

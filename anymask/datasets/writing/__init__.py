@@ -1,0 +1,1 @@
+"""Writing datasets: images with their objects, in the formats of other programs."""
