@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import RedirectResponse
 
-from anymask.engine.api import images, model, pictures, project, work
+from anymask.engine.api import export, images, model, pictures, project, work
 from anymask.engine.api.refusals import explain_refusals
 from anymask.engine.api.workplace import Workplace
 from anymask.engine.disk_cache import DiskCache
@@ -31,7 +31,14 @@ from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
 PAGE = "annotate.html"
 AHEAD = 30  # images whose embeddings are computed before anybody asks
 PICTURE_BYTES, EMBEDDING_BYTES = 2 << 30, 2 << 30
-ROUTERS = (project.router, images.router, work.router, pictures.router, model.router)
+ROUTERS = (
+    project.router,
+    images.router,
+    work.router,
+    pictures.router,
+    model.router,
+    export.router,
+)
 
 
 @dataclass(frozen=True)

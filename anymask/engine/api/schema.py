@@ -316,3 +316,11 @@ class ConflictBody(ErrorBody):
 
     masks: list[MaskNow]
     revision: int
+
+
+class ExportLosses(Message):
+    """What a format does not keep of all images that were worked on: a line for each loss."""
+
+    images: int
+    masks: int
+    lines: list[str]

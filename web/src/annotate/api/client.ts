@@ -7,6 +7,8 @@ import type {
   Applied,
   BoxXyxy,
   DecodeRequest,
+  ExportFormat,
+  ExportLosses,
   ImageDocument,
   ImagePage,
   ImageQuery,
@@ -118,6 +120,18 @@ export class Client {
 
   changeNote(id: string, patch: NotePatch): Promise<Note> {
     return this.transport.json(`/api/notes/${id}`, { method: "PATCH", json: patch });
+  }
+
+  // --- files of other tools
+
+  exportLosses(format: ExportFormat): Promise<ExportLosses> {
+    const path = `/api/export/losses${search({ format })}`;
+    return this.transport.json(path, { timeoutMs: LONG_MS });
+  }
+
+  /** Where the browser downloads all masks from. */
+  exportUrl(format: ExportFormat): string {
+    return this.transport.url(`/api/export${search({ format })}`);
   }
 
   // --- the model on the server

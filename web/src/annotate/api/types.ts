@@ -231,6 +231,31 @@ export interface DecodeRequest {
   readonly box: BoxXyxy | null;
 }
 
+// --- files of other tools
+
+export const EXPORT_FORMATS = [
+  "coco",
+  "coco-polygons",
+  "yolo",
+  "sa1b",
+  "labelme",
+  "label-studio",
+  "label-studio-polygons",
+  "cvat",
+  "png-instances",
+  "png-classes",
+  "png-objects",
+] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+/** What a format does not keep of all images that were worked on. */
+export interface ExportLosses {
+  readonly images: number;
+  readonly masks: number;
+  /** A sentence for each loss; empty if all is kept. */
+  readonly lines: readonly string[];
+}
+
 // --- errors
 
 export type ErrorKind =
