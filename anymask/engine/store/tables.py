@@ -13,6 +13,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Date,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -55,6 +56,7 @@ class Table(DeclarativeBase):
         datetime: Instant(),
         str: Text(),
         date: Date(),
+        float: Double(),
     }
 
 
