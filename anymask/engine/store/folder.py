@@ -21,6 +21,7 @@ from anymask.engine.store.tallies import insert_new
 from anymask.engine.store.values import FolderScan
 
 AT_ONCE = 1_000
+LONGEST_KEY = 2_500  # what an index of PostgreSQL takes, in bytes
 Thing = TypeVar("Thing")
 
 
@@ -59,6 +60,8 @@ def _objection(photograph: Photograph, folder: Path) -> str | None:
         return "lies in a shard; unpack it to annotate it"
     if UNSTORABLE.search(photograph.name):
         return "has a name that is no text; rename it"
+    if len((place(photograph.name) + folded(photograph.name)).encode()) > LONGEST_KEY:
+        return "has too long a path; put it higher up"
     if os.path.realpath(photograph.url) != os.path.abspath(photograph.url):
         root = os.path.realpath(folder)
         if not Path(os.path.realpath(photograph.url)).is_relative_to(root):

@@ -13,6 +13,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Date,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -55,6 +56,7 @@ class Table(DeclarativeBase):
         datetime: Instant(),
         str: Text(),
         date: Date(),
+        float: Double(),
     }
 
 
@@ -119,7 +121,9 @@ class ImageRow(Table):
     lease_expires_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index("images_by_place", "is_missing", "place", "id"),
+        # The last column of these two is there to be found without the row.
+        Index("images_by_place", "is_missing", "place", "id", "folded"),
+        Index("images_counted", "is_missing", "state", "masks"),
         Index("images_by_state", "is_missing", "state", "place", "id"),
         Index("images_by_annotator", "is_missing", "annotator_id", "place", "id"),
     )

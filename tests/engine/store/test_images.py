@@ -171,10 +171,14 @@ def test_a_folder_is_followed(store: Store, tmp_path: Path) -> None:
     (folder / "out.png").symlink_to(away / "d.png")
     (folder / "in.png").symlink_to("a.png")
     (folder / "notes.txt").write_text("no image")
+    deep = folder.joinpath(*["d" * 200] * 8)
+    deep.mkdir(parents=True)
+    (deep / "z.png").touch()
     (folder.joinpath(b"\xff.png".decode("utf-8", "surrogateescape"))).write_bytes(b"")
     scan = scan_folder(store, folder)
     assert (scan.added, scan.returned, scan.missing) == (3, 0, 0)
     assert [reason for _, reason in scan.unread] == [
+        "has too long a path; put it higher up",
         "leads out of the folder",
         "has a name that is no text; rename it",
     ]

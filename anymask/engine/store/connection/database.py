@@ -14,7 +14,7 @@ from anymask.errors import StoreError
 
 POSTGRES = ("postgresql", "postgres")
 BUSY_MS = 2_000
-CACHE_KB = 16_000  # a connection
+CACHE_KB = 8_000  # a connection
 CONNECTIONS, MORE_CONNECTIONS, POOL_TIMEOUT_S = 8, 32, 20
 CONNECT_TIMEOUT_S = 5
 # How a transaction of SQLite begins: one that reads first and writes then could not wait for

@@ -68,8 +68,11 @@ def apply_actions(
 def log_of(session: Session, image_id: int) -> tuple[LogEntry, ...]:
     """The log of an image, from the first action on."""
     changes: dict[int, list[ChangedIds]] = {}
-    query = select(ChangeRow.number, ChangeRow.mask_id, ChangeRow.before, ChangeRow.after)
-    changed = session.execute(query.where(ChangeRow.image_id == image_id))
+    changed = session.execute(
+        select(ChangeRow.number, ChangeRow.mask_id, ChangeRow.before, ChangeRow.after)
+        .where(ChangeRow.image_id == image_id)
+        .order_by(ChangeRow.number, ChangeRow.mask_id)
+    )
     for number, mask_id, before, after in changed:
         changes.setdefault(number, []).append(ChangedIds(mask_id, before, after))
     columns = ActionRow.id, ActionRow.number, ActionRow.kind, ActionRow.target, ActionRow.state

@@ -68,7 +68,8 @@ def _image_tables() -> None:
         Column("lease_expires_at", BigInteger),
     )
     for name, *columns in (
-        ("images_by_place", "place", "id"),
+        ("images_by_place", "place", "id", "folded"),
+        ("images_counted", "state", "masks"),
         ("images_by_state", "state", "place", "id"),
         ("images_by_annotator", "annotator_id", "place", "id"),
     ):
