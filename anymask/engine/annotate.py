@@ -12,12 +12,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import RedirectResponse
 
-from anymask.engine.api import images, model, pictures, project, work
+from anymask.engine.api import images, model, monitoring, pictures, project, work
+from anymask.engine.api.guard import Guard
+from anymask.engine.api.metrics import Metrics, Timed
 from anymask.engine.api.refusals import explain_refusals
 from anymask.engine.api.workplace import Workplace
 from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.embeddings import Embeddings
-from anymask.engine.embeddings.model import Model
+from anymask.engine.model.decoding import Decoder
+from anymask.engine.model.model import Model
 from anymask.engine.page import LOOPBACK, Files, Isolated
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.pictures.pictures import Pictures
@@ -31,7 +34,14 @@ from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
 PAGE = "annotate.html"
 AHEAD = 30  # images whose embeddings are computed before anybody asks
 PICTURE_BYTES, EMBEDDING_BYTES = 2 << 30, 2 << 30
-ROUTERS = (project.router, images.router, work.router, pictures.router, model.router)
+ROUTERS = (
+    project.router,
+    images.router,
+    work.router,
+    pictures.router,
+    model.router,
+    monitoring.router,
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,8 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
         partial(_file, store, folder),
         partial(_ahead, store),
     )
+    metrics = Metrics(embeddings)
+    decoder = Decoder(model_, metrics.decoded)
     facts = store.write(project_facts, project.review)
     try:
         yield Workplace(
@@ -71,12 +83,15 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
             pictures=made,
             embeddings=embeddings,
             model=model_,
+            decoder=decoder,
+            metrics=metrics,
             project_id=facts.id,
             name=folder.path.name or str(folder.path),
             review=facts.review,
             local=None if project.needs_tokens else store.write(local_annotator),
         )
     finally:
+        decoder.close()
         embeddings.close()
 
 
@@ -107,6 +122,8 @@ def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
 
     app.mount("/model", Files(model_folder, only=(EXPORT_FILE, *RUN_FILES)))
     app.mount("/", files)
+    app.add_middleware(Guard, workplace=here)
+    app.add_middleware(Timed, metrics=here.metrics)
     if here.local is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
     app.add_middleware(Isolated)
