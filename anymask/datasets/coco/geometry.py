@@ -31,16 +31,15 @@ def polygons_of(shape: Mapping[str, Any]) -> list[Rings]:
     Raises ``SegmentationError`` for what is no shape, or one that holds no area.
     """
     kind = shape.get("type")
-    if kind in MEMBERS and isinstance(shape.get(MEMBERS[kind]), list):
-        members = [one for one in shape[MEMBERS[kind]] if isinstance(one, Mapping)]
-        return [rings for member in members for rings in polygons_of(member)]
+    if isinstance(kind, str) and kind in MEMBERS:
+        return [rings for member in _members(shape, kind) for rings in polygons_of(member)]
     if "coordinates" in shape:
         return _of_coordinates(kind, shape["coordinates"])
     for x, y in COORDINATES:
         if isinstance(shape.get(x), list) and isinstance(shape.get(y), list):
             return [[_paired(shape[x], shape[y])]]
     if BORDER in shape:
-        return [[shape[BORDER], *(hole for key in HOLES for hole in shape.get(key) or ())]]
+        return [[shape[BORDER], *(hole for key in HOLES for hole in _holes(shape, key))]]
     for key in WRAPPERS:
         inner = shape.get(key)
         if isinstance(inner, Mapping):
@@ -62,6 +61,20 @@ def of_well_known_text(text: str) -> dict[str, Any] | None:
         return None
     kind = "MultiPolygon" if whole[1].lower().startswith("multi") else "Polygon"
     return {"type": kind, "coordinates": coordinates}
+
+
+def _members(shape: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
+    members = shape.get(MEMBERS[kind])
+    if not isinstance(members, list) or not all(isinstance(one, Mapping) for one in members):
+        raise SegmentationError(f"a {kind} without a list of shapes", clipped(members))
+    return members
+
+
+def _holes(shape: Mapping[str, Any], key: str) -> Sequence[Any]:
+    holes = shape.get(key)
+    if holes is not None and not isinstance(holes, list):
+        raise SegmentationError(f"a shape whose {key} is no list of holes", clipped(holes))
+    return holes or ()
 
 
 def _of_coordinates(kind: object, coordinates: Any) -> list[Rings]:

@@ -11,7 +11,7 @@ import fsspec
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco_mask
@@ -379,6 +379,9 @@ shapes = st.fixed_dictionaries(
 
 
 @given(st.one_of(anything, encodings, shapes, anything.map(str), shapes.map(str)))
+@example({"exterior": [0, 0, 4, 0, 4, 4], "interior": 1})
+@example({"type": ["Polygon"], "coordinates": []})
+@example({"type": "FeatureCollection", "features": [1]})
 def test_whatever_a_file_holds_is_a_mask_or_an_error(segmentation: object) -> None:
     try:
         mask = rle_of(segmentation, HW)

@@ -18,7 +18,7 @@ from sqlalchemy import inspect, text
 from anymask.engine.store.connection.database import WRITING
 from anymask.engine.store.connection.migrating import SCRIPTS, VERSION_TABLE, migrate
 from anymask.engine.store.images import list_images
-from anymask.engine.store.settings import put_setting, setting
+from anymask.engine.store.settings import project_id, put_setting, setting
 from anymask.engine.store.store import Store
 from anymask.engine.store.tables import Table
 from anymask.errors import StoreError
@@ -56,10 +56,12 @@ def test_a_store_is_what_it_was(where: str) -> None:
         image(store)
         store.write(put_setting, "model", {"id": "m"})
         store.write(put_setting, "model", {"id": "n"})
+        project = store.write(project_id)
     with Store.open(where) as store:
         assert [one.name for one in store.read(list_images).images] == ["a.png"]
         assert store.read(setting, "model") == {"id": "n"}
         assert store.read(setting, "absent", 5) == 5
+        assert store.write(project_id) == project
 
 
 def test_an_older_store_is_migrated_and_a_newer_one_refused(where: str, tmp_path: Path) -> None:

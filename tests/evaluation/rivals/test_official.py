@@ -160,7 +160,7 @@ def test_what_is_no_official_checkpoint_is_refused(weights: str, tmp_path: Path)
         AdaptedSource(name, "cpu", adapter=Adapter.segment_anything).load()
 
     torch.save({"a": torch.zeros(1)}, tmp_path / "foreign.pth")
-    torch.save({"a": tmp_path}, tmp_path / "unsafe.pth")
+    torch.save({"a": print}, tmp_path / "unsafe.pth")
     with pytest.raises(LayoutError, match="none of segment_anything's models"):
         load(str(tmp_path / "foreign.pth"))
     with pytest.raises(LayoutError, match="does not fit"):
