@@ -37,6 +37,11 @@ class MaskRuns:
         height, width = self.image_hw
         return f"MaskRuns({len(self.columns)} runs of {height}×{width} (H×W))"
 
+    @classmethod
+    def of_mask(cls, mask: npt.NDArray[np.bool_]) -> MaskRuns:
+        """An (H, W) mask."""
+        return cls(*_runs(mask.T), mask.shape)
+
     def area(self) -> int:
         """Pixels of the mask."""
         return int((self.bottoms - self.tops).sum())

@@ -12,12 +12,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import RedirectResponse
 
-from anymask.engine.api import export, images, model, pictures, project, work
+from anymask.engine.api import export, images, model, monitoring, pictures, project, work
+from anymask.engine.api.guard import Guard
+from anymask.engine.api.metrics import Metrics, Timed
 from anymask.engine.api.refusals import explain_refusals
 from anymask.engine.api.workplace import Workplace
 from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.embeddings import Embeddings
-from anymask.engine.embeddings.model import Model
+from anymask.engine.model.decoding import Decoder
+from anymask.engine.model.model import Model
 from anymask.engine.page import LOOPBACK, Files, Isolated
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.pictures.pictures import Pictures
@@ -38,6 +41,7 @@ ROUTERS = (
     pictures.router,
     model.router,
     export.router,
+    monitoring.router,
 )
 
 
@@ -70,6 +74,8 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
         partial(_file, store, folder),
         partial(_ahead, store),
     )
+    metrics = Metrics(embeddings)
+    decoder = Decoder(model_, metrics.decoded)
     facts = store.write(project_facts, project.review)
     try:
         yield Workplace(
@@ -78,12 +84,15 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
             pictures=made,
             embeddings=embeddings,
             model=model_,
+            decoder=decoder,
+            metrics=metrics,
             project_id=facts.id,
             name=folder.path.name or str(folder.path),
             review=facts.review,
             local=None if project.needs_tokens else store.write(local_annotator),
         )
     finally:
+        decoder.close()
         embeddings.close()
 
 
@@ -114,6 +123,8 @@ def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
 
     app.mount("/model", Files(model_folder, only=(EXPORT_FILE, *RUN_FILES)))
     app.mount("/", files)
+    app.add_middleware(Guard, workplace=here)
+    app.add_middleware(Timed, metrics=here.metrics)
     if here.local is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
     app.add_middleware(Isolated)

@@ -40,6 +40,7 @@ def actions(
     """Append actions to an image's log, all or none; what is there already is passed over."""
     given = [values.stored_action(action) for action in request.actions]
     applied = here.store.write(apply_actions, image_id, annotator, request.token, given)
+    here.metrics.saved(len(applied.actions))
     return schema.Applied(revision=applied.revision, applied=list(applied.actions))
 
 

@@ -7,8 +7,10 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
+from anymask.engine.api.metrics import Metrics
 from anymask.engine.embeddings.embeddings import Embeddings
-from anymask.engine.embeddings.model import Model
+from anymask.engine.model.decoding import Decoder
+from anymask.engine.model.model import Model
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import annotator_of
@@ -33,6 +35,8 @@ class Workplace:
     pictures: Pictures
     embeddings: Embeddings
     model: Model
+    decoder: Decoder
+    metrics: Metrics
     project_id: str
     name: str
     review: bool

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from anymask.engine.disk_cache import DiskCache
-from anymask.engine.embeddings.model import Model
 from anymask.engine.embeddings.waiting import WaitingLine
+from anymask.engine.model.model import Model
 from anymask.engine.pictures.folder import ImageFile
 from anymask.engine.pictures.pictures import Pictures
 from anymask.errors import Error, ImageError
 
 AT_HAND = 16  # also where the disk takes nothing; 2 MB each
 STOP_S = 10.0
+LOOK_AGAIN_S = 0.5  # at what another process may have computed
 
 FileOf = Callable[[int], ImageFile]
 AheadOf = Callable[[int], Iterable[int]]
@@ -42,6 +44,7 @@ class Embeddings:
         self._at_hand: OrderedDict[str, bytes] = OrderedDict()
         self._failed: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._done = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
         self._last: int | None = None
 
@@ -65,6 +68,18 @@ class Embeddings:
         self._line.ask(image_id)
         self._start()
         return self._line.position(image_id)
+
+    def wait(self, image_id: int, file: ImageFile, seconds: float) -> bytes | None:
+        """An image's embedding once it is there; None if that takes longer. Raises ``Error``."""
+        end = time.monotonic() + seconds
+        content = self.ready(file)
+        if content is None:
+            self.want(image_id)
+        while content is None and time.monotonic() < end:
+            with self._done:
+                self._done.wait(min(LOOK_AGAIN_S, seconds))
+            content = self.ready(file)
+        return content
 
     def expect(self, image_id: int) -> None:
         """Somebody is at an image: those behind it are computed ahead."""
@@ -111,15 +126,17 @@ class Embeddings:
             content = self._model.load().encode(self._pictures.pixels(file)).to_bytes()
         except Exception as error:  # one image must not end the work on all others
             line = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
-            with self._lock:
+            with self._done:
                 self._failed[name] = f"{file.name} has no embedding: {' '.join(line.split())}"
+                self._done.notify_all()
             return
-        self.computed += 1
-        with self._lock:
+        self._cache.put(name, content)
+        with self._done:
+            self.computed += 1
             self._at_hand[name] = content
             while len(self._at_hand) > AT_HAND:
                 self._at_hand.popitem(last=False)
-        self._cache.put(name, content)
+            self._done.notify_all()
 
     def _name(self, file: ImageFile) -> str:
         return f"{self._model.id} {file.fingerprint}"

@@ -57,7 +57,9 @@ def _version(version: Version | str | None) -> JSON | None:
 class Page:
     """A page of somebody on an image."""
 
-    def __init__(self, client: TestClient, image_id: int = 1, **headers: str) -> None:
+    def __init__(
+        self, client: TestClient, image_id: int = 1, headers: dict[str, str] | None = None
+    ) -> None:
         self.client, self.image_id, self.headers = client, image_id, headers
         self.url = f"/api/images/{image_id}"
         assert self.document()["id"] == image_id

@@ -1,0 +1,1 @@
+"""The model on the server: loaded once, asked by many."""
