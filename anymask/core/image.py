@@ -11,7 +11,7 @@ import re
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -34,6 +34,8 @@ ImageSource = str | os.PathLike[str] | Image.Image | npt.NDArray[np.generic]
 RIDDLES = (ArithmeticError, AttributeError, AssertionError, LookupError, TypeError, struct.error)
 UNDONE_BY = {6: 8, 8: 6}  # quarter turns, by EXIF's numbers; the other orientations undo themselves
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+QUARTER_TURNS = (5, 6, 7, 8)  # which exchange the sides
+SIZED_BY_HEADER = ("BMP", "JPEG", "PNG", "WEBP")
 HEAD_BYTES = 512  # that tell which format a file has
 # Formats whose values Pillow alters, and which are read again where it has not read them yet.
 ALTERED_BY_PILLOW = ("JPEG2000", "PNG", "PPM", "TIFF")
@@ -79,10 +81,23 @@ def as_stored(pixels: RGB, content: bytes) -> RGB:
     """
     try:
         with Image.open(io.BytesIO(content)) as image:
-            orientation = int(image.getexif().get(ExifTags.Base.Orientation) or 1)
+            orientation = _orientation(image)
     except Exception:  # Pillow's readers raise many kinds; what it can't open has no EXIF for us
         return pixels
     return np.ascontiguousarray(upright(pixels, UNDONE_BY.get(orientation, orientation)))
+
+
+def read_size(content: bytes, name: str) -> tuple[int, int]:
+    """(H, W) of the upright image of a file, from its header where that says it.
+
+    Raises ``ImageError``.
+    """
+    with suppress(Exception), Image.open(io.BytesIO(content)) as image:  # its readers raise many
+        if image.format in SIZED_BY_HEADER:
+            width, height = image.size
+            return (width, height) if _orientation(image) in QUARTER_TURNS else (height, width)
+    height, width, _ = decode_image(content, name).shape
+    return height, width
 
 
 def count_pages(source: Path | bytes, name: str) -> int:
@@ -163,6 +178,11 @@ def _page_number(pages: Pages, name: str, page: int | None) -> int:
     if page is not None and page > pages.count:
         raise ImageError(f"{name} has {pages.count} {noun}; there is no {pages.noun} {page}")
     return (page or 1) - 1
+
+
+def _orientation(image: Image.Image) -> int:
+    """By EXIF's numbers, 1 where none is given."""
+    return int(image.getexif().get(ExifTags.Base.Orientation) or 1)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from anymask.datasets import mask_pictures, sa1b_dataset
 from anymask.datasets.benchmarks import ade20k, cityscapes, clothing, davis, grabcut, ppdls, sbd
 from anymask.datasets.coco import layout as coco
 from anymask.datasets.coco.crowds import check_choice
-from anymask.datasets.labelling import label_studio, labelme
+from anymask.datasets.labelling import cvat, label_studio, labelme, yolo
 from anymask.datasets.listing import Listing, is_image, is_json, list_files
 from anymask.datasets.sample import Dataset, unreadable
 from anymask.errors import DatasetError
@@ -24,8 +24,8 @@ EXPECTED = (
     "a COCO file (instances.json) beside images/; images/ and masks/ with a picture of its masks, "
     "or a folder of pictures, of each image's name; images with SA-1B records (.json) of their "
     "names beside them; tar shards of such images and records; labelme's files beside images; an "
-    "export of Label Studio (JSON); DAVIS, GrabCut, Cityscapes, ADE20K, "
-    "PPDLS, SBD or Clothing Co-Parsing as they are published"
+    "export of Label Studio (JSON) or CVAT for images (XML); YOLO's labels/ beside images/; DAVIS, "
+    "GrabCut, Cityscapes, ADE20K, PPDLS, SBD or Clothing Co-Parsing as they are published"
 )
 
 
@@ -40,10 +40,10 @@ def open_dataset(
 ) -> Dataset:
     """The dataset in a folder, a COCO file, a shard, a glob of these, or an fsspec URL of any.
 
-    Tried are, in this order, Label Studio's exports, labelme's files, a COCO file, the layouts of
-    some public datasets, mask pictures, SA-1B's records and shards, and GrabCut's trimaps. Parts
-    are sorted by name, which is the image's path from the folder on (of DAVIS, film and frame);
-    what can't be read in it is among them.
+    Tried are, in this order, Label Studio's exports, labelme's and CVAT's files, a COCO file, the
+    layouts of some public datasets, mask pictures, SA-1B's records and shards, YOLO's labels, and
+    GrabCut's trimaps. Parts are sorted by name, which is the image's path from the folder on (of
+    DAVIS, film and frame); what can't be read in it is among them.
 
     split_regions: whether each region of a value is an object of its own, in pictures where a value
     is a class or all there is.
@@ -91,26 +91,31 @@ def _readers(
             yield partial(label_studio.read, images=image_files)
             yield partial(labelme.read, images=image_files)
             yield partial(sa1b_dataset.read_alone, images=image_files)
+            yield partial(cvat.read, images=image_files)
         yield partial(coco.read, images=image_files, crowds=crowds)
         if crowds is None:
             yield partial(sa1b_dataset.read, images=image_files)
+            yield partial(yolo.read, images=image_files)
             yield partial(grabcut.read, images=image_files)
     elif void is not None:
         yield read_mask_pictures
     else:
-        yield from (label_studio.read, labelme.read, sa1b_dataset.read_alone)
+        yield from (label_studio.read, labelme.read, sa1b_dataset.read_alone, cvat.read)
         yield from (coco.read, cityscapes.read, ade20k.read, ppdls.read, sbd.read)
         yield from (
             partial(read, split_regions=split_regions) for read in (davis.read, clothing.read)
         )
-        yield from (read_mask_pictures, sa1b_dataset.read, grabcut.read)
+        yield from (read_mask_pictures, sa1b_dataset.read, yolo.read, grabcut.read)
 
 
 def _with_options(images: str | None, void: Sequence[int] | None, crowds: str | None) -> str:
     if crowds is not None:
         return " and that may have crowds (COCO)"
     if images is not None:
-        return " and whose images may lie elsewhere (COCO, SA-1B, labelme, Label Studio, GrabCut)"
+        return (
+            " and whose images may lie elsewhere (COCO, SA-1B, labelme, Label Studio, CVAT, YOLO, "
+            "GrabCut)"
+        )
     return "" if void is None else " and that may name its void (mask pictures)"
 
 

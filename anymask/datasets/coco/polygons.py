@@ -59,9 +59,21 @@ def rings_of(segmentation: Sequence[Any]) -> Sequence[Any]:
 def outline_of(ring: Any, hw: tuple[int, int]) -> list[float]:
     """A ring as x0, y0, x1, y1, … in pixels, safe for pycocotools.
 
-    What leads far out of the image is cut off there. Raises ``SegmentationError``.
+    What leads far out of the image is cut off there. Raises ``SegmentationError``, also for what
+    lies within a pixel and may be shares of the sides.
     """
     points = _points(ring)
+    if points.min() >= 0 and points.max() <= 1 and (points % 1).any():
+        raise SegmentationError(
+            "a polygon of shares of the sides, or within a pixel", clipped(ring)
+        )
+    return outline_in_pixels(points, hw)
+
+
+def outline_in_pixels(points: Points, hw: tuple[int, int]) -> list[float]:
+    """The same of (N, 2) points that are certainly pixels."""
+    if len(points) < FEWEST_POINTS:
+        raise SegmentationError(SLIVER)
     lowest, highest = points.min(axis=0), points.max(axis=0)
     sides = np.array(hw[::-1], np.float64)
     if (highest <= 0).any() or (lowest >= sides).any():
@@ -122,10 +134,6 @@ def _points(ring: Any) -> Points:
     points = values.astype(np.float64).reshape(-1, 2)
     if len(points) < FEWEST_POINTS:
         raise SegmentationError(SLIVER)
-    if points.min() >= 0 and points.max() <= 1 and (points % 1).any():
-        raise SegmentationError(
-            "a polygon of shares of the sides, or within a pixel", clipped(ring)
-        )
     if not (np.abs(points) <= FARTHEST_PX).all():  # nor is what is no number
         raise SegmentationError("a polygon with a corner that is nowhere", clipped(ring))
     return points

@@ -16,7 +16,6 @@ from typing import Any
 
 from anymask.core.image import decode_image
 from anymask.core.rle import RLE
-from anymask.datasets.coco.segmentation import rle_of
 from anymask.datasets.labelling import label_studio_brush
 from anymask.datasets.labelling.base64_text import bytes_of
 from anymask.datasets.labelling.image_names import ImageNames
@@ -29,7 +28,7 @@ from anymask.datasets.labelling.label_studio_tasks import (
 from anymask.datasets.labelling.numbers import number_of, size_of
 from anymask.datasets.labelling.objects import Objects
 from anymask.datasets.labelling.points import points_of
-from anymask.datasets.labelling.shapes import ellipse, placed
+from anymask.datasets.labelling.shapes import ellipse, enclosed_polygon, placed
 from anymask.datasets.listing import (
     Listing,
     is_image,
@@ -264,7 +263,7 @@ def _polygon(value: dict[str, Any], hw: tuple[int, int]) -> RLE:
     if value.get("closed") is False:
         raise RecordError("an open polygon has no area")
     height, width = hw
-    return rle_of([[side for x, y in points for side in (x / 100 * width, y / 100 * height)]], hw)
+    return enclosed_polygon([(x / 100 * width, y / 100 * height) for x, y in points], hw)
 
 
 def _ellipse(value: dict[str, Any], hw: tuple[int, int]) -> RLE:

@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 
 from anymask.core import rle
 from anymask.core.rle import RLE
+from anymask.datasets.coco.polygons import outline_in_pixels, rasterised
 from anymask.datasets.labelling.points import Points
 from anymask.errors import RecordError
 
@@ -38,6 +39,12 @@ def touched_polygon(points: Points, hw: tuple[int, int]) -> RLE:
     if len(points) < 3:
         raise RecordError(f"a polygon of {len(points)} points has no area")
     return drawn(lambda canvas: canvas.polygon(points, fill=1, outline=1), hw)
+
+
+def enclosed_polygon(points: Points, hw: tuple[int, int]) -> RLE:
+    """The (H, W) mask of what lies within a polygon, as pycocotools has it. Raises ``Error``."""
+    outline = outline_in_pixels(np.array(points, np.float64).reshape(-1, 2), hw)
+    return RLE(size=[*hw], counts=rasterised([outline], hw)["counts"].decode())
 
 
 def touched_rectangle(points: Points, hw: tuple[int, int]) -> RLE:

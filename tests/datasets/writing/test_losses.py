@@ -123,7 +123,7 @@ def test_small_masks_lie_over_large_ones_unless_there_is_an_order() -> None:
 
 def test_more_than_255_instances() -> None:
     numbers = np.random.default_rng(7).permutation(300).reshape(15, 20)
-    values = numbers.repeat(2, axis=0).repeat(2, axis=1)
+    values = numbers.repeat(5, axis=0).repeat(5, axis=1)
     image = annotated([values == number for number in range(300)])
     assert losses([image], DatasetFormat.png_instances).losses == ()
     (sample,) = read_back([image], DatasetFormat.png_instances)
