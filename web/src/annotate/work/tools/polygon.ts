@@ -13,7 +13,7 @@ import type { Button, Spot } from "../../view";
 import { type Bench, removes, type Tool, within } from "./tool";
 
 const REACH_PX = 8; // of the screen: what is nearer is meant
-const TOLERANCE_PX = 0.8; // of the screen, by which a ring may leave the mask's edge
+const TOLERANCE_PX = 2; // of the screen, by which a ring may leave the mask's edge
 const FEWEST = 3;
 
 interface Held {
