@@ -131,10 +131,10 @@ def _look_through(store: Store, folder: Path, labels: str) -> None:
     counts = store.read(count_images)
     if not counts.images:
         raise Error(f"there are no images in {folder}")
-    told = [f"{counts.images} images"]
+    told = [f"{counts.images} image{'s' * (counts.images != 1)}"]
     told += [f"{scan.added} of them new"] if scan.added < counts.images and scan.added else []
     told += [f"{scan.missing} gone"] if scan.missing else []
-    told += [f"{counts.masks} masks"] if counts.masks else []
+    told += [f"{counts.masks} mask{'s' * (counts.masks != 1)}"] if counts.masks else []
     typer.echo(f"{folder}: {', '.join(told)}", err=True)
     if labels:
         store.write(add_labels, [name.strip() for name in labels.split(",") if name.strip()])
