@@ -19,7 +19,7 @@ PAGED := $(VENV)/.paged
 WEB_READY := web/node_modules/.ready
 WEB_SOURCES := $(shell find web/src -type f) $(wildcard web/*.html) web/vite.config.ts
 
-.PHONY: setup demo web page browser check format test test-all bench docs constraints clean
+.PHONY: setup demo web page browser check format test test-all bench docs schema constraints clean
 
 # What segmenting takes: torch and little else. Python compiles what it uses when it uses it.
 $(RUNS): pyproject.toml constraints.txt
@@ -105,6 +105,10 @@ bench: setup
 docs: setup
 	$(BIN)/typer anymask.cli.main utils docs --name anymask --output docs/cli.md
 	$(BIN)/python docs/architecture.py
+
+# The page's types of the server's HTTP, from the server.
+schema: setup $(WEB_READY)
+	$(BIN)/python web/schema.py
 
 # Record what the tests ran with, after trying newer versions.
 constraints: setup
