@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 PIP := $(BIN)/pip install --quiet -c constraints.txt
+PIP_SHOWN := make web && $(BIN)/pip install -e '.[engine]'
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # Eileen Collins, NASA, public domain; scikit-image carries it, and is not needed for it.
@@ -18,7 +19,7 @@ PAGED := $(VENV)/.paged
 WEB_READY := web/node_modules/.ready
 WEB_SOURCES := $(shell find web/src -type f) $(wildcard web/*.html) web/vite.config.ts
 
-.PHONY: setup demo web page browser check format test test-all bench docs constraints clean
+.PHONY: setup demo web page browser check format test test-all bench docs schema constraints clean
 
 # What segmenting takes: torch and little else. Python compiles what it uses when it uses it.
 $(RUNS): pyproject.toml constraints.txt
@@ -48,6 +49,7 @@ demo: $(RUNS) $(PHOTOGRAPH)
 	@$(BIN)/anymask masks $(PHOTOGRAPH) --fast --format overlay --out demo/everything
 	@echo "demo/click.png: a click on the astronaut's face may mean three things."
 	@echo "demo/everything/astronaut.jpg: everything in the photograph."
+	@echo "To label a folder of your own in the browser: $(PIP_SHOWN) && $(BIN)/anymask annotate FOLDER"
 
 # The page, which becomes a part of the package, and the library alone (web/dist).
 web: $(PAGE)
@@ -103,6 +105,10 @@ bench: setup
 docs: setup
 	$(BIN)/typer anymask.cli.main utils docs --name anymask --output docs/cli.md
 	$(BIN)/python docs/architecture.py
+
+# The page's types of the server's HTTP, from the server.
+schema: setup $(WEB_READY)
+	$(BIN)/python web/schema.py
 
 # Record what the tests ran with, after trying newer versions.
 constraints: setup

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +10,13 @@ import typer
 from anymask.cli.announcing import NoOpenOption, PortOption, announce
 from anymask.cli.browser_model import browser_model
 from anymask.cli.options import OfflineOption, WeightsOption
+from anymask.cli.stores import beside_images
 from anymask.errors import Error, MissingExtraError
 
 if TYPE_CHECKING:
     from anymask.engine.store.store import Store
 
-STORE_FOLDER, STORE_FILE = ".anymask", "store.sqlite"
+FIRST_ADMIN = "admin"
 
 
 def annotate(
@@ -81,7 +81,11 @@ def annotate(
     from anymask.weights.graph_pair import read_export
 
     static = built_page()
-    place = database or _store_path(folder, store)
+    if not folder.is_dir():
+        raise Error(f"there is no folder {folder}")
+    if database is not None and store is not None:
+        raise typer.BadParameter("--store and --database are two places; give one")
+    place = database or store or beside_images(folder)
     with Store.open(place) as opened, listen(host, port) as listening:
         _look_through(opened, folder, labels)
         model = browser_model(weights, offline or None, "engine")
@@ -90,25 +94,29 @@ def annotate(
         project = Project(folder, source, cache_folder() / "annotate", needs_tokens, review)
         with workplace(opened, project) as here:
             app = annotate_app(here, static, model)
-            serve(app, listening, lambda: announce(url_of(listening), open_it=not no_open))
+            url = _announced(opened, url_of(listening), needs_tokens)
+            serve(app, listening, lambda: announce(url, open_it=not no_open))
     typer.echo(f"anymask: ended; all is kept in {opened.name}", err=True)
 
 
-def _store_path(folder: Path, store: Path | None) -> Path:
-    """The file of the store, in a folder that is there. Raises ``Error``."""
-    if not folder.is_dir():
-        raise Error(f"there is no folder {folder}")
-    if store is not None:
-        return store
-    path = folder / STORE_FOLDER / STORE_FILE
-    try:
-        path.parent.mkdir(exist_ok=True)
-        writable = os.access(path.parent, os.W_OK | os.X_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise Error(f"{folder} can't be written to: say with --store where the work is kept")
-    return path
+def _announced(store: Store, url: str, needs_tokens: bool) -> str:
+    """The address to open; where everybody needs a token and nobody has one, a first admin's."""
+    if not needs_tokens:
+        return url
+    from anymask.engine.store.annotators import add_annotator, has_tokens
+
+    typer.echo(
+        "everybody who reaches this address needs a token: "
+        "`anymask engine annotators add` makes one for each",
+        err=True,
+    )
+    if store.read(has_tokens):
+        return url
+    _, token = store.write(add_annotator, FIRST_ADMIN, "admin")
+    typer.echo(
+        f"this is the link of {FIRST_ADMIN}, who may do all; it is shown this once:", err=True
+    )
+    return f"{url}?token={token}"
 
 
 def _look_through(store: Store, folder: Path, labels: str) -> None:
@@ -123,10 +131,10 @@ def _look_through(store: Store, folder: Path, labels: str) -> None:
     counts = store.read(count_images)
     if not counts.images:
         raise Error(f"there are no images in {folder}")
-    told = [f"{counts.images} images"]
+    told = [f"{counts.images} image{'s' * (counts.images != 1)}"]
     told += [f"{scan.added} of them new"] if scan.added < counts.images and scan.added else []
     told += [f"{scan.missing} gone"] if scan.missing else []
-    told += [f"{counts.masks} masks"] if counts.masks else []
+    told += [f"{counts.masks} mask{'s' * (counts.masks != 1)}"] if counts.masks else []
     typer.echo(f"{folder}: {', '.join(told)}", err=True)
     if labels:
         store.write(add_labels, [name.strip() for name in labels.split(",") if name.strip()])

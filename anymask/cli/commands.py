@@ -36,6 +36,9 @@ HOMES = {
     "annotate": CommandHome(
         "anymask.cli.annotate", "annotate", "Label a folder of images, with the model's help."
     ),
+    "engine": CommandHome(
+        "anymask.cli.engine", "app", "The work of annotators: status, backup, people."
+    ),
     "train": CommandHome("anymask.cli.train", "train", "Train a model."),
     "evaluate": CommandHome(
         "anymask.cli.evaluate", "app", "The papers' experiments on any model and data."

@@ -12,10 +12,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import RedirectResponse
 
+import anymask
 from anymask.engine.api import export, images, model, monitoring, pictures, project, work
 from anymask.engine.api.guard import Guard
 from anymask.engine.api.metrics import Metrics, Timed
-from anymask.engine.api.refusals import explain_refusals
+from anymask.engine.api.refusals import REFUSALS, explain_refusals
 from anymask.engine.api.workplace import Workplace
 from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.embeddings import Embeddings
@@ -96,21 +97,32 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
         embeddings.close()
 
 
+def api() -> FastAPI:
+    """The HTTP at ``/api``, ``/health`` and ``/metrics``, of no workplace yet; its schema is at
+    ``/api/openapi.json``.
+    """
+    app = FastAPI(
+        title="anymask annotate",
+        version=anymask.__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
+        responses=REFUSALS,
+    )
+    explain_refusals(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
 def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
     """The application: the page at ``/``, the browser's model at ``/model/``, the rest at ``/api``.
 
     static: the built page. model_folder: what ``anymask export onnx`` wrote.
     """
-    app = FastAPI(
-        title="anymask annotate",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/api/openapi.json",
-    )
+    app = api()
     app.state.workplace = here
-    explain_refusals(app)
-    for router in ROUTERS:
-        app.include_router(router)
     files = Files(static, forever="assets/")
 
     @app.get("/", include_in_schema=False)

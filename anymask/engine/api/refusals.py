@@ -25,6 +25,11 @@ STATUS: Mapping[schema.ErrorKind, int] = {
     "storage": 503,
 }
 KIND_OF_STATUS: Mapping[int, schema.ErrorKind] = {403: "forbidden", 404: "not_found"}
+# What every address may answer, for the schema.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": schema.ErrorBody, "description": "What is wrong with the request"},
+    "5XX": {"model": schema.ErrorBody, "description": "Why not now: it can be asked again"},
+}
 NOT_KEPT = {"Cache-Control": "no-store"}
 
 

@@ -12,10 +12,13 @@ from anymask.engine.store.notes import add_note, resolve_note
 
 router = APIRouter(prefix="/api", tags=["work"])
 
-NO_CONTENT = 204
+NO_CONTENT, CONFLICT = 204, 409
 
 
-@router.post("/images/{image_id}/lease")
+@router.post(
+    "/images/{image_id}/lease",
+    responses={CONFLICT: {"model": schema.LeaseErrorBody, "description": "Another holds it"}},
+)
 def lease(
     here: Here, annotator: Asking, image_id: ImageId, request: schema.LeaseRequest
 ) -> schema.Lease:
@@ -33,7 +36,15 @@ def release(here: Here, annotator: Asking, image_id: ImageId, token: str) -> Res
     return Response(status_code=NO_CONTENT)
 
 
-@router.post("/images/{image_id}/actions")
+@router.post(
+    "/images/{image_id}/actions",
+    responses={
+        CONFLICT: {
+            "model": schema.LeaseErrorBody | schema.ConflictBody,
+            "description": "Another holds the image, or has changed the masks",
+        }
+    },
+)
 def actions(
     here: Here, annotator: Asking, image_id: ImageId, request: schema.ActionsRequest
 ) -> schema.Applied:

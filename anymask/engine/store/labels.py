@@ -19,6 +19,8 @@ MOST_LABELS = 10_000
 # After Okabe & Ito (2008), as the page's own (web/src/annotate/view/palette.ts).
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#56b4e9")
 
+DIGITS = "123456789"
+
 
 def list_labels(session: Session) -> tuple[Label, ...]:
     """All labels in their order. One that was removed is back with the mask that carries it."""
@@ -63,7 +65,7 @@ def put_labels(
 
 
 def add_labels(session: Session, names: Sequence[str]) -> tuple[Label, ...]:
-    """Add labels that are not there yet, each in a colour of its own while there are any.
+    """Add labels that are not there yet, each with a colour and a digit while there are any left.
 
     Raises ``StoreError``.
     """
@@ -72,7 +74,8 @@ def add_labels(session: Session, names: Sequence[str]) -> tuple[Label, ...]:
     for name in names:
         if name not in known:
             known.add(name)
-            labels.append(Label(None, name, PALETTE[len(labels) % len(PALETTE)]))
+            digit = next((key for key in DIGITS if key not in {one.hotkey for one in labels}), None)
+            labels.append(Label(None, name, PALETTE[len(labels) % len(PALETTE)], digit))
     return put_labels(session, labels)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from anymask.engine.store.settings import put_setting, setting
+from anymask.engine.store.settings import project_id, put_setting, setting
 
-PROJECT_ID, REVIEW = "project_id", "review"
+REVIEW = "review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +21,6 @@ class ProjectFacts:
 
 def project_facts(session: Session, review: bool | None = None) -> ProjectFacts:
     """The facts of a project. review: set from now on; None leaves it as it is."""
-    if setting(session, PROJECT_ID) is None:
-        put_setting(session, PROJECT_ID, str(uuid.uuid4()))
     if review is not None:
         put_setting(session, REVIEW, review)
-    return ProjectFacts(str(setting(session, PROJECT_ID)), bool(setting(session, REVIEW, False)))
+    return ProjectFacts(project_id(session), bool(setting(session, REVIEW, False)))
