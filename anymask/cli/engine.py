@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,11 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from anymask.cli.stores import StoreArgument, open_store
+from anymask.datasets.writing.folder import ImageFiles, check_new
+from anymask.datasets.writing.formats import DatasetFormat, write
+from anymask.datasets.writing.losses import losses
 
 if TYPE_CHECKING:
     from anymask.engine.store.values import Tally
 
-app = typer.Typer(help="The work of annotators: status, backup, people.", no_args_is_help=True)
+app = typer.Typer(
+    help="The work of annotators: status, backup, export, people.", no_args_is_help=True
+)
 people = typer.Typer(help="Annotators: add, list and remove them.", no_args_is_help=True)
 app.add_typer(people, name="annotators")
 
@@ -97,6 +103,39 @@ def backup(
 
         back_up(store, to)
     typer.echo(to)
+
+
+@app.command()
+def export(
+    where: StoreArgument,
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="A new folder to write.", show_default=False)
+    ],
+    to: Annotated[DatasetFormat, typer.Option("--to", help="What to write.")] = DatasetFormat.coco,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Copy the images from here to where OUT looks for them."
+        ),
+    ] = None,
+) -> None:
+    """Write all masks of images that were worked on for another tool.
+
+    What the format can't keep is said in numbers before anything is written.
+    """
+    check_new(out)
+    with open_store(where) as store:
+        from anymask.engine.exporting import annotated_images_of
+        from anymask.engine.pictures.folder import ImageFolder
+
+        lost = losses(annotated_images_of(store), to)
+        typer.echo(f"{lost.images:,} images, {lost.masks:,} masks; lost in {to}:", err=True)
+        for line in lost.lines() or ["nothing"]:
+            typer.echo(f"  {line}", err=True)
+        folder = None if images is None else ImageFolder(images)
+        files = ImageFiles.none if images is None else ImageFiles.copied
+        write(annotated_images_of(store, folder), out, to, files)
+    typer.echo(str(out))
 
 
 @people.command("add")

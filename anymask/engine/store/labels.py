@@ -18,7 +18,6 @@ LONGEST_NAME, LONGEST_HOTKEY = 200, 40
 MOST_LABELS = 10_000
 # After Okabe & Ito (2008), as the page's own (web/src/annotate/view/palette.ts).
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#56b4e9")
-
 DIGITS = "123456789"
 
 

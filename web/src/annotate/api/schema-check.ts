@@ -13,6 +13,7 @@ type Fits<Given extends Wanted, Wanted> = Given;
 export type Answers = [
   Fits<Schemas["Applied"], types.Applied>,
   Fits<Schemas["ErrorBody"], types.ErrorBody>,
+  Fits<Schemas["ExportLosses"], types.ExportLosses>,
   Fits<Schemas["ImageDocument"], types.ImageDocument>,
   Fits<Schemas["ImagePage"], types.ImagePage>,
   Fits<Schemas["ImageSummary"], types.ImageSummary>,
