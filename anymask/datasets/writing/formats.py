@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ from anymask.datasets.writing.pictures import ClassPictures, InstancePictures, O
 from anymask.datasets.writing.sa1b import Sa1bWriter
 from anymask.datasets.writing.yolo import YoloWriter
 from anymask.errors import OutputError
+
+UNHELD = ("Cc", "Cs", "Zl", "Zp")  # of Unicode: control, halves of signs, ends of lines
+NO_SIGNS = "\ufffe\uffff\ufeff"
 
 
 class DatasetFormat(StrEnum):
@@ -158,5 +162,8 @@ def check(image: AnnotatedImage, form: DatasetFormat) -> None:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text is one of Unicode, without signs of control, which XML and lists lack."""
-    return text.isprintable() or all(sign.isprintable() or sign.isspace() for sign in text)
+    """Whether a text has only signs that XML, YAML and UTF-8 have and leave as they are."""
+    return all(
+        sign in "\t\n" or (unicodedata.category(sign) not in UNHELD and sign not in NO_SIGNS)
+        for sign in text
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,7 +39,8 @@ class ObjectPictures:
         folder = self._names.take(with_ending(image.name, ""), image.name)
         for number, one in enumerate(image.objects):
             picture = rle.decode(one.mask).astype(np.uint8) * np.uint8(255)
-            Image.fromarray(picture).save(place(self._folder, f"{folder}/{number}.png"))
+            target = place(self._folder, f"{folder}/{number}.png")
+            Image.fromarray(picture).save(target, compress_type=zlib.Z_RLE)
 
     def close(self) -> None:
         """Nothing is left to write."""

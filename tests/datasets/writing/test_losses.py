@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -14,6 +14,7 @@ from anymask.core import rle
 from anymask.datasets.writing.annotated import AnnotatedImage
 from anymask.datasets.writing.formats import DatasetFormat
 from anymask.datasets.writing.losses import Loss, LossKind, losses
+from anymask.errors import OutputError
 from tests.datasets.writing.round_trips import Mask, annotated, read_back
 
 LABELS = st.sampled_from([None, "cat", "dog", "a, b: <c> & 'd' \"ü 🐕\""])
@@ -62,6 +63,18 @@ def test_masks_are_the_same_bit_for_bit(form: DatasetFormat, image: AnnotatedIma
     assert announced.of(LossKind.empty).masks == len(image.objects) - len(visible)
     known = {LossKind.empty, LossKind.labels, LossKind.unlabelled}
     assert {loss.kind for loss in announced.losses} <= known
+
+
+@pytest.mark.parametrize("form", ["coco", "yolo", "labelme", "label-studio", "cvat"])
+@given(label=st.text(min_size=1, max_size=6) | st.sampled_from(["1", "no", " a ", "&lt;", "'"]))
+@PROPERTY
+def test_a_label_is_kept_or_refused(form: str, label: str) -> None:
+    image = annotated([np.ones((2, 3), bool)], [label])
+    try:
+        losses([image], DatasetFormat(form))
+    except OutputError:
+        assume(False)
+    assert kept(image, DatasetFormat(form))[1] == [label]
 
 
 @given(image=images())
