@@ -147,7 +147,7 @@ def test_a_table_that_says_nothing_clear_is_refused_before_anything_is_asked(
 def test_a_table_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00image")
     for name in ("none.csv", "binary.csv"):
-        with pytest.raises(DatasetError, match="can't be read|no text in UTF-8"):
+        with pytest.raises(DatasetError, match=r"can't be read|no text in UTF-8"):
             Fairness(str(tmp_path / name)).options()
 
 
