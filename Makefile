@@ -6,7 +6,6 @@ BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 PIP := $(BIN)/pip install --quiet -c constraints.txt
-PIP_SHOWN := make web && $(BIN)/pip install -e '.[engine]'
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # Eileen Collins, NASA, public domain; scikit-image carries it, and is not needed for it.
@@ -49,7 +48,8 @@ demo: $(RUNS) $(PHOTOGRAPH)
 	@$(BIN)/anymask masks $(PHOTOGRAPH) --fast --format overlay --out demo/everything
 	@echo "demo/click.png: a click on the astronaut's face may mean three things."
 	@echo "demo/everything/astronaut.jpg: everything in the photograph."
-	@echo "To label a folder of your own in the browser: $(PIP_SHOWN) && $(BIN)/anymask annotate FOLDER"
+	@echo "next, label a folder of your own (make web && $(BIN)/pip install -e '.[engine]' brings what it takes):"
+	@echo "$(BIN)/anymask annotate FOLDER"
 
 # The page, which becomes a part of the package, and the library alone (web/dist).
 web: $(PAGE)

@@ -13,9 +13,10 @@ const builds = {
   library: { input: ["test.html", "test-view.html", "test-document.html"], outDir: "dist" },
 };
 
-// What a running `anymask web` answers, for `npm run dev`.
+// What a running `anymask web` or `anymask annotate` answers, for `npm run dev`.
 const python = "http://127.0.0.1:8420";
-const proxy = { "/picture": python, "/sample": python, "/model": python };
+const own = { target: python, changeOrigin: false }; // the server compares host and origin
+const proxy = { "/picture": python, "/sample": python, "/model": python, "/api": own };
 
 export default defineConfig(({ mode }) => {
   const { input, outDir } = mode === "library" ? builds.library : builds.page;

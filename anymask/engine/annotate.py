@@ -33,6 +33,7 @@ from anymask.predict.load import ModelSource
 from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
 
 PAGE = "annotate.html"
+COOKIE_S = 90 * 24 * 3600  # since the link was last opened
 AHEAD = 30  # images whose embeddings are computed before anybody asks
 PICTURE_BYTES, EMBEDDING_BYTES = 2 << 30, 2 << 30
 ROUTERS = (
@@ -130,7 +131,7 @@ def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
         if token is None:
             return await files.get_response(PAGE, request.scope)
         response = RedirectResponse("/", status_code=303)
-        response.set_cookie(here.cookie, token, httponly=True, samesite="strict")
+        response.set_cookie(here.cookie, token, max_age=COOKIE_S, httponly=True, samesite="strict")
         return response
 
     app.mount("/model", Files(model_folder, only=(EXPORT_FILE, *RUN_FILES)))

@@ -49,10 +49,11 @@ class Workplace:
 
     def annotator_asking(self, request: Request) -> Annotator:
         """Who asks. Raises ``StoreError`` for nobody known."""
-        token = _bearer(request) or request.cookies.get(self.cookie)
+        bearer = _bearer(request)
+        token = bearer or request.cookies.get(self.cookie)
         annotator = self.store.read(annotator_of, token) if token else None
-        if annotator is None and not token:
-            annotator = self.local
+        if annotator is None and bearer is None:
+            annotator = self.local  # also with the cookie of a link that is good no more
         if annotator is None:
             raise StoreError("forbidden", "open the page by the link that you were given")
         return annotator
