@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,18 +94,20 @@ def convert(
     if not lost.masks:
         raise Error(f"there is no mask in {data}")
     if not yes:
-        _ask(lost, unread)
+        _ask(bool(lost.losses or unread or dataset.notes))
     folders = ImageFolders(data, images) if link else None
-    with work_bar(len(dataset)) as step:
+    with work_bar(lost.images) as step:
         passing = _passing(dataset, [], step)
         write(map(folders.found, passing) if folders else passing, out, to, files)
     if json_:
-        typer.echo(json.dumps(_summary(lost, unread, out)))
+        typer.echo(json.dumps(_summary(lost, dataset, unread, out)))
     else:
         typer.echo(str(out))
 
 
-def _passing(dataset: Dataset, unread: list[Unread], step: Any) -> Iterator[AnnotatedImage]:
+def _passing(
+    dataset: Dataset, unread: list[Unread], step: Callable[[bool, str], None]
+) -> Iterator[AnnotatedImage]:
     """The images, counted on a bar. unread: gets what can't be read, and what is left out."""
     for image in annotated_images(dataset, unread.append):
         yield image
@@ -133,9 +135,9 @@ def _by_kind(unread: list[Unread]) -> Iterator[tuple[str, list[Unread]]]:
             yield title, entries
 
 
-def _ask(lost: Losses, unread: list[Unread]) -> None:
-    """Ask whether to go on where anything is lost. Raises ``Exit`` and ``Error``."""
-    if not lost.losses and not unread:
+def _ask(is_lossy: bool) -> None:
+    """Ask whether to go on where anything is lost, or left out. Raises ``Exit`` and ``Error``."""
+    if not is_lossy:
         return
     if not sys.stdin.isatty():
         raise Error(
@@ -145,17 +147,16 @@ def _ask(lost: Losses, unread: list[Unread]) -> None:
         raise typer.Exit(EXIT_REFUSED)
 
 
-def _summary(lost: Losses, unread: list[Unread], out: Path) -> dict[str, Any]:
+def _summary(lost: Losses, dataset: Dataset, unread: list[Unread], out: Path) -> dict[str, Any]:
     """What ``--json`` prints."""
     return {
         "out": str(out),
         **lost.to_json(),
-        "unread": [
-            {"name": one.name, "reason": one.reason}
-            for one in unread
-            if not isinstance(one, LeftOut)
-        ],
-        "left_out": [
-            {"name": one.name, "reason": one.reason} for one in unread if isinstance(one, LeftOut)
-        ],
+        "notes": _entries(dataset.notes),
+        "unread": _entries(one for one in unread if not isinstance(one, LeftOut)),
+        "left_out": _entries(one for one in unread if isinstance(one, LeftOut)),
     }
+
+
+def _entries(unread: Iterable[Unread]) -> list[dict[str, str]]:
+    return [{"name": one.name, "reason": one.reason} for one in unread]

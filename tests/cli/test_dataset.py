@@ -102,3 +102,28 @@ def test_links_need_files(records: Path, tmp_path: Path) -> None:
     )
     assert linked.exit_code == 0, linked.stderr
     assert (tmp_path / "out" / "images" / "a.jpg").resolve() == records / "a.jpg"
+
+
+def test_what_a_whole_file_leaves_out_needs_a_yes_too(records: Path, tmp_path: Path) -> None:
+    assert convert(records, tmp_path / "in2", "--to", "coco", "--yes").exit_code == 0
+    file = tmp_path / "in2" / "instances.json"
+    document = json.loads(file.read_text())
+    document["annotations"].append({**document["annotations"][0], "id": 9, "image_id": 77})
+    file.write_text(json.dumps(document))
+    arguments = tmp_path / "in2", tmp_path / "out", "--to", "cvat", "--images", records
+    assert isinstance(convert(*arguments).exception, Error)
+    done = convert(*arguments, "--yes", "--json")
+    assert len(json.loads(done.stdout)["notes"]) == 1
+
+
+def test_stopping_leaves_nothing(
+    records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("anymask.datasets.writing.sa1b.Sa1bWriter.add", stopped)
+    result = convert(records, tmp_path / "out", "--to", "sa1b", "--yes")
+    assert result.exit_code == 130
+    assert "stopped" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
