@@ -14,11 +14,13 @@ UNPACK_PHOTOGRAPH := import glob, zipfile; open('$(PHOTOGRAPH)', 'wb').write(zip
 
 PAGE := anymask/engine/static/index.html
 PAGED := $(VENV)/.paged
+LABELS := $(VENV)/.labels
+FOLDER ?= .
 
 WEB_READY := web/node_modules/.ready
 WEB_SOURCES := $(shell find web/src -type f) $(wildcard web/*.html) web/vite.config.ts
 
-.PHONY: setup demo web page browser check format test test-all bench docs schema constraints clean
+.PHONY: setup demo web page annotate browser check format test test-all bench docs schema constraints clean
 
 # What segmenting takes: torch and little else. Python compiles what it uses when it uses it.
 $(RUNS): pyproject.toml constraints.txt
@@ -48,6 +50,7 @@ demo: $(RUNS) $(PHOTOGRAPH)
 	@$(BIN)/anymask masks $(PHOTOGRAPH) --fast --format overlay --out demo/everything
 	@echo "demo/click.png: a click on the astronaut's face may mean three things."
 	@echo "demo/everything/astronaut.jpg: everything in the photograph."
+	@echo "To label a folder of images in the browser: make annotate FOLDER=photos/"
 	@echo "next, label a folder of your own (make web && $(BIN)/pip install -e '.[engine]' brings what it takes):"
 	@echo "$(BIN)/anymask annotate FOLDER"
 
@@ -70,6 +73,15 @@ page: $(PAGED) $(PAGE) $(PHOTOGRAPH)
 $(PAGED): $(RUNS)
 	@echo "installing what the page takes: 0.2 GB"
 	@$(PIP) --no-compile -e '.[web]'
+	@touch $@
+
+# `anymask annotate`, with all that it takes.
+annotate: $(LABELS) $(PAGE)
+	@$(BIN)/anymask annotate $(FOLDER)
+
+$(LABELS): $(RUNS)
+	@echo "installing what annotating takes: 0.2 GB"
+	@$(PIP) --no-compile -e '.[engine]'
 	@touch $@
 
 # A browser for the tests: $$CHROMIUM, or the system's package where we may install it.
