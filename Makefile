@@ -51,8 +51,6 @@ demo: $(RUNS) $(PHOTOGRAPH)
 	@echo "demo/click.png: a click on the astronaut's face may mean three things."
 	@echo "demo/everything/astronaut.jpg: everything in the photograph."
 	@echo "To label a folder of images in the browser: make annotate FOLDER=photos/"
-	@echo "next, label a folder of your own (make web && $(BIN)/pip install -e '.[engine]' brings what it takes):"
-	@echo "$(BIN)/anymask annotate FOLDER"
 
 # The page, which becomes a part of the package, and the library alone (web/dist).
 web: $(PAGE)

@@ -116,9 +116,7 @@ def _passing(
 
 def _report(lost: Losses, unread: list[Unread]) -> None:
     """Say on stderr what there is, what can't be read, and what the format loses."""
-    images = "1 image" if lost.images == 1 else f"{lost.images:,} images"
-    masks = "1 mask" if lost.masks == 1 else f"{lost.masks:,} masks"
-    typer.echo(f"{images}, {masks}; lost in {lost.format}:", err=True)
+    typer.echo(lost.title(), err=True)
     for line in lost.lines() or ["nothing"]:
         typer.echo(f"  {line}", err=True)
     for title, entries in _by_kind(unread):

@@ -129,7 +129,7 @@ def export(
         from anymask.engine.pictures.folder import ImageFolder
 
         lost = losses(annotated_images_of(store), to)
-        typer.echo(f"{lost.images:,} images, {lost.masks:,} masks; lost in {to}:", err=True)
+        typer.echo(lost.title(), err=True)
         for line in lost.lines() or ["nothing"]:
             typer.echo(f"  {line}", err=True)
         folder = None if images is None else ImageFolder(images)

@@ -225,7 +225,7 @@ def test_three_objects_by_clicks_a_box_and_the_brush(
     accept(page, 3)
     page.keyboard.press("n")
     for _ in range(3):
-        if "true" in (page.locator(".row").first.get_attribute("aria-selected") or ""):
+        if "true" in (page.locator(".row").first.get_attribute("data-selected") or ""):
             break
         page.keyboard.press("n")
     page.keyboard.press("b")  # the selected mask is what the brush goes on with

@@ -71,6 +71,11 @@ class Losses:
         """The loss of a kind, be it none."""
         return next((loss for loss in self.losses if loss.kind == kind), Loss(kind, 0))
 
+    def title(self) -> str:
+        """What there is, and that the lines about what is lost follow."""
+        counts = f"{_counted(self.images, 'image')}, {_counted(self.masks, 'mask')}"
+        return f"{counts}; lost in {self.format}:"
+
     def lines(self) -> list[str]:
         """A sentence for each loss."""
         return [
