@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anymask.cli.announcing import NoOpenOption, PortOption, announce
-from anymask.cli.browser_model import browser_model
 from anymask.cli.options import OfflineOption, WeightsOption
-from anymask.cli.stores import beside_images
+from anymask.cli.serving.announcing import NoOpenOption, PortOption, announce
+from anymask.cli.serving.browser_model import browser_model
+from anymask.cli.serving.stores import beside_images
 from anymask.errors import Error, MissingExtraError
 
 if TYPE_CHECKING:

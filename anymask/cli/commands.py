@@ -37,7 +37,7 @@ HOMES = {
         "anymask.cli.annotate", "annotate", "Label a folder of images, with the model's help."
     ),
     "engine": CommandHome(
-        "anymask.cli.engine", "app", "The work of annotators: status, backup, people."
+        "anymask.cli.engine", "app", "The work of annotators: status, backup, export, people."
     ),
     "train": CommandHome("anymask.cli.train", "train", "Train a model."),
     "evaluate": CommandHome(

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from anymask.cli.announcing import NoOpenOption, PortOption, announce
-from anymask.cli.browser_model import browser_model
 from anymask.cli.options import OfflineOption, WeightsOption
+from anymask.cli.serving.announcing import NoOpenOption, PortOption, announce
+from anymask.cli.serving.browser_model import browser_model
 from anymask.errors import MissingExtraError
 
 

@@ -152,7 +152,7 @@ def age(header: Path) -> None:
 def browser_model(folder: Path, weights: str) -> subprocess.CompletedProcess[str]:
     """What the page would get, and whether finding it took a deep-learning library."""
     check = (
-        "import sys; from anymask.cli.browser_model import browser_model;"
+        "import sys; from anymask.cli.serving.browser_model import browser_model;"
         "print(browser_model(sys.argv[1], True));"
         "sys.exit(any(name in sys.modules for name in ('torch', 'onnxruntime', 'onnx')))"
     )

@@ -1,0 +1,1 @@
+"""Pages that are served: their address, their model, where work on them is kept."""
