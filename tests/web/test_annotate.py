@@ -290,6 +290,7 @@ def test_the_same_by_keyboard_alone(tool: Tool, annotating: Page) -> None:
     expect(page.locator(".name").first).to_be_visible()
     page.wait_for_function("document.querySelector('header .name').textContent.includes('z.jpg')")
     assert tool.json("/api/images/1")["state"] == "done"
+    assert "mobile-sam" in json.dumps(tool.json("/api/status"))  # whose masks they are
     assert len(tool.masks()) == 1
 
 

@@ -83,7 +83,7 @@ export class Workspace {
   readonly model = new Model(this.client);
   readonly shortcuts = new Shortcuts({ storage: browserStorage(), isMac: isMac() });
   readonly tools: Readonly<Record<ToolName, Tool>> = allTools();
-  readonly clock: EffortClock;
+  clock: EffortClock;
   private readonly kept = new Settings(browserStorage());
   private readonly list = new Catalogue(this.client);
   private readonly colours = new MaskColours();
@@ -92,11 +92,7 @@ export class Workspace {
   private unfollow: (() => void)[] = [];
 
   constructor() {
-    this.clock = new EffortClock({
-      modelId: null,
-      nudgeAfterS: this.kept.value.nudgeAfterS,
-      onNudge: () => (this.nudged = this.settings.hasNudge && !this.drafting?.isEmpty),
-    });
+    this.clock = this.newClock(null);
     this.kept.follow(window);
     follow(this.kept, (values) => (this.settings = values));
     follow(this.list.now, (now) => (this.catalogue = now));
@@ -108,6 +104,7 @@ export class Workspace {
   async start(): Promise<void> {
     this.project = await this.client.project();
     this.setLabels(this.project.labels);
+    this.clock = this.newClock(this.project.model_id);
     this.clock.watch(document);
     this.desk = await Desk.start(this.client, CODEC, this.project);
     follow(this.desk.saved, (state) => (this.saved = state));
@@ -405,6 +402,14 @@ export class Workspace {
     if (answer && this.open === open && open.drafting.isEmpty) {
       this.preview = fromMask(answer.masks[0]);
     }
+  }
+
+  private newClock(modelId: string | null): EffortClock {
+    return new EffortClock({
+      modelId,
+      nudgeAfterS: this.kept.value.nudgeAfterS,
+      onNudge: () => (this.nudged = this.settings.hasNudge && !this.drafting?.isEmpty),
+    });
   }
 
   private isKnown(region: Region): boolean {
