@@ -5,8 +5,8 @@ import { Draft } from "../../src/annotate/document/draft";
 import { MemoryShelf } from "../../src/annotate/document/memory-shelf";
 import { OpenImage } from "../../src/annotate/document/open-image";
 import { Versions } from "../../src/annotate/document/versions";
-import { Drafting } from "../../src/annotate/work/drafting";
-import type { Model } from "../../src/annotate/work/model";
+import { Drafting } from "../../src/annotate/workspace/drafting";
+import type { Model } from "../../src/annotate/workspace/model";
 import { brushStroke, decodeRle, encodeRle, type Region, subtract } from "../../src/regions";
 import type { Mask, Prompt } from "../../src/segmenter";
 

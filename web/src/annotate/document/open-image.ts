@@ -86,6 +86,8 @@ export interface OpenImageOptions<R extends RegionFacts> {
 export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
   readonly id: number;
   readonly name: string;
+  /** null: the file can't be read. */
+  readonly size: { readonly width: number; readonly height: number } | null;
   readonly draft: Draft;
   private readonly annotator: string;
   private readonly versions: Versions<R>;
@@ -106,6 +108,8 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
   ) {
     this.id = document.id;
     this.name = document.name;
+    const { width, height } = document;
+    this.size = width && height ? { width, height } : null;
     this.state = document.state;
     this.annotator = annotator;
     this.versions = versions;

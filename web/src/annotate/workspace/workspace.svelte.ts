@@ -145,11 +145,12 @@ export class Workspace {
       if (this.open?.image.id !== id) this.desk!.close(id);
       return;
     }
-    const summary = await this.sizeOf(id);
-    const drafting = new Drafting(image, summary, this.model, this.clock, (error) =>
+    const { size } = image;
+    if (!size) throw new Error("this image can't be read");
+    const drafting = new Drafting(image, size, this.model, this.clock, (error) =>
       this.complain(error),
     );
-    this.open = { image, drafting, size: summary, picture: pictureOf(this.client, id, summary) };
+    this.open = { image, drafting, size, picture: pictureOf(this.client, id, size) };
     this.onlyShown = hold.kind === "held" ? "" : wordsOfHold(hold);
     this.unfollow = [
       follow(image, (now) => this.take(now)),
@@ -433,12 +434,6 @@ export class Workspace {
     this.selected = this.hidden = new Set();
     this.colours.clear();
     this.nudged = false;
-  }
-
-  private async sizeOf(id: number) {
-    const { width, height } = await this.client.image(id);
-    if (!width || !height) throw new Error("this image can't be read");
-    return { width, height };
   }
 
   private async prepareNext(id: number): Promise<void> {
