@@ -236,6 +236,21 @@ class LabelledRow(Table):
     __table_args__ = ({"sqlite_with_rowid": False},)
 
 
+class SearchRow(Table):
+    """That the engine looked through an image. source: what looked, as versions have it."""
+
+    __tablename__ = "searches"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    model_id: Mapped[str]
+
+    __table_args__ = (
+        Index("searches_by_model", "source", "model_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+
 class NoteRow(Table):
     """A reviewer's words at a place of an image."""
 

@@ -7,6 +7,7 @@ import pytest
 from anymask.core import rle
 from anymask.engine.model.suggestion import Suggestion, suggestion
 from anymask.engine.stages.suggesting import Suggested, suggest
+from anymask.engine.store.automation.searches import count_searched, unsearched
 from anymask.engine.store.documents import document
 from anymask.engine.store.images import image_summary
 from anymask.engine.store.leases import release_lease
@@ -97,3 +98,19 @@ def test_nothing_is_suggested_where_nothing_is_missing(store: Store, state: str)
     page.send(become(state))  # type: ignore[arg-type]
     left(page)
     assert suggest(store, page.image_id, [found(0)], SOURCE, MODEL) is None
+
+
+def test_an_image_is_searched_once_with_each_model(store: Store) -> None:
+    ids = [image(store, name) for name in ("a.png", "b.png", "c.png")]
+
+    def open_images(model_id: str) -> list[int]:
+        return [one.id for one in store.read(unsearched, SOURCE, model_id, ("new",))]
+
+    assert suggest(store, ids[0], [], SOURCE, MODEL) == Suggested()
+    assert open_images(MODEL) == ids[1:]
+    assert open_images("another") == ids
+    assert store.read(unsearched, "everything", MODEL, ("done",)) == []
+    assert [store.read(count_searched, SOURCE, model) for model in (MODEL, "another")] == [1, 0]
+    suggest(store, ids[0], [found(0)], SOURCE, "another")
+    assert open_images("another") == ids[1:]
+    assert open_images(MODEL) == ids
