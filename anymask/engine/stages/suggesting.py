@@ -27,11 +27,12 @@ from anymask.engine.store.values import (
     Effort,
     ImageDocument,
     Kind,
+    State,
     Version,
 )
 
 SAME_IOU = 0.8  # two masks of at least this IoU are one object's; below it is the paper's NMS, 0.7
-OPEN_STATES = ("new", "started", "returned")
+OPEN_STATES: tuple[State, ...] = ("new", "started", "returned")
 
 
 @dataclass(frozen=True)
