@@ -13,7 +13,16 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import RedirectResponse
 
 import anymask
-from anymask.engine.api import export, images, model, monitoring, pictures, project, work
+from anymask.engine.api import (
+    export,
+    images,
+    import_,
+    model,
+    monitoring,
+    pictures,
+    project,
+    work,
+)
 from anymask.engine.api.guard import Guard
 from anymask.engine.api.metrics import Metrics, Timed
 from anymask.engine.api.refusals import REFUSALS, explain_refusals
@@ -43,6 +52,7 @@ ROUTERS = (
     pictures.router,
     model.router,
     export.router,
+    import_.router,
     monitoring.router,
 )
 

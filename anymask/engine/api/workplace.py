@@ -97,9 +97,18 @@ def reviewer_asking(request: Request) -> Annotator:
     return annotator
 
 
+def admin_asking(request: Request) -> Annotator:
+    """As ``annotator_asking``, where only admins may."""
+    annotator = annotator_asking(request)
+    if annotator.role != "admin":
+        raise StoreError("forbidden", f"{annotator.name} is no admin; ask one to do this")
+    return annotator
+
+
 Here = Annotated[Workplace, Depends(workplace_of)]
 Asking = Annotated[Annotator, Depends(annotator_asking)]
 Reviewing = Annotated[Annotator, Depends(reviewer_asking)]
+Administering = Annotated[Annotator, Depends(admin_asking)]
 ImageId = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
 
 

@@ -17,6 +17,7 @@ export type Answers = [
   Fits<Schemas["ImageDocument"], types.ImageDocument>,
   Fits<Schemas["ImagePage"], types.ImagePage>,
   Fits<Schemas["ImageSummary"], types.ImageSummary>,
+  Fits<Schemas["ImportReport"], types.ImportReport>,
   Fits<Schemas["Label"], types.Label>,
   Fits<Schemas["Lease"], types.Lease>,
   Fits<Schemas["LeaseErrorBody"], types.ErrorBody>,
