@@ -135,7 +135,7 @@ def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
         return response
 
     app.mount("/model", Files(model_folder, only=(EXPORT_FILE, *RUN_FILES)))
-    app.mount("/", files)
+    app.router.default = files  # a mount would also answer what addresses of ours refuse
     app.add_middleware(Guard, workplace=here)
     app.add_middleware(Timed, metrics=here.metrics)
     if here.local is not None:

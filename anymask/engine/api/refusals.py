@@ -41,13 +41,21 @@ def explain_refusals(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _of_http)
 
 
-def refusal(kind: schema.ErrorKind, line: str, status: int | None = None) -> JSONResponse:
+def refusal(
+    kind: schema.ErrorKind,
+    line: str,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
     """An answer that says why not."""
-    return _answer(schema.ErrorBody(error=line, kind=kind), status)
+    return _answer(schema.ErrorBody(error=line, kind=kind), status, headers)
 
 
-def _answer(body: schema.ErrorBody, status: int | None = None) -> JSONResponse:
-    return JSONResponse(body.model_dump(mode="json"), status or STATUS[body.kind], NOT_KEPT)
+def _answer(
+    body: schema.ErrorBody, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    content = body.model_dump(mode="json")
+    return JSONResponse(content, status or STATUS[body.kind], {**(headers or {}), **NOT_KEPT})
 
 
 def _of_store(request: Request, error: Exception) -> Response:
@@ -81,4 +89,5 @@ def _of_validation(request: Request, error: Exception) -> Response:
 def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = KIND_OF_STATUS.get(error.status_code, "invalid")
-    return refusal(kind, f"{request.url.path}: {error.detail}", error.status_code)
+    line = f"{request.url.path}: {error.detail}"
+    return refusal(kind, line, error.status_code, error.headers)  # such as what a 405 allows
