@@ -37,6 +37,7 @@ def explain_refusals(app: FastAPI) -> None:
     """Have an application answer errors with an ``ErrorBody``."""
     app.add_exception_handler(StoreError, _of_store)
     app.add_exception_handler(Error, _of_ours)
+    app.add_exception_handler(OSError, _of_system)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
 
@@ -77,6 +78,11 @@ def _of_store(request: Request, error: Exception) -> Response:
 
 def _of_ours(request: Request, error: Exception) -> Response:
     return refusal("invalid", str(error))
+
+
+def _of_system(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    return refusal("storage", f"a file can't be had: {error.strerror or error}")
 
 
 def _of_validation(request: Request, error: Exception) -> Response:
