@@ -139,12 +139,13 @@ export class Workspace {
 
   async openImage(id: number, takeOver = false): Promise<void> {
     const turn = ++this.opening;
-    if (this.open) this.closeImage(this.open);
-    const { image, hold } = await this.desk!.open(id, takeOver);
+    if (this.open?.image.id === id) this.closeImage(this.open);
+    const { image, hold } = await this.desk!.open(id, takeOver); // where it fails, this one stays
     if (turn !== this.opening) {
       if (this.open?.image.id !== id) this.desk!.close(id);
       return;
     }
+    if (this.open) this.closeImage(this.open);
     const { size } = image;
     if (!size) throw new Error("this image can't be read");
     const drafting = new Drafting(image, size, this.model, this.clock, (error) =>
