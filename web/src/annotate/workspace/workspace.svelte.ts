@@ -102,16 +102,20 @@ export class Workspace {
 
   /** Begin: with the image that the address names, else with the next one to work on. */
   async start(): Promise<void> {
-    this.project = await this.client.project();
-    this.setLabels(this.project.labels);
-    this.clock = this.newClock(this.project.model_id);
+    const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
+    const [project, next] = await Promise.all([
+      this.client.project(),
+      named ? null : this.client.next(),
+      this.list.filter("", ""),
+    ]);
+    this.project = project;
+    this.setLabels(project.labels);
+    this.clock = this.newClock(project.model_id);
     this.clock.watch(document);
-    this.desk = await Desk.start(this.client, CODEC, this.project);
+    this.desk = await Desk.start(this.client, CODEC, project);
     follow(this.desk.saved, (state) => (this.saved = state));
     follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
-    await this.list.filter("", "");
-    const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
-    const first = named || (await this.client.next())?.id || this.catalogue.images[0]?.id;
+    const first = named || next?.id || this.catalogue.images[0]?.id;
     if (first) await this.openImage(first);
   }
 
@@ -140,6 +144,7 @@ export class Workspace {
   async openImage(id: number, takeOver = false): Promise<void> {
     const turn = ++this.opening;
     if (this.open?.image.id === id) this.closeImage(this.open);
+    this.model.prepare(id); // meanwhile
     const { image, hold } = await this.desk!.open(id, takeOver); // where it fails, this one stays
     if (turn !== this.opening) {
       if (this.open?.image.id !== id) this.desk!.close(id);
