@@ -2,7 +2,7 @@
 // what hands do.
 
 import { ApiError, Client } from "../api";
-import type { ImageState, Label, Project, Suggestion } from "../api/types";
+import type { ImageState, ImageSummary, Label, Project, Suggestion } from "../api/types";
 import {
   browserStorage,
   Desk,
@@ -144,7 +144,9 @@ export class Workspace {
   async openImage(id: number, takeOver = false): Promise<void> {
     const turn = ++this.opening;
     if (this.open?.image.id === id) this.closeImage(this.open);
-    this.model.prepare(id); // meanwhile
+    this.model.prepare(id); // meanwhile, as the picture
+    const known = this.catalogue.images.find((image) => image.id === id);
+    const early = known && pictureIfSized(this.client, known);
     const { image, hold } = await this.desk!.open(id, takeOver); // where it fails, this one stays
     if (turn !== this.opening) {
       if (this.open?.image.id !== id) this.desk!.close(id);
@@ -156,7 +158,9 @@ export class Workspace {
     const drafting = new Drafting(image, size, this.model, this.clock, (error) =>
       this.complain(error),
     );
-    this.open = { image, drafting, size, picture: pictureOf(this.client, id, size) };
+    const isSame = early?.width === size.width && early.height === size.height;
+    const picture = isSame ? early : pictureOf(this.client, id, size);
+    this.open = { image, drafting, size, picture };
     this.onlyShown = hold.kind === "held" ? "" : wordsOfHold(hold);
     this.unfollow = [
       follow(image, (now) => this.take(now)),
@@ -472,6 +476,11 @@ export class Workspace {
 }
 
 const CODEC = { encode: encodeRle, decode: decodeRle };
+
+/** The picture of an image that somebody looked into before. */
+function pictureIfSized(client: Client, { id, width, height }: ImageSummary): PictureSource | null {
+  return width && height ? pictureOf(client, id, { width, height }) : null;
+}
 
 function suggestedOf({ segmentation, predicted_iou }: Suggestion, number: number): Suggested {
   return {
