@@ -26,16 +26,16 @@ from anymask.engine.api import (
 from anymask.engine.api.guard import Guard
 from anymask.engine.api.metrics import Metrics, Timed
 from anymask.engine.api.refusals import REFUSALS, explain_refusals
-from anymask.engine.api.workplace import Workplace
+from anymask.engine.api.workplace import Workplace, file_of
 from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.embeddings import Embeddings
 from anymask.engine.model.decoding import Decoder
 from anymask.engine.model.model import Model
 from anymask.engine.page import LOOPBACK, Files, Isolated
-from anymask.engine.pictures.folder import ImageFile, ImageFolder
+from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import local_annotator
-from anymask.engine.store.images import image_summary, list_images
+from anymask.engine.store.images import list_images
 from anymask.engine.store.project import project_facts
 from anymask.engine.store.store import Store
 from anymask.predict.load import ModelSource
@@ -83,7 +83,7 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
         model_,
         DiskCache(project.cache / "embeddings", EMBEDDING_BYTES),
         made,
-        partial(_file, store, folder),
+        partial(file_of, store, folder),
         partial(_ahead, store),
     )
     metrics = Metrics(embeddings)
@@ -145,17 +145,13 @@ def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
         return response
 
     app.mount("/model", Files(model_folder, only=(EXPORT_FILE, *RUN_FILES)))
-    app.mount("/", files)
+    app.router.default = files  # a mount would also answer what addresses of ours refuse
     app.add_middleware(Guard, workplace=here)
     app.add_middleware(Timed, metrics=here.metrics)
     if here.local is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
     app.add_middleware(Isolated)
     return app
-
-
-def _file(store: Store, folder: ImageFolder, image_id: int) -> ImageFile:
-    return folder.file(store.read(image_summary, image_id).name)
 
 
 def _ahead(store: Store, image_id: int) -> Sequence[int]:

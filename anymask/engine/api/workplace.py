@@ -14,7 +14,7 @@ from anymask.engine.model.model import Model
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import annotator_of
-from anymask.engine.store.images import image_summary, set_size
+from anymask.engine.store.images import check_size, image_summary, set_size
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import Annotator, ImageSummary
 from anymask.errors import StoreError
@@ -60,7 +60,7 @@ class Workplace:
 
     def file(self, image_id: int) -> ImageFile:
         """The file of an image. Raises ``StoreError``."""
-        return self.folder.file(self.store.read(image_summary, image_id).name)
+        return file_of(self.store, self.folder, image_id)
 
     def looked_into(self, image: ImageSummary) -> ImageSummary:
         """An image with the size that its file has now.
@@ -70,12 +70,18 @@ class Workplace:
         width, height = self.pictures.size(self.folder.file(image.name))
         if (image.width, image.height) == (width, height):
             return image
+        check_size(image, width, height)
         try:
             self.store.write(set_size, image.id, width, height)
         except StoreError as error:
             if error.kind not in ("storage", "busy"):  # it can be looked at meanwhile
                 raise
         return replace(image, width=width, height=height)
+
+
+def file_of(store: Store, folder: ImageFolder, image_id: int) -> ImageFile:
+    """The file of an image. Raises ``StoreError``."""
+    return folder.file(store.read(image_summary, image_id).name)
 
 
 def workplace_of(request: Request) -> Workplace:

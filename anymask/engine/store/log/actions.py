@@ -21,7 +21,7 @@ from anymask.engine.store.log.mask_changes import MaskChanges
 from anymask.engine.store.log.stacks import OutOfTurnError
 from anymask.engine.store.masks import masks_named
 from anymask.engine.store.refusals import ConflictError
-from anymask.engine.store.tables import ActionRow, AnnotatorRow, ChangeRow, ImageRow
+from anymask.engine.store.tables import ActionRow, AnnotatorRow, ChangeRow, ImageRow, table_of
 from anymask.engine.store.tallies import Account, TallySheet
 from anymask.engine.store.values import (
     Action,
@@ -59,9 +59,10 @@ def apply_actions(
     image = locked_image(session, image_id)
     unknown = _unknown(session, image_id, actions)
     if unknown:
-        use_lease(session, image, annotator, token, now)
-        check_allowed(image.state, annotator, unknown)
-        append_actions(session, image, annotator, unknown, now)
+        with session.no_autoflush:  # the image is written once, at the end
+            use_lease(session, image, annotator, token, now)
+            check_allowed(image.state, annotator, unknown)
+            append_actions(session, image, annotator, unknown, now)
     return Applied(image.revision, tuple(action.id for action in actions))
 
 
@@ -100,9 +101,9 @@ def append_actions(
     image.revision += len(actions)
     image.annotator_id, image.updated_at = annotator.id, now
     masks.write()
-    session.execute(insert(ActionRow), rows)
+    session.execute(insert(table_of(ActionRow)), rows)
     if changes:
-        session.execute(insert(ChangeRow), changes)
+        session.execute(insert(table_of(ChangeRow)), changes)
     sheet.write(session)
 
 
@@ -215,8 +216,8 @@ def _change_rows(
             "image_id": image_id,
             "number": number,
             "mask_id": change.mask_id,
-            "before": change.before,
-            "after": change.after,
+            "version_before": change.before,
+            "version_after": change.after,
         }
 
 

@@ -2,7 +2,7 @@
 // what hands do.
 
 import { ApiError, Client } from "../api";
-import type { ImageState, Label, Project } from "../api/types";
+import type { ImageState, ImageSummary, Label, Project } from "../api/types";
 import {
   browserStorage,
   Desk,
@@ -99,16 +99,20 @@ export class Workspace {
 
   /** Begin: with the image that the address names, else with the next one to work on. */
   async start(): Promise<void> {
-    this.project = await this.client.project();
-    this.setLabels(this.project.labels);
-    this.clock = this.newClock(this.project.model_id);
+    const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
+    const [project, next] = await Promise.all([
+      this.client.project(),
+      named ? null : this.client.next(),
+      this.list.filter("", ""),
+    ]);
+    this.project = project;
+    this.setLabels(project.labels);
+    this.clock = this.newClock(project.model_id);
     this.clock.watch(document);
-    this.desk = await Desk.start(this.client, CODEC, this.project);
+    this.desk = await Desk.start(this.client, CODEC, project);
     follow(this.desk.saved, (state) => (this.saved = state));
     follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
-    await this.list.filter("", "");
-    const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
-    const first = named || (await this.client.next())?.id || this.catalogue.images[0]?.id;
+    const first = named || next?.id || this.catalogue.images[0]?.id;
     if (first) await this.openImage(first);
   }
 
@@ -136,18 +140,24 @@ export class Workspace {
 
   async openImage(id: number, takeOver = false): Promise<void> {
     const turn = ++this.opening;
-    if (this.open) this.closeImage(this.open);
-    const { image, hold } = await this.desk!.open(id, takeOver);
+    if (this.open?.image.id === id) this.closeImage(this.open);
+    this.model.prepare(id); // meanwhile, as the picture
+    const known = this.catalogue.images.find((image) => image.id === id);
+    const early = known && pictureIfSized(this.client, known);
+    const { image, hold } = await this.desk!.open(id, takeOver); // where it fails, this one stays
     if (turn !== this.opening) {
       if (this.open?.image.id !== id) this.desk!.close(id);
       return;
     }
+    if (this.open) this.closeImage(this.open);
     const { size } = image;
     if (!size) throw new Error("this image can't be read");
     const drafting = new Drafting(image, size, this.model, this.clock, (error) =>
       this.complain(error),
     );
-    this.open = { image, drafting, size, picture: pictureOf(this.client, id, size) };
+    const isSame = early?.width === size.width && early.height === size.height;
+    const picture = isSame ? early : pictureOf(this.client, id, size);
+    this.open = { image, drafting, size, picture };
     this.onlyShown = hold.kind === "held" ? "" : wordsOfHold(hold);
     this.unfollow = [
       follow(image, (now) => this.take(now)),
@@ -415,6 +425,11 @@ export class Workspace {
 }
 
 const CODEC = { encode: encodeRle, decode: decodeRle };
+
+/** The picture of an image that somebody looked into before. */
+function pictureIfSized(client: Client, { id, width, height }: ImageSummary): PictureSource | null {
+  return width && height ? pictureOf(client, id, { width, height }) : null;
+}
 
 function wordsOfHold(hold: { kind: string; holder?: { annotator: string } | null }): string {
   if (hold.kind === "another tab") return "Another tab of this browser has this image.";
