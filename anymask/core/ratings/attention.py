@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from anymask.core.ratings.rating import Kind, Rating, current
+from anymask.core.ratings.rating import Kind, Rating
 
 WRONG_AT_MOST, RIGHT_AT_LEAST = 4, 7
 REPEAT_WITHIN = 3  # of what the rater said before
@@ -37,10 +37,9 @@ class Attention:
 
 
 def attention_of(ratings: Sequence[Rating]) -> list[Attention]:
-    """Of every rater, by name."""
-    kept = current(list(ratings))
-    raters = sorted({rating.rater for rating in kept})
-    return [_of_one(rater, [one for one in kept if one.rater == rater]) for rater in raters]
+    """Of every rater, by name. ratings: those that hold (``current``)."""
+    raters = sorted({rating.rater for rating in ratings})
+    return [_of_one(rater, [one for one in ratings if one.rater == rater]) for rater in raters]
 
 
 def _of_one(rater: str, ratings: Sequence[Rating]) -> Attention:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -103,8 +103,8 @@ class Rating:
             raise Error(f"it is damaged: {shown(str(problem))}") from None
 
 
-def current(ratings: list[Rating]) -> list[Rating]:
-    """What holds: of each rater's showing the last one, in the order of the first."""
+def current(ratings: Iterable[Rating]) -> list[Rating]:
+    """What holds of a file: of each rater's showing the last one, in the order of the first."""
     last: dict[tuple[str, int], Rating] = {}
     for rating in ratings:
         last[rating.rater, rating.showing] = rating

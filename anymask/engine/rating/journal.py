@@ -29,11 +29,11 @@ class Journal:
         check_file_writable(path)
         make_folder(path.parent)
         self._lock = FileLock(path.with_name(f".{path.name}.lock"))
-        try:
-            with explain_os_errors(path):
+        with explain_os_errors(path):
+            try:
                 self._lock.acquire(timeout=0)
-        except Timeout:
-            raise ResultError(f"another `anymask rate` writes to {path}") from None
+            except Timeout:
+                raise ResultError(f"another `anymask rate` writes to {path}") from None
         try:
             self.ratings = self._begin(head)
             with explain_os_errors(path):
