@@ -46,13 +46,18 @@ class Showing(Message):
 
 
 class Progress(Message):
-    """How far a rater is. current: null once all is rated. upcoming: the picture after it."""
+    """How far a rater is.
+
+    current: null once all is rated. upcoming: the picture after it. last: the number of what was
+    rated last.
+    """
 
     rater: str
     done: int
     total: int
     current: Showing | None
     upcoming: str | None
+    last: int | None
 
 
 class RatingDraft(Message):

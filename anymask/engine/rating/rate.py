@@ -147,6 +147,7 @@ def _progress(here: RatingPlace, of: rooms.Progress) -> messages.Progress:
         total=of.total,
         current=None if current is None else _showing(here, current, None, of.last),
         upcoming=None if upcoming is None else _picture(here, upcoming.item),
+        last=of.last,
     )
 
 
