@@ -18,6 +18,11 @@ from anymask.evaluation.report.ratings_section import TITLE as RATINGS
 from anymask.evaluation.report.ratings_section import ratings_section
 from anymask.evaluation.result import NO_MODEL, Result
 
+PUBLISHED = (
+    "The published figures are those of *Segment Anything* (arXiv 2304.02643), whose SAM has a "
+    "ViT-H. "
+)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -159,7 +164,6 @@ def _head(
         f"# Evaluation of {names}" if models else "# Evaluation",
         f"Model{'s' * (len(models) > 1)}: {ids}." if models else "",
         f"This page was made by `anymask evaluate report` from {' and '.join(made_from)}. "
-        "The published figures are those of *Segment Anything* (arXiv 2304.02643), whose SAM has a "
-        f"ViT-H. Figures are in per cent where nothing else is said; {DASH} is one that is not "
-        "there.",
+        f"{PUBLISHED if results else ''}Figures are in per cent where nothing else is said; "
+        f"{DASH} is one that is not there.",
     ]

@@ -42,7 +42,7 @@ def means(bars: Sequence[RatedBar]) -> bytes:
     colours = dict(zip(models, colours_of(len(models))))
     left_in = 0.4 + LETTER_IN * max(len(short(name)) for name in data)
     with drawing(1.3 + 0.26 * len(bars) + 0.22 * len(data)) as (figure, content):
-        axes = axes_within(figure, left=left_in, right=0.3, bottom=0.75, top=0.4)
+        axes = axes_within(figure, left=left_in, right=0.6, bottom=0.75, top=0.4)
         y, names = 0.0, dict[float, str]()
         for name in data:
             members = [bar for bar in bars if bar.data == name]

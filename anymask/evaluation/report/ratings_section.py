@@ -29,7 +29,8 @@ def ratings_section(rated: HumanRatings) -> Blocks:
     raters = len(rated.raters) - len(rated.dropped)
     first, last = rated.dates
     yield (
-        f"{raters} rater{'s' * (raters != 1)} gave {count(rated.ratings)} ratings from 1 to 10, of "
+        f"{raters} rater{'s' * (raters != 1)} gave {count(rated.ratings)} "
+        f"rating{'s' * (rated.ratings != 1)} from 1 to 10, of "
         "one mask at a time and without knowing whose it was, as in the paper (§7.1, §E), "
         f"{f'on {first}' if first == last else f'between {first} and {last}'}."
     )
