@@ -70,9 +70,10 @@ def read_rating_file(path: Path) -> RatingFile:
     except OSError as error:
         raise ResultError(f"{path} can't be read: {error.strerror or error}") from None
     size = content.rfind(b"\n") + 1
-    head, *lines = content[:size].split(b"\n")[:-1] or [b""]
+    first, *lines = content[:size].split(b"\n")[:-1] or [b""]
+    head = _head(path, first)
     ratings = [_rating(path, number, line) for number, line in enumerate(lines, start=2)]
-    return RatingFile(_head(path, head), tuple(ratings), size)
+    return RatingFile(head, tuple(ratings), size)
 
 
 def _head(path: Path, line: bytes) -> RatingHead:
