@@ -146,7 +146,9 @@ class Points(ImageExperiment):
     @classmethod
     def section(cls, results: Sequence[Result], labels: Labels) -> Blocks:
         """mIoU after some points, dataset by dataset, as Fig. 9 has it."""
-        for number, (title, members) in enumerate(variants(results, PROTOCOL), start=1):
+        for number, (title, members) in enumerate(
+            variants(results, PROTOCOL, {"keep_masks"}), start=1
+        ):
             yield from heading(title)
             datasets = len({(result.data, result.data_fingerprint) for result in members})
             unlike = [f"{datasets} dataset{'s' * (datasets > 1)} instead of {SUITE_DATASETS}"]
