@@ -68,6 +68,7 @@ def go_through_rating(page: Page, take: str) -> None:
     page.wait_for_timeout(600)
     page.screenshot(path=f"{take}-begin.png")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="8, Good")).to_be_visible()
     for key in "98":
         page.wait_for_timeout(900)
         page.keyboard.press(key)

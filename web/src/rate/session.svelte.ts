@@ -23,7 +23,11 @@ export interface Shown {
 
 export class Session {
   screen = $state<Screen>("start");
+  /** What stands in the field for it. */
+  name = $state("");
+  /** Who rates: set where the server knows the name. */
   rater = $state("");
+  isBeginning = $state(false);
   about = $state.raw<Rating | null>(null);
   progress = $state.raw<Progress | null>(null);
   shown = $state.raw<Shown | null>(null);
@@ -44,17 +48,23 @@ export class Session {
     this.clock.watch(document);
     this.about = await this.client.rating();
     const before = sessionStorageItem();
-    this.rater = before ?? (this.about.rater || (browserStorage()?.getItem(NAME_KEY) ?? ""));
+    this.name = before ?? (this.about.rater || (browserStorage()?.getItem(NAME_KEY) ?? ""));
     if (before) await this.begin();
   }
 
   /** Throws ApiError for a name that is none. */
   async begin(): Promise<void> {
-    const progress = await this.client.progress(this.rater);
-    this.rater = progress.rater;
-    browserStorage()?.setItem(NAME_KEY, this.rater);
-    keepInTab(this.rater);
-    await this.take(progress);
+    if (this.isBeginning) return;
+    this.isBeginning = true;
+    try {
+      const progress = await this.client.progress(this.name);
+      this.rater = this.name = progress.rater;
+      browserStorage()?.setItem(NAME_KEY, this.rater);
+      keepInTab(this.rater);
+      await this.take(progress);
+    } finally {
+      this.isBeginning = false;
+    }
   }
 
   /** Somebody else may rate here. */

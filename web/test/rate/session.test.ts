@@ -58,7 +58,7 @@ describe("a session", () => {
     server = new FakeServer();
     session = new Session(server as unknown as Client);
     await session.open();
-    session.rater = "Ada";
+    session.name = "Ada";
     await session.begin();
     return () => {
       vi.useRealTimers();
@@ -82,6 +82,17 @@ describe("a session", () => {
     await rate(5);
     await session.rate(5);
     expect(server.kept.size).toBe(1);
+  });
+
+  test("what is typed meanwhile makes nobody else of a rater", async () => {
+    session.leave();
+    session.name = "Ben";
+    const begun = session.begin();
+    session.name = "Ben9";
+    await begun;
+    await rate(4);
+    expect(server.sent.map(({ rater }) => rater)).toEqual(["Ben"]);
+    expect([session.name, session.rater]).toEqual(["Ben", "Ben"]);
   });
 
   test("one at a time", async () => {
