@@ -1,7 +1,8 @@
-"""Make the pictures of docs/annotate.md: ``python docs/screenshots.py [--all]``.
+"""Make the pictures of docs/annotate.md and docs/evaluation.md: ``python docs/screenshots.py``.
 
-Drives `anymask annotate` in Chromium, on drawings and with the default weights. ``--all`` writes
-the main states in two sizes, light and dark, to ``build/screenshots`` to be looked at.
+Drives `anymask annotate` and `anymask rate` in Chromium, on drawings and with the default weights.
+``--all`` writes the main states in two sizes, light and dark, to ``build/screenshots`` to be looked
+at. ``--rate`` makes those of `anymask rate` alone.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import cv2
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
@@ -37,10 +40,54 @@ def draw_folder(folder: Path) -> None:
         Image.fromarray(np.ascontiguousarray(pixels)).save(folder / f"{name}.png")
 
 
+def draw_objects(folder: Path) -> None:
+    """The drawing with its objects, as a dataset: house, tree and sun."""
+    masks = np.zeros(drawing().shape[:2], np.uint8)
+    cv2.rectangle(masks, (110, 220), (330, 390), 1, -1)
+    cv2.fillPoly(masks, [np.array([[90, 220], [220, 120], [350, 220]])], 1)
+    cv2.rectangle(masks, (478, 270), (502, 400), 2, -1)
+    cv2.circle(masks, (490, 225), 78, 2, -1)
+    cv2.circle(masks, (545, 85), 42, 3, -1)
+    for name, pixels in (("images", drawing()), ("masks", masks)):
+        (folder / name).mkdir(parents=True)
+        Image.fromarray(pixels).save(folder / name / "house.png")
+
+
+def rate_words(scratch: Path) -> list[str]:
+    """A command that has the drawing's masks rated."""
+    data, result = scratch / "drawings", scratch / "result.json"
+    draw_objects(data)
+    words = ["points", "--data", str(data), "--out", str(result), "--set", "keep_masks=3"]
+    subprocess.run([sys.executable, "-m", "anymask", "evaluate", *words], check=True)
+    return ["rate", str(result), "--data", str(data), "--out", str(scratch / "ratings.jsonl")]
+
+
+def go_through_rating(page: Page, take: str) -> None:
+    """The first page, a mask, and the first of a model."""
+    page.get_by_label("Your name").fill("Ada")
+    page.wait_for_timeout(600)
+    page.screenshot(path=f"{take}-begin.png")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="8, Good")).to_be_visible()
+    for key in "98":
+        page.wait_for_timeout(900)
+        page.keyboard.press(key)
+    page.wait_for_timeout(900)
+    page.get_by_role("button", name="8, Good").hover()
+    page.screenshot(path=f"{take}.png")
+
+
+def annotate_words(scratch: Path) -> list[str]:
+    """A command that has the drawings annotated."""
+    folder = scratch / "drawings"
+    folder.mkdir()
+    draw_folder(folder)
+    return ["annotate", str(folder), "--labels", "house,tree,sun"]
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "anymask", "annotate", str(folder), "--no-open", "--port", "0"]
-    command += ["--labels", "house,tree,sun"]
+def serving(words: Sequence[str]) -> Iterator[str]:
+    command = [sys.executable, "-m", "anymask", *words, "--no-open", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     address = re.search(r"http://\S+", process.stdout.readline())
@@ -99,22 +146,20 @@ def main() -> None:
     schemes = ("light", "dark") if every else ("light",)
     target = LOOKED_AT if every else PICTURES
     target.mkdir(parents=True, exist_ok=True)
+    pages = {"annotate": (annotate_words, go_through), "rate": (rate_words, go_through_rating)}
+    if "--rate" in sys.argv[1:]:
+        del pages["annotate"]
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        for width, height in sizes:
-            for scheme in schemes:
-                with TemporaryDirectory() as scratch:
-                    folder = Path(scratch) / "drawings"
-                    folder.mkdir()
-                    draw_folder(folder)
-                    with serving(folder) as address:
-                        size = {"width": width, "height": height}
-                        page = browser.new_page(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
-                        page.goto(address)
-                        name = f"annotate-{width}-{scheme}" if every else "annotate"
-                        go_through(page, str(target / name))
-                        page.close()
+        for (name, (words, go)), (width, height), scheme in product(pages.items(), sizes, schemes):
+            size = {"width": width, "height": height}
+            take = f"{name}-{width}-{scheme}" if every else name
+            with TemporaryDirectory() as scratch, serving(words(Path(scratch))) as address:
+                page = browser.new_page(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+                page.goto(address)
+                go(page, str(target / take))
+                page.close()
         browser.close()
 
 

@@ -43,6 +43,9 @@ HOMES = {
     "evaluate": CommandHome(
         "anymask.cli.evaluate", "app", "The papers' experiments on any model and data."
     ),
+    "rate": CommandHome(
+        "anymask.cli.rate", "rate", "Rate masks of models and of the truth, from 1 to 10, blind."
+    ),
     "dataset": CommandHome(
         "anymask.cli.dataset", "app", "Datasets: convert them from one format to another."
     ),

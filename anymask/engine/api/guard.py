@@ -26,9 +26,12 @@ TOO_LARGE = 413
 
 
 class Guard:
-    """Refuses requests of other origins, bodies that are too large, and the model to strangers."""
+    """Refuses requests of other origins, bodies that are too large, and the model to strangers.
 
-    def __init__(self, app: ASGIApp, workplace: Workplace) -> None:
+    workplace: None where there is no model.
+    """
+
+    def __init__(self, app: ASGIApp, workplace: Workplace | None = None) -> None:
         self.app, self.workplace = app, workplace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +46,7 @@ class Guard:
                 scope, receive, send
             )
             return
-        if path.startswith(MODEL) and self.workplace.local is None:
+        if path.startswith(MODEL) and self.workplace and self.workplace.local is None:
             try:
                 await run_in_threadpool(self.workplace.annotator_asking, request)
             except StoreError as error:
