@@ -30,7 +30,7 @@ interface Model {
 
 let loaded: Model | null = null;
 const embeddings = new Map<number, Kept>();
-let shared: { readonly of: Kept; readonly prepared: Prepared } | null = null; // one: 10 MB
+let shared: { readonly of: Kept; readonly prepared: Prepared } | null = null; // one: 21 MB
 let lastId = 0;
 let busy = false; // somebody waits
 
@@ -106,8 +106,9 @@ function model(): Model {
 /** A prompt with a mask shares its image with no other; all others about it do. */
 async function decode(kept: Kept, prompt: PackedPrompt): Promise<Decoded> {
   const { decoder } = model();
-  if (!prompt.mask) return decoder.run(await prepared(kept), prompt);
-  const own = await decoder.prepare(kept.numbers, prompt.mask);
+  const plain = await prepared(kept);
+  if (!prompt.mask) return decoder.run(plain, prompt);
+  const own = await decoder.masked(plain, prompt.mask);
   const decoded = await decoder.run(own, prompt);
   own.dispose();
   return decoded;
