@@ -392,17 +392,8 @@ export class Workspace {
       this.preview = null;
       return;
     }
-    const [segmenter, embedding] = await Promise.all([
-      this.model.ready,
-      this.model.open(open.image.id),
-    ]);
-    const prompt = { points: [{ x: place[0], y: place[1] }] };
-    const answer = await segmenter
-      .predict(embedding, prompt, { latestOf: "hover", multimaskOutput: true })
-      .catch(() => null); // another place is asked about
-    if (answer && this.open === open && open.drafting.isEmpty) {
-      this.preview = fromMask(answer.masks[0]);
-    }
+    const masks = await open.drafting.glanceAt(...place);
+    if (masks && this.open === open && open.drafting.isEmpty) this.preview = fromMask(masks[0]);
   }
 
   private newClock(modelId: string | null): EffortClock {
