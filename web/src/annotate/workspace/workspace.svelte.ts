@@ -76,7 +76,7 @@ export class Workspace {
     () => this.open?.image,
     () => this.clock,
   );
-  readonly preview = new Preview(this.model);
+  readonly preview = new Preview();
   readonly suggestions = new Suggestions(this.client);
   readonly shortcuts = new Shortcuts({ storage: browserStorage(), isMac: isMac() });
   readonly tools: Readonly<Record<ToolName, Tool>> = allTools();
@@ -364,7 +364,7 @@ export class Workspace {
     const { open } = this;
     if (!place || !open || !this.settings.hasPreview || this.waiting) return this.preview.clear();
     const isWanted = () => this.open === open && open.drafting.isEmpty;
-    await this.preview.ask(open.image.id, place, isWanted);
+    await this.preview.ask(open.drafting, place, isWanted);
   }
 
   private newClock(modelId: string | null): EffortClock {
