@@ -13,13 +13,18 @@ import type {
   ImagePage,
   ImageQuery,
   ImageSummary,
+  Invitation,
   Label,
   LabelDraft,
   Lease,
+  Member,
+  MemberPatch,
   Note,
   NoteDraft,
   NotePatch,
   Project,
+  Role,
+  Status,
   Suggestion,
   Version,
 } from "./types";
@@ -55,9 +60,10 @@ export class Client {
     return this.transport.json(`/api/images${search(query)}`, { signal });
   }
 
-  /** The next image to work on, which nobody else has; null if there is none. */
-  next(after?: number): Promise<ImageSummary | null> {
-    return this.transport.json(`/api/next${search({ after })}`);
+  /** The next image to work on, or to review, which nobody else has; null if there is none. */
+  next(after?: number, review = false): Promise<ImageSummary | null> {
+    const query = { after, review: review || undefined };
+    return this.transport.json(`/api/next${search(query)}`);
   }
 
   image(id: number, signal?: AbortSignal): Promise<ImageDocument> {
@@ -120,6 +126,40 @@ export class Client {
 
   changeNote(id: string, patch: NotePatch): Promise<Note> {
     return this.transport.json(`/api/notes/${id}`, { method: "PATCH", json: patch });
+  }
+
+  // --- the team
+
+  /** Get in by a token, which the browser keeps. */
+  async signIn(token: string): Promise<void> {
+    await this.transport.json("/api/session", { method: "POST", json: { token } });
+  }
+
+  async signOut(): Promise<void> {
+    await this.transport.ask("/api/session", { method: "DELETE" }, async () => undefined);
+  }
+
+  /** Everybody who works here or did; for admins, as all that changes it. */
+  members(): Promise<Member[]> {
+    return this.transport.json("/api/annotators");
+  }
+
+  invite(name: string, role: Role): Promise<Invitation> {
+    return this.transport.json("/api/annotators", { method: "POST", json: { name, role } });
+  }
+
+  changeMember(id: number, patch: MemberPatch): Promise<Member> {
+    return this.transport.json(`/api/annotators/${id}`, { method: "PATCH", json: patch });
+  }
+
+  /** A new token for somebody; the old one is good no more. */
+  renewToken(id: number): Promise<Invitation> {
+    return this.transport.json(`/api/annotators/${id}/token`, { method: "POST" });
+  }
+
+  /** How the work goes: by day, annotator and model. */
+  status(): Promise<Status> {
+    return this.transport.json("/api/status");
   }
 
   // --- files of other tools

@@ -7,7 +7,7 @@ export type ApiErrorKind = ErrorKind | "offline" | "failure";
 
 const KIND_OF_STATUS: Readonly<Record<number, ApiErrorKind>> = {
   400: "invalid",
-  401: "forbidden",
+  401: "signed_out",
   403: "forbidden",
   404: "not_found",
   409: "conflict",
