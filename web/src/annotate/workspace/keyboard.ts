@@ -1,6 +1,6 @@
 // What keys do, by the names of their shortcuts.
 
-import type { ShortcutName } from "../document";
+import type { Move, ShortcutName } from "../document";
 import type { Place } from "../../regions";
 import { Camera, type Stage } from "../view";
 import type { ToolName } from "./tools";
@@ -51,7 +51,7 @@ const clickAtCross =
     const { stage } = screen;
     if (!stage) return;
     screen.cross ??= stage.camera.centre;
-    work.preview = null;
+    work.preview.clear();
     work.drafting?.click(...screen.cross, label);
   };
 
@@ -81,14 +81,9 @@ const opacity =
     work.set({ maskOpacity: work.settings.maskOpacity + by });
 
 const reorder =
-  (move: "front" | "forward" | "backward" | "back"): Act =>
+  (move: Move): Act =>
   (work) =>
-    work.withSelected((image, ids) => image.reorder(ids, move));
-
-const group =
-  (isNew: boolean): Act =>
-  (work) =>
-    work.withSelected((image, ids) => image.group(ids, isNew ? ids[0].slice(0, 4) : null));
+    work.selection.reorder(move);
 
 export const ACTS: Readonly<Record<ShortcutName, Act>> = {
   "tool.click": chooseTool("click"),
@@ -124,28 +119,21 @@ export const ACTS: Readonly<Record<ShortcutName, Act>> = {
 
   undo: (work) => work.undo(),
   redo: (work) => work.redo(),
-  "masks.next": (work) => work.selectNext(1),
-  "masks.previous": (work) => work.selectNext(-1),
-  "masks.all": (work) => (work.selected = new Set(work.now?.masks.map(({ id }) => id))),
-  "masks.refine": (work) => {
-    const [only] = work.selected;
-    if (only === undefined) return;
-    work.drafting?.refine(only);
-    work.selected = new Set();
-  },
-  "masks.delete": (work) => {
-    if (work.selected.size) work.deleteMasks([...work.selected]);
-  },
-  "masks.duplicate": (work) => work.withSelected((image, ids) => image.duplicate(ids)),
-  "masks.merge": (work) => work.merge(),
-  "masks.split": (work) => work.splitParts(),
+  "masks.next": (work) => work.selection.step(1),
+  "masks.previous": (work) => work.selection.step(-1),
+  "masks.all": (work) => work.selection.all(),
+  "masks.refine": (work) => work.refine(),
+  "masks.delete": (work) => work.selection.delete(),
+  "masks.duplicate": (work) => work.selection.duplicate(),
+  "masks.merge": (work) => work.selection.merge(),
+  "masks.split": (work) => work.selection.split(),
   "masks.forward": reorder("forward"),
   "masks.backward": reorder("backward"),
   "masks.front": reorder("front"),
   "masks.back": reorder("back"),
   "masks.label": (_, screen) => screen.focusLabels(),
-  "masks.group": group(true),
-  "masks.ungroup": group(false),
+  "masks.group": (work) => work.selection.group(),
+  "masks.ungroup": (work) => work.selection.ungroup(),
 
   "view.in": zoom(ZOOM),
   "view.out": zoom(1 / ZOOM),

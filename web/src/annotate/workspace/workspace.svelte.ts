@@ -2,7 +2,7 @@
 // what hands do.
 
 import { ApiError, Client } from "../api";
-import type { ImageState, Label, Project, Suggestion } from "../api/types";
+import type { ImageState, Label, Project } from "../api/types";
 import {
   browserStorage,
   Desk,
@@ -19,16 +19,13 @@ import {
 } from "../document";
 import type { Readable } from "../observable";
 import {
-  components,
   decodeRle,
   dropIslands,
   encodeRle,
   fillEnclosed,
   fillHoles,
-  fromMask,
   type Place,
   type Region,
-  union,
 } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
 import { type DrawnMask, PALETTE, type PictureSource } from "../view";
@@ -37,6 +34,9 @@ import { Drafting, type DraftingNow } from "./drafting";
 import { Model } from "./model";
 import { MaskColours } from "./mask-colours";
 import { pictureOf } from "./picture";
+import { Preview } from "./preview.svelte";
+import { Selection } from "./selection.svelte";
+import { Suggestions } from "./suggestions.svelte";
 import { allTools, type Tool, type ToolName } from "./tools";
 
 const EDITING: ReadonlySet<ToolName> = new Set(["brush", "eraser", "lasso", "polygon"]);
@@ -47,12 +47,6 @@ export interface OpenNow {
   readonly drafting: Drafting;
   readonly size: { readonly width: number; readonly height: number };
   readonly picture: PictureSource;
-}
-
-export interface Suggested {
-  readonly id: string;
-  readonly region: Region;
-  readonly predictedIou: number;
 }
 
 export class Workspace {
@@ -72,15 +66,18 @@ export class Workspace {
   onlyShown = $state("");
   labelId = $state<number | null>(null);
   toolName = $state<ToolName>("click");
-  selected = $state.raw<ReadonlySet<string>>(new Set());
   hidden = $state.raw<ReadonlySet<string>>(new Set());
-  suggested = $state.raw<readonly Suggested[]>([]);
-  preview = $state.raw<Region | null>(null);
   /** Changes when the keys do. */
   keys = $state.raw<object>({});
 
   readonly client = new Client();
   readonly model = new Model(this.client);
+  readonly selection = new Selection(
+    () => this.open?.image,
+    () => this.clock,
+  );
+  readonly preview = new Preview(this.model);
+  readonly suggestions = new Suggestions(this.client);
   readonly shortcuts = new Shortcuts({ storage: browserStorage(), isMac: isMac() });
   readonly tools: Readonly<Record<ToolName, Tool>> = allTools();
   clock: EffortClock;
@@ -211,38 +208,39 @@ export class Workspace {
   /** Make the mask in work, or all suggestions, masks of the image. */
   accept(): void {
     this.nudged = false;
-    if (this.suggested.length && this.drafting?.isEmpty) return this.acceptSuggested();
-    const id = this.drafting?.accept(this.labelId);
-    if (id) this.selected = new Set();
+    if (this.suggestions.shown.length && this.drafting?.isEmpty) return this.acceptSuggested();
+    if (this.drafting?.accept(this.labelId)) this.selection.clear();
   }
 
   discard(): void {
     this.nudged = false;
     if (this.drafting?.isEmpty) {
-      this.suggested = [];
-      this.selected = new Set();
+      this.suggestions.clear();
+      this.selection.clear();
     } else this.drafting?.discard();
   }
 
   choose(name: ToolName): void {
     this.toolName = name;
-    this.preview = null;
-    const [only] = this.selected;
-    if (EDITING.has(name) && this.selected.size === 1 && this.drafting?.isEmpty) {
-      this.drafting.refine(only);
-      this.selected = new Set();
-    }
+    this.preview.clear();
+    const isIdle = this.selection.size === 1 && this.drafting?.isEmpty;
+    if (EDITING.has(name) && isIdle) this.refine();
+  }
+
+  /** Go on with the selected mask. */
+  refine(): void {
+    const { first } = this.selection;
+    if (first === undefined) return;
+    this.drafting?.refine(first);
+    this.selection.clear();
   }
 
   /** Change the mask in work, or else the selected masks. */
   reshape(change: (region: Region) => Region, source: string): void {
     const { open, draft } = this;
     if (!open) return;
-    if (draft?.region) return open.drafting.edit(change(draft.region), source);
-    for (const id of this.selected) {
-      const region = open.image.mask(id)?.region;
-      if (region) open.image.edit(id, { region: change(region), source });
-    }
+    if (draft?.region) open.drafting.edit(change(draft.region), source);
+    else this.attempt(() => this.selection.reshape(change, source));
   }
 
   fillHoles(): void {
@@ -266,55 +264,20 @@ export class Workspace {
 
   // --- masks of the image
 
-  select(ids: readonly string[], more: boolean): void {
-    const selected = new Set(more ? this.selected : []);
-    for (const id of ids) if (!selected.delete(id) || !more) selected.add(id);
-    this.selected = selected;
-  }
-
-  selectNext(by: 1 | -1): void {
-    const ids = this.now?.masks.map(({ id }) => id) ?? [];
-    const [first] = this.selected;
-    const at = first === undefined ? (by > 0 ? -1 : 0) : ids.indexOf(first);
-    if (ids.length) this.selected = new Set([ids[(at + by + ids.length) % ids.length]]);
-  }
-
   hide(id: string): void {
     const hidden = new Set(this.hidden);
     if (!hidden.delete(id)) hidden.add(id);
     this.hidden = hidden;
   }
 
-  /** Do something with the selected masks. */
-  withSelected(action: (image: OpenImage<Region>, ids: readonly string[]) => unknown): void {
-    const { open } = this;
-    if (open && this.selected.size) this.attempt(() => action(open.image, [...this.selected]));
-  }
-
   deleteMasks(ids: readonly string[]): void {
     this.attempt(() => this.open?.image.delete(ids, { effort: this.clock.take() }));
-  }
-
-  merge(): void {
-    this.withSelected((image, ids) => {
-      const regions = ids.flatMap((id) => image.mask(id)?.region ?? []);
-      if (regions.length > 1) image.merge(ids, { region: regions.reduce(union), source: "merge" });
-    });
-  }
-
-  splitParts(): void {
-    this.withSelected((image, ids) => {
-      for (const id of ids) {
-        const parts = components(image.mask(id)!.region);
-        if (parts.length > 1) image.split(id, parts, "split");
-      }
-    });
   }
 
   // --- labels
 
   chooseLabel(labelId: number | null): void {
-    if (this.selected.size) this.withSelected((image, ids) => image.label(ids, labelId));
+    if (this.selection.size) this.attempt(() => this.selection.label(labelId));
     else this.labelId = labelId;
   }
 
@@ -335,27 +298,20 @@ export class Workspace {
     if (!open) return;
     this.waiting = box ? "looking for everything in the box…" : "looking for everything…";
     try {
-      const suggestions = await this.client.everything(open.image.id, box);
-      if (this.open !== open) return;
-      this.suggested = suggestions.map(suggestedOf).filter((one) => !this.isKnown(one.region));
-      if (!this.suggested.length) this.complain(new Error("nothing new was found there"));
+      const isOpen = () => this.open === open;
+      const isAsked = await this.suggestions.ask(open.image, box, isOpen);
+      if (isAsked && !this.suggestions.shown.length) {
+        this.complain(new Error("nothing new was found there"));
+      }
     } finally {
       this.waiting = "";
     }
   }
 
+  /** Accept all suggestions, or those of the ids. */
   acceptSuggested(ids?: ReadonlySet<string>): void {
-    const { open } = this;
-    const taken = this.suggested.filter(({ id }) => !ids || ids.has(id));
-    if (!open || !taken.length) return;
-    const masks = taken.map(({ region, predictedIou }) => ({
-      region,
-      predictedIou,
-      source: "everything",
-      labelId: this.labelId,
-    }));
-    open.image.addAll(masks, { effort: this.clock.take() });
-    this.suggested = this.suggested.filter((one) => !taken.includes(one));
+    const { open, labelId } = this;
+    if (open) this.suggestions.accept(open.image, { ids, labelId, effort: this.clock.take() });
   }
 
   // --- what the stage shows
@@ -369,7 +325,7 @@ export class Workspace {
       colour: this.colours.colourOf(id, region.box, version, this.labels, this.settings.colorBy),
       hidden: this.hidden.has(id) || this.draft?.maskId === id,
     }));
-    const suggested = this.suggested.map(({ id, region }) => ({
+    const suggested = this.suggestions.shown.map(({ id, region }) => ({
       id,
       region,
       colour: this.colours.colourOf(id, region.box, null, [], "mask"),
@@ -388,21 +344,9 @@ export class Workspace {
   /** Show what a click at a place would give. */
   async showPreview(place: Place | null): Promise<void> {
     const { open } = this;
-    if (!place || !open || !this.settings.hasPreview || this.waiting) {
-      this.preview = null;
-      return;
-    }
-    const [segmenter, embedding] = await Promise.all([
-      this.model.ready,
-      this.model.open(open.image.id),
-    ]);
-    const prompt = { points: [{ x: place[0], y: place[1] }] };
-    const answer = await segmenter
-      .predict(embedding, prompt, { latestOf: "hover", multimaskOutput: true })
-      .catch(() => null); // another place is asked about
-    if (answer && this.open === open && open.drafting.isEmpty) {
-      this.preview = fromMask(answer.masks[0]);
-    }
+    if (!place || !open || !this.settings.hasPreview || this.waiting) return this.preview.clear();
+    const isWanted = () => this.open === open && open.drafting.isEmpty;
+    await this.preview.ask(open.image.id, place, isWanted);
   }
 
   private newClock(modelId: string | null): EffortClock {
@@ -413,14 +357,9 @@ export class Workspace {
     });
   }
 
-  private isKnown(region: Region): boolean {
-    return (this.now?.masks ?? []).some((mask) => mask.region.equals(region));
-  }
-
   private take(now: ImageNow<Region>): void {
     this.now = now;
-    const there = new Set(now.masks.map(({ id }) => id));
-    this.selected = new Set([...this.selected].filter((id) => there.has(id)));
+    this.selection.prune();
     const { open } = this;
     if (open) this.list.update({ id: open.image.id, masks: now.masks.length, state: now.state });
   }
@@ -429,9 +368,11 @@ export class Workspace {
     drafting.close();
     for (const stop of this.unfollow) stop();
     this.desk!.close(image.id);
-    this.open = this.now = this.draft = this.preview = null;
-    this.suggested = [];
-    this.selected = this.hidden = new Set();
+    this.open = this.now = this.draft = null;
+    this.preview.clear();
+    this.suggestions.clear();
+    this.selection.clear();
+    this.hidden = new Set();
     this.colours.clear();
     this.nudged = false;
   }
@@ -466,14 +407,6 @@ export class Workspace {
 }
 
 const CODEC = { encode: encodeRle, decode: decodeRle };
-
-function suggestedOf({ segmentation, predicted_iou }: Suggestion, number: number): Suggested {
-  return {
-    id: `suggested ${number}`,
-    region: decodeRle(segmentation),
-    predictedIou: predicted_iou,
-  };
-}
 
 function wordsOfHold(hold: { kind: string; holder?: { annotator: string } | null }): string {
   if (hold.kind === "another tab") return "Another tab of this browser has this image.";
