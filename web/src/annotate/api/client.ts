@@ -44,6 +44,11 @@ export class Client {
     return this.transport.offlineSince;
   }
 
+  /** Whether the server said that it does not know who asks. */
+  get isSignedOut(): Readable<boolean> {
+    return this.transport.isSignedOut;
+  }
+
   project(): Promise<Project> {
     return this.transport.json("/api/project");
   }

@@ -21,7 +21,13 @@ const KIND_OF_STATUS: Readonly<Record<number, ApiErrorKind>> = {
 };
 
 /** Kinds that pass: the same request may well be answered later. */
-const PASSING: ReadonlySet<ApiErrorKind> = new Set(["offline", "busy", "storage", "failure"]);
+const PASSING: ReadonlySet<ApiErrorKind> = new Set([
+  "offline",
+  "busy",
+  "storage",
+  "failure",
+  "signed_out", // and in again
+]);
 
 export class ApiError extends Error {
   override name = "ApiError";

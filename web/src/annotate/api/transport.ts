@@ -30,6 +30,7 @@ export class Transport {
   private readonly timeoutMs: number;
   private readonly pausesMs: readonly number[];
   private readonly silentSince = new Observable<Date | null>(null);
+  private readonly signedOut = new Observable(false);
 
   constructor(options: TransportOptions = {}) {
     this.origin = options.origin ?? "";
@@ -42,6 +43,11 @@ export class Transport {
   /** Since when requests are not answered; null while they are. */
   get offlineSince(): Readable<Date | null> {
     return this.silentSince;
+  }
+
+  /** Whether the server said that it does not know who asks. */
+  get isSignedOut(): Readable<boolean> {
+    return this.signedOut;
   }
 
   url(path: string): string {
@@ -81,8 +87,9 @@ export class Transport {
       const response = await this.fetch(this.url(path), { ...this.init(ask), signal: stop.signal });
       const answer = response.ok ? await read(response) : await ApiError.from(response);
       this.tell(!(answer instanceof ApiError && answer.kind === "offline"));
-      if (answer instanceof ApiError) throw answer;
-      return answer;
+      if (!(answer instanceof ApiError)) return answer;
+      if (answer.kind === "signed_out") this.signedOut.set(true);
+      throw answer;
     } catch (error) {
       if (error instanceof ApiError) throw error;
       signal?.throwIfAborted();

@@ -2,7 +2,7 @@
 // settled.
 
 import type { Client } from "../api/client";
-import type { Action, ImageDocument, LeaseHolder, Project } from "../api/types";
+import type { Action, ImageDocument, LeaseHolder, Note, Project } from "../api/types";
 import { Observable, type Readable } from "../observable";
 import { type Choices, conflicts, type MaskConflict, rebase } from "./conflict";
 import { Draft } from "./draft";
@@ -36,6 +36,8 @@ export interface Opened<R extends RegionFacts> {
   readonly image: OpenImage<R>;
   /** Unless held, the image is only shown. */
   readonly hold: Hold;
+  /** As they were when it was opened. */
+  readonly notes: readonly Note[];
 }
 
 /** Masks of one image that somebody else changed meanwhile; each waits for a choice. */
@@ -196,7 +198,7 @@ export class Desk<R extends RegionFacts> {
       sink: isHeld ? this.outbox : null,
     });
     this.images.set(imageId, image);
-    return { image, hold };
+    return { image, hold, notes: document.notes };
   }
 
   private async letGoWhenSaved(imageId: number): Promise<void> {

@@ -29,12 +29,14 @@ import {
 } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
 import { type DrawnMask, PALETTE, type PictureSource } from "../view";
+import { type OnlyShown, onlyShown, recounted, reviews } from "./access";
 import { Catalogue, type CatalogueNow } from "./catalogue";
 import { Drafting, type DraftingNow } from "./drafting";
 import { Model } from "./model";
-import { MaskColours } from "./mask-colours";
+import { MaskColours, type Palette } from "./mask-colours";
 import { pictureOf } from "./picture";
 import { Preview } from "./preview.svelte";
+import { Review } from "./review.svelte";
 import { Selection } from "./selection.svelte";
 import { Suggestions } from "./suggestions.svelte";
 import { allTools, type Tool, type ToolName } from "./tools";
@@ -62,8 +64,11 @@ export class Workspace {
   waiting = $state("");
   error = $state("");
   nudged = $state(false);
-  /** Why the image is only shown; "" if it can be changed. */
-  onlyShown = $state("");
+  /** What is good to know, and no fault. */
+  notice = $state("");
+  /** Why the image is only shown; null if it can be changed. */
+  onlyShown = $state.raw<OnlyShown | null>(null);
+  isSignedOut = $state(false);
   labelId = $state<number | null>(null);
   toolName = $state<ToolName>("click");
   hidden = $state.raw<ReadonlySet<string>>(new Set());
@@ -78,6 +83,7 @@ export class Workspace {
   );
   readonly preview = new Preview(this.model);
   readonly suggestions = new Suggestions(this.client);
+  readonly review = new Review(this.client);
   readonly shortcuts = new Shortcuts({ storage: browserStorage(), isMac: isMac() });
   readonly tools: Readonly<Record<ToolName, Tool>> = allTools();
   clock: EffortClock;
@@ -86,6 +92,7 @@ export class Workspace {
   private readonly colours = new MaskColours();
   private desk: Desk<Region> | null = null;
   private opening = 0;
+  private toolBefore: ToolName | null = null; // the review
   private unfollow: (() => void)[] = [];
 
   constructor() {
@@ -95,6 +102,7 @@ export class Workspace {
     follow(this.list.now, (now) => (this.catalogue = now));
     follow(this.model.waiting, (words) => (this.waiting = words));
     follow(this.shortcuts, () => (this.keys = {}));
+    follow(this.client.isSignedOut, (is) => (this.isSignedOut = is));
   }
 
   /** Begin: with the image that the address names, else with the next one to work on. */
@@ -108,12 +116,23 @@ export class Workspace {
     follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
     await this.list.filter("", "");
     const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
-    const first = named || (await this.client.next())?.id || this.catalogue.images[0]?.id;
+    const next = await this.client.next();
+    const first = named || next?.id || this.catalogue.images[0]?.id;
     if (first) await this.openImage(first);
   }
 
   get drafting(): Drafting | null {
     return this.open?.drafting ?? null;
+  }
+
+  /** Whether who works here accepts and returns images. */
+  get reviews(): boolean {
+    return reviews(this.project);
+  }
+
+  /** Whether the image waits for a verdict that is theirs to give. */
+  get isReviewing(): boolean {
+    return this.reviews && this.now?.state === "done" && !this.onlyShown;
   }
 
   get tool(): Tool {
@@ -137,7 +156,8 @@ export class Workspace {
   async openImage(id: number, takeOver = false): Promise<void> {
     const turn = ++this.opening;
     if (this.open) this.closeImage(this.open);
-    const { image, hold } = await this.desk!.open(id, takeOver);
+    this.notice = "";
+    const { image, hold, notes } = await this.desk!.open(id, takeOver);
     if (turn !== this.opening) {
       if (this.open?.image.id !== id) this.desk!.close(id);
       return;
@@ -148,12 +168,15 @@ export class Workspace {
       this.complain(error),
     );
     this.open = { image, drafting, size, picture: pictureOf(this.client, id, size) };
-    this.onlyShown = hold.kind === "held" ? "" : wordsOfHold(hold);
+    this.onlyShown = onlyShown(hold, image.value.state, this.project!.annotator.role);
+    this.review.show(id, notes);
+    if (image.value.state === "returned") this.review.next();
     this.unfollow = [
       follow(image, (now) => this.take(now)),
       follow(drafting.state, (now) => (this.draft = now)),
     ];
     history.replaceState(null, "", `#image=${id}`);
+    this.chooseForReview();
     this.model.open(id).catch((error: Error) => this.complain(error));
     void this.prepareNext(id);
   }
@@ -169,10 +192,32 @@ export class Workspace {
     const { open } = this;
     if (!open) return;
     this.accept();
+    const wasReviewing = this.isReviewing;
     open.image.setState(state, { effort: this.clock.take() });
-    this.recount(open.image.id, state);
-    const next = await this.client.next(open.image.id);
-    if (next) await this.openImage(next.id);
+    await this.openNext(wasReviewing);
+  }
+
+  /** Open the next image to work on, or to review. */
+  async openNext(toReview = false): Promise<void> {
+    const id = this.open?.image.id;
+    const next = await this.client.next(id, toReview);
+    // The server may not have heard what the image that is open became.
+    if (next && next.id !== id) await this.openImage(next.id);
+    else this.notice = toReview ? "Nothing more to review." : "That was the last image.";
+  }
+
+  /** Accept the image under review. */
+  async acceptImage(): Promise<void> {
+    if (this.isReviewing) await this.finish("accepted");
+  }
+
+  /** Give the image back to its annotator, whom a note tells why. */
+  async returnImage(): Promise<void> {
+    if (!this.reviews || this.onlyShown) return;
+    if (!["done", "accepted"].includes(this.now?.state ?? "")) return;
+    if (this.review.open.length) return this.finish("returned");
+    this.choose("note");
+    this.notice = "First click the place that is to be mended, and write what: then return it.";
   }
 
   filter(state: ImageState | "", text: string): void {
@@ -191,7 +236,17 @@ export class Workspace {
   /** Take back an image that others got meanwhile. */
   async regain(imageId: number): Promise<void> {
     const hold = await this.desk!.regain(imageId);
-    this.onlyShown = hold.kind === "held" ? "" : wordsOfHold(hold);
+    if (hold.kind === "taken") {
+      const who = hold.holder?.annotator ?? "somebody else";
+      throw new DocumentError(`${who} still has it; what you did stays kept here`);
+    }
+    if (this.open?.image.id === imageId) this.onlyShown = null;
+  }
+
+  /** Get out. What was not sent stays in this browser for when the same person is back. */
+  async signOut(): Promise<void> {
+    await this.client.signOut();
+    location.reload();
   }
 
   async resolve(choices: ReadonlyMap<string, "mine" | "theirs" | "both">): Promise<void> {
@@ -209,7 +264,9 @@ export class Workspace {
   accept(): void {
     this.nudged = false;
     if (this.suggestions.shown.length && this.drafting?.isEmpty) return this.acceptSuggested();
-    if (this.drafting?.accept(this.labelId)) this.selection.clear();
+    if (!this.drafting?.accept(this.labelId)) return;
+    this.selection.clear();
+    if (this.settings.hasHints) this.set({ hasHints: false });
   }
 
   discard(): void {
@@ -318,27 +375,19 @@ export class Workspace {
 
   /** The masks as they are drawn, from the lowest on. */
   drawn(): DrawnMask[] {
-    const masks = this.now?.masks ?? [];
-    const placed = masks.map(({ id, region, version }) => ({
-      id,
-      region,
-      colour: this.colours.colourOf(id, region.box, version, this.labels, this.settings.colorBy),
-      hidden: this.hidden.has(id) || this.draft?.maskId === id,
-    }));
-    const suggested = this.suggestions.shown.map(({ id, region }) => ({
-      id,
-      region,
-      colour: this.colours.colourOf(id, region.box, null, [], "mask"),
-      suggested: true,
-    }));
-    return [...placed, ...suggested];
+    const isHidden = (id: string) => this.hidden.has(id) || this.draft?.maskId === id;
+    const { shown } = this.suggestions;
+    return this.colours.drawn(this.now?.masks ?? [], shown, isHidden, this.palette);
   }
 
   colourOf(id: string): string {
     const mask = this.open?.image.mask(id);
     if (!mask) return "transparent";
-    const { region, version } = mask;
-    return this.colours.colourOf(id, region.box, version, this.labels, this.settings.colorBy);
+    return this.colours.colourOf(id, mask.region.box, mask.version, ...this.palette);
+  }
+
+  private get palette(): Palette {
+    return [this.labels, this.settings.colorBy];
   }
 
   /** Show what a click at a place would give. */
@@ -358,9 +407,13 @@ export class Workspace {
   }
 
   private take(now: ImageNow<Region>): void {
+    const before = this.now?.state;
     this.now = now;
     this.selection.prune();
-    const { open } = this;
+    const { open, project } = this;
+    if (before && project) {
+      this.project = { ...project, counts: recounted(project.counts, before, now.state) };
+    }
     if (open) this.list.update({ id: open.image.id, masks: now.masks.length, state: now.state });
   }
 
@@ -383,19 +436,18 @@ export class Workspace {
     if (next && this.open?.image.id === id) this.model.prepare(next.id);
   }
 
+  /** Who looks an image through does not mean to draw. */
+  private chooseForReview(): void {
+    if (this.isReviewing && this.toolName === "click") {
+      [this.toolBefore, this.toolName] = ["click", "select"];
+    } else if (!this.isReviewing && this.toolBefore) {
+      [this.toolBefore, this.toolName] = [null, this.toolBefore];
+    }
+  }
+
   private setLabels(labels: readonly Label[]): void {
     this.labels = labels;
     this.shortcuts.setLabels(labels);
-  }
-
-  private recount(id: number, state: ImageState): void {
-    const before = this.catalogue.images.find((image) => image.id === id)?.state;
-    const { project } = this;
-    if (!project || before === state) return;
-    const counts = { ...project.counts };
-    if (before) counts[before] = Math.max((counts[before] ?? 0) - 1, 0);
-    counts[state] = (counts[state] ?? 0) + 1;
-    this.project = { ...project, counts };
   }
 
   private complain(error: Error): void {
@@ -407,11 +459,6 @@ export class Workspace {
 }
 
 const CODEC = { encode: encodeRle, decode: decodeRle };
-
-function wordsOfHold(hold: { kind: string; holder?: { annotator: string } | null }): string {
-  if (hold.kind === "another tab") return "Another tab of this browser has this image.";
-  return `${hold.holder?.annotator ?? "Somebody else"} works on this image. You can look at it.`;
-}
 
 function follow<T>(readable: Readable<T>, run: (value: T) => void): () => void {
   return readable.subscribe(run);
