@@ -116,7 +116,8 @@ export class Client {
 
   async release(id: number, token: string): Promise<void> {
     const path = `/api/images/${id}/lease${search({ token })}`;
-    await this.transport.ask(path, { method: "DELETE" }, async () => undefined);
+    const ask = { method: "DELETE", keepalive: true } as const; // also of a page that ends
+    await this.transport.ask(path, ask, async () => undefined);
   }
 
   /** Append actions, all or none; those that are there already count as applied. */

@@ -21,6 +21,8 @@ export interface Ask {
   readonly body?: BodyInit;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
+  /** Goes on when the page ends. */
+  readonly keepalive?: boolean;
 }
 
 export class Transport {
@@ -102,11 +104,11 @@ export class Transport {
     }
   }
 
-  private init({ method = "GET", json, body }: Ask): RequestInit {
+  private init({ method = "GET", json, body, keepalive = false }: Ask): RequestInit {
     const headers = new Headers();
     if (this.token) headers.set("Authorization", `Bearer ${this.token}`);
     if (json !== undefined) headers.set("Content-Type", "application/json");
-    const init: RequestInit = { method, headers, credentials: "same-origin" };
+    const init: RequestInit = { method, headers, credentials: "same-origin", keepalive };
     if (json !== undefined) init.body = JSON.stringify(json);
     else if (body !== undefined) init.body = body;
     return init;

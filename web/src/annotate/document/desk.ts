@@ -91,6 +91,10 @@ export class Desk<R extends RegionFacts> {
       desk.retry();
       send();
     });
+    addEventListener("pagehide", () => desk.leave());
+    addEventListener("pageshow", ({ persisted }) => {
+      if (persisted) location.reload(); // what it held, others may have had meanwhile
+    });
     send();
     return desk;
   }
@@ -171,6 +175,11 @@ export class Desk<R extends RegionFacts> {
     this.endConflict(imageId);
     this.images.get(imageId)?.load(document, []);
     await this.outbox.replace(imageId, []);
+  }
+
+  /** The page is left: others may go on with what is saved. */
+  leave(): void {
+    this.leases.leave((imageId) => !this.outbox.waiting(imageId).length);
   }
 
   /** The end of the page. */

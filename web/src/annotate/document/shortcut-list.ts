@@ -79,13 +79,9 @@ export const SHORTCUTS = {
   "image.save": { group: "Images", text: "Save at once", keys: ["Mod+S"] },
 
   "tool.note": { group: "Review", text: "Pin a note", keys: ["X"] },
-  "note.next": { group: "Review", text: "Go to the next open note", keys: ["Shift+X"] },
-  "review.accept": { group: "Review", text: "Accept the image, and on", keys: ["Shift+Enter"] },
-  "review.return": {
-    group: "Review",
-    text: "Return it to its annotator, and on",
-    keys: ["Shift+Backspace"],
-  },
+  "note.next": { group: "Review", text: "Next open note", keys: ["Shift+X"] },
+  "review.accept": { group: "Review", text: "Accept, and on", keys: ["Shift+Enter"] },
+  "review.return": { group: "Review", text: "Return, and on", keys: ["Shift+Backspace"] },
 } as const satisfies Record<string, ShortcutFacts>;
 
 export type ShortcutName = keyof typeof SHORTCUTS;

@@ -3,25 +3,32 @@
 import type { ImageState, Project, Role } from "../api/types";
 import type { Hold } from "../document";
 
-/** Why an image is only shown, and what the button says that changes it; "" for none. */
+/** Why an image is only shown, and how that is changed. */
 export interface OnlyShown {
   readonly why: string;
-  readonly takeOver: string;
+  /** What the button says that opens it for work; "" for none. */
+  readonly offer: string;
+  /** Whether it is taken from whoever has it. */
+  readonly takesOver: boolean;
 }
 
 /** null if the image can be changed. */
 export function onlyShown(hold: Hold, state: ImageState, role: Role): OnlyShown | null {
   if (hold.kind === "another tab") {
-    return { why: "Another tab of this browser has this image.", takeOver: "Work here" };
+    return {
+      why: "Another tab of this browser has this image.",
+      offer: "Work here",
+      takesOver: true,
+    };
   }
   if (hold.kind === "taken") {
     const who = hold.holder?.annotator ?? "Somebody else";
     const why = `${who} works on this image. You can look at it.`;
-    return { why, takeOver: role === "admin" ? "Take over" : "" };
+    return { why, offer: role === "admin" ? "Take over" : "", takesOver: true };
   }
   if (state === "accepted" && role === "annotator") {
     const why = "This image is accepted. You can look at it; a reviewer can return it.";
-    return { why, takeOver: "" };
+    return { why, offer: "", takesOver: false };
   }
   return null;
 }

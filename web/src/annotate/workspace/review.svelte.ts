@@ -44,6 +44,7 @@ export class Review {
       const changed = await this.client.changeNote(id, { is_resolved: isResolved });
       this.notes = this.notes.map((note) => (note.id === id ? changed : note));
     }
+    if (isResolved) this.pointed = null;
   }
 
   /** Go to the next open pin. Gives its place; null if there is none. */

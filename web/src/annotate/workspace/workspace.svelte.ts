@@ -202,8 +202,11 @@ export class Workspace {
     const id = this.open?.image.id;
     const next = await this.client.next(id, toReview);
     // The server may not have heard what the image that is open became.
-    if (next && next.id !== id) await this.openImage(next.id);
-    else this.notice = toReview ? "Nothing more to review." : "That was the last image.";
+    if (next && next.id !== id) return this.openImage(next.id);
+    const why = toReview ? "Nothing more to review." : "That was the last image.";
+    if (id === undefined) return;
+    this.desk!.close(id); // whoever goes on with it does not have to wait
+    this.onlyShown = { why, offer: "Go on with this one", takesOver: false };
   }
 
   /** Accept the image under review. */
@@ -438,9 +441,10 @@ export class Workspace {
 
   /** Who looks an image through does not mean to draw. */
   private chooseForReview(): void {
-    if (this.isReviewing && this.toolName === "click") {
+    const looks = this.isReviewing || this.onlyShown !== null;
+    if (looks && this.toolName === "click") {
       [this.toolBefore, this.toolName] = ["click", "select"];
-    } else if (!this.isReviewing && this.toolBefore) {
+    } else if (!looks && this.toolBefore) {
       [this.toolBefore, this.toolName] = [null, this.toolBefore];
     }
   }
