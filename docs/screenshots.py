@@ -173,7 +173,8 @@ def team_states(
             keep(grace, "note")
         grace.get_by_role("button", name="Pin", exact=True).click()
     grace.get_by_role("button", name="Return").click()
-    grace.wait_for_timeout(800)
+    grace.get_by_text("Nothing more to review").wait_for()
+    grace.goto(f"{team.address}/health")  # away, which the page hears of
     grace.context.close()
 
     ada.goto(f"{team.address}/#image=1")

@@ -58,7 +58,9 @@ def test_an_admin_lets_people_in(team: Any, tokens: dict[str, str]) -> None:
     assert client.get("/api/project", headers=bearer(renewed)).is_success
     changed = client.patch(url, json={"role": "annotator"}, headers=admin).json()
     assert changed["role"] == "annotator"
+    Page(client, 2, bearer(renewed))
     client.patch(url, json={"is_active": False}, headers=admin)
+    assert client.get("/api/images/2", headers=admin).json()["lease"] is None
     assert client.get("/api/project", headers=bearer(renewed)).status_code == 401
     assert client.post("/api/annotators/999/token", headers=admin).status_code == 404
     assert client.patch("/api/annotators/999", json={}, headers=admin).status_code == 404

@@ -159,14 +159,14 @@ export const ACTS: Readonly<Record<ShortcutName, Act>> = {
 
   "image.next": (work) => work.step(1),
   "image.previous": (work) => work.step(-1),
-  "image.done": (work) => work.finish("done"),
-  "image.skip": (work) => work.finish("skipped"),
+  "image.done": (work) => work.rounds.finish("done"),
+  "image.skip": (work) => work.rounds.finish("skipped"),
   "image.save": (work) => work.saveNow(),
 
   "tool.note": pinNote,
   "note.next": nextNote,
-  "review.accept": (work) => work.acceptImage(),
-  "review.return": (work) => work.returnImage(),
+  "review.accept": (work) => work.rounds.accept(),
+  "review.return": (work) => work.rounds.return(),
 };
 
 /** Bring a place into view, if it is not. */

@@ -29,7 +29,7 @@ import {
 } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
 import { type DrawnMask, PALETTE, type PictureSource } from "../view";
-import { type OnlyShown, onlyShown, recounted, reviews } from "./access";
+import { type OnlyShown, onlyShown, recounted } from "./access";
 import { Catalogue, type CatalogueNow } from "./catalogue";
 import { Drafting, type DraftingNow } from "./drafting";
 import { Model } from "./model";
@@ -37,6 +37,7 @@ import { MaskColours, type Palette } from "./mask-colours";
 import { pictureOf } from "./picture";
 import { Preview } from "./preview.svelte";
 import { Review } from "./review.svelte";
+import { Rounds } from "./rounds";
 import { Selection } from "./selection.svelte";
 import { Suggestions } from "./suggestions.svelte";
 import { allTools, type Tool, type ToolName } from "./tools";
@@ -84,6 +85,7 @@ export class Workspace {
   readonly preview = new Preview(this.model);
   readonly suggestions = new Suggestions(this.client);
   readonly review = new Review(this.client);
+  readonly rounds = new Rounds(this, (imageId) => this.desk!.close(imageId));
   readonly shortcuts = new Shortcuts({ storage: browserStorage(), isMac: isMac() });
   readonly tools: Readonly<Record<ToolName, Tool>> = allTools();
   clock: EffortClock;
@@ -92,7 +94,6 @@ export class Workspace {
   private readonly colours = new MaskColours();
   private desk: Desk<Region> | null = null;
   private opening = 0;
-  private toolBefore: ToolName | null = null; // the review
   private unfollow: (() => void)[] = [];
 
   constructor() {
@@ -123,16 +124,6 @@ export class Workspace {
 
   get drafting(): Drafting | null {
     return this.open?.drafting ?? null;
-  }
-
-  /** Whether who works here accepts and returns images. */
-  get reviews(): boolean {
-    return reviews(this.project);
-  }
-
-  /** Whether the image waits for a verdict that is theirs to give. */
-  get isReviewing(): boolean {
-    return this.reviews && this.now?.state === "done" && !this.onlyShown;
   }
 
   get tool(): Tool {
@@ -176,7 +167,7 @@ export class Workspace {
       follow(drafting.state, (now) => (this.draft = now)),
     ];
     history.replaceState(null, "", `#image=${id}`);
-    this.chooseForReview();
+    this.rounds.chooseTool();
     this.model.open(id).catch((error: Error) => this.complain(error));
     void this.prepareNext(id);
   }
@@ -185,42 +176,6 @@ export class Workspace {
     const { open } = this;
     const next = open && (await this.list.neighbour(open.image.id, by));
     if (next) await this.openImage(next.id);
-  }
-
-  /** The image is finished, or passed over; on to the next. */
-  async finish(state: ImageState): Promise<void> {
-    const { open } = this;
-    if (!open) return;
-    this.accept();
-    const wasReviewing = this.isReviewing;
-    open.image.setState(state, { effort: this.clock.take() });
-    await this.openNext(wasReviewing);
-  }
-
-  /** Open the next image to work on, or to review. */
-  async openNext(toReview = false): Promise<void> {
-    const id = this.open?.image.id;
-    const next = await this.client.next(id, toReview);
-    // The server may not have heard what the image that is open became.
-    if (next && next.id !== id) return this.openImage(next.id);
-    const why = toReview ? "Nothing more to review." : "That was the last image.";
-    if (id === undefined) return;
-    this.desk!.close(id); // whoever goes on with it does not have to wait
-    this.onlyShown = { why, offer: "Go on with this one", takesOver: false };
-  }
-
-  /** Accept the image under review. */
-  async acceptImage(): Promise<void> {
-    if (this.isReviewing) await this.finish("accepted");
-  }
-
-  /** Give the image back to its annotator, whom a note tells why. */
-  async returnImage(): Promise<void> {
-    if (!this.reviews || this.onlyShown) return;
-    if (!["done", "accepted"].includes(this.now?.state ?? "")) return;
-    if (this.review.open.length) return this.finish("returned");
-    this.choose("note");
-    this.notice = "First click the place that is to be mended, and write what: then return it.";
   }
 
   filter(state: ImageState | "", text: string): void {
@@ -437,16 +392,6 @@ export class Workspace {
     await this.model.open(id).catch(() => null);
     const next = await this.list.neighbour(id, 1).catch(() => null);
     if (next && this.open?.image.id === id) this.model.prepare(next.id);
-  }
-
-  /** Who looks an image through does not mean to draw. */
-  private chooseForReview(): void {
-    const looks = this.isReviewing || this.onlyShown !== null;
-    if (looks && this.toolName === "click") {
-      [this.toolBefore, this.toolName] = ["click", "select"];
-    } else if (!looks && this.toolBefore) {
-      [this.toolBefore, this.toolName] = [null, this.toolBefore];
-    }
   }
 
   private setLabels(labels: readonly Label[]): void {
