@@ -43,6 +43,7 @@ import { Suggestions } from "./suggestions.svelte";
 import { allTools, type Tool, type ToolName } from "./tools";
 
 const EDITING: ReadonlySet<ToolName> = new Set(["brush", "eraser", "lasso", "polygon"]);
+const LOOK_AROUND_MS = 20_000;
 
 /** An image that is open, with all that belongs to it. */
 export interface OpenNow {
@@ -116,6 +117,7 @@ export class Workspace {
     follow(this.desk.saved, (state) => (this.saved = state));
     follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
     await this.list.filter("", "");
+    if (this.project.signed_in) setInterval(() => void this.lookAround(), LOOK_AROUND_MS);
     const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
     const next = await this.client.next();
     const first = named || next?.id || this.catalogue.images[0]?.id;
@@ -392,6 +394,18 @@ export class Workspace {
     await this.model.open(id).catch(() => null);
     const next = await this.list.neighbour(id, 1).catch(() => null);
     if (next && this.open?.image.id === id) this.model.prepare(next.id);
+  }
+
+  /** See what the others did meanwhile. */
+  private async lookAround(): Promise<void> {
+    if (document.visibilityState === "hidden" || this.isSignedOut) return;
+    try {
+      const { counts, images, masks } = await this.client.project();
+      this.project = { ...this.project!, counts, images, masks };
+      await this.list.refresh();
+    } catch {
+      // The next look will do.
+    }
   }
 
   private setLabels(labels: readonly Label[]): void {
