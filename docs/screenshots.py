@@ -25,6 +25,7 @@ from anymask.engine.sample import drawing
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
 PICTURES = Path(__file__).with_name("pictures")
 LOOKED_AT = Path("build/screenshots")
+IN_DOCS = ("begin", "click", "masks", "outline", "export", "note", "statistics")
 SMALL, LARGE = (1280, 800), (1920, 1080)
 DRAWN = (("1", (220, 200)), ("2", (490, 190)), ("3", (545, 85)))  # label, place
 NAMES = ("1 house", "2 mirrored", "3 evening")
@@ -197,11 +198,15 @@ def team_states(
     edsger.context.close()
 
 
-def go_through(browser: Browser, size: tuple[int, int], scheme: str, take: str) -> None:
-    """The main states, each as a picture ``<take>-<state>.png``."""
+def go_through(
+    browser: Browser, size: tuple[int, int], scheme: str, take: str, every: bool
+) -> None:
+    """The main states, each as a picture ``<take>-<state>.png``; or those of docs."""
     width, height = size
 
     def keep(page: Page, state: str) -> None:
+        if not every and state not in IN_DOCS:
+            return
         page.wait_for_timeout(600)
         page.screenshot(path=f"{take}-{state}.png")
 
@@ -239,7 +244,7 @@ def main() -> None:
         for size in sizes:
             for scheme in schemes:
                 name = f"annotate-{size[0]}-{scheme}" if every else "annotate"
-                go_through(browser, size, scheme, str(target / name))
+                go_through(browser, size, scheme, str(target / name), every)
         browser.close()
 
 
