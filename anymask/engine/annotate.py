@@ -17,6 +17,7 @@ from anymask.engine.api import (
     annotators,
     export,
     images,
+    import_,
     model,
     monitoring,
     pictures,
@@ -52,6 +53,7 @@ ROUTERS = (
     pictures.router,
     model.router,
     export.router,
+    import_.router,
     monitoring.router,
 )
 

@@ -18,6 +18,8 @@ from anymask.engine.api.workplace import Workplace
 from anymask.errors import StoreError
 
 LARGEST_BODY = 64 << 20  # ten times what a thousand actions take
+LARGEST_FILE = 512 << 20  # of masks, which is written to the disk as it comes
+FILES = "/api/import"
 OWN_SITES = ("same-origin", "none")
 ANSWERS, MODEL = ("/api", "/metrics"), "/model"
 TOO_LARGE = 413
@@ -50,9 +52,10 @@ class Guard:
         await self._limited(request, receive, send)
 
     async def _limited(self, request: Request, receive: Receive, send: Send) -> None:
-        line = f"more than {LARGEST_BODY >> 20} MB at once are not taken"
+        most = LARGEST_FILE if request.url.path == FILES else LARGEST_BODY
+        line = f"more than {most >> 20} MB at once are not taken"
         announced = request.headers.get("content-length", "0")
-        if not announced.isdecimal() or int(announced) > LARGEST_BODY:
+        if not announced.isdecimal() or int(announced) > most:
             await refusal("invalid", line, TOO_LARGE)(request.scope, receive, send)
             return
         received = 0
@@ -61,7 +64,7 @@ class Guard:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > LARGEST_BODY:  # whatever was announced
+            if received > most:  # whatever was announced
                 raise HTTPException(TOO_LARGE, line)
             return message
 

@@ -371,3 +371,14 @@ class ExportLosses(Message):
     images: int
     masks: int
     lines: list[str]
+
+
+class ImportReport(Message):
+    """What an import did, or would do. already: masks that were there. lines: for people."""
+
+    images: int
+    masks: int
+    already: int
+    labels: list[str]
+    missing: int
+    lines: list[str]

@@ -124,8 +124,8 @@ def keep_token(here: Workplace, response: Response, token: str) -> None:
 
 Here = Annotated[Workplace, Depends(workplace_of)]
 Asking = Annotated[Annotator, Depends(annotator_asking)]
-Administering = Annotated[Annotator, Depends(admin_asking)]
 Reviewing = Annotated[Annotator, Depends(reviewer_asking)]
+Administering = Annotated[Annotator, Depends(admin_asking)]
 ImageId = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
 AnnotatorId = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
 

@@ -61,8 +61,51 @@ def apply_actions(
     if unknown:
         use_lease(session, image, annotator, token, now)
         check_allowed(image.state, annotator, unknown)
-        _append(session, image, annotator, unknown, now)
+        append_actions(session, image, annotator, unknown, now)
     return Applied(image.revision, tuple(action.id for action in actions))
+
+
+def append_actions(
+    session: Session,
+    image: ImageRow,
+    annotator: Annotator,
+    actions: Sequence[Action],
+    now: datetime,
+) -> None:
+    """Append actions to the log of a locked image, whoever holds it: its lease was looked at.
+
+    Raises ``ConflictError`` and ``StoreError`` as ``apply_actions``.
+    """
+    masks = MaskChanges(session, image, actions)
+    history = History(session, image.id, actions)
+    sheet = TallySheet()
+    rows: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
+    for number, action in enumerate(actions, image.revision + 1):
+        changed = tuple(masks.make(change) for change in action.changes)
+        day = _day(action.at, now)
+        account = Account(day, annotator.id, action.effort.model_id or "")
+        try:
+            done = history.append(action, Step(account, action.kind, changed))
+        except OutOfTurnError:
+            masks.stale.update(change.mask_id for change in changed)
+            break
+        sheet.add_effort(account, action.effort)
+        sheet.add_masks(done.account, image.id, done.made, done.removed)
+        rows.append(_row(image.id, number, annotator, action, account, now))
+        changes.extend(_change_rows(image.id, number, changed))
+    if masks.stale:
+        raise _conflict(session, image, masks.stale)
+    state, image.state = image.state, _state_after(image.state, actions)
+    image.revision += len(actions)
+    if image.annotator_id is None or not is_review(state, annotator):
+        image.annotator_id = annotator.id
+    image.updated_at = now
+    masks.write()
+    session.execute(insert(ActionRow), rows)
+    if changes:
+        session.execute(insert(ChangeRow), changes)
+    sheet.write(session)
 
 
 def log_of(session: Session, image_id: int) -> tuple[LogEntry, ...]:
@@ -109,45 +152,6 @@ def _unknown(session: Session, image_id: int, actions: Sequence[Action]) -> list
     query = select(ActionRow.id).where(ActionRow.image_id == image_id, ActionRow.id.in_(by_id))
     known = set(session.scalars(query))
     return [action for action_id, action in by_id.items() if action_id not in known]
-
-
-def _append(
-    session: Session,
-    image: ImageRow,
-    annotator: Annotator,
-    actions: Sequence[Action],
-    now: datetime,
-) -> None:
-    masks = MaskChanges(session, image, actions)
-    history = History(session, image.id, actions)
-    sheet = TallySheet()
-    rows: list[dict[str, Any]] = []
-    changes: list[dict[str, Any]] = []
-    for number, action in enumerate(actions, image.revision + 1):
-        changed = tuple(masks.make(change) for change in action.changes)
-        day = _day(action.at, now)
-        account = Account(day, annotator.id, action.effort.model_id or "")
-        try:
-            done = history.append(action, Step(account, action.kind, changed))
-        except OutOfTurnError:
-            masks.stale.update(change.mask_id for change in changed)
-            break
-        sheet.add_effort(account, action.effort)
-        sheet.add_masks(done.account, image.id, done.made, done.removed)
-        rows.append(_row(image.id, number, annotator, action, account, now))
-        changes.extend(_change_rows(image.id, number, changed))
-    if masks.stale:
-        raise _conflict(session, image, masks.stale)
-    state, image.state = image.state, _state_after(image.state, actions)
-    image.revision += len(actions)
-    if image.annotator_id is None or not is_review(state, annotator):
-        image.annotator_id = annotator.id
-    image.updated_at = now
-    masks.write()
-    session.execute(insert(ActionRow), rows)
-    if changes:
-        session.execute(insert(ChangeRow), changes)
-    sheet.write(session)
 
 
 def _conflict(session: Session, image: ImageRow, stale: set[str]) -> ConflictError:

@@ -14,6 +14,7 @@ import type {
   ImageQuery,
   ImageSummary,
   Invitation,
+  ImportReport,
   Label,
   LabelDraft,
   Lease,
@@ -31,6 +32,7 @@ import type {
 
 const VERSIONS_AT_ONCE = 50; // their ids go into the address, which has a limit
 const LONG_MS = 300_000; // for the model, and for megabytes
+const IMPORT_MS = 3_600_000;
 
 /** Every method throws ApiError. */
 export class Client {
@@ -178,6 +180,12 @@ export class Client {
   /** Where the browser downloads all masks from. */
   exportUrl(format: ExportFormat): string {
     return this.transport.url(`/api/export${search({ format })}`);
+  }
+
+  /** Add the masks of a file; `trial`: only say what would be added. */
+  importFile(file: File, trial: boolean, signal?: AbortSignal): Promise<ImportReport> {
+    const path = `/api/import${search({ name: file.name, trial })}`;
+    return this.transport.json(path, { method: "POST", body: file, signal, timeoutMs: IMPORT_MS });
   }
 
   // --- the model on the server

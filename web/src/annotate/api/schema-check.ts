@@ -18,6 +18,7 @@ export type Answers = [
   Fits<Schemas["ImagePage"], types.ImagePage>,
   Fits<Schemas["ImageSummary"], types.ImageSummary>,
   Fits<Schemas["Invitation"], types.Invitation>,
+  Fits<Schemas["ImportReport"], types.ImportReport>,
   Fits<Schemas["Label"], types.Label>,
   Fits<Schemas["Lease"], types.Lease>,
   Fits<Schemas["LeaseErrorBody"], types.ErrorBody>,

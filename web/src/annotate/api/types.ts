@@ -302,6 +302,20 @@ export interface ExportLosses {
   readonly lines: readonly string[];
 }
 
+/** What an import did, or would do. */
+export interface ImportReport {
+  readonly images: number;
+  readonly masks: number;
+  /** Masks that were there. */
+  readonly already: number;
+  /** Names of new ones. */
+  readonly labels: readonly string[];
+  /** Images that are not in the folder. */
+  readonly missing: number;
+  /** A sentence for each thing, the most important first. */
+  readonly lines: readonly string[];
+}
+
 // --- errors
 
 export type ErrorKind =

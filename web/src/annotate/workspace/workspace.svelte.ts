@@ -180,6 +180,14 @@ export class Workspace {
     if (next) await this.openImage(next.id);
   }
 
+  /** The store is another than the page knows, as after an import: show it as it is now. */
+  async refresh(): Promise<void> {
+    this.project = await this.client.project();
+    this.setLabels(this.project.labels);
+    await this.list.filter(this.catalogue.state, this.catalogue.text);
+    if (this.open) await this.openImage(this.open.image.id);
+  }
+
   filter(state: ImageState | "", text: string): void {
     this.attempt(() => this.list.filter(state, text));
   }
