@@ -1,8 +1,7 @@
-"""Make the pictures of docs/annotate.md and docs/evaluation.md: ``python docs/screenshots.py``.
+"""Make the pictures of docs/annotate.md and docs/team.md: ``python docs/screenshots.py [--all]``.
 
-Drives `anymask annotate` and `anymask rate` in Chromium, on drawings and with the default weights.
-``--all`` writes the main states in two sizes, light and dark, to ``build/screenshots`` to be looked
-at. ``--rate`` makes those of `anymask rate` alone.
+Drives `anymask annotate` in Chromium, on drawings and with the default weights. ``--all`` writes
+the main states in two sizes, light and dark, to ``build/screenshots`` to be looked at.
 """
 
 from __future__ import annotations
@@ -12,24 +11,31 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cv2
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from anymask.engine.sample import drawing
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
 PICTURES = Path(__file__).with_name("pictures")
 LOOKED_AT = Path("build/screenshots")
+IN_DOCS = ("begin", "click", "masks", "outline", "export", "note", "statistics")
 SMALL, LARGE = (1280, 800), (1920, 1080)
+DRAWN = (("1", (220, 200)), ("2", (490, 190)), ("3", (545, 85)))  # label, place
 NAMES = ("1 house", "2 mirrored", "3 evening")
+
+HOST = "127.0.0.2"  # of this machine, and not the usual one: everybody needs a token here
+TEAM = {"Ada": "annotator", "Grace": "reviewer", "Edsger": "admin"}
+NOTES = (
+    (250, 150, "The chimney belongs to the house: please add it"),
+    (560, 330, "There is a second tree behind this one"),
+)
 
 
 def draw_folder(folder: Path) -> None:
@@ -40,57 +46,17 @@ def draw_folder(folder: Path) -> None:
         Image.fromarray(np.ascontiguousarray(pixels)).save(folder / f"{name}.png")
 
 
-def draw_objects(folder: Path) -> None:
-    """The drawing with its objects, as a dataset: house, tree and sun."""
-    masks = np.zeros(drawing().shape[:2], np.uint8)
-    cv2.rectangle(masks, (110, 220), (330, 390), 1, -1)
-    cv2.fillPoly(masks, [np.array([[90, 220], [220, 120], [350, 220]])], 1)
-    cv2.rectangle(masks, (478, 270), (502, 400), 2, -1)
-    cv2.circle(masks, (490, 225), 78, 2, -1)
-    cv2.circle(masks, (545, 85), 42, 3, -1)
-    for name, pixels in (("images", drawing()), ("masks", masks)):
-        (folder / name).mkdir(parents=True)
-        Image.fromarray(pixels).save(folder / name / "house.png")
-
-
-def rate_words(scratch: Path) -> list[str]:
-    """A command that has the drawing's masks rated."""
-    data, result = scratch / "drawings", scratch / "result.json"
-    draw_objects(data)
-    words = ["points", "--data", str(data), "--out", str(result), "--set", "keep_masks=3"]
-    subprocess.run([sys.executable, "-m", "anymask", "evaluate", *words], check=True)
-    return ["rate", str(result), "--data", str(data), "--out", str(scratch / "ratings.jsonl")]
-
-
-def go_through_rating(page: Page, take: str) -> None:
-    """The first page, a mask, and the first of a model."""
-    page.get_by_label("Your name").fill("Ada")
-    page.wait_for_timeout(600)
-    page.screenshot(path=f"{take}-begin.png")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="8, Good")).to_be_visible()
-    for key in "98":
-        page.wait_for_timeout(900)
-        page.keyboard.press(key)
-    page.wait_for_timeout(900)
-    page.get_by_role("button", name="8, Good").hover()
-    page.screenshot(path=f"{take}.png")
-
-
-def annotate_words(scratch: Path) -> list[str]:
-    """A command that has the drawings annotated."""
-    folder = scratch / "drawings"
-    folder.mkdir()
-    draw_folder(folder)
+def annotating(folder: Path) -> list[str]:
     return ["annotate", str(folder), "--labels", "house,tree,sun"]
 
 
 @contextmanager
-def serving(words: Sequence[str]) -> Iterator[str]:
+def serving(*words: str) -> Iterator[str]:
+    """The address of a command of anymask that serves a page."""
     command = [sys.executable, "-m", "anymask", *words, "--no-open", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    address = re.search(r"http://\S+", process.stdout.readline())
+    address = re.search(r"http://[^?\s]+", process.stdout.readline())
     assert address, "the tool does not start"
     try:
         yield address[0]
@@ -99,45 +65,175 @@ def serving(words: Sequence[str]) -> Iterator[str]:
         process.wait(30)
 
 
-def go_through(page: Page, take: str) -> None:
-    """The main states, each as a picture ``<take>-<state>.png``."""
+def place(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Where a pixel of the drawing is, which fits the stage."""
+    box = page.locator(".stage").bounding_box()
+    assert box is not None
+    scale = min((box["width"] - 32) / 640, (box["height"] - 32) / 480)
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return middle[0] + (x - 320) * scale, middle[1] + (y - 240) * scale
 
-    def keep(state: str) -> None:
-        page.wait_for_timeout(600)
-        page.screenshot(path=f"{take}-{state}.png")
 
-    def click(x: float, y: float, button: str = "left") -> None:
-        box = page.locator(".stage").bounding_box()
-        assert box is not None
-        scale = min((box["width"] - 32) / 640, (box["height"] - 32) / 480)
-        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        at = middle[0] + (x - 320) * scale, middle[1] + (y - 240) * scale
-        page.mouse.click(*at, button=button)  # type: ignore[arg-type]
-        expect(page.get_by_role("button", name="Accept")).to_be_enabled()
+def click(page: Page, x: float, y: float) -> None:
+    page.mouse.click(*place(page, x, y))
+    expect(page.get_by_role("button", name="Accept")).to_be_enabled()
 
-    expect(page.locator("footer .hint")).to_contain_text("Click the object", timeout=180_000)
-    keep("begin")
-    click(220, 200)
-    keep("click")
-    page.keyboard.press("1")
-    page.keyboard.press("Enter")
-    for key, place in (("2", (490, 190)), ("3", (545, 85))):
+
+def draw(page: Page) -> None:
+    """The first mask of each label."""
+    for key, at in DRAWN:
         page.keyboard.press(key)
-        click(*place)
+        click(page, *at)
         page.keyboard.press("Enter")
     page.mouse.move(10, 300)
-    keep("masks")
+
+
+def own_states(page: Page, keep: Callable[[Page, str], None]) -> None:
+    """What one person sees."""
+    expect(page.locator("footer .hint")).to_contain_text("Click the object", timeout=180_000)
+    keep(page, "begin")
+    click(page, *DRAWN[0][1])
+    keep(page, "click")
+    page.keyboard.press("Escape")
+    draw(page)
+    keep(page, "masks")
     page.keyboard.press("n")
     page.keyboard.press("p")
-    keep("outline")
+    keep(page, "outline")
+    page.keyboard.press("Escape")
+    page.keyboard.press("v")
+    page.keyboard.press("Control+a")
+    page.get_by_role("button", name="Group", exact=True).click()
+    keep(page, "group")
     page.keyboard.press("Escape")
     page.keyboard.press("?")
-    keep("keys")
+    keep(page, "keys")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Export").click()
     expect(page.get_by_role("link", name="Download")).to_be_visible()
-    keep("export")
+    keep(page, "export")
     page.keyboard.press("Escape")
+
+
+def add_team(folder: Path) -> dict[str, str]:
+    """The end of each one's link, by their name."""
+    store = folder / ".anymask" / "store.sqlite"
+    command = [sys.executable, "-m", "anymask", "engine", "annotators", "add", str(store)]
+    links = {}
+    for name, role in TEAM.items():
+        added = subprocess.run(
+            [*command, name, "--role", role], capture_output=True, text=True, check=True
+        )
+        links[name] = added.stdout.strip()
+    return links
+
+
+class Team:
+    """Browsers of its people, all of one size and scheme."""
+
+    def __init__(self, open_page: Callable[[], Page], address: str, links: dict[str, str]) -> None:
+        self.open_page, self.address, self.links = open_page, address.rstrip("/"), links
+
+    def page_of(self, name: str, image: int = 1) -> Page:
+        page = self.open_page()
+        page.goto(f"{self.address}{self.links[name]}")
+        page.goto(f"{self.address}/#image={image}")
+        page.reload()
+        expect(page.locator(".stage")).to_be_visible()
+        expect(page.locator("footer .hint")).not_to_contain_text("model", timeout=180_000)
+        return page
+
+
+def team_states(
+    open_page: Callable[[], Page],
+    address: str,
+    folder: Path,
+    keep: Callable[[Page, str], None],
+) -> None:
+    """Signed out, review, returned with pins, statistics, people, held by another."""
+    team = Team(open_page, address, add_team(folder))
+
+    page = open_page()
+    page.goto(address)
+    expect(page.get_by_role("textbox", name="Link or token")).to_be_visible()
+    keep(page, "signed-out")
+    page.context.close()
+
+    ada = team.page_of("Ada")
+    draw(ada)
+    expect(ada.locator(".save")).to_have_text("All saved")
+    edsger = team.page_of("Edsger")
+    expect(edsger.get_by_role("button", name="Take over")).to_be_visible()
+    keep(edsger, "held")
+    ada.get_by_role("button", name="Done", exact=True).click()
+    ada.wait_for_function("document.querySelector('header .name').textContent.includes('2')")
+
+    grace = team.page_of("Grace")
+    keep(grace, "review")
+    for x, y, text in NOTES:
+        grace.keyboard.press("x")
+        grace.mouse.click(*place(grace, x, y))
+        grace.get_by_role("textbox", name="What is to be mended here?").fill(text)
+        if text == NOTES[-1][2]:
+            keep(grace, "note")
+        grace.get_by_role("button", name="Pin", exact=True).click()
+    grace.get_by_role("button", name="Return").click()
+    grace.get_by_text("Nothing more to review").wait_for()
+    grace.goto(f"{team.address}/health")  # away, which the page hears of
+    grace.context.close()
+
+    ada.goto(f"{team.address}/#image=1")
+    ada.reload()
+    expect(ada.locator(".card")).to_be_visible(timeout=60_000)
+    keep(ada, "returned")
+    ada.get_by_role("button", name="Resolved").click()
+    ada.get_by_role("button", name="How the work goes").click()
+    expect(ada.locator("table")).to_be_visible()
+    keep(ada, "statistics")
+    ada.context.close()
+
+    edsger.get_by_role("button", name="Edsger").click()
+    keep(edsger, "person")
+    edsger.get_by_role("button", name="People").click()
+    edsger.get_by_role("textbox", name="Name of somebody new").fill("Barbara")
+    edsger.get_by_role("button", name="Add", exact=True).click()
+    expect(edsger.get_by_role("textbox", name="Link of Barbara")).to_be_visible()
+    keep(edsger, "people")
+    edsger.context.close()
+
+
+def go_through(
+    browser: Browser, size: tuple[int, int], scheme: str, take: str, every: bool
+) -> None:
+    """The main states, each as a picture ``<take>-<state>.png``; or those of docs."""
+    width, height = size
+
+    def keep(page: Page, state: str) -> None:
+        if not every and state not in IN_DOCS:
+            return
+        page.wait_for_timeout(600)
+        page.screenshot(path=f"{take}-{state}.png")
+
+    def open_page() -> Page:
+        viewport = {"width": width, "height": height}
+        context = browser.new_context(viewport=viewport, color_scheme=scheme)  # type: ignore[arg-type]
+        return context.new_page()
+
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "drawings"
+        folder.mkdir()
+        draw_folder(folder)
+        with serving(*annotating(folder)) as address:
+            page = open_page()
+            page.goto(address)
+            own_states(page, keep)
+            page.context.close()
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "drawings"
+        folder.mkdir()
+        draw_folder(folder)
+        with serving(*annotating(folder), "--host", HOST, "--review") as address:
+            team_states(open_page, address, folder, keep)
 
 
 def main() -> None:
@@ -146,20 +242,13 @@ def main() -> None:
     schemes = ("light", "dark") if every else ("light",)
     target = LOOKED_AT if every else PICTURES
     target.mkdir(parents=True, exist_ok=True)
-    pages = {"annotate": (annotate_words, go_through), "rate": (rate_words, go_through_rating)}
-    if "--rate" in sys.argv[1:]:
-        del pages["annotate"]
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        for (name, (words, go)), (width, height), scheme in product(pages.items(), sizes, schemes):
-            size = {"width": width, "height": height}
-            take = f"{name}-{width}-{scheme}" if every else name
-            with TemporaryDirectory() as scratch, serving(words(Path(scratch))) as address:
-                page = browser.new_page(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
-                page.goto(address)
-                go(page, str(target / take))
-                page.close()
+        for size in sizes:
+            for scheme in schemes:
+                name = f"annotate-{size[0]}-{scheme}" if every else "annotate"
+                go_through(browser, size, scheme, str(target / name), every)
         browser.close()
 
 

@@ -14,6 +14,7 @@ from fastapi.responses import RedirectResponse
 
 import anymask
 from anymask.engine.api import (
+    annotators,
     export,
     images,
     import_,
@@ -26,7 +27,7 @@ from anymask.engine.api import (
 from anymask.engine.api.guard import Guard
 from anymask.engine.api.metrics import Metrics, Timed
 from anymask.engine.api.refusals import REFUSALS, explain_refusals
-from anymask.engine.api.workplace import Workplace, file_of
+from anymask.engine.api.workplace import Workplace, file_of, keep_token
 from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.embeddings import Embeddings
 from anymask.engine.model.decoding import Decoder
@@ -42,13 +43,13 @@ from anymask.predict.load import ModelSource
 from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
 
 PAGE = "annotate.html"
-COOKIE_S = 90 * 24 * 3600  # since the link was last opened
 AHEAD = 30  # images whose embeddings are computed before anybody asks
 PICTURE_BYTES, EMBEDDING_BYTES = 2 << 30, 2 << 30
 ROUTERS = (
     project.router,
     images.router,
     work.router,
+    annotators.router,
     pictures.router,
     model.router,
     export.router,
@@ -141,7 +142,7 @@ def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
         if token is None:
             return await files.get_response(PAGE, request.scope)
         response = RedirectResponse("/", status_code=303)
-        response.set_cookie(here.cookie, token, max_age=COOKIE_S, httponly=True, samesite="strict")
+        keep_token(here, response, token)
         return response
 
     app.mount("/model", Files(model_folder, only=(EXPORT_FILE, *RUN_FILES)))

@@ -31,7 +31,7 @@ def images(
     after: Annotated[str | None, Query(json_schema_extra=CURSOR)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_IMAGES)] = 100,
 ) -> schema.ImagePage:
-    """A page of the list of images. annotator: who acted last."""
+    """A page of the list of images. annotator: whose work it is."""
     wanted = ImageFilter(tuple(state), label, text, worker)
     return schema.ImagePage.model_validate(here.store.read(list_images, wanted, after, limit))
 

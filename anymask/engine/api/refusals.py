@@ -22,6 +22,7 @@ STATUS: Mapping[schema.ErrorKind, int] = {
     "lease": 409,
     "newer": 503,
     "not_found": 404,
+    "signed_out": 401,
     "storage": 503,
 }
 KIND_OF_STATUS: Mapping[int, schema.ErrorKind] = {403: "forbidden", 404: "not_found"}

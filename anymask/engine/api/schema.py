@@ -23,8 +23,9 @@ Color = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{COLOR.pa
 BboxXywh = tuple[int, int, int, int]
 BoxXyxy = tuple[float, float, float, float]
 ErrorKind = Literal[
-    "busy", "conflict", "forbidden", "invalid", "lease", "newer", "not_found", "storage"
-]
+    "busy", "conflict", "forbidden", "invalid", "lease", "newer", "not_found", "signed_out",
+    "storage",
+]  # fmt: skip
 
 
 class Message(BaseModel):
@@ -69,11 +70,15 @@ class Annotator(Message):
 
 
 class Project(Message):
-    """id: of the store, made with it. counts: images by state. review: whether work is reviewed."""
+    """id: of the store, made with it. counts: images by state. review: whether work is reviewed.
+
+    signed_in: whether a token says who asks; one person on loopback needs none.
+    """
 
     id: Uuid
     name: str
     annotator: Annotator
+    signed_in: bool
     model_id: str
     labels: list[Label]
     counts: dict[State, int]
@@ -91,7 +96,7 @@ class LeaseHolder(Message):
 
 
 class ImageSummary(Message):
-    """An image as a list shows it. annotator: who acted last."""
+    """An image as a list shows it. annotator: who acted last, but for a review."""
 
     id: int
     name: str

@@ -72,7 +72,8 @@ class ImageSummary:
     """An image as a list shows it.
 
     name: its path relative to the folder, with ``/``. width, height: upright; None until its file
-    was looked into. masks: how many it has. revision: how many actions. annotator: who acted last.
+    was looked into. masks: how many it has. revision: how many actions. annotator: whose
+    work it is: who acted last, but for a review.
     """
 
     id: int
@@ -93,7 +94,7 @@ class ImageFilter:
     """Which images a list has: all that each of these agrees with.
 
     states: any of them; empty for all. label_id: carried by a mask. text: in the name, upper or
-    lower case. annotator_id: who acted last.
+    lower case. annotator_id: whose work it is.
     """
 
     states: tuple[State, ...] = ()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.images import locked_image
 from anymask.engine.store.leases import use_lease
-from anymask.engine.store.log.action_checks import check_actions, check_allowed
+from anymask.engine.store.log.action_checks import check_actions, check_allowed, is_review
 from anymask.engine.store.log.history import History, Step
 from anymask.engine.store.log.mask_changes import MaskChanges
 from anymask.engine.store.log.stacks import OutOfTurnError
@@ -97,9 +97,11 @@ def append_actions(
         changes.extend(_change_rows(image.id, number, changed))
     if masks.stale:
         raise _conflict(session, image, masks.stale)
-    image.state = _state_after(image.state, actions)
+    state, image.state = image.state, _state_after(image.state, actions)
     image.revision += len(actions)
-    image.annotator_id, image.updated_at = annotator.id, now
+    if image.annotator_id is None or not is_review(state, annotator):
+        image.annotator_id = annotator.id
+    image.updated_at = now
     masks.write()
     session.execute(insert(table_of(ActionRow)), rows)
     if changes:
