@@ -37,7 +37,9 @@ HOMES = {
         "anymask.cli.annotate", "annotate", "Label a folder of images, with the model's help."
     ),
     "engine": CommandHome(
-        "anymask.cli.engine", "app", "The work of annotators: status, backup, export, people."
+        "anymask.cli.engine",
+        "app",
+        "The work of annotators: status, backup, import, export, people.",
     ),
     "train": CommandHome("anymask.cli.train", "train", "Train a model."),
     "evaluate": CommandHome(
