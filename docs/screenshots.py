@@ -6,6 +6,7 @@ the main states in two sizes, light and dark, to ``build/screenshots`` to be loo
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -25,7 +26,7 @@ from anymask.engine.sample import drawing
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
 PICTURES = Path(__file__).with_name("pictures")
 LOOKED_AT = Path("build/screenshots")
-IN_DOCS = ("begin", "click", "masks", "outline", "export", "note", "statistics")
+IN_DOCS = ("begin", "click", "masks", "outline", "import", "export", "note", "statistics")
 SMALL, LARGE = (1280, 800), (1920, 1080)
 DRAWN = (("1", (220, 200)), ("2", (490, 190)), ("3", (545, 85)))  # label, place
 NAMES = ("1 house", "2 mirrored", "3 evening")
@@ -113,6 +114,38 @@ def own_states(page: Page, keep: Callable[[Page, str], None]) -> None:
     expect(page.get_by_role("link", name="Download")).to_be_visible()
     keep(page, "export")
     page.keyboard.press("Escape")
+    page.get_by_role("button", name="Import").click()
+    content = json.dumps(rectangles()).encode()
+    drawn = {"name": "boxes.json", "mimeType": "application/json", "buffer": content}
+    page.get_by_label("File of masks").set_input_files(drawn)  # type: ignore[arg-type]
+    expect(page.get_by_role("button", name="Add 4 masks")).to_be_enabled(timeout=60_000)
+    keep(page, "import")
+    page.keyboard.press("Escape")
+
+
+def rectangles() -> dict[str, object]:
+    """COCO: door and trunk of two drawings, and of one that is not there."""
+    boxes = ((1, (195, 300, 50, 90)), (2, (478, 270, 24, 130)))
+    names = ("1 house.png", "3 evening.png", "4 night.png")
+    annotations = [
+        {"id": 10 * image + label, "image_id": image, "category_id": label, "bbox": box}
+        | {"segmentation": [ring_of(*box)], "area": box[2] * box[3], "iscrowd": 0}
+        for image in range(len(names))
+        for label, box in boxes
+    ]
+    return {
+        "images": [
+            {"id": image, "file_name": name, "width": 640, "height": 480}
+            for image, name in enumerate(names)
+        ],
+        "categories": [{"id": 1, "name": "door"}, {"id": 2, "name": "trunk"}],
+        "annotations": annotations,
+    }
+
+
+def ring_of(x: int, y: int, width: int, height: int) -> list[int]:
+    """A polygon of a box, as COCO has it."""
+    return [x, y, x + width, y, x + width, y + height, x, y + height]
 
 
 def add_team(folder: Path) -> dict[str, str]:
