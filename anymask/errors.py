@@ -97,8 +97,9 @@ class ResultError(Error):
 
 
 StoreErrorKind = Literal[
-    "busy", "conflict", "forbidden", "invalid", "lease", "newer", "not_found", "storage"
-]
+    "busy", "conflict", "forbidden", "invalid", "lease", "newer", "not_found", "signed_out",
+    "storage",
+]  # fmt: skip
 
 
 class StoreError(Error):
@@ -106,7 +107,8 @@ class StoreError(Error):
 
     kind: what a program makes of it. ``storage``: the disk or the database fails; ``busy``: others
     write, and it can be asked again; ``newer``: a later anymask made the store; ``lease``: another
-    holds the image; ``conflict``: another changed the masks. The rest is what it says.
+    holds the image; ``conflict``: another changed the masks; ``signed_out``: nobody
+    known asks. The rest is what it says.
     """
 
     def __init__(self, kind: StoreErrorKind, message: str) -> None:

@@ -23,7 +23,7 @@ from anymask.models.vit import ViTConfig
 from anymask.predict.predictor import Predictor, load
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.fetch import sha256_of
-from anymask.weights.graph_pair import RUN_FILES
+from anymask.weights.graph_pair import FORMAT, RUN_FILES
 from anymask.weights.load import load_checkpoint
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def mock_export() -> Callable[[Path], Path]:
             (folder / name).write_bytes(name.encode())
             files[name] = {"sha256": sha256_of(folder / name), "bytes": len(name)}
         header = {
-            "anymask_export": 1,
+            "anymask_export": FORMAT,
             "name": "tiny",
             "model": "tiny@0123",
             "dtype": "float16",

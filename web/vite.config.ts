@@ -9,7 +9,7 @@ const headers = {
 
 // The pages are a part of the Python package; parts of them alone, `--mode library`, are for tests.
 const builds = {
-  page: { input: ["index.html", "annotate.html"], outDir: "../anymask/engine/static" },
+  page: { input: ["index.html", "annotate.html", "rate.html"], outDir: "../anymask/engine/static" },
   library: { input: ["test.html", "test-view.html", "test-document.html"], outDir: "dist" },
 };
 

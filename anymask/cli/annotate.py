@@ -14,6 +14,7 @@ from anymask.cli.serving.stores import beside_images
 from anymask.errors import Error, MissingExtraError
 
 if TYPE_CHECKING:
+    from anymask.engine.store.folder import FolderImages
     from anymask.engine.store.store import Store
 
 FIRST_ADMIN = "admin"
@@ -85,9 +86,10 @@ def annotate(
         raise Error(f"there is no folder {folder}")
     if database is not None and store is not None:
         raise typer.BadParameter("--store and --database are two places; give one")
+    images = _look_through(folder)  # first: a folder without any is left as it is
     place = database or store or beside_images(folder)
     with Store.open(place) as opened, listen(host, port) as listening:
-        _look_through(opened, folder, labels)
+        _note(opened, folder, images, labels)
         model = browser_model(weights, offline or None, "engine")
         source = ModelSource(weights, offline=offline or None, model_id=read_export(model).model_id)
         needs_tokens = host not in LOOPBACK
@@ -119,18 +121,25 @@ def _announced(store: Store, url: str, needs_tokens: bool) -> str:
     return f"{url}?token={token}"
 
 
-def _look_through(store: Store, folder: Path, labels: str) -> None:
-    """Note which images are in the folder, and tell; add labels that are not there yet."""
-    from anymask.engine.store.folder import scan_folder
+def _look_through(folder: Path) -> FolderImages:
+    """The images of a folder; what is not taken is told. Raises ``Error`` where there are none."""
+    from anymask.engine.store.folder import images_in
+
+    images = images_in(folder)
+    for name, reason in images.unread:
+        typer.echo(f"anymask: {name} {reason}", err=True)
+    if not images.names:
+        raise Error(f"there are no images in {folder}")
+    return images
+
+
+def _note(store: Store, folder: Path, images: FolderImages, labels: str) -> None:
+    """Note which images there are, and tell; add labels that are not there yet."""
+    from anymask.engine.store.folder import note_images
     from anymask.engine.store.images import count_images
     from anymask.engine.store.labels import add_labels
 
-    scan = scan_folder(store, folder)
-    for name, reason in scan.unread:
-        typer.echo(f"anymask: {name} {reason}", err=True)
-    counts = store.read(count_images)
-    if not counts.images:
-        raise Error(f"there are no images in {folder}")
+    scan, counts = note_images(store, images), store.read(count_images)
     told = [f"{counts.images} image{'s' * (counts.images != 1)}"]
     told += [f"{scan.added} of them new"] if scan.added < counts.images and scan.added else []
     told += [f"{scan.missing} gone"] if scan.missing else []

@@ -37,11 +37,16 @@ HOMES = {
         "anymask.cli.annotate", "annotate", "Label a folder of images, with the model's help."
     ),
     "engine": CommandHome(
-        "anymask.cli.engine", "app", "The work of annotators: status, backup, export, people."
+        "anymask.cli.engine",
+        "app",
+        "The work of annotators: status, backup, import, export, people.",
     ),
     "train": CommandHome("anymask.cli.train", "train", "Train a model."),
     "evaluate": CommandHome(
         "anymask.cli.evaluate", "app", "The papers' experiments on any model and data."
+    ),
+    "rate": CommandHome(
+        "anymask.cli.rate", "rate", "Rate masks of models and of the truth, from 1 to 10, blind."
     ),
     "dataset": CommandHome(
         "anymask.cli.dataset", "app", "Datasets: convert them from one format to another."

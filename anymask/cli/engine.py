@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from anymask.cli.importing import import_
 from anymask.cli.serving.stores import StoreArgument, open_store
 from anymask.datasets.writing.folder import ImageFiles, check_new
 from anymask.datasets.writing.formats import DatasetFormat, write
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from anymask.engine.store.values import Tally
 
 app = typer.Typer(
-    help="The work of annotators: status, backup, export, people.", no_args_is_help=True
+    help="The work of annotators: status, backup, import, export, people.", no_args_is_help=True
 )
 people = typer.Typer(help="Annotators: add, list and remove them.", no_args_is_help=True)
 app.add_typer(people, name="annotators")
@@ -136,6 +137,9 @@ def export(
         files = ImageFiles.none if images is None else ImageFiles.copied
         write(annotated_images_of(store, folder), out, to, files)
     typer.echo(str(out))
+
+
+app.command("import")(import_)
 
 
 @people.command("add")

@@ -18,10 +18,6 @@ from anymask.errors import ResultError, explained
 REASONS_SHOWN = 10
 WIDEST = 28  # of a column of the table of datasets
 
-ResultsArgument = Annotated[
-    list[Path],
-    typer.Argument(metavar="JSON", help="Results of anymask evaluate.", show_default=False),
-]
 SomeResultsArgument = Annotated[
     list[Path] | None,
     typer.Argument(metavar="JSON", help="Results of anymask evaluate.", show_default=False),
@@ -36,7 +32,14 @@ FactsOption = Annotated[
 
 
 def report(
-    results: ResultsArgument,
+    results: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Results of anymask evaluate, and files of anymask rate.",
+            show_default=False,
+        ),
+    ],
     out: PageOption,
     weights: Annotated[
         str,
@@ -47,19 +50,36 @@ def report(
     compare: Annotated[
         bool, typer.Option("--compare", help="Lay several models side by side.")
     ] = False,
+    baseline: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="Whom ratings are compared with: a model's name, or truth; by default the first.",
+            show_default=False,
+        ),
+    ] = "",
+    drop_inattentive: Annotated[
+        bool,
+        typer.Option("--drop-inattentive", help="Leave out ratings of who failed too many checks."),
+    ] = False,
     offline: OfflineOption = False,
 ) -> None:
-    """Lay results beside the paper's figures: a page and its pictures."""
+    """Lay results beside the paper's figures, and ratings of people: a page and its pictures."""
+    from anymask.core.ratings.rating_file import is_rating_file, read_rating_file
+
     try:
         from anymask.evaluation.discovery import sections
+        from anymask.evaluation.human_ratings import human_ratings
         from anymask.evaluation.report import page
         from anymask.evaluation.result import read_result
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     page.check_place(out)
     model_id = str(_model_facts(weights, offline)["model"]) if weights else None
-    contents = [read_result(path) for path in results]
-    page.write(page.report(contents, sections(), model_id, compare), out)
+    files = [read_rating_file(path) for path in results if is_rating_file(path)]
+    contents = [read_result(path) for path in results if not is_rating_file(path)]
+    rated = human_ratings(files, baseline, drop_inattentive) if files else None
+    page.write(page.report(contents, sections(), model_id, compare, rated), out)
     typer.echo(f"{out} lays out {', '.join(path.name for path in results)}", err=True)
 
 

@@ -87,6 +87,12 @@ def as_stored(pixels: RGB, content: bytes) -> RGB:
     return np.ascontiguousarray(upright(pixels, UNDONE_BY.get(orientation, orientation)))
 
 
+def as_upright(mask: npt.NDArray[np.bool_], content: bytes) -> npt.NDArray[np.bool_]:
+    """(H, W) mask of an image as its file stores it, turned as that is to be looked at."""
+    with Image.open(io.BytesIO(content)) as image:
+        return np.ascontiguousarray(upright(mask, _orientation(image)))
+
+
 def read_size(content: bytes, name: str) -> tuple[int, int]:
     """(H, W) of the upright image of a file, from its header where that says it.
 

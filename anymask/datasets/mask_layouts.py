@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anymask.datasets.coco.names import normal
 from anymask.datasets.left_out import first_of
@@ -42,6 +42,8 @@ class MaskedImage:
     pictures: tuple[str, ...] = ()
     one_object_each: bool = False
 
+
+NUMBERS = re.compile(r"([0-9]+)")
 
 Files = Mapping[str, str]  # from the name in a folder to the whole name
 
@@ -129,8 +131,35 @@ def _by_name(images: Files, masks: Files) -> list[MaskedImage]:
             masked.append(MaskedImage(name, (own,)))
         else:
             several = next((by_folder[key] for key in names if key in by_folder), [])
+            several.sort(key=_by_number)  # 10.png is drawn after 9.png
             masked.append(MaskedImage(name, tuple(several), one_object_each=True))
     return masked
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """What names are sorted by as people count."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in NUMBERS.split(name)]
+
+
+def masked_images_elsewhere(
+    names: Iterable[str], images: Iterable[str]
+) -> tuple[list[MaskedImage], list[LeftOut]]:
+    """``masked_images`` where the images lie in another folder: those that have pictures of masks.
+
+    images: their names in that folder.
+    """
+    placed = [(name, *place) for name in filter(is_image, names) for place in _place(name)]
+    masks = [(name, root) for name, root, folder, _ in placed if folder in MASKS]
+    roots = {root for _, root in masks}
+    if len(roots) != 1:
+        return [], []
+    start = posixpath.join(*roots, IMAGES) + "/"
+    around = (start + image for image in filter(is_image, images))
+    found, left_out = masked_images([*(name for name, _ in masks), *around])
+    of_images = [
+        replace(image, name=image.name.removeprefix(start)) for image in found if image.pictures
+    ]
+    return of_images, left_out
 
 
 def _left_out(

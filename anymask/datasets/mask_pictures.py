@@ -31,7 +31,11 @@ from anymask.datasets.label_maps import (
     read_mask_pictures,
 )
 from anymask.datasets.listing import Listing
-from anymask.datasets.mask_layouts import MaskedImage, masked_images
+from anymask.datasets.mask_layouts import (
+    MaskedImage,
+    masked_images,
+    masked_images_elsewhere,
+)
 from anymask.datasets.pairs import part_of
 from anymask.datasets.sample import Dataset, Part, unreadable
 from anymask.datasets.soft_masks import lossy_object, soft_colour, soft_object
@@ -49,6 +53,7 @@ def read(
     split_regions: bool = False,
     void: Sequence[int] | None = None,
     page: int | None = None,
+    images: Listing | None = None,
 ) -> Dataset | None:
     """The images that have mask pictures: a part each; None where there is none.
 
@@ -56,16 +61,21 @@ def read(
     the dataset's notes name the mask pictures that are of no image.
     split_regions: whether every 8-connected region of a value is an object of its own.
     void: the values that are no object, if they are not 0, and 255 beside others. page: of pictures
-    with several, the only one to read, counted from 1; it is the page of the image, too.
+    with several, the only one to read, counted from 1; it is the page of the image, too. images:
+    where the images lie, if not among the files; those without mask picture are passed over then.
     """
-    images, left_out = masked_images(files.paths, posixpath.basename(files.root.rstrip("/")))
-    if not any(image.pictures for image in images):
+    if images is not None:
+        masked, left_out = masked_images_elsewhere(files.paths, images.paths)
+    else:
+        called = posixpath.basename(files.root.rstrip("/"))
+        masked, left_out = masked_images(files.paths, called)
+    if not any(image.pictures for image in masked):
         return None
     all_objects = partial(objects_of, split_regions=split_regions, void=void, page=page)
     one_object = partial(object_of, split_regions=split_regions, page=page)
     parts = (
-        _part(files, image, one_object if image.one_object_each else all_objects)
-        for image in images
+        _part(files, image, one_object if image.one_object_each else all_objects, images)
+        for image in masked
     )
     return Dataset(files.location, KIND, tuple(parts), notes=tuple(left_out))
 
@@ -118,10 +128,12 @@ def object_of(
     return [(region, None) for mask in masks for _, region in label_masks(mask, split_regions)]
 
 
-def _part(files: Listing, image: MaskedImage, objects_of: ObjectReader) -> Part:
+def _part(
+    files: Listing, image: MaskedImage, objects_of: ObjectReader, images: Listing | None
+) -> Part:
     if not image.pictures:
         return unreadable(image.name, "has no picture of its masks")
-    return part_of(files, image.name, image.pictures, objects_of)
+    return part_of(files, image.name, image.pictures, objects_of, images=images)
 
 
 def _objects_of(

@@ -153,6 +153,11 @@ class Unread:
 
 
 @dataclass(frozen=True)
+class Missing(Unread):
+    """An image that annotations are of, and that is not there."""
+
+
+@dataclass(frozen=True)
 class LeftOut(Unread):
     """What is left out of an image, or of a file, that is read but for that.
 

@@ -82,11 +82,13 @@ def _readers(
     page: int | None,
 ) -> Iterator[Reader]:
     """All readers in the order in which they are tried, or those that use an option."""
+    image_files = None if images is None else list_files(images)
     read_mask_pictures = partial(
-        mask_pictures.read, split_regions=split_regions, void=void, page=page
+        mask_pictures.read, split_regions=split_regions, void=void, page=page, images=image_files
     )
-    if images is not None or crowds is not None:
-        image_files = None if images is None else list_files(images)
+    if void is not None and crowds is None:
+        yield read_mask_pictures
+    elif images is not None or crowds is not None:
         if crowds is None:
             yield partial(label_studio.read, images=image_files)
             yield partial(labelme.read, images=image_files)
@@ -94,11 +96,10 @@ def _readers(
             yield partial(cvat.read, images=image_files)
         yield partial(coco.read, images=image_files, crowds=crowds)
         if crowds is None:
+            yield read_mask_pictures
             yield partial(sa1b_dataset.read, images=image_files)
             yield partial(yolo.read, images=image_files)
             yield partial(grabcut.read, images=image_files)
-    elif void is not None:
-        yield read_mask_pictures
     else:
         yield from (label_studio.read, labelme.read, sa1b_dataset.read_alone, cvat.read)
         yield from (coco.read, cityscapes.read, ade20k.read, ppdls.read, sbd.read)
@@ -111,10 +112,10 @@ def _readers(
 def _with_options(images: str | None, void: Sequence[int] | None, crowds: str | None) -> str:
     if crowds is not None:
         return " and that may have crowds (COCO)"
-    if images is not None:
+    if images is not None and void is None:
         return (
             " and whose images may lie elsewhere (COCO, SA-1B, labelme, Label Studio, CVAT, YOLO, "
-            "GrabCut)"
+            "mask pictures, GrabCut)"
         )
     return "" if void is None else " and that may name its void (mask pictures)"
 

@@ -25,7 +25,7 @@ from anymask.datasets.listing import (
 )
 from anymask.datasets.photographs import LeftOut, Photograph, Unread, page_of
 from anymask.datasets.sa1b_shards import read_shard
-from anymask.datasets.sample import Dataset, Part, Sample, unreadable, with_options
+from anymask.datasets.sample import Dataset, Part, Sample, missing_image, unreadable, with_options
 from anymask.errors import DatasetError, Error, RecordError
 
 START_BYTES = 4096
@@ -195,7 +195,7 @@ def _add_by_content(
             continue
         if image is None:
             reason = f"is the record of {meant}, which is not there"
-            pairing.lone.append(unreadable(name, reason))
+            pairing.lone.append(missing_image(name, reason))
         else:
             pairing.records.setdefault(image, []).append(name)
 

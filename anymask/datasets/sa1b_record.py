@@ -14,11 +14,11 @@ from anymask.core import rle
 from anymask.core.annotations import Record
 from anymask.core.rle import RLE
 from anymask.datasets.coco.segmentation import rle_of
-from anymask.datasets.labelling.numbers import size_of
+from anymask.datasets.labelling.numbers import number_of, size_of
 from anymask.datasets.labelling.objects import Objects
 from anymask.datasets.listing import NamedContent
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Sample
+from anymask.datasets.sample import NO_DETAIL, Detail, Sample
 from anymask.errors import Error, RecordError, clipped
 
 
@@ -61,7 +61,7 @@ def objects_of(record: Record) -> Objects:
     for number, annotation in enumerate(annotations):
         which = annotation_name(annotation, number)
         try:
-            objects.add(which, _mask(annotation, hw), None)
+            objects.add(which, _mask(annotation, hw), None, _detail(annotation))
         except Error as error:
             objects.lost.add(str(error), which)
     return objects
@@ -148,6 +148,11 @@ def _check(record: Any) -> None:
         raise RecordError("it lacks 'image'")
     if not isinstance(record.get("image", {}), dict):
         raise RecordError(f"its image is {clipped(record['image'])}")
+
+
+def _detail(annotation: Any) -> Detail:
+    score = number_of(annotation.get("predicted_iou"))
+    return NO_DETAIL if score is None else Detail(predicted_iou=score)
 
 
 def _is_annotation(value: Any) -> bool:

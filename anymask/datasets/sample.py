@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
+from itertools import chain, repeat
 
 from anymask.core import rle
 from anymask.core.image import RGB, as_stored, decode_image
 from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.core.rle import RLE
-from anymask.datasets.photographs import LeftOut, Unread
+from anymask.datasets.photographs import LeftOut, Missing, Unread
 from anymask.errors import Error, ImageError
 
 
@@ -36,6 +37,22 @@ class Undecided(StrEnum):
 VOID_GROUP = Undecided.void
 
 
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What some formats say of a mask besides.
+
+    group: the name that it shares with other objects of its image. predicted_iou: the model's own
+    score. order: from the back on.
+    """
+
+    group: str | None = None
+    predicted_iou: float | None = None
+    order: int = 0
+
+
+NO_DETAIL = Detail()
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Sample:
     """An image file's bytes and the masks of its objects, both small until pixels are asked for.
@@ -47,6 +64,7 @@ class Sample:
     class, an annotator), or None; ``VOID_GROUP`` for pixels that count neither for nor against an
     answer.
     options: which page and bands of the file are the image.
+    details: of each mask; () where the format has none.
     """
 
     name: str
@@ -54,6 +72,7 @@ class Sample:
     masks: tuple[RLE, ...]
     groups: tuple[str | None, ...]
     options: ReadOptions = AS_STORED
+    details: tuple[Detail, ...] = ()
 
     def __repr__(self) -> str:
         return f"Sample({self.name!r}, {len(self.content):,} bytes, {len(self.masks)} masks)"
@@ -92,11 +111,12 @@ class Part:
 
     name: the image's or the shard's. read: gives samples, or what can't be read and why; what is
     left out of a sample (``LeftOut``) follows it. Known to pickle, so that other processes can call
-    it.
+    it. written: what the annotations call the image, if it was sought by that.
     """
 
     name: str
     read: Callable[[], Iterator[Sample | Unread]]
+    written: str = ""
 
     def samples(self) -> Iterator[Sample | Unread]:
         """What ``read`` gives; an ``Error`` that it raises ends it as an ``Unread``."""
@@ -160,17 +180,22 @@ class Dataset:
 
 
 def sample_of(
-    name: str, content: bytes, objects: Iterable[tuple[RLE, str | None]]
+    name: str,
+    content: bytes,
+    objects: Iterable[tuple[RLE, str | None]],
+    details: Iterable[Detail] = (),
 ) -> Sample | Unread:
     """A sample of the objects, each an (H, W) mask and its group, that have a pixel.
 
-    An ``Unread`` where none but ``VOID_GROUP`` has.
+    details: of each object. An ``Unread`` where none but ``VOID_GROUP`` has.
     """
-    visible = [(mask, group) for mask, group in objects if rle.area(mask)]
-    if all(group is VOID_GROUP for _, group in visible):
+    of_each = chain(details, repeat(NO_DETAIL))
+    visible = [(*one, detail) for one, detail in zip(objects, of_each) if rle.area(one[0])]
+    if all(group is VOID_GROUP for _, group, _ in visible):
         return Unread(name, "has no object in its mask")
-    masks, groups = zip(*visible)
-    return Sample(name, content, masks, groups)
+    masks, groups, kept = zip(*visible)
+    has_details = any(detail is not NO_DETAIL for detail in kept)
+    return Sample(name, content, masks, groups, details=kept if has_details else ())
 
 
 def with_options(
@@ -194,6 +219,11 @@ def with_options(
 def unreadable(name: str, reason: str) -> Part:
     """A part of which it is known already that it can't be read, and why."""
     return Part(name, partial(_read_nothing, Unread(name, reason)))
+
+
+def missing_image(name: str, reason: str) -> Part:
+    """A part of an image of which it is known already that it is not there."""
+    return Part(name, partial(_read_nothing, Missing(name, reason)))
 
 
 def _bytes(name: str) -> bytes:

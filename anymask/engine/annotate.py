@@ -13,36 +13,47 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import RedirectResponse
 
 import anymask
-from anymask.engine.api import export, images, model, monitoring, pictures, project, work
+from anymask.engine.api import (
+    annotators,
+    export,
+    images,
+    import_,
+    model,
+    monitoring,
+    pictures,
+    project,
+    work,
+)
 from anymask.engine.api.guard import Guard
 from anymask.engine.api.metrics import Metrics, Timed
 from anymask.engine.api.refusals import REFUSALS, explain_refusals
-from anymask.engine.api.workplace import Workplace
+from anymask.engine.api.workplace import Workplace, file_of, keep_token
 from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.embeddings import Embeddings
 from anymask.engine.model.decoding import Decoder
 from anymask.engine.model.model import Model
 from anymask.engine.page import LOOPBACK, Files, Isolated
-from anymask.engine.pictures.folder import ImageFile, ImageFolder
+from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import local_annotator
-from anymask.engine.store.images import image_summary, list_images
+from anymask.engine.store.images import list_images
 from anymask.engine.store.project import project_facts
 from anymask.engine.store.store import Store
 from anymask.predict.load import ModelSource
 from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
 
 PAGE = "annotate.html"
-COOKIE_S = 90 * 24 * 3600  # since the link was last opened
 AHEAD = 30  # images whose embeddings are computed before anybody asks
 PICTURE_BYTES, EMBEDDING_BYTES = 2 << 30, 2 << 30
 ROUTERS = (
     project.router,
     images.router,
     work.router,
+    annotators.router,
     pictures.router,
     model.router,
     export.router,
+    import_.router,
     monitoring.router,
 )
 
@@ -73,7 +84,7 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
         model_,
         DiskCache(project.cache / "embeddings", EMBEDDING_BYTES),
         made,
-        partial(_file, store, folder),
+        partial(file_of, store, folder),
         partial(_ahead, store),
     )
     metrics = Metrics(embeddings)
@@ -131,21 +142,17 @@ def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
         if token is None:
             return await files.get_response(PAGE, request.scope)
         response = RedirectResponse("/", status_code=303)
-        response.set_cookie(here.cookie, token, max_age=COOKIE_S, httponly=True, samesite="strict")
+        keep_token(here, response, token)
         return response
 
     app.mount("/model", Files(model_folder, only=(EXPORT_FILE, *RUN_FILES)))
-    app.mount("/", files)
+    app.router.default = files  # a mount would also answer what addresses of ours refuse
     app.add_middleware(Guard, workplace=here)
     app.add_middleware(Timed, metrics=here.metrics)
     if here.local is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
     app.add_middleware(Isolated)
     return app
-
-
-def _file(store: Store, folder: ImageFolder, image_id: int) -> ImageFile:
-    return folder.file(store.read(image_summary, image_id).name)
 
 
 def _ahead(store: Store, image_id: int) -> Sequence[int]:

@@ -88,3 +88,7 @@ class ImageExperiment(Experiment):
     @abstractmethod
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
         """The figures of all rows; each row also has ``image``, the name of its sample."""
+
+    def kept(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows as the result has them, once all are there and the metrics are made."""
+        return rows

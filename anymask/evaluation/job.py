@@ -170,7 +170,7 @@ def finish(job: EvaluationJob, command: str) -> Result:
         command=command,
         **stamp(),
         passed_over=passed_over,
-        rows=rows,
+        rows=job.experiment.kept(rows),
     )
     result.write(job.out)
     shutil.rmtree(job.folder.path, ignore_errors=True)

@@ -18,7 +18,7 @@ from filelock import FileLock
 from anymask.core.atomic import explain_os_errors, make_folder
 from anymask.errors import WeightsError
 from anymask.weights.fetch import cache_folder
-from anymask.weights.graph_pair import EXPORT_FILE, read_export
+from anymask.weights.graph_pair import EXPORT_FILE, FORMAT, read_export
 from anymask.weights.identity import weights_sha256
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def _is_current(folder: Path) -> bool:
     """Whether a whole export of this anymask is in the folder."""
     try:
         read_export(folder)
-        made_with = json.loads((folder / EXPORT_FILE).read_text())["versions"]["anymask"]
+        header = json.loads((folder / EXPORT_FILE).read_text())
+        made_with, form = header["versions"]["anymask"], header["anymask_export"]
     except (WeightsError, OSError, ValueError, KeyError, TypeError):
         return False
-    return bool(made_with == version("anymask"))
+    return bool(made_with == version("anymask") and form == FORMAT)

@@ -12,9 +12,6 @@ from torch import Tensor, nn
 
 from anymask.models.prompt_encoder import POSITIVE_POINT, PromptBatch
 from anymask.models.sam import Sam
-from anymask.models.two_way import SharedImage
-
-Shared = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class EncoderGraph(nn.Module):
@@ -27,47 +24,6 @@ class EncoderGraph(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         features: Tensor = self.image_encoder(image)
         return features
-
-
-class PrepareGraph(nn.Module):
-    """What all prompts about an image share, once an image: ``ClickGraph`` takes it.
-
-    image_embeddings (1, C, h, w); mask_input (1, 1, 4h, 4w) and has_mask_input (1,) of a prompt
-    with a mask, which shares with no other. Gives the tensors of ``SharedImage``.
-    """
-
-    def __init__(self, sam: Sam) -> None:
-        super().__init__()
-        self.sam = sam
-
-    def forward(self, image_embeddings: Tensor, mask_input: Tensor, has_mask: Tensor) -> Shared:
-        image = _with_masks(self.sam, image_embeddings, mask_input, has_mask > 0)
-        shared = self.sam.mask_decoder.transformer.share(image.flatten(2).mT, self.sam.positions())
-        return tuple(shared)  # type: ignore[return-value]
-
-
-class ClickGraph(nn.Module):
-    """Prompts about one prepared image to predicted IoUs (P, T) and logits (P, T, 4h, 4w).
-
-    The tensors of ``SharedImage``, then point_coords (P, N, 2) and point_labels (P, N) as
-    ``LowResDecoderGraph`` has them. All mask tokens are answered with.
-    """
-
-    def __init__(self, sam: Sam) -> None:
-        super().__init__()
-        self.sam = sam
-
-    def forward(
-        self,
-        image: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        queries: Tensor,
-        point_coords: Tensor,
-        point_labels: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        shared = SharedImage(image, keys, values, queries)
-        return _decoded(self.sam, shared, point_coords, point_labels.to(torch.int64))
 
 
 class LowResDecoderGraph(nn.Module):
@@ -164,7 +120,7 @@ def _with_masks(sam: Sam, image: Tensor, masks: Tensor, has_mask: Tensor) -> Ten
 
 
 def _decoded(
-    sam: Sam, image: Tensor | SharedImage, point_coords: Tensor, labels: Tensor
+    sam: Sam, image: Tensor, point_coords: Tensor, labels: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Predicted IoUs (P, T) and mask logits (P, T, 4h, 4w) of all mask tokens."""
     batch = PromptBatch(point_coords, labels, torch.zeros_like(labels[:, 0]))

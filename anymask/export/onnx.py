@@ -21,7 +21,9 @@ from torch import Tensor, nn
 from anymask.core.atomic import make_folder, writing
 from anymask.core.image import RGB
 from anymask.errors import Error, ExportError, MissingExtraError
-from anymask.export.graphs import ClickGraph, DecoderGraph, EncoderGraph, PrepareGraph
+from anymask.export.click import ClickGraph, MaskGraph, PrepareGraph
+from anymask.export.graphs import DecoderGraph, EncoderGraph
+from anymask.export.image_side import own_names
 from anymask.export.parity import TOLERANCES, Parity, check, measure, measure_upsampled
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
@@ -36,8 +38,9 @@ from anymask.weights.graph_pair import (
     EXPORT_FILE,
     FORMAT,
     LOW_RES_FILE,
+    MASK_FILE,
     PREPARE_FILE,
-    SHARED,
+    UNMASKED,
     pair_of_export,
 )
 
@@ -177,7 +180,7 @@ class Graph:
     example: tuple[Tensor, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    varying: tuple[dict[int, Any] | None, ...]
+    varying: tuple[Any, ...]
 
 
 def _check_dtype(dtype: str) -> None:
@@ -199,10 +202,10 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
     size = torch.tensor([side / 2, side / 1.0])
     several = {0: ANY, 1: ANY}
     answers = ("iou_predictions", "low_res_masks")
-    prepare = PrepareGraph(sam)
-    one_mask = tuple(array[:1] for array in masks)
+    prepare, names = PrepareGraph(sam), own_names(sam.config.decoder.depth)
     with torch.no_grad():
-        shared = tuple(array.clone() for array in prepare(embedding, *one_mask))
+        own = tuple(array.clone() for array in prepare(embedding))
+    fixed = (None,) * len(own)
     return {
         ENCODER_FILE: Graph(
             EncoderGraph(sam),
@@ -211,19 +214,20 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
             ("image_embeddings",),
             (None,),
         ),
-        PREPARE_FILE: Graph(
-            prepare,
-            (embedding, *one_mask),
-            ("image_embeddings", "mask_input", "has_mask_input"),
-            SHARED,
-            (None, None, None),
+        PREPARE_FILE: Graph(prepare, (embedding,), PROMPT_INPUTS[:1], names, (None,)),
+        MASK_FILE: Graph(
+            MaskGraph(sam),
+            (masks[0][:1], *own),
+            ("mask_input", *(name + UNMASKED for name in names)),
+            names,
+            (None, fixed),
         ),
         CLICK_FILE: Graph(
             ClickGraph(sam),
-            (*shared, *points),
-            (*SHARED, "point_coords", "point_labels"),
+            (*points, *own),
+            ("point_coords", "point_labels", *names),
             answers,
-            (None, None, None, None, several, several),
+            (several, several, fixed),
         ),
         DECODER_FILE: Graph(
             DecoderGraph(sam, single_mask),
@@ -305,6 +309,7 @@ def _proved(
         pair_of_export(header, folder),
         encoder=parts[ENCODER_FILE],
         prepare=parts[PREPARE_FILE],
+        mask=parts[MASK_FILE],
         decoder=parts[CLICK_FILE],
     )
     single_mask = header["single_mask"]

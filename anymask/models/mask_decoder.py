@@ -114,13 +114,17 @@ class MaskDecoder(nn.Module):
 
         Gives the IoU token and the mask tokens (P, 1 + M, C), and image positions (P, L, C).
         """
-        outputs = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
-        outputs = outputs.expand(len(prompts.sparse), -1, -1)
-        tokens = torch.cat([outputs, prompts.sparse], dim=1)
-        count = outputs.shape[1]
-        absent = F.pad(prompts.absent, (count, 0), value=False)
+        tokens, absent = self.tokens(prompts)
+        count = 1 + self.config.mask_tokens
         out: tuple[Tensor, Tensor] = self.transformer(tokens, image, positions, absent, count)
         return out
+
+    def tokens(self, prompts: PromptEmbedding) -> tuple[Tensor, Tensor]:
+        """The IoU token, the mask tokens and those of prompts: (P, T, C), and which are absent."""
+        outputs = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
+        outputs = outputs.expand(len(prompts.sparse), -1, -1)
+        absent = F.pad(prompts.absent, (outputs.shape[1], 0), value=False)
+        return torch.cat([outputs, prompts.sparse], dim=1), absent
 
     def predicted_iou(self, tokens: Tensor) -> Tensor:
         """The IoU of each mask with the object, as the model expects it: (P, M)."""
@@ -147,10 +151,7 @@ class MaskDecoder(nn.Module):
         neighbours. So positions stay where they are until only M numbers are left of each, and
         the reordering into a map touches M channels instead of 64.
         """
-        numbers = range(self.config.mask_tokens)[which]
-        hyper = torch.stack(
-            [self.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in numbers], dim=1
-        )
+        hyper = self.hyper(tokens, which)
         length = (
             max(1, self.band_positions // len(image)) if self.band_positions else image.shape[1]
         )
@@ -158,16 +159,23 @@ class MaskDecoder(nn.Module):
         logits = torch.cat(bands, dim=2)
         return logits if chosen is None else logits[chosen]
 
+    def hyper(self, tokens: Tensor, which: slice = ALL_TOKENS) -> Tensor:
+        """What each mask's features are multiplied by: (P, M, C/8)."""
+        numbers = range(self.config.mask_tokens)[which]
+        return torch.stack(
+            [self.output_hypernetworks_mlps[i](tokens[:, 1 + i]) for i in numbers], dim=1
+        )
+
     def _upscale(self, image: Tensor) -> Tensor:
         """Features of the 4×4 pixels of each position: (P, L, C) to (P, L·16, C/8)."""
         first, norm, _, second, _ = self.output_upscaling
         assert isinstance(first, nn.ConvTranspose2d)
         assert isinstance(norm, LayerNorm2d)
         assert isinstance(second, nn.ConvTranspose2d)
-        x = _transposed_2x2(image, first)  # P L 4 C/4
+        x = transposed_2x2(image, first)  # P L 4 C/4
         x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
         last = linear_gelu if self.fused else _linear_then_gelu
-        return _transposed_2x2(x, second, last).flatten(1, 3)
+        return transposed_2x2(x, second, last).flatten(1, 3)
 
     def fuse_activations(self, fused: bool = True) -> None:
         """Compute the last convolution and its GELU in one step, where this torch can.
@@ -183,7 +191,7 @@ def _flat(features: Tensor) -> Tensor:
     return features.flatten(2).mT.contiguous()
 
 
-def _transposed_2x2(
+def transposed_2x2(
     x: Tensor,
     layer: nn.ConvTranspose2d,
     linear: Callable[[Tensor, Tensor, Tensor], Tensor] = F.linear,

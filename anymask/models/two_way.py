@@ -244,27 +244,29 @@ class TwoWayAttentionBlock(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """tokens, prompt: (P, T, C), what they are now and were at first; image: (P, L, C)."""
         to_image, to_token = self.cross_attn_token_to_image, self.cross_attn_image_to_token
-        tokens = self._inform_each_other(tokens, prompt, bias)
+        tokens = self.inform_each_other(tokens, prompt, bias)
         if isinstance(image, SharedImage):
             seen = to_image.forward_shared(tokens + prompt, image.keys, image.values, log_weight)
-            tokens = self._digest(tokens, seen)
+            tokens = self.digest(tokens, seen)
             told = to_token.forward_shared(
                 image.image, image.queries, tokens + prompt, tokens, bias
             )
         else:
             seen = to_image(tokens + prompt, image, positions.token_to_image, log_weight)
-            tokens = self._digest(tokens, seen)
+            tokens = self.digest(tokens, seen)
             told = to_token(image, tokens + prompt, tokens, positions.image_to_token, bias)
         return tokens, self.norm4(told)
 
-    def _inform_each_other(self, tokens: Tensor, prompt: Tensor, bias: Tensor) -> Tensor:
+    def inform_each_other(self, tokens: Tensor, prompt: Tensor, bias: Tensor) -> Tensor:
+        """Self-attention of the tokens (P, T, C), residual and norm."""
         if self.first:  # tokens still equal the prompt, which is their position: no residual
             out: Tensor = self.norm1(self.self_attn(tokens, tokens, bias))
         else:
             out = self.norm1(tokens + self.self_attn(tokens + prompt, tokens, bias))
         return out
 
-    def _digest(self, tokens: Tensor, seen: Tensor) -> Tensor:
+    def digest(self, tokens: Tensor, seen: Tensor) -> Tensor:
+        """Take up what the image answered (P, T, C): MLP, residuals and norms."""
         tokens = self.norm2(tokens + seen)
         answer = dropout(self.mlp(tokens), self.dropout, self.training)
         out: Tensor = self.norm3(tokens + answer)
@@ -285,13 +287,13 @@ class TwoWayTransformer(nn.Module):
     def positions(self, image_pe: Tensor) -> ImagePositions:
         """Project the image positions (L, C) for ``forward``: once for any number of prompts."""
         return ImagePositions(
-            tuple(layer.positions(image_pe) for layer in self._blocks()),
+            tuple(layer.positions(image_pe) for layer in self.blocks()),
             self.final_attn_token_to_image.positions(image_pe),
         )
 
     def share(self, image: Tensor, positions: ImagePositions) -> SharedImage:
         """Prepare an image (1, L, C) for any number of prompts that have no masks."""
-        return self._blocks()[0].share(image, positions.layers[0])
+        return self.blocks()[0].share(image, positions.layers[0])
 
     def forward(
         self,
@@ -308,11 +310,9 @@ class TwoWayTransformer(nn.Module):
         of them); only these take the last look. Gives them, changed, and the image: (P, outputs, C)
         and (P, L, C).
         """
-        lowest = torch.finfo(prompt.dtype).min
-        bias = torch.zeros_like(absent, dtype=prompt.dtype).masked_fill(absent, lowest)
-        bias = bias[:, None, None, :]
+        bias = self.bias(absent, prompt.dtype)
         tokens = prompt
-        for layer, layer_positions in zip(self._blocks(), positions.layers):
+        for layer, layer_positions in zip(self.blocks(), positions.layers):
             tokens, image = layer(
                 tokens, image, prompt, layer_positions, positions.log_weight, bias
             )
@@ -322,6 +322,12 @@ class TwoWayTransformer(nn.Module):
             tokens + prompt, image, positions.final, positions.log_weight
         )
         return self.norm_final_attn(tokens + seen), image
+
+    @staticmethod
+    def bias(absent: Tensor, dtype: torch.dtype) -> Tensor:
+        """What scores of tokens get added, very negative for absent (P, T) ones: (P, 1, 1, T)."""
+        lowest = torch.finfo(dtype).min
+        return torch.zeros_like(absent, dtype=dtype).masked_fill(absent, lowest)[:, None, None, :]
 
     def set_dropout(self, rate: float) -> None:
         """Let training zero numbers of what every attention and every MLP gives, at ``rate``.
@@ -340,5 +346,6 @@ class TwoWayTransformer(nn.Module):
             if isinstance(module, (Projections, TwoWayAttentionBlock)):
                 module.dropout = rate
 
-    def _blocks(self) -> list[TwoWayAttentionBlock]:
+    def blocks(self) -> list[TwoWayAttentionBlock]:
+        """The layers, the first first."""
         return [layer for layer in self.layers if isinstance(layer, TwoWayAttentionBlock)]

@@ -23,7 +23,7 @@ from anymask.core.prompts import BOX_TOP_LEFT, PADDING
 from anymask.errors import CorruptFileError, Error, LayoutError, MissingExtraError
 from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.promptable import Promptable, PromptArrays
-from anymask.weights.graph_pair import SHARED, GraphPair, Together
+from anymask.weights.graph_pair import UNMASKED, GraphPair, Together
 
 try:
     import onnxruntime
@@ -116,7 +116,7 @@ class OnnxSegmenter(Promptable):
         session = self._session(self.pair.decoder)
         there = {output.name for output in session.get_outputs()}
         there |= {given.name for given in session.get_inputs()}
-        wires = self.pair.arrays.values() if self.pair.prepare is None else SHARED
+        wires = self.pair.arrays.values() if self.pair.prepare is None else ()
         wanted = {self.pair.logits, self.pair.predicted_iou, *wires}
         if not wanted <= there:
             missing = ", ".join(sorted(wanted - there))
@@ -128,6 +128,12 @@ class OnnxSegmenter(Promptable):
         """The session of the graph that prepares an image for the decoder."""
         assert self.pair.prepare is not None
         return self._session(self.pair.prepare)
+
+    @cached_property
+    def masker(self) -> onnxruntime.InferenceSession:
+        """The session of the graph that makes a mask a part of a prepared image."""
+        assert self.pair.mask is not None
+        return self._session(self.pair.mask)
 
     def _session(self, path: Path) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
@@ -173,15 +179,16 @@ class OnnxSegmenter(Promptable):
         return feeds
 
     def _prepare(self, embedding: ImageEmbedding, feeds: Feeds) -> Feeds:
-        """What prompts share; kept for a few images, unless a mask is part of it."""
-        if feeds["has_mask_input"].any():
-            return dict(zip(SHARED, _run(self.preparer, [*SHARED], feeds)))
+        """What prompts share; kept for a few images. A mask, which is a part of one, changes it."""
+        has_mask = bool(feeds["has_mask_input"].any())
+        if has_mask and self.pair.mask is None:
+            return _run_all(self.preparer, feeds)
         first = {name: array[:1] for name, array in feeds.items()}
-
-        def share() -> Feeds:
-            return dict(zip(SHARED, _run(self.preparer, [*SHARED], first)))
-
-        return dict(self._prepared.get(embedding, share))
+        shared = dict(self._prepared.get(embedding, lambda: _run_all(self.preparer, first)))
+        if not has_mask:
+            return shared
+        plain = {name + UNMASKED: array for name, array in shared.items()}
+        return _run_all(self.masker, feeds | plain)
 
 
 def find_providers(device: str) -> list[Provider]:
@@ -226,6 +233,12 @@ def _run(
     except Exception as error:  # onnxruntime raises kinds of its own, bad_alloc among them
         raise Error(f"onnxruntime could not run the model: {_gist(error)}") from None
     return tuple(np.asarray(array, np.float32) for array in arrays)
+
+
+def _run_all(session: onnxruntime.InferenceSession, feeds: Feeds) -> Feeds:
+    """Every output of a graph by its name."""
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, _run(session, names, feeds)))
 
 
 def _groups(prompts: PromptArrays, pair: GraphPair) -> Iterator[Rows]:

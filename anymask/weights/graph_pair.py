@@ -25,11 +25,11 @@ from anymask.weights import registry
 from anymask.weights.fetch import fetch_row, sha256_of
 from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
 
-EXPORT_FILE, FORMAT = "export.json", 1
+EXPORT_FILE, FORMAT = "export.json", 2  # 1 had no MASK_FILE
 ENCODER_FILE, DECODER_FILE, LOW_RES_FILE = "encoder.onnx", "decoder.onnx", "decoder_low_res.onnx"
-PREPARE_FILE, CLICK_FILE = "prepare.onnx", "click.onnx"
-RUN_FILES = (ENCODER_FILE, PREPARE_FILE, CLICK_FILE)  # what we run of an export
-SHARED = ("shared_image", "shared_keys", "shared_values", "shared_queries")
+PREPARE_FILE, MASK_FILE, CLICK_FILE = "prepare.onnx", "mask.onnx", "click.onnx"
+RUN_FILES = (ENCODER_FILE, PREPARE_FILE, MASK_FILE, CLICK_FILE)  # what we run of an export
+UNMASKED = "_unmasked"  # after the name of what PREPARE_FILE gives: that is what MASK_FILE takes
 OFFICIAL_FILES = ("encoder.onnx", "sam.onnx")
 SAM_MEAN, SAM_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
@@ -54,7 +54,8 @@ class GraphPair:
     pixel_mean, pixel_std: of red, green and blue, 0 to 255.
     logits, predicted_iou: outputs of the decoder, (P, T, 4h, 4w) and (P, T).
     single_mask: T is 1. together: which prompts may share a run. prepare: the graph that makes of
-    an embedding what the decoder takes (``SHARED``), where there is one.
+    an embedding what the decoder takes, where there is one; mask: the one that makes of that and a
+    mask the same again (None: ``prepare`` takes masks).
     """
 
     name: str
@@ -74,6 +75,7 @@ class GraphPair:
     predicted_iou: str = "iou_predictions"
     together: Together = Together.any
     prepare: Path | None = None
+    mask: Path | None = None
     everything: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -140,7 +142,8 @@ def read_export(folder: Path) -> GraphPair:
         if header["anymask_export"] > FORMAT:
             raise LayoutError(f"{folder} was exported by a newer anymask; please update")
         pair = pair_of_export(header, folder)
-        sums = {name: str(header["files"][name]["sha256"]) for name in RUN_FILES}
+        names = [name for name in RUN_FILES if name != MASK_FILE or pair.mask is not None]
+        sums = {name: str(header["files"][name]["sha256"]) for name in names}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(f"{path} is damaged: {error!r}") from None
     for name, sha256 in sums.items():
@@ -166,6 +169,7 @@ def pair_of_export(header: dict[str, Any], folder: Path) -> GraphPair:
         encoder=folder / ENCODER_FILE,
         decoder=folder / CLICK_FILE,
         prepare=folder / PREPARE_FILE,
+        mask=folder / MASK_FILE if header["anymask_export"] > 1 else None,
         input_px=int(header["input_px"]),
         mask_side=int(header["mask_side"]),
         arrays={"image_embed": "image_embeddings"},

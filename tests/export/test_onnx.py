@@ -22,6 +22,7 @@ from anymask.core.prompts import Prompts
 from anymask.errors import Error, ExportError, OutputError, PromptError
 from anymask.export import onnx as export
 from anymask.export import parity
+from anymask.export.image_side import own_names
 from anymask.export.onnx import export_onnx
 from anymask.predict.onnx_runtime import OnnxSegmenter
 from anymask.predict.predictor import Predictor
@@ -33,8 +34,9 @@ from anymask.weights.graph_pair import (
     ENCODER_FILE,
     EXPORT_FILE,
     LOW_RES_FILE,
+    MASK_FILE,
     PREPARE_FILE,
-    SHARED,
+    UNMASKED,
     find_graph_pair,
 )
 from anymask.weights.load import load_checkpoint
@@ -43,7 +45,7 @@ Exporter = Callable[[str, str], Path]
 Tracer = Callable[[str], export.Traced]
 Reference = Callable[[str], Predictor]
 DECODERS = (CLICK_FILE, LOW_RES_FILE, DECODER_FILE)
-GRAPHS = (ENCODER_FILE, PREPARE_FILE, *DECODERS)
+GRAPHS = (ENCODER_FILE, PREPARE_FILE, MASK_FILE, *DECODERS)
 CASES = 41
 
 MODELS = [
@@ -184,12 +186,18 @@ def test_decoders_have_the_official_names_and_shapes(exported: Exporter) -> None
     assert shapes(full.input) == {**inputs, "orig_im_size": [2]}
     assert [value.name for value in full.output] == ["masks", *outputs]
     prepare = onnx.load(folder / PREPARE_FILE).graph
-    assert tuple(shapes(prepare.output)) == SHARED
-    assert shapes(prepare.input)["image_embeddings"] == inputs["image_embeddings"]
+    assert tuple(shapes(prepare.output)) == own_names(2)
+    assert shapes(prepare.input) == {"image_embeddings": inputs["image_embeddings"]}
     assert shapes(click.output) == outputs
     assert shapes(click.input) == {
         **shapes(prepare.output),
         **{name: inputs[name] for name in ("point_coords", "point_labels")},
+    }
+    mask = onnx.load(folder / MASK_FILE).graph
+    assert shapes(mask.output) == shapes(prepare.output)
+    assert shapes(mask.input) == {
+        "mask_input": [1, 1, 32, 32],
+        **{name + UNMASKED: axes for name, axes in shapes(prepare.output).items()},
     }
 
 
@@ -230,8 +238,14 @@ def test_int8_computes_its_large_products_in_integers(exported: Exporter) -> Non
         assert "MatMulInteger" in {node.op_type for node in graph.node}
 
 
-def test_sums_before_the_image_s_norms_are_differences(exported: Exporter) -> None:
+def test_clicks_never_normalise_the_image(exported: Exporter) -> None:
     graph = onnx.load(exported("tiny", "float32") / CLICK_FILE).graph
+    gains = [n.input[1] for n in graph.node if n.op_type == "LayerNormalization"]
+    assert not [name for name in gains if "norm4" in name or "output_upscaling" in name]
+
+
+def test_sums_before_the_image_s_norms_are_differences(exported: Exporter) -> None:
+    graph = onnx.load(exported("tiny", "float32") / LOW_RES_FILE).graph
     makers = {output: node for node in graph.node for output in node.output}
     norms = [n for n in graph.node if n.op_type == "LayerNormalization" and "norm4" in n.input[1]]
     assert [makers[norm.input[0]].op_type for norm in norms] == ["Sub", "Sub"]

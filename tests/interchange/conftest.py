@@ -1,22 +1,18 @@
-"""Other people's tools, in environments of their own, and an image with a few known masks.
-
-Their environments are made once a session, or once for all where ``ANYMASK_INTERCHANGE`` names a
-folder to keep them in.
-"""
+"""Other people's tools, in environments of their own, and an image with a few known masks."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from filelock import FileLock
 from PIL import Image
+
+from tests.environments import environments, python_with
 
 HW = (48, 64)
 SCRIPTS = Path(__file__).with_name("writers")
@@ -52,14 +48,10 @@ def scene(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run a script with the tools of an environment: its name, the script's, and arguments."""
-    kept = os.environ.get("ANYMASK_INTERCHANGE")
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = Path(kept) if kept else shared / "tools"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = environments(tmp_path_factory)
 
     def run_script(environment: str, script: str, *arguments: object) -> str:
-        python = _python(folder / environment, ENVIRONMENTS[environment])
+        python = python_with(ENVIRONMENTS[environment], folder / environment)
         command = [python, SCRIPTS / f"{script}.py", *arguments]
         settings = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": ""}
         done = subprocess.run(
@@ -69,14 +61,3 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return done.stdout
 
     return run_script
-
-
-def _python(folder: Path, packages: tuple[str, ...]) -> Path:
-    """The interpreter of an environment with these packages, made if it is not there."""
-    python, whole = folder / "bin" / "python", folder / "packages.txt"
-    with FileLock(f"{folder}.lock"):
-        if not whole.exists() or whole.read_text() != "\n".join(packages):
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
-            whole.write_text("\n".join(packages))
-    return python

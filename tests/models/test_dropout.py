@@ -94,7 +94,7 @@ def test_every_attention_and_every_mlp_drops_numbers_of_what_it_gives() -> None:
     block.norm2 = nn.Identity()  # type: ignore[assignment]
     block.norm3.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     with torch.no_grad():
-        block._digest(tokens, torch.zeros_like(tokens))
+        block.digest(tokens, torch.zeros_like(tokens))
     assert_share_of_zeros(seen[0] - tokens, RATE)
 
 

@@ -209,4 +209,4 @@ def test_users_of_an_export_do_not_thrash_it_either(
     assert len(prepared) == 3
     rough = np.zeros((1, sam.mask_side, sam.mask_side))
     sam.predict(embeddings[0], Prompts.point(10, 20).with_masks(rough))
-    assert len(prepared) == 4  # a mask becomes part of the image: nothing to share
+    assert len(prepared) == 3  # a mask changes what there is

@@ -31,6 +31,7 @@ from anymask.weights.graph_pair import (
     CLICK_FILE,
     ENCODER_FILE,
     EXPORT_FILE,
+    MASK_FILE,
     PREPARE_FILE,
     GraphPair,
     Together,
@@ -51,7 +52,7 @@ def folder(exported: Exporter, tmp_path: Path) -> Path:
 # --- errors
 
 
-@pytest.mark.parametrize("name", [ENCODER_FILE, PREPARE_FILE, CLICK_FILE])
+@pytest.mark.parametrize("name", [ENCODER_FILE, PREPARE_FILE, MASK_FILE, CLICK_FILE])
 def test_a_damaged_graph_is_named(folder: Path, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1

@@ -60,8 +60,9 @@ class Tool:
         return int(self.json(f"/api/images/{image_id}")["revision"])
 
 
-def start(folder: Path) -> Tool:
+def start(folder: Path, *options: str) -> Tool:
     command = [sys.executable, "-m", "anymask", "annotate", str(folder), "--no-open", "--port", "0"]
+    command += options
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "ANYMASK_OFFLINE": "1"}
     )

@@ -22,7 +22,15 @@ from anymask.datasets.left_out import Tally
 from anymask.datasets.listing import list_files, read_file
 from anymask.datasets.locations import locate, url_of
 from anymask.datasets.photographs import LeftOut, Unread
-from anymask.datasets.sample import Dataset, Part, Sample, unreadable
+from anymask.datasets.sample import (
+    NO_DETAIL,
+    Dataset,
+    Detail,
+    Part,
+    Sample,
+    missing_image,
+    unreadable,
+)
 from anymask.errors import DatasetError, Error, ImageError
 
 KIND = "COCO annotations"
@@ -70,6 +78,7 @@ def dataset(file: CocoFile, places: Sequence[Place], url: Callable[[str], str]) 
                 _read, place.name, tuple(map(url, place.paths)), image.sides_hw,
                 file.objects_of(image), ReadOptions(page=place.page),
             ),
+            image.label,
         ),
     )  # fmt: skip
     takes_crowds = any(one.is_marked for image in file.with_objects for one in image.annotations)
@@ -102,6 +111,8 @@ def parts_of(
             part = unreadable(place.name if image.paths else image.label, image.fault)
         elif place.others:
             part = unreadable(image.label, several_files(place))
+        elif not place.is_there:
+            part = missing_image(place.name, "is not there")
         elif place.is_taken:
             part = unreadable(image.label, f"would be {place.name}, which another image is")
         else:
@@ -132,6 +143,7 @@ def _read(
         return
     masks: list[RLE] = []
     groups: list[str | None] = []
+    details: list[Detail] = []
     lost, lost_polygons = Tally(), Tally()
     for annotation in annotations:
         try:
@@ -145,13 +157,16 @@ def _read(
             continue
         masks.append(found.mask)
         groups.append(annotation.group)
+        details.append(annotation.detail)
         for polygon in found.lost:
             lost_polygons.add(polygon.reason, annotation.label, polygon.detail)
     if not masks:
         lines = "; ".join(line for line, _ in lost.lines())
         yield Unread(name, f"has no annotation with a mask: {lines}")
         return
-    yield Sample(name, content, tuple(masks), tuple(groups), options)
+    has_details = any(detail is not NO_DETAIL for detail in details)
+    kept = tuple(details) if has_details else ()
+    yield Sample(name, content, tuple(masks), tuple(groups), options, kept)
     yield from lost.notes(name)
     for line, _ in lost_polygons.lines("a part of annotation"):
         yield LeftOut(name, line)

@@ -15,9 +15,11 @@ from anymask.datasets.coco.ids import Id, Ids, is_id
 from anymask.datasets.coco.names import file_names, label_of
 from anymask.datasets.coco.repeats import Repeats
 from anymask.datasets.coco.segmentation import spelled_out
+from anymask.datasets.labelling.numbers import number_of
 from anymask.datasets.left_out import Tally, listed
 from anymask.datasets.listing import MOST_PIXELS, read_file
 from anymask.datasets.photographs import LeftOut, page_of
+from anymask.datasets.sample import NO_DETAIL, Detail
 from anymask.errors import ImageError, RecordError, clipped
 
 LISTS = ("images", "annotations")
@@ -29,7 +31,7 @@ class CocoAnnotation:
 
     label: what messages call it, its id or its number in the list. category_id: of the list of
     categories, or what stands there. group: the category's name (``Sample.groups``). is_marked:
-    whether the file marks it as a crowd.
+    whether the file marks it as a crowd. detail: under names that COCO has not, as anymask writes.
     """
 
     label: str
@@ -39,6 +41,7 @@ class CocoAnnotation:
     bbox: Any
     area: Any
     is_marked: bool
+    detail: Detail = NO_DETAIL
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +251,7 @@ class _Reading:
             entry.get("bbox"),
             entry.get("area"),
             crowds.is_marked(entry.get("iscrowd")),
+            _detail(entry),
         )
 
     def _notes(
@@ -364,6 +368,11 @@ def _is_without_masks(annotations: list[dict[str, Any]]) -> str:
         if sum(key in one for one in annotations) * 2 > len(annotations):
             return f"it holds {kind}, and no masks"
     return ""
+
+
+def _detail(entry: Mapping[str, Any]) -> Detail:
+    group, score = _text(entry.get("group")), number_of(entry.get("predicted_iou"))
+    return Detail(group or None, score) if group or score is not None else NO_DETAIL
 
 
 def _text(value: Any) -> str:

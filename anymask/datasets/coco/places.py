@@ -35,15 +35,17 @@ class Place:
 
     name: of its part of the dataset. paths: of its file, from the data's folder on; of those that
     were not seen there, any may be it. is_exact: whether the file has all of the name. others:
-    further files that it may as well be. instead_of: what the COCO file calls it, if only that is
-    ``alike``. is_taken: whether another image has at least as much a claim on the file. page: of
-    the file, if the image is one of several in it.
+    further files that it may as well be. is_there: False where all files are known and it is none
+    of them. instead_of: what the COCO file calls it, if only that is ``alike``. is_taken: whether
+    another image has at least as much a claim on the file. page: of the file, if the image is one
+    of several in it.
     """
 
     name: str
     paths: tuple[str, ...]
     is_exact: bool = True
     others: tuple[str, ...] = ()
+    is_there: bool = True
     instead_of: str = ""
     is_taken: bool = False
     page: int | None = None
@@ -128,9 +130,10 @@ def place_images(
         instead_of = "" if near else image.label
         near = sorted(near or places.near(image.paths, folder, alike))
         if near:
-            found.append(Place(near[0], (near[0],), False, tuple(near[1:]), instead_of))
+            others = tuple(near[1:])
+            found.append(Place(near[0], (near[0],), False, others, instead_of=instead_of))
         else:
-            found.append(Place(label, exact or ("",)))
+            found.append(Place(label, exact or ("",), is_there=not places.are_listed))
     return _with_claims([_of_page(place, image) for place, image in zip(found, images)])
 
 

@@ -32,7 +32,7 @@ from anymask.datasets.listing import (
     read_start,
 )
 from anymask.datasets.photographs import LeftOut, Unread
-from anymask.datasets.sample import Dataset, Part, Sample, unreadable
+from anymask.datasets.sample import Dataset, Detail, Part, Sample, missing_image, unreadable
 from anymask.errors import DatasetError, Error, RecordError, clipped
 
 KIND = "CVAT for images"
@@ -125,7 +125,7 @@ def objects_of(image: CvatImage, hw: tuple[int, int]) -> Objects:
         label = values.get("label")
         which = f"shape {number} ({label})" if label else f"shape {number}"
         try:
-            objects.add(which, _mask(kind, values, hw), label or None)
+            objects.add(which, _mask(kind, values, hw), label or None, _detail(values))
         except Error as error:
             objects.lost.add(str(error), which)
     return objects
@@ -147,8 +147,8 @@ def _part(images: Listing, index: ImageNames, image: CvatImage, file: str) -> Pa
     except DatasetError as error:
         return unreadable(image.name, f"is no one image: {error}")
     if known is None:
-        return unreadable(image.name or file, f"is in {file}, and is not there")
-    return Part(known, partial(_read, known, images.url(known), image))
+        return missing_image(image.name or file, f"is in {file}, and is not there")
+    return Part(known, partial(_read, known, images.url(known), image), image.name)
 
 
 def _read(name: str, url: str, image: CvatImage) -> Iterator[Sample | Unread]:
@@ -168,6 +168,12 @@ def _mask(kind: str, values: Mapping[str, str], hw: tuple[int, int]) -> RLE:
     if kind not in MASKS:
         raise RecordError(f"shapes of the type {clipped(kind)} are not known")
     return MASKS[kind](values, hw)
+
+
+def _detail(values: Mapping[str, str]) -> Detail:
+    group = whole_number_of(values.get("group_id"))  # 0 is none
+    order = whole_number_of(values.get("z_order")) or 0
+    return Detail(group=str(group), order=order) if group else Detail(order=order)
 
 
 def _box_mask(values: Mapping[str, str], hw: tuple[int, int]) -> RLE:

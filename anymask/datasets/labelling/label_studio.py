@@ -39,7 +39,7 @@ from anymask.datasets.listing import (
     stem,
 )
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Part, Sample, unreadable
+from anymask.datasets.sample import Dataset, Part, Sample, missing_image, unreadable
 from anymask.errors import DatasetError, Error, ImageError, RecordError, clipped
 
 KIND = "Label Studio tasks"
@@ -140,8 +140,8 @@ def _part(images: Listing, index: ImageNames, task: Task, export: str) -> Part:
     if known is None:
         meant = clipped(task.image or task.upload)
         reason = f"is about {meant}, which is not there" if meant != "''" else "names no image"
-        return unreadable(_name(task, export), reason)
-    return Part(known, partial(_read, known, images.url(known), task))
+        return missing_image(_name(task, export), reason)
+    return Part(known, partial(_read, known, images.url(known), task), task.image or task.upload)
 
 
 def _name(task: Task, export: str) -> str:

@@ -38,7 +38,7 @@ from anymask.datasets.labelling.shapes import (
 from anymask.datasets.listing import Listing, is_image, is_json, read_file, read_start, stem
 from anymask.datasets.locations import locate, url_of
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample, unreadable
+from anymask.datasets.sample import VOID_GROUP, Dataset, Part, Sample, missing_image, unreadable
 from anymask.errors import DatasetError, Error, RecordError, clipped
 
 KIND = "labelme files"
@@ -159,9 +159,10 @@ def _part(files: Listing, images: Listing, name: str, image: str | ImageNames) -
     url = images.url(known) if known else _url_beside(files.url(name), path)
     if url is None and not document.get("imageData"):
         meant = f"of {path}, which is not there" if path else "of an image that it does not name"
-        return unreadable(name, f"is the labelme file {meant}")
+        return missing_image(name, f"is the labelme file {meant}")
     known = known or posixpath.join(folder, posixpath.basename(path or stem(name)))
-    return Part(known, partial(_read, known, url, name, files.url(name)))
+    written = posixpath.normpath(posixpath.join(folder, path)) if path else ""
+    return Part(known, partial(_read, known, url, name, files.url(name)), written)
 
 
 def _image_path(document: dict[str, Any]) -> str:

@@ -10,25 +10,29 @@ from anymask.core.rle import RLE
 from anymask.datasets.label_maps import Object
 from anymask.datasets.left_out import Tally, first_of
 from anymask.datasets.photographs import LeftOut, Unread
-from anymask.datasets.sample import Sample, sample_of
+from anymask.datasets.sample import NO_DETAIL, Detail, Sample, sample_of
 
 
 @dataclass
 class Objects:
     """The objects of an image that are read so far.
 
-    lost: the annotations that are no objects.
+    details: of each object. lost: the annotations that are no objects.
     notes: what else is to be said of the image, as it stands after its name.
     """
 
     objects: list[Object] = field(default_factory=list)
+    details: list[Detail] = field(default_factory=list)
     lost: Tally = field(default_factory=Tally)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, annotation: str, mask: RLE, group: str | None) -> None:
+    def add(
+        self, annotation: str, mask: RLE, group: str | None, detail: Detail = NO_DETAIL
+    ) -> None:
         """An object, unless its (H, W) mask is empty. annotation: what it is called."""
         if rle.area(mask):
             self.objects.append((mask, group))
+            self.details.append(detail)
         else:
             self.lost.add("it has no pixel", annotation)
 
@@ -37,7 +41,7 @@ class Objects:
 
         An ``Unread`` where no object is left.
         """
-        sample = sample_of(name, content, self.objects)
+        sample = sample_of(name, content, self.objects, self.details)
         left_out = [
             *(
                 LeftOut(name, f"{first_of(annotations)}: {reason}", len(annotations))

@@ -23,7 +23,7 @@ from anymask.datasets.labelling.shapes import enclosed_polygon
 from anymask.datasets.labelling.yolo_names import LISTS, class_names, is_data, is_yaml
 from anymask.datasets.listing import Listing, is_image, list_files, read_file, read_start, stem
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Part, Sample, unreadable
+from anymask.datasets.sample import Dataset, Part, Sample, missing_image, unreadable
 from anymask.errors import DatasetError, Error, RecordError, clipped
 
 KIND = "YOLO labels"
@@ -57,11 +57,11 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
         known = index.images_of(label)
         if len(known) == 1:
             place = known[0], among.url(known[0])
-            part = Part(known[0], partial(_read, *place, label, files.url(label), names))
+            part = Part(known[0], partial(_read, *place, label, files.url(label), names), label)
         elif known:
             part = unreadable(label, f"is of one of several images: {', '.join(known[:3])}")
         else:
-            part = unreadable(label, "is of an image that is not there")
+            part = missing_image(label, "is of an image that is not there")
         if part.name in parts:
             part = unreadable(label, f"is another label file of {part.name}: passed over")
         parts[part.name] = part
@@ -107,14 +107,18 @@ class _Stems:
                 self._ends.setdefault(end, []).append(image)
 
     def images_of(self, label: str) -> list[str]:
-        """What a label file may be of: in ``images`` for ``labels``, beside it, or elsewhere."""
+        """What a label file may be of: in ``images`` for ``labels``, beside it, or elsewhere.
+
+        Where images lie apart, the folders within ``labels`` are theirs.
+        """
         name = normal(stem(label))
         parts = name.split("/")
-        swapped = name
+        swapped = inside = name
         if LABELS in parts[:-1]:
             last = len(parts) - 2 - parts[-2::-1].index(LABELS)
-            swapped = "/".join([*parts[:last], IMAGES, *parts[last + 1 :]])
-        for key in (swapped, name):
+            inside = "/".join(parts[last + 1 :])
+            swapped = "/".join([*parts[:last], IMAGES, inside])
+        for key in (swapped, name, inside):
             if key in self._whole:
                 return self._whole[key]
         return next((self._ends[end] for end in _ends(swapped) if end in self._ends), [])

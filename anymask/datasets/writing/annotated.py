@@ -12,7 +12,7 @@ from pathlib import Path
 from anymask.core.read_options import AS_STORED
 from anymask.core.rle import RLE
 from anymask.datasets.photographs import Unread
-from anymask.datasets.sample import Dataset, Sample
+from anymask.datasets.sample import NO_DETAIL, VOID_GROUP, Dataset, Sample
 from anymask.errors import OutputError
 
 
@@ -51,10 +51,11 @@ class AnnotatedImage:
 
 def of_sample(sample: Sample) -> AnnotatedImage:
     """What a reader of datasets gives; its groups are labels. Pages of files have no file."""
+    details = sample.details or (NO_DETAIL,) * len(sample.masks)
     objects = tuple(
-        AnnotatedObject(mask, group)
-        for mask, group, is_object in zip(sample.masks, sample.groups, sample.is_object)
-        if is_object
+        AnnotatedObject(mask, label, detail.group, detail.predicted_iou)
+        for mask, label, detail in zip(sample.masks, sample.groups, details)
+        if label is not VOID_GROUP
     )
     height, width = sample.masks[0]["size"]
     content = sample.content if sample.options == AS_STORED else None

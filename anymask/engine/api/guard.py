@@ -18,15 +18,20 @@ from anymask.engine.api.workplace import Workplace
 from anymask.errors import StoreError
 
 LARGEST_BODY = 64 << 20  # ten times what a thousand actions take
+LARGEST_FILE = 512 << 20  # of masks, which is written to the disk as it comes
+FILES = "/api/import"
 OWN_SITES = ("same-origin", "none")
 ANSWERS, MODEL = ("/api", "/metrics"), "/model"
 TOO_LARGE = 413
 
 
 class Guard:
-    """Refuses requests of other origins, bodies that are too large, and the model to strangers."""
+    """Refuses requests of other origins, bodies that are too large, and the model to strangers.
 
-    def __init__(self, app: ASGIApp, workplace: Workplace) -> None:
+    workplace: None where there is no model.
+    """
+
+    def __init__(self, app: ASGIApp, workplace: Workplace | None = None) -> None:
         self.app, self.workplace = app, workplace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,7 +46,7 @@ class Guard:
                 scope, receive, send
             )
             return
-        if path.startswith(MODEL) and self.workplace.local is None:
+        if path.startswith(MODEL) and self.workplace and self.workplace.local is None:
             try:
                 await run_in_threadpool(self.workplace.annotator_asking, request)
             except StoreError as error:
@@ -50,9 +55,10 @@ class Guard:
         await self._limited(request, receive, send)
 
     async def _limited(self, request: Request, receive: Receive, send: Send) -> None:
-        line = f"more than {LARGEST_BODY >> 20} MB at once are not taken"
+        most = LARGEST_FILE if request.url.path == FILES else LARGEST_BODY
+        line = f"more than {most >> 20} MB at once are not taken"
         announced = request.headers.get("content-length", "0")
-        if not announced.isdecimal() or int(announced) > LARGEST_BODY:
+        if not announced.isdecimal() or int(announced) > most:
             await refusal("invalid", line, TOO_LARGE)(request.scope, receive, send)
             return
         received = 0
@@ -61,7 +67,7 @@ class Guard:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > LARGEST_BODY:  # whatever was announced
+            if received > most:  # whatever was announced
                 raise HTTPException(TOO_LARGE, line)
             return message
 

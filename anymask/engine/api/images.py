@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
@@ -17,6 +17,7 @@ from anymask.engine.store.values import ImageFilter, State
 router = APIRouter(prefix="/api", tags=["images"])
 
 MOST_IMAGES = 1_000
+CURSOR: dict[str, Any] = {"pattern": "^[0-9]{1,15}$"}
 
 
 @router.get("/images")
@@ -27,10 +28,10 @@ def images(
     label: schema.Id | None = None,
     text: str = "",
     worker: Annotated[schema.Id | None, Query(alias="annotator")] = None,
-    after: str | None = None,
+    after: Annotated[str | None, Query(json_schema_extra=CURSOR)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_IMAGES)] = 100,
 ) -> schema.ImagePage:
-    """A page of the list of images. annotator: who acted last."""
+    """A page of the list of images. annotator: whose work it is."""
     wanted = ImageFilter(tuple(state), label, text, worker)
     return schema.ImagePage.model_validate(here.store.read(list_images, wanted, after, limit))
 

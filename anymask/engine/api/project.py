@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 import anymask
 from anymask.engine.api import schema
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api", tags=["project"])
 
 
 @router.get("/project")
-def project(here: Here, annotator: Asking) -> schema.Project:
+def project(request: Request, here: Here, annotator: Asking) -> schema.Project:
     """The project, and who asks."""
     counts = here.store.read(count_images)
     first = here.store.read(next_image, annotator)
@@ -28,6 +28,7 @@ def project(here: Here, annotator: Asking) -> schema.Project:
         id=here.project_id,
         name=here.name,
         annotator=schema.Annotator(id=annotator.id, name=annotator.name, role=annotator.role),
+        signed_in=here.is_signed_in(request),
         model_id=here.model.id,
         labels=[schema.Label.model_validate(label) for label in here.store.read(list_labels)],
         counts=dict(counts.states),

@@ -22,6 +22,7 @@ STATUS: Mapping[schema.ErrorKind, int] = {
     "lease": 409,
     "newer": 503,
     "not_found": 404,
+    "signed_out": 401,
     "storage": 503,
 }
 KIND_OF_STATUS: Mapping[int, schema.ErrorKind] = {403: "forbidden", 404: "not_found"}
@@ -37,17 +38,26 @@ def explain_refusals(app: FastAPI) -> None:
     """Have an application answer errors with an ``ErrorBody``."""
     app.add_exception_handler(StoreError, _of_store)
     app.add_exception_handler(Error, _of_ours)
+    app.add_exception_handler(OSError, _of_system)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
 
 
-def refusal(kind: schema.ErrorKind, line: str, status: int | None = None) -> JSONResponse:
+def refusal(
+    kind: schema.ErrorKind,
+    line: str,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
     """An answer that says why not."""
-    return _answer(schema.ErrorBody(error=line, kind=kind), status)
+    return _answer(schema.ErrorBody(error=line, kind=kind), status, headers)
 
 
-def _answer(body: schema.ErrorBody, status: int | None = None) -> JSONResponse:
-    return JSONResponse(body.model_dump(mode="json"), status or STATUS[body.kind], NOT_KEPT)
+def _answer(
+    body: schema.ErrorBody, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    content = body.model_dump(mode="json")
+    return JSONResponse(content, status or STATUS[body.kind], {**(headers or {}), **NOT_KEPT})
 
 
 def _of_store(request: Request, error: Exception) -> Response:
@@ -71,6 +81,11 @@ def _of_ours(request: Request, error: Exception) -> Response:
     return refusal("invalid", str(error))
 
 
+def _of_system(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    return refusal("storage", f"a file can't be had: {error.strerror or error}")
+
+
 def _of_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
@@ -81,4 +96,5 @@ def _of_validation(request: Request, error: Exception) -> Response:
 def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = KIND_OF_STATUS.get(error.status_code, "invalid")
-    return refusal(kind, f"{request.url.path}: {error.detail}", error.status_code)
+    line = f"{request.url.path}: {error.detail}"
+    return refusal(kind, line, error.status_code, error.headers)  # such as what a 405 allows

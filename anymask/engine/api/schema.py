@@ -8,18 +8,24 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
 
+from anymask.engine.store.checks import UUID
+from anymask.engine.store.labels import COLOR
 from anymask.engine.store.values import Kind, Role, State
 
 MOST_POINTS = 1_000
 
 Id = Annotated[int, Field(ge=1, le=(1 << 63) - 1)]
+# The store checks these, and says what is wrong in words; here they are for the schema.
+Uuid = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{UUID.pattern}$"})]
+Color = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{COLOR.pattern}$"})]
 BboxXywh = tuple[int, int, int, int]
 BoxXyxy = tuple[float, float, float, float]
 ErrorKind = Literal[
-    "busy", "conflict", "forbidden", "invalid", "lease", "newer", "not_found", "storage"
-]
+    "busy", "conflict", "forbidden", "invalid", "lease", "newer", "not_found", "signed_out",
+    "storage",
+]  # fmt: skip
 
 
 class Message(BaseModel):
@@ -42,7 +48,7 @@ class LabelDraft(Message):
 
     id: Id | None
     name: str
-    color: str
+    color: Color
     hotkey: str | None = None
 
 
@@ -51,7 +57,7 @@ class Label(Message):
 
     id: int
     name: str
-    color: str
+    color: Color
     hotkey: str | None
 
 
@@ -64,11 +70,15 @@ class Annotator(Message):
 
 
 class Project(Message):
-    """id: of the store, made with it. counts: images by state. review: whether work is reviewed."""
+    """id: of the store, made with it. counts: images by state. review: whether work is reviewed.
 
-    id: str
+    signed_in: whether a token says who asks; one person on loopback needs none.
+    """
+
+    id: Uuid
     name: str
     annotator: Annotator
+    signed_in: bool
     model_id: str
     labels: list[Label]
     counts: dict[State, int]
@@ -86,7 +96,7 @@ class LeaseHolder(Message):
 
 
 class ImageSummary(Message):
-    """An image as a list shows it. annotator: who acted last."""
+    """An image as a list shows it. annotator: who acted last, but for a review."""
 
     id: int
     name: str
@@ -111,7 +121,7 @@ class ImagePage(Message):
 class Version(Message):
     """A state of a mask. bbox and area of what is sent are measured again."""
 
-    id: str
+    id: Uuid
     segmentation: Segmentation
     bbox: BboxXywh
     area: int
@@ -125,25 +135,25 @@ class Version(Message):
 class Mask(Message):
     """A mask as it is now."""
 
-    id: str
+    id: Uuid
     version: Version
 
 
 class LogChange(Message):
     """A change by the ids of its versions."""
 
-    mask_id: str
-    before: str | None
-    after: str | None
+    mask_id: Uuid
+    before: Uuid | None
+    after: Uuid | None
 
 
 class LogEntry(Message):
     """An action as the server keeps it."""
 
-    id: str
+    id: Uuid
     number: int
     kind: Kind
-    target: str | None
+    target: Uuid | None
     state: State | None
     annotator: str
     at: AwareDatetime
@@ -153,7 +163,7 @@ class LogEntry(Message):
 class Note(Message):
     """A reviewer's words, pinned to a place, in pixels."""
 
-    id: str
+    id: Uuid
     x: float
     y: float
     text: str
@@ -165,7 +175,7 @@ class Note(Message):
 class NoteDraft(Message):
     """A note to add; its id is made by whoever makes it."""
 
-    id: str
+    id: Uuid
     x: float
     y: float
     text: str
@@ -174,7 +184,7 @@ class NoteDraft(Message):
 class NotePatch(Message):
     """What changes of a note."""
 
-    is_resolved: bool
+    is_resolved: StrictBool
 
 
 class ImageDocument(Message):
@@ -197,8 +207,8 @@ class ImageDocument(Message):
 class Change(Message):
     """One mask's part in an action. before: its version so far; after: None deletes the mask."""
 
-    mask_id: str
-    before: str | None
+    mask_id: Uuid
+    before: Uuid | None
     after: Version | None
 
 
@@ -218,9 +228,9 @@ class Effort(Message):
 class Action(Message):
     """A step of an annotator. target: what is undone or redone. state: of kind ``state`` alone."""
 
-    id: str
+    id: Uuid
     kind: Kind
-    target: str | None = None
+    target: Uuid | None = None
     at: AwareDatetime
     changes: list[Change] = []
     effort: Effort = Effort()
@@ -238,14 +248,14 @@ class Applied(Message):
     """The ids of all that are in the log now."""
 
     revision: int
-    applied: list[str]
+    applied: list[Uuid]
 
 
 class LeaseRequest(Message):
     """token: of the lease to keep. take_over: from whoever holds the image, which an admin may."""
 
     token: str | None = None
-    take_over: bool = False
+    take_over: StrictBool = False
 
 
 class Lease(Message):
@@ -349,7 +359,7 @@ class LeaseErrorBody(ErrorBody):
 class MaskNow(Message):
     """What a mask is now; no version: it is deleted, or was never there."""
 
-    id: str
+    id: Uuid
     version: Version | None
 
 
@@ -365,4 +375,15 @@ class ExportLosses(Message):
 
     images: int
     masks: int
+    lines: list[str]
+
+
+class ImportReport(Message):
+    """What an import did, or would do. already: masks that were there. lines: for people."""
+
+    images: int
+    masks: int
+    already: int
+    labels: list[str]
+    missing: int
     lines: list[str]

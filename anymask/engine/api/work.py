@@ -64,7 +64,7 @@ def note(here: Here, annotator: Asking, image_id: ImageId, draft: schema.NoteDra
 
 @router.patch("/notes/{note_id}")
 def change_note(
-    here: Here, annotator: Asking, note_id: str, patch: schema.NotePatch
+    here: Here, annotator: Asking, note_id: schema.Uuid, patch: schema.NotePatch
 ) -> schema.Note:
     """Note that words were seen to, or that they were not."""
     changed = here.store.write(resolve_note, note_id, is_resolved=patch.is_resolved)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Request, Response
 
 from anymask.engine.api.metrics import Metrics
 from anymask.engine.embeddings.embeddings import Embeddings
@@ -14,12 +14,13 @@ from anymask.engine.model.model import Model
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import annotator_of
-from anymask.engine.store.images import image_summary, set_size
+from anymask.engine.store.images import check_size, image_summary, set_size
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import Annotator, ImageSummary
 from anymask.errors import StoreError
 
 BEARER = "bearer "
+COOKIE_S = 90 * 24 * 3600  # since somebody last signed in
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,24 @@ class Workplace:
 
     def annotator_asking(self, request: Request) -> Annotator:
         """Who asks. Raises ``StoreError`` for nobody known."""
-        bearer = _bearer(request)
-        token = bearer or request.cookies.get(self.cookie)
-        annotator = self.store.read(annotator_of, token) if token else None
-        if annotator is None and bearer is None:
+        annotator = self._by_token(request)
+        if annotator is None and _bearer(request) is None:
             annotator = self.local  # also with the cookie of a link that is good no more
         if annotator is None:
-            raise StoreError("forbidden", "open the page by the link that you were given")
+            raise signed_out("open the page by the link that you were given")
         return annotator
+
+    def is_signed_in(self, request: Request) -> bool:
+        """Whether a token says who asks."""
+        return self._by_token(request) is not None
+
+    def _by_token(self, request: Request) -> Annotator | None:
+        token = _bearer(request) or request.cookies.get(self.cookie)
+        return self.store.read(annotator_of, token) if token else None
 
     def file(self, image_id: int) -> ImageFile:
         """The file of an image. Raises ``StoreError``."""
-        return self.folder.file(self.store.read(image_summary, image_id).name)
+        return file_of(self.store, self.folder, image_id)
 
     def looked_into(self, image: ImageSummary) -> ImageSummary:
         """An image with the size that its file has now.
@@ -70,12 +77,18 @@ class Workplace:
         width, height = self.pictures.size(self.folder.file(image.name))
         if (image.width, image.height) == (width, height):
             return image
+        check_size(image, width, height)
         try:
             self.store.write(set_size, image.id, width, height)
         except StoreError as error:
             if error.kind not in ("storage", "busy"):  # it can be looked at meanwhile
                 raise
         return replace(image, width=width, height=height)
+
+
+def file_of(store: Store, folder: ImageFolder, image_id: int) -> ImageFile:
+    """The file of an image. Raises ``StoreError``."""
+    return folder.file(store.read(image_summary, image_id).name)
 
 
 def workplace_of(request: Request) -> Workplace:
@@ -97,10 +110,30 @@ def reviewer_asking(request: Request) -> Annotator:
     return annotator
 
 
+def admin_asking(request: Request) -> Annotator:
+    """As ``annotator_asking``, where only admins may."""
+    annotator = annotator_asking(request)
+    if annotator.role != "admin":
+        raise StoreError("forbidden", f"{annotator.name} is no admin; ask one to do this")
+    return annotator
+
+
+def signed_out(line: str) -> StoreError:
+    """What is said to nobody known."""
+    return StoreError("signed_out", line)
+
+
+def keep_token(here: Workplace, response: Response, token: str) -> None:
+    """Have the browser show a token from now on."""
+    response.set_cookie(here.cookie, token, max_age=COOKIE_S, httponly=True, samesite="strict")
+
+
 Here = Annotated[Workplace, Depends(workplace_of)]
 Asking = Annotated[Annotator, Depends(annotator_asking)]
 Reviewing = Annotated[Annotator, Depends(reviewer_asking)]
+Administering = Annotated[Annotator, Depends(admin_asking)]
 ImageId = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
+AnnotatorId = Annotated[int, Path(ge=1, le=(1 << 63) - 1)]
 
 
 def _bearer(request: Request) -> str | None:

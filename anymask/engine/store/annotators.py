@@ -10,12 +10,12 @@ import hashlib
 import secrets
 from typing import cast
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.checks import checked_text
 from anymask.engine.store.clock import current_time
-from anymask.engine.store.tables import AnnotatorRow
+from anymask.engine.store.tables import AnnotatorRow, ImageRow
 from anymask.engine.store.values import ROLES, Annotator, Role
 from anymask.errors import StoreError
 
@@ -98,7 +98,10 @@ def renew_token(session: Session, annotator_id: int) -> str:
 def change_annotator(
     session: Session, annotator_id: int, *, role: Role | None = None, is_active: bool | None = None
 ) -> Annotator:
-    """Another role, or leaving and coming back. Raises ``StoreError`` for the last admin's."""
+    """Another role, or leaving and coming back. Whoever leaves holds no image any more.
+
+    Raises ``StoreError`` for the last admin's.
+    """
     # All of them: two admins who leave at once would leave none.
     rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id).with_for_update()).all()
     row = next((row for row in rows if row.id == annotator_id), None)
@@ -111,6 +114,12 @@ def change_annotator(
         row.is_active = is_active
     if not any(row.is_active and row.role == "admin" for row in rows):
         raise StoreError("invalid", f"{row.name} is the last admin; make another one first")
+    if is_active is False:
+        session.execute(
+            update(ImageRow)
+            .where(ImageRow.lease_annotator_id == annotator_id)
+            .values(lease_annotator_id=None, lease_token_sha256=None, lease_expires_at=None)
+        )
     return _value(row)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -25,12 +26,19 @@ LONGEST_KEY = 2_500  # what an index of PostgreSQL takes, in bytes
 Thing = TypeVar("Thing")
 
 
-def scan_folder(store: Store, folder: Path) -> FolderScan:
-    """Look which images are in a folder, and note it; others can work on meanwhile.
+@dataclass(frozen=True, slots=True)
+class FolderImages:
+    """The images of a folder by name, and what is not taken, with the reason."""
 
-    A file that is gone keeps its masks, and has them again when it is back. Images in shards, of
-    names that are no text, and behind links that lead out of the folder are not taken. Raises
-    ``Error`` for a folder that can't be searched, ``StoreError``.
+    names: tuple[str, ...]
+    unread: tuple[tuple[str, str], ...]
+
+
+def images_in(folder: Path) -> FolderImages:
+    """Look which images are in a folder.
+
+    Those in shards, of names that are no text, and behind links that lead out of the folder are not
+    taken. Raises ``Error`` for a folder that can't be searched.
     """
     listing = find_photographs([str(folder)])
     unread = [(entry.name, entry.reason) for entry in listing.unread]
@@ -41,7 +49,20 @@ def scan_folder(store: Store, folder: Path) -> FolderScan:
             names.append(photograph.name)
         else:
             unread.append((photograph.name, reason))
-    known = store.read(_known)
+    return FolderImages(tuple(names), tuple(unread))
+
+
+def scan_folder(store: Store, folder: Path) -> FolderScan:
+    """Look which images are in a folder, and note it (``images_in``, ``note_images``)."""
+    return note_images(store, images_in(folder))
+
+
+def note_images(store: Store, images: FolderImages) -> FolderScan:
+    """Note which images are there now; others can work on meanwhile.
+
+    A file that is gone keeps its masks, and has them again when it is back. Raises ``StoreError``.
+    """
+    names, known = images.names, store.read(_known)
     there = set(names)
     back = [known[name][0] for name in names if name in known and known[name][1]]
     gone = [row for name, (row, missing) in known.items() if name not in there and not missing]
@@ -51,7 +72,7 @@ def scan_folder(store: Store, folder: Path) -> FolderScan:
     for ids, is_missing in ((back, False), (gone, True)):
         for portion in _portions(ids):
             store.write(_mark, portion, is_missing)
-    return FolderScan(added, len(back), len(gone), tuple(unread))
+    return FolderScan(added, len(back), len(gone), images.unread)
 
 
 def _objection(photograph: Photograph, folder: Path) -> str | None:

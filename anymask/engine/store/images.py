@@ -126,13 +126,19 @@ def set_size(session: Session, image_id: int, width: int, height: int) -> None:
     image = locked_image(session, image_id)
     if (image.width, image.height) == (width, height):
         return
-    if image.width is not None and image.revision > 0:
+    check_size(image, width, height)
+    image.width, image.height = width, height
+
+
+def check_size(image: ImageRow | ImageSummary, width: int, height: int) -> None:
+    """Raise ``StoreError`` if masks were drawn on an image of another size."""
+    drawn_on = image.width, image.height
+    if image.width is not None and image.revision > 0 and drawn_on != (width, height):
         raise StoreError(
             "invalid",
             f"{image.name} is {width}×{height} now, and its masks were drawn on "
             f"{image.width}×{image.height}: put the old file back, or this one under another name",
         )
-    image.width, image.height = width, height
 
 
 def locked_image(session: Session, image_id: int) -> ImageRow:

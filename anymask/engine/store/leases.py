@@ -41,7 +41,7 @@ def take_lease(
     if token is not None and _is_of(image, annotator, token):
         _renew(image, now)
         return Lease(token, now + LASTS, image.revision)
-    holder = _holder(session, image, now)
+    holder = holder_of(session, image, now)
     if holder is not None and image.lease_annotator_id != annotator.id:
         if not take_over:
             raise LeaseError(f"{holder.annotator} is at work on {image.name}", holder)
@@ -83,12 +83,21 @@ def use_lease(
 ) -> None:
     """Renew the lease that allows a change. Raises ``LeaseError`` for a forged or lost one."""
     if not _is_of(image, annotator, token):
-        holder = _holder(session, image, now)
+        holder = holder_of(session, image, now)
         who = "nobody" if holder is None else holder.annotator
         if holder is not None and image.lease_annotator_id == annotator.id:
             who = "another page of yours"
         raise LeaseError(f"this page does not hold {image.name}: {who} does", holder)
     _renew(image, now)
+
+
+def holder_of(session: Session, image: ImageRow, now: datetime) -> LeaseHolder | None:
+    """Whose lease has not run out."""
+    expires_at = image.lease_expires_at
+    if image.lease_annotator_id is None or expires_at is None or expires_at <= now:
+        return None
+    row = session.get(AnnotatorRow, image.lease_annotator_id)
+    return None if row is None else LeaseHolder(row.name, expires_at)
 
 
 def _renew(image: ImageRow, now: datetime) -> None:
@@ -106,12 +115,3 @@ def _granted(image: ImageRow, annotator: Annotator, now: datetime) -> Lease:
 
 def _is_of(image: ImageRow, annotator: Annotator, token: str) -> bool:
     return same_token(token, image.lease_token_sha256) and image.lease_annotator_id == annotator.id
-
-
-def _holder(session: Session, image: ImageRow, now: datetime) -> LeaseHolder | None:
-    """Whose lease has not run out."""
-    expires_at = image.lease_expires_at
-    if image.lease_annotator_id is None or expires_at is None or expires_at <= now:
-        return None
-    row = session.get(AnnotatorRow, image.lease_annotator_id)
-    return None if row is None else LeaseHolder(row.name, expires_at)

@@ -26,7 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.connection.database import OUTSIDE, WRITING, connect
-from anymask.engine.store.connection.failures import explained, is_passing
+from anymask.engine.store.connection.failures import explained, is_passing, outlasts_its_cause
 from anymask.engine.store.connection.migrating import migrate
 from anymask.errors import StoreError
 
@@ -36,7 +36,7 @@ Work = Callable[Concatenate[Session, Given], Result]
 
 ATTEMPTS = 6
 FIRST_PAUSE_S = 0.02
-TURN_TIMEOUT_S = 20.0
+TURN_TIMEOUT_S = 10.0  # a page waits for an answer twice as long
 
 
 class Store:
@@ -95,7 +95,7 @@ class Store:
             with Session(self._reading, expire_on_commit=False) as session:
                 return work(session, *given, **named)
 
-        return _attempted(once, self.name)
+        return self._done(once)
 
     def write(self, work: Work[Given, Result], *given: Given.args, **named: Given.kwargs) -> Result:
         """Do ``work`` whole or not at all; when this returns, it is on the disk.
@@ -112,7 +112,15 @@ class Store:
             ):
                 return work(session, *given, **named)
 
-        return _attempted(once, self.name)
+        return self._done(once)
+
+    def _done(self, once: Callable[[], Result]) -> Result:
+        try:
+            return _attempted(once, self.name)
+        except StoreError as error:
+            if outlasts_its_cause(error.__cause__):
+                self.engine.dispose()  # all of them: those to one file share what they know of it
+            raise
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:

@@ -11,13 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import inspect, select
+from sqlalchemy import Executable, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from anymask.engine.store.tables import AnnotatorRow, Table, TalliedImageRow, TallyRow
+from anymask.engine.store.tables import AnnotatorRow, Table, TalliedImageRow, TallyRow, table_of
 from anymask.engine.store.values import Effort, Tally
 
 CHOSEN = ("whole", "part", "subpart")
@@ -72,19 +73,14 @@ class TallySheet:
             sums = self.sums[account]
             sums["images"] = insert_new(session, TalliedImageRow, images)
             added = {name: sums[name] for name in (*SUMS, *CHOSEN)}
-            query = _insert(session)(TallyRow).values(**key, **added)
-            table = TallyRow.__table__.c
-            more = {name: table[name] + query.excluded[name] for name in added}
-            session.execute(query.on_conflict_do_update(index_elements=list(key), set_=more))
+            session.execute(_adding(_dialect(session)), key | added)
 
 
 def insert_new(session: Session, table: type[Table], rows: Sequence[dict[str, Any]]) -> int:
     """Insert the rows whose keys are not there yet, a thousand at most; how many they were."""
     if not rows:
         return 0
-    key = next(iter(inspect(table).primary_key))
-    query = _insert(session)(table).values(rows).on_conflict_do_nothing().returning(key)
-    return len(session.execute(query).all())
+    return len(session.execute(_inserting(_dialect(session), table), rows).all())
 
 
 def status(session: Session) -> tuple[Tally, ...]:
@@ -120,7 +116,30 @@ def summed(
     return tuple(sums.values())
 
 
-def _insert(session: Session) -> Any:
+# These two are made once: making and compiling them takes longer than the database does.
+@cache
+def _inserting(dialect: str, rows: type[Table]) -> Executable:
+    """The statement that inserts rows whose keys are not there yet, and gives one for each."""
+    table = table_of(rows)
+    query = _insert(dialect)(table).on_conflict_do_nothing()
+    inserting: Executable = query.returning(next(iter(table.primary_key)))
+    return inserting
+
+
+@cache
+def _adding(dialect: str) -> Executable:
+    """The statement that adds sums to a tally, or begins it."""
+    table = table_of(TallyRow)
+    query = _insert(dialect)(table)
+    more = {name: table.c[name] + query.excluded[name] for name in (*SUMS, *CHOSEN)}
+    adding: Executable = query.on_conflict_do_update(index_elements=table.primary_key, set_=more)
+    return adding
+
+
+def _insert(dialect: str) -> Any:
     """The database's own INSERT, which says what to do where a key is there already."""
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    return sqlite.insert if is_sqlite else postgresql.insert
+    return sqlite.insert if dialect == "sqlite" else postgresql.insert
+
+
+def _dialect(session: Session) -> str:
+    return session.get_bind().dialect.name

@@ -73,7 +73,7 @@ class ImageSummary:
 
     name: its path relative to the folder, with ``/``. width, height: upright; None until its file
     was looked into. masks: how many it has. suggestions: how many more are suggested. revision: how
-    many actions. annotator: who acted last.
+    many actions. annotator: whose work it is: who acted last, but for a review.
     """
 
     id: int
@@ -95,7 +95,7 @@ class ImageFilter:
     """Which images a list has: all that each of these agrees with.
 
     states: any of them; empty for all. label_id: carried by a mask. text: in the name, upper or
-    lower case. annotator_id: who acted last. is_suggested: only those with suggested masks.
+    lower case. annotator_id: whose work it is. is_suggested: only those with suggested masks.
     """
 
     states: tuple[State, ...] = ()

@@ -32,6 +32,7 @@ from anymask.evaluation.click_rounds import (
     targets_by_batch,
 )
 from anymask.evaluation.experiment import ImageExperiment
+from anymask.evaluation.kept_masks import keep_masks, thinned
 from anymask.evaluation.measures.bootstrap import Bootstrap
 from anymask.evaluation.report import figures
 from anymask.evaluation.report.departures import PublishedProtocol, notes, variants
@@ -58,7 +59,7 @@ PROTOCOL = PublishedProtocol(
     "the paper (§7.1, §D.1)",
     {"clicks": list(CLICKS), "first": CENTRE, **ALL_OBJECTS},
     words={"first": "first point", **OPTION_WORDS},
-    unsaid=frozenset({"single"}),
+    unsaid=frozenset({"single", "keep_masks"}),
 )
 SUITE_DATASETS = 23  # of Fig. 9
 AT_ONE_POINT = (
@@ -77,6 +78,8 @@ class Points(ImageExperiment):
     whichever is larger.
     single: ask, too, for the model's single mask for the first click, which takes a decoding more.
     masks_per_image, smallest_px, seed, batch: ``ObjectChoice``.
+    keep_masks: of so many objects, drawn by the seed, the result keeps truth and first answer, for
+    `anymask rate`.
     """
 
     name: ClassVar[str] = "points"
@@ -94,9 +97,12 @@ class Points(ImageExperiment):
     smallest_px: int = 0
     seed: int = 0
     batch: int = 2
+    keep_masks: int = 0
 
     def __post_init__(self) -> None:
         self.choice.check()
+        if self.keep_masks < 0:
+            raise Error("keep_masks must be 0 or more")
         if not self.clicks or min(self.clicks) < 1:
             raise Error("clicks must be 1 or more")
         if self.first not in (CENTRE, RANDOM):
@@ -114,6 +120,7 @@ class Points(ImageExperiment):
             "first": self.first,
             "single": self.single,
             **self.choice.options(),
+            **({"keep_masks": self.keep_masks} if self.keep_masks else {}),
         }
 
     def rows(self, sam: Segmenter, sample: Sample) -> list[Row]:
@@ -132,10 +139,16 @@ class Points(ImageExperiment):
             if values:
                 yield name, float(np.mean(values))
 
+    def kept(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The masks of no more than ``keep_masks`` rows."""
+        return thinned(rows, self.keep_masks, self.seed)
+
     @classmethod
     def section(cls, results: Sequence[Result], labels: Labels) -> Blocks:
         """mIoU after some points, dataset by dataset, as Fig. 9 has it."""
-        for number, (title, members) in enumerate(variants(results, PROTOCOL), start=1):
+        for number, (title, members) in enumerate(
+            variants(results, PROTOCOL, {"keep_masks"}), start=1
+        ):
             yield from heading(title)
             datasets = len({(result.data, result.data_fingerprint) for result in members})
             unlike = [f"{datasets} dataset{'s' * (datasets > 1)} instead of {SUITE_DATASETS}"]
@@ -188,6 +201,8 @@ class Points(ImageExperiment):
     ) -> None:
         """Put the figures into the rows that only the first click has."""
         for row, answers in zip(rows, first.answers):
+            if self.keep_masks:
+                keep_masks(row, answers[0].target.truth, answers[0].predicted)
             row["oracle_1"] = round(max(answer.iou for answer in answers), DIGITS)
             boundary = boundary_iou(answers[0].target.truth, answers[0].predicted)
             row["boundary_iou_1"] = round(boundary, DIGITS)

@@ -9,11 +9,19 @@ from pathlib import Path
 
 from anymask.core.atomic import check_file_writable, check_writable, make_folder, writing
 from anymask.errors import ResultError
+from anymask.evaluation.human_ratings import HumanRatings
 from anymask.evaluation.report.layout import Block, Figure, Labels, Section, short_name
 from anymask.evaluation.report.markdown import DASH, bare, code, escaped
 from anymask.evaluation.report.metrics_section import all_metrics
 from anymask.evaluation.report.origins import origins
+from anymask.evaluation.report.ratings_section import TITLE as RATINGS
+from anymask.evaluation.report.ratings_section import ratings_section
 from anymask.evaluation.result import NO_MODEL, Result
+
+PUBLISHED = (
+    "The published figures are those of *Segment Anything* (arXiv 2304.02643), whose SAM has a "
+    "ViT-H. "
+)
 
 
 @dataclass(frozen=True)
@@ -42,27 +50,33 @@ def report(
     sections: Mapping[str, Section],
     model_id: str | None = None,
     compare: bool = False,
+    rated: HumanRatings | None = None,
 ) -> Report:
-    """Lay results out.
+    """Lay results out, and what people said of masks.
 
     sections: by the experiment, in the order of the page (``discovery.sections``); results of
     experiments that are not among them come last, with all metrics as they are. model_id: of which
     all must be that have a model; None: of the first one's. What no model was asked for, such as a
     classical edge detector, may stand beside. compare: results of several models side by side;
-    model_id, if given, must be among them.
+    model_id, if given, must be among them. rated: may be of any models, and stand alone.
 
-    Raises ``ResultError`` for a result of other weights, for two of the same, and for none.
+    Raises ``ResultError`` for a result of other weights, for two of the same, and for nothing.
     """
-    models = _models(results, model_id, compare)
+    if not results and rated is None:
+        raise ResultError("there is no result to report on")
+    models = _models(results, model_id, compare) if results else []
     _check_once(results)
     labels = Labels(tuple(models))
-    blocks: list[Block] = [*_head(results, models)]
+    blocks: list[Block] = [*_head(results, models, rated)]
     for experiment in dict.fromkeys([*sections, *(result.experiment for result in results)]):
         members = [result for result in results if result.experiment == experiment]
         if members:
             section = sections.get(experiment, Section(experiment, all_metrics))
             blocks += [f"## {escaped(section.title)}", *section.blocks(members, labels)]
-    blocks += ["## How the figures were made", *origins(results, labels)]
+    if rated is not None:
+        blocks += [f"## {RATINGS}", *ratings_section(rated)]
+    if results:
+        blocks += ["## How the figures were made", *origins(results, labels)]
     return Report(tuple(blocks))
 
 
@@ -98,8 +112,6 @@ def write(page: Report, path: Path) -> None:
 
 def _models(results: Sequence[Result], model_id: str | None, compare: bool) -> list[str]:
     """The ids of the models that the results are of, once each."""
-    if not results:
-        raise ResultError("there is no result to report on")
     models = list(dict.fromkeys(result.model for result in results if result.model != NO_MODEL))
     if compare:
         if model_id and all(_weights(model) != _weights(model_id) for model in models):
@@ -140,15 +152,18 @@ def _question(result: Result) -> tuple[object, ...]:
     return result.experiment, result.model, images, dict(result.options)
 
 
-def _head(results: Sequence[Result], models: Sequence[str]) -> list[str]:
+def _head(
+    results: Sequence[Result], models: Sequence[str], rated: HumanRatings | None
+) -> list[str]:
     """Title, model, and whose work this page is."""
     names = ", ".join(escaped(short_name(model)) for model in models)
     ids = ", ".join(code(bare(model)) for model in models)
+    made_from = [f"{len(results)} result{'s' * (len(results) > 1)}"] if results else []
+    made_from += ["people's ratings"] if rated is not None else []
     return [
         f"# Evaluation of {names}" if models else "# Evaluation",
         f"Model{'s' * (len(models) > 1)}: {ids}." if models else "",
-        f"This page was made by `anymask evaluate report` from {len(results)} "
-        f"result{'s' * (len(results) > 1)}. The published figures are those of *Segment Anything* "
-        f"(arXiv 2304.02643), whose SAM has a ViT-H. Figures are in per cent "
-        f"where nothing else is said; {DASH} is one that is not there.",
+        f"This page was made by `anymask evaluate report` from {' and '.join(made_from)}. "
+        f"{PUBLISHED if results else ''}Figures are in per cent where nothing else is said; "
+        f"{DASH} is one that is not there.",
     ]

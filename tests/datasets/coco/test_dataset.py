@@ -19,7 +19,7 @@ from pycocotools import mask as coco_mask
 from anymask.core import rle
 from anymask.datasets.coco import dataset as coco
 from anymask.datasets.coco.segmentation import rle_of
-from anymask.datasets.photographs import LeftOut, Unread
+from anymask.datasets.photographs import LeftOut, Missing, Unread
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import DatasetError, Error, RecordError
 
@@ -132,7 +132,7 @@ def test_parts_are_sorted_and_their_names_lead_nowhere_above(tmp_path: Path) -> 
     *found, outside = read_all(coco.read(location, str(tmp_path / "images")))
     assert [sample.name for sample in found] == ["1.png", "a.png", "b/c.png"]
     assert all(isinstance(one, Sample) for one in found)
-    assert outside == Unread("d.png", "can't be read: No such file or directory")
+    assert outside == Missing("d.png", "is not there")
 
 
 def test_addresses_of_lvis_lead_to_files_with_and_without_their_split(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from PIL import Image
 
 from anymask.engine.annotate import Project, annotate_app, workplace
 from anymask.engine.api.workplace import Workplace
+from anymask.engine.store.annotators import add_annotator
 from anymask.engine.store.folder import scan_folder
 from anymask.engine.store.store import Store
+from anymask.engine.store.values import ROLES
 from anymask.predict.load import ModelSource
 from anymask.weights.checkpoint import Checkpoint
 
@@ -94,3 +96,16 @@ def client(place: tuple[Workplace, Any]) -> Iterator[TestClient]:
     """The browser of that person."""
     with TestClient(place[1], base_url=HOST) as opened:
         yield opened
+
+
+@pytest.fixture
+def team(photos: Path, static: Path, weights: Path, store: Store) -> Iterator[Any]:
+    """A tool that asks everybody for a token."""
+    with tool(photos, store, weights, needs_tokens=True) as (_, app):
+        yield app
+
+
+@pytest.fixture
+def tokens(store: Store) -> dict[str, str]:
+    """The tokens of an annotator, a reviewer and an admin, who are called as their roles."""
+    return {role: store.write(add_annotator, role, role)[1] for role in ROLES}

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,14 @@ class Browser:
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and JSON of an answer. Raises one of ``NO_ANSWER``."""
+        status, content = self._answer(method, path, body)
+        return status, json.loads(content) if content else None
+
+    def status(self, path: str) -> int:
+        """The status of an answer, whatever is in it. Raises one of ``NO_ANSWER``."""
+        return self._answer("GET", path)[0]
+
+    def _answer(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         if self._connection is None:
             self._connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
             self._connection.connect()
@@ -37,21 +45,38 @@ class Browser:
             content = None if body is None else json.dumps(body)
             self._connection.request(method, path, content, self._headers)
             response = self._connection.getresponse()
-            text = response.read()
+            answer = response.read()
         except NO_ANSWER:
             self._connection.close()
             self._connection = None
             raise
-        return response.status, json.loads(text) if text else None
+        return response.status, answer
 
 
 @contextmanager
-def serving(photos: Path, where: str, port: int, *team: str) -> Iterator[subprocess.Popen[str]]:
-    """A server that answers by now; killed at the end."""
+def serving(
+    photos: Path,
+    where: str,
+    port: int,
+    *team: str,
+    through: tuple[str, ...] = (),
+    errors: Path | None = None,
+) -> Iterator[subprocess.Popen[str]]:
+    """A server that answers by now; killed at the end.
+
+    through: what starts it. errors: a file for what it writes to standard error.
+    """
     command = [sys.executable, "-m", "tests.engine.api.server", str(photos), where, str(port)]
-    with subprocess.Popen(
-        [*command, *team], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with (
+        nullcontext() if errors is None else errors.open("a") as stderr,
+        subprocess.Popen(
+            [*through, *command, *team],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"

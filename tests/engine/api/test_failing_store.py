@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from PIL import ExifTags, Image
+from sqlalchemy import text
 
 from anymask.engine.store.connection import database
 from anymask.engine.store.store import Store
@@ -42,3 +45,22 @@ def test_a_full_disk_saves_nothing_and_all_is_read_on(client: TestClient, store:
             assert client.get(path).status_code == 200
     store.engine.dispose()
     assert page.send(large).status_code == 200
+
+
+def test_a_file_of_another_size_is_refused_though_nothing_can_be_saved(
+    client: TestClient, store: Store, photos: Path
+) -> None:
+    """Turned by EXIF alone, it is of another size too."""
+    page = Page(client)
+    assert page.send(add()).status_code == 200
+    before = (photos / "a.png").read_bytes()
+    turned = Image.open(photos / "a.png")
+    exif = turned.getexif()
+    exif[ExifTags.Base.Orientation] = 6
+    turned.save(photos / "a.png", exif=exif)
+    store.read(lambda session: session.execute(text("PRAGMA query_only = ON")))
+    answer = client.get("/api/images/1")
+    assert (answer.status_code, answer.json()["kind"]) == (422, "invalid")
+    assert "a.png is 40×60 now, and its masks were drawn on 60×40" in answer.json()["error"]
+    (photos / "a.png").write_bytes(before)
+    assert len(page.document()["masks"]) == 1

@@ -17,18 +17,24 @@ from anymask.engine.store.images import list_images
 from anymask.engine.store.store import Store
 from tests.engine.api.page import as_json
 from tests.engine.api.remote import Browser, free_port, serving
+from tests.engine.store.conftest import database, postgres, where
 from tests.engine.store.steps import HW, add, become
 
+__all__ = ["database", "postgres", "where"]
+
 PEOPLE, IMAGES, MASKS_EACH = 30, 60, 10
-THINKS_S = (1.0, 3.0)  # a mask in two seconds: seven times as fast as the paper's annotators
+# Between two masks. Those who work with care take two seconds, a seventh of what the paper's
+# annotators took; the others are faster than a person can be.
+CARE_S, HASTE_S = (1.0, 3.0), (0.2, 1.2)
 P95_S = 0.2
 
 
 class Worker:
     """Takes the next image that is free, adds masks, and goes on, until none is left."""
 
-    def __init__(self, port: int, token: str, seed: int) -> None:
+    def __init__(self, port: int, token: str, seed: int, thinks_s: tuple[float, float]) -> None:
         self._browser, self._dice = Browser(port, token), random.Random(seed)
+        self._thinks_s = thinks_s
         self.saved: dict[int, list[str]] = {}
         self.seconds: list[float] = []
 
@@ -49,7 +55,7 @@ class Worker:
         assert status == 200, lease
         assert self._browser.ask("GET", url)[0] == 200
         for action in (*(add() for _ in range(MASKS_EACH)), become("done")):
-            time.sleep(self._dice.uniform(*THINKS_S))
+            time.sleep(self._dice.uniform(*self._thinks_s))
             body = {"token": lease["token"], "actions": [as_json(action)]}
             start = time.perf_counter()
             status, answer = self._browser.ask("POST", f"{url}/actions", body)
@@ -61,14 +67,17 @@ class Worker:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_thirty_annotators_lose_nothing(tmp_path: Path) -> None:
-    photos, where, port = tmp_path / "photos", str(tmp_path / "work.sqlite"), free_port()
+@pytest.mark.parametrize("thinks_s", [CARE_S, HASTE_S], ids=["care", "haste"])
+def test_thirty_annotators_lose_nothing(
+    tmp_path: Path, where: str, thinks_s: tuple[float, float]
+) -> None:
+    photos, port = tmp_path / "photos", free_port()
     photos.mkdir()
     for number in range(IMAGES):
         Image.new("RGB", (HW[1], HW[0])).save(photos / f"{number}.png")
     with Store.open(where) as store:
         tokens = [store.write(add_annotator, f"p{n}", "annotator")[1] for n in range(PEOPLE)]
-    workers = [Worker(port, token, seed) for seed, token in enumerate(tokens)]
+    workers = [Worker(port, token, seed, thinks_s) for seed, token in enumerate(tokens)]
     with serving(photos, where, port, "team"), ThreadPoolExecutor(PEOPLE) as pool:
         for one in [pool.submit(worker.work) for worker in workers]:
             one.result()
@@ -79,6 +88,8 @@ def test_thirty_annotators_lose_nothing(tmp_path: Path) -> None:
     assert saved == {image: [entry.id for entry in log] for image, log in logs.items()}
     assert all(image.masks == MASKS_EACH and image.state == "done" for image in images)
     p50, p95 = np.quantile([s for one in workers for s in one.seconds], [0.5, 0.95])
+    kind = "PostgreSQL" if "://" in where else "SQLite"
+    pauses = "{} to {} s".format(*thinks_s)
     told = f"median {1e3 * p50:.0f} ms, p95 {1e3 * p95:.0f} ms"
-    print(f"{IMAGES * (MASKS_EACH + 1)} saves by {PEOPLE} people: {told}")
-    assert p95 <= P95_S
+    print(f"{kind}, {len(logs) * (MASKS_EACH + 1)} saves by {PEOPLE} people, {pauses}: {told}")
+    assert p95 <= P95_S or thinks_s == HASTE_S

@@ -83,3 +83,15 @@ def test_what_is_no_address_is_a_line(client: TestClient) -> None:
     assert client.delete("/api/project").json()["kind"] == "invalid"
     assert client.get("/api/images/0").status_code == 422
     assert client.get(f"/api/images/{2**63}").status_code == 422
+
+
+def test_a_refused_method_is_told_which_is_not(client: TestClient) -> None:
+    answer = client.get("/api/labels")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "PUT")
+    assert answer.json()["kind"] == "invalid"
+    assert client.get("/api/nothing").json()["kind"] == "not_found"
+
+
+def test_truth_is_no_number(client: TestClient) -> None:
+    answer = client.post("/api/images/1/lease", json={"token": None, "take_over": 1})
+    assert (answer.status_code, answer.json()["kind"]) == (422, "invalid")

@@ -15,36 +15,13 @@ from sqlalchemy import update
 
 from anymask.engine.api import guard
 from anymask.engine.api.workplace import Workplace
-from anymask.engine.store.annotators import add_annotator, annotator_named, change_annotator
+from anymask.engine.store.annotators import annotator_named, change_annotator
 from anymask.engine.store.store import Store
 from anymask.engine.store.tables import ImageRow
-from anymask.engine.store.values import ROLES
-from tests.engine.api.conftest import HOST, tool
+from tests.engine.api.conftest import HOST
 from tests.engine.api.page import Page, as_json
+from tests.engine.api.team import bearer, browser
 from tests.engine.store.steps import add, become
-
-TEAM_HOST = "http://team.example:8420"
-
-
-@pytest.fixture
-def team(photos: Path, static: Path, weights: Path, store: Store) -> Iterator[Any]:
-    """A tool that asks everybody for a token."""
-    with tool(photos, store, weights, needs_tokens=True) as (_, app):
-        yield app
-
-
-@pytest.fixture
-def tokens(store: Store) -> dict[str, str]:
-    """The tokens of an annotator, a reviewer and an admin, who are called as their roles."""
-    return {role: store.write(add_annotator, role, role)[1] for role in ROLES}
-
-
-def browser(app: Any, host: str = TEAM_HOST, **headers: str) -> TestClient:
-    return TestClient(app, base_url=host, headers=headers, raise_server_exceptions=False)
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.mark.parametrize(
@@ -78,9 +55,9 @@ def test_elsewhere_everybody_shows_a_token(team: Any, tokens: dict[str, str]) ->
     for path in ("/api/project", "/api/images/1", "/api/images/1/pixels", "/metrics"):
         for headers in ({}, bearer("x" * 43), {"Cookie": "anymask=1"}):
             answer = client.get(path, headers=headers)
-            assert (answer.status_code, answer.json()["kind"]) == (403, "forbidden")
+            assert (answer.status_code, answer.json()["kind"]) == (401, "signed_out")
         assert client.get(path, headers=bearer(tokens["annotator"])).status_code == 200
-    assert client.get("/model/export.json").status_code == 403
+    assert client.get("/model/export.json").status_code == 401
     assert client.get("/model/export.json", headers=bearer(tokens["annotator"])).is_success
     assert client.get("/health").status_code == 200
     assert client.get("/").status_code == 200
@@ -100,7 +77,7 @@ def test_whoever_left_is_nobody(team: Any, tokens: dict[str, str], store: Store)
     gone = store.read(annotator_named, "annotator")
     store.write(change_annotator, gone.id, is_active=False)
     answer = browser(team).get("/api/project", headers=bearer(tokens["annotator"]))
-    assert answer.status_code == 403
+    assert answer.status_code == 401
 
 
 def test_only_reviewers_accept_and_change_labels(team: Any, tokens: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
+from sqlalchemy import event
 
 from anymask.core import rle
 from anymask.engine.store.documents import document
@@ -388,3 +389,16 @@ def test_any_work_leaves_what_a_naive_model_has(
     assert (summary.masks, summary.revision) == (len(states[at]), len(actions))
     log = sqlite_store.read(log_of, desk.image_id)
     assert [list(entry.changes) for entry in log] == [changed_ids(action) for action in actions]
+
+
+def test_a_save_is_few_statements(store: Store) -> None:
+    """Whoever saves keeps all others from it meanwhile."""
+    desk, statements = page(store), list[str]()
+    desk.send(add())
+
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def note(*given: Any) -> None:
+        statements.append(given[2])
+
+    desk.send(add())
+    assert len(statements) <= 12, statements

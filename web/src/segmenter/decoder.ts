@@ -1,5 +1,5 @@
-// The decoder: an embedding is prepared once for all prompts about it, then each gets mask logits
-// and their predicted IoU.
+// The decoder: an embedding is prepared once for all prompts about it, a mask of a prompt changes
+// that, then each gets mask logits and their predicted IoU.
 
 import type { Tensor } from "onnxruntime-web";
 import type { ModelFacts } from "./model-folder";
@@ -7,7 +7,9 @@ import type { PackedPrompt } from "./prompts";
 import type { Opened, Runtime } from "./runtime";
 
 const PREPARE_FILE = "prepare.onnx";
+const MASK_FILE = "mask.onnx";
 const CLICK_FILE = "click.onnx";
+const UNMASKED = "_unmasked"; // after the name of what `prepare` gives: that is what `mask` takes
 
 /** A click in the middle, for runs whose answer nobody reads. */
 const TRIAL: PackedPrompt = {
@@ -34,26 +36,25 @@ export interface Decoded {
 }
 
 export class Decoder {
-  private readonly noMask: Float32Array;
-
   private constructor(
     private readonly preparing: Opened,
+    private readonly masking: Opened,
     private readonly clicking: Opened,
     private readonly facts: ModelFacts,
-  ) {
-    this.noMask = new Float32Array(facts.maskSide ** 2);
-  }
+  ) {}
 
-  /** Open both graphs where they run. Throws ModelError. */
+  /** Open the graphs where they run. Throws ModelError. */
   static async open(
     runtime: Runtime,
     read: (file: string) => Promise<Uint8Array>,
     facts: ModelFacts,
   ): Promise<Decoder> {
-    const [prepare, click] = [await read(PREPARE_FILE), await read(CLICK_FILE)];
-    const [, decoder] = await runtime.open(CLICK_FILE, click, async (opened) => {
-      const beside = await runtime.beside(opened, prepare);
-      const decoder = new Decoder(beside, opened, facts);
+    const prepare = await read(PREPARE_FILE);
+    const mask = await read(MASK_FILE);
+    const [, decoder] = await runtime.open(CLICK_FILE, await read(CLICK_FILE), async (opened) => {
+      const preparing = await runtime.beside(opened, prepare);
+      const masking = await runtime.beside(opened, mask);
+      const decoder = new Decoder(preparing, masking, opened, facts);
       await decoder.tryOut(1);
       return decoder;
     });
@@ -78,14 +79,22 @@ export class Decoder {
     return this.clicking.backend;
   }
 
-  /** Prepare an embedding for prompts without masks, or for one with a mask. */
-  async prepare(embedding: Float32Array, mask: Float32Array | null = null): Promise<Prepared> {
+  /** Prepare an embedding for prompts without masks. */
+  async prepare(embedding: Float32Array): Promise<Prepared> {
     const { ort, session } = this.preparing;
-    const { embeddingShape, maskSide } = this.facts;
+    const shape = [1, ...this.facts.embeddingShape];
+    const image_embeddings = new ort.Tensor("float32", embedding, shape);
+    return new Prepared(await session.run({ image_embeddings }));
+  }
+
+  /** The same image for a prompt with a mask. */
+  async masked({ tensors }: Prepared, mask: Float32Array): Promise<Prepared> {
+    const { ort, session } = this.masking;
+    const { maskSide } = this.facts;
+    const unmasked = Object.entries(tensors).map(([name, tensor]) => [name + UNMASKED, tensor]);
     const answer = await session.run({
-      image_embeddings: new ort.Tensor("float32", embedding, [1, ...embeddingShape]),
-      mask_input: new ort.Tensor("float32", mask ?? this.noMask, [1, 1, maskSide, maskSide]),
-      has_mask_input: new ort.Tensor("float32", Float32Array.of(mask ? 1 : 0), [1]),
+      ...Object.fromEntries(unmasked),
+      mask_input: new ort.Tensor("float32", mask, [1, 1, maskSide, maskSide]),
     });
     return new Prepared(answer);
   }

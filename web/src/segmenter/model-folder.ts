@@ -4,8 +4,8 @@ import { ModelError } from "./errors";
 import type { Resize } from "./resize-map";
 
 const LIST = "export.json";
-const FETCHED = ["encoder.onnx", "prepare.onnx", "click.onnx"]; // of what is in it
-const FORMAT = 1; // the `anymask_export` that this code reads
+const FETCHED = ["encoder.onnx", "prepare.onnx", "mask.onnx", "click.onnx"]; // of what is in it
+const FORMAT = 2; // the `anymask_export` that this code reads
 const RESIZES: readonly Resize[] = ["longest_side", "stretch"];
 
 /** What `export.json` says, as far as the browser needs it. */
@@ -64,6 +64,12 @@ export class ModelFolder {
       throw new ModelError(
         `${list.href} has the format ${format}, and this page reads ${FORMAT}: ` +
           "reload the page, or export again with the anymask that it came with",
+      );
+    }
+    if (typeof format === "number" && format < FORMAT) {
+      throw new ModelError(
+        `${list.href} was exported by an older anymask, in the format ${format}; this page reads ` +
+          `${FORMAT}: export the model again`,
       );
     }
     if (format !== FORMAT) throw new ModelError(`${list.href} is no export of anymask`);

@@ -15,6 +15,7 @@ import { ResizeMap } from "./resize-map";
 import { Runtime } from "./runtime";
 
 const IMAGE_EMBED = "image_embed"; // the array of an embedding that SAM has
+const MOST_PREPARED = 2; // images, 21 MB each: that which is asked about, and the next of a list
 const WARM_UP_RUNS = 10; // until a run takes no less time than the one before, on two cores
 
 interface Kept {
@@ -30,7 +31,7 @@ interface Model {
 
 let loaded: Model | null = null;
 const embeddings = new Map<number, Kept>();
-let shared: { readonly of: Kept; readonly prepared: Prepared } | null = null; // one: 10 MB
+const shared = new Map<Kept, Prepared>(); // the latest asked about last
 let lastId = 0;
 let busy = false; // somebody waits
 
@@ -90,7 +91,8 @@ const handlers: Handlers = {
   },
 
   async release({ embedding }) {
-    if (shared?.of === embeddings.get(embedding)) forget();
+    const kept = embeddings.get(embedding);
+    if (kept) forget(kept);
     embeddings.delete(embedding);
     return [null];
   },
@@ -106,25 +108,29 @@ function model(): Model {
 /** A prompt with a mask shares its image with no other; all others about it do. */
 async function decode(kept: Kept, prompt: PackedPrompt): Promise<Decoded> {
   const { decoder } = model();
-  if (!prompt.mask) return decoder.run(await prepared(kept), prompt);
-  const own = await decoder.prepare(kept.numbers, prompt.mask);
+  const plain = await prepared(kept);
+  if (!prompt.mask) return decoder.run(plain, prompt);
+  const own = await decoder.masked(plain, prompt.mask);
   const decoded = await decoder.run(own, prompt);
   own.dispose();
   return decoded;
 }
 
-/** The image that is asked about now, prepared; people stay with one. */
+/** An image, prepared, and no longer the one that was asked about longest ago. */
 async function prepared(kept: Kept): Promise<Prepared> {
-  if (shared?.of !== kept) {
-    forget();
-    shared = { of: kept, prepared: await model().decoder.prepare(kept.numbers) };
+  const ready = shared.get(kept) ?? (await model().decoder.prepare(kept.numbers));
+  shared.delete(kept);
+  shared.set(kept, ready);
+  for (const other of shared.keys()) {
+    if (shared.size <= MOST_PREPARED) break;
+    forget(other);
   }
-  return shared.prepared;
+  return ready;
 }
 
-function forget(): void {
-  shared?.prepared.dispose();
-  shared = null;
+function forget(kept: Kept): void {
+  shared.get(kept)?.dispose();
+  shared.delete(kept);
 }
 
 function report(progress: Progress): void {

@@ -70,6 +70,32 @@ describe("questions", () => {
     expect(now().region!.area).toBe(900);
   });
 
+  it("a click where the pointer was has the answer of that", async () => {
+    expect(await drafting.glanceAt(3, 4)).toHaveLength(3);
+    drafting.click(3, 4, 1);
+    await settled();
+    expect(now().region!.area).toBe(400);
+    expect(prompts).toHaveLength(1);
+    drafting.click(3, 4, 1); // another question, though at the same place
+    await settled();
+    expect(prompts).toHaveLength(2);
+  });
+
+  it("a click elsewhere, or of which the pointer's answer fails, is asked about", async () => {
+    await drafting.glanceAt(3, 4);
+    drafting.click(5, 4, 1);
+    await settled();
+    expect(prompts.map(({ points }) => points![0].x)).toEqual([3, 5]);
+    drafting.discard();
+    respond = () => Promise.reject(new Error("another place is asked about"));
+    expect(await drafting.glanceAt(6, 4)).toBeNull();
+    respond = async () => ({ masks: [answer(20, 0.9)] });
+    drafting.click(6, 4, 1);
+    await settled();
+    expect(now().region!.area).toBe(400);
+    expect(errors).toEqual([]);
+  });
+
   it("the next click brings the chosen answer's logits along", async () => {
     drafting.click(3, 4, 1);
     await settled();

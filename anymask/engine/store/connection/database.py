@@ -16,7 +16,14 @@ POSTGRES = ("postgresql", "postgres")
 BUSY_MS = 2_000
 CACHE_KB = 8_000  # a connection
 CONNECTIONS, MORE_CONNECTIONS, POOL_TIMEOUT_S = 8, 32, 20
-CONNECT_TIMEOUT_S = 5
+# A host that says nothing more, not even that it is gone, must not keep who waits for it.
+POSTGRES_OPTIONS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 # How a transaction of SQLite begins: one that reads first and writes then could not wait for
 # another writer; some statements want none.
 WRITING = {"begin": "BEGIN IMMEDIATE"}
@@ -100,7 +107,7 @@ def _postgres(address: str) -> tuple[Engine, str, None]:
         )
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+        connect_args=POSTGRES_OPTIONS,
         pool_pre_ping=True,  # connections die with a database that is restarted
         pool_size=CONNECTIONS,
         max_overflow=MORE_CONNECTIONS,

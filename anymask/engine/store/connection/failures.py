@@ -20,6 +20,15 @@ SQLITE_REASONS = {
     sqlite3.SQLITE_NOTADB: "it is damaged, or no store; go back to a backup",
     sqlite3.SQLITE_TOOBIG: "something is larger than it takes",
 }
+# Connections that were opened while a file could not be written to stay so, and what they know of a
+# file that failed may be wrong.
+SQLITE_LASTING = (
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+)
 POSTGRES_REASONS = {
     "53100": "the database's disk is full",
     "53300": "the database takes no more connections",
@@ -46,6 +55,12 @@ def is_passing(error: DBAPIError | PoolTimeoutError) -> bool:
             sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
         )
     return state in (*POSTGRES_PASSING, UNIQUE_VIOLATION)
+
+
+def outlasts_its_cause(error: BaseException | None) -> bool:
+    """Whether SQLite's connections may go on failing when all is well again."""
+    code = _sqlite_code(error) if isinstance(error, DBAPIError) else None
+    return code is not None and code & PRIMARY in SQLITE_LASTING
 
 
 def explained(error: DBAPIError | PoolTimeoutError, name: str) -> StoreError:

@@ -53,6 +53,13 @@ def check_allowed(state: str, annotator: Annotator, actions: Sequence[Action]) -
         )
 
 
+def is_review(state: str, annotator: Annotator) -> bool:
+    """Whether what somebody does to an image of a state is review: it stays its annotator's then,
+    to whom it goes back.
+    """
+    return annotator.reviews and state in ("done", "accepted")
+
+
 def _creates(change: Change) -> bool:
     return change.before is None and change.after is not None
 

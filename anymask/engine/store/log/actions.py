@@ -19,13 +19,14 @@ from anymask.engine.store.log.action_checks import (
     ENGINE_KINDS,
     check_actions,
     check_allowed,
+    is_review,
 )
 from anymask.engine.store.log.history import History, Step
 from anymask.engine.store.log.mask_changes import MaskChanges
 from anymask.engine.store.log.stacks import OutOfTurnError
 from anymask.engine.store.masks import masks_named
 from anymask.engine.store.refusals import ConflictError
-from anymask.engine.store.tables import ActionRow, AnnotatorRow, ChangeRow, ImageRow
+from anymask.engine.store.tables import ActionRow, AnnotatorRow, ChangeRow, ImageRow, table_of
 from anymask.engine.store.tallies import Account, TallySheet
 from anymask.engine.store.values import (
     Action,
@@ -63,10 +64,59 @@ def apply_actions(
     image = locked_image(session, image_id)
     unknown = _unknown(session, image_id, actions)
     if unknown:
-        use_lease(session, image, annotator, token, now)
-        check_allowed(image.state, annotator, unknown)
-        _append(session, image, annotator, unknown, now)
+        with session.no_autoflush:  # the image is written once, at the end
+            use_lease(session, image, annotator, token, now)
+            check_allowed(image.state, annotator, unknown)
+            append_actions(session, image, annotator, unknown, now)
     return Applied(image.revision, tuple(action.id for action in actions))
+
+
+def append_actions(
+    session: Session,
+    image: ImageRow,
+    annotator: Annotator,
+    actions: Sequence[Action],
+    now: datetime,
+) -> None:
+    """Append actions to the log of a locked image, whoever holds it: its lease was looked at.
+
+    Raises ``ConflictError`` and ``StoreError`` as ``apply_actions``.
+    """
+    masks = MaskChanges(session, image, actions)
+    history = History(session, image.id, actions)
+    sheet = TallySheet()
+    rows: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
+    for number, action in enumerate(actions, image.revision + 1):
+        changed = [masks.make(action.kind, change) for change in action.changes]
+        ids = tuple(one.ids for one in changed)
+        made = 0 if action.kind == "import" else sum(one.makes for one in changed)
+        day = _day(action.at, now)
+        account = Account(day, annotator.id, action.effort.model_id or "")
+        step = Step(account, ids, made, sum(one.removes for one in changed))
+        try:
+            done = history.append(action, step)
+        except OutOfTurnError:
+            masks.stale.update(change.mask_id for change in ids)
+            break
+        if action.kind not in ENGINE_KINDS:
+            sheet.add_effort(account, action.effort)
+            sheet.add_masks(done.account, image.id, done.made, done.removed)
+        rows.append(_row(image.id, number, annotator, action, step, now))
+        changes.extend(_change_rows(image.id, number, ids))
+    if masks.stale:
+        raise _conflict(session, image, masks.stale)
+    state, image.state = image.state, _state_after(image.state, actions)
+    image.revision += len(actions)
+    is_of_engine = all(action.kind in ENGINE_KINDS for action in actions)
+    if not is_of_engine and (image.annotator_id is None or not is_review(state, annotator)):
+        image.annotator_id = annotator.id
+    image.updated_at = now
+    masks.write()
+    session.execute(insert(table_of(ActionRow)), rows)
+    if changes:
+        session.execute(insert(table_of(ChangeRow)), changes)
+    sheet.write(session)
 
 
 def log_of(session: Session, image_id: int) -> tuple[LogEntry, ...]:
@@ -113,49 +163,6 @@ def _unknown(session: Session, image_id: int, actions: Sequence[Action]) -> list
     query = select(ActionRow.id).where(ActionRow.image_id == image_id, ActionRow.id.in_(by_id))
     known = set(session.scalars(query))
     return [action for action_id, action in by_id.items() if action_id not in known]
-
-
-def _append(
-    session: Session,
-    image: ImageRow,
-    annotator: Annotator,
-    actions: Sequence[Action],
-    now: datetime,
-) -> None:
-    masks = MaskChanges(session, image, actions)
-    history = History(session, image.id, actions)
-    sheet = TallySheet()
-    rows: list[dict[str, Any]] = []
-    changes: list[dict[str, Any]] = []
-    for number, action in enumerate(actions, image.revision + 1):
-        changed = [masks.make(action.kind, change) for change in action.changes]
-        made = 0 if action.kind == "import" else sum(one.makes for one in changed)
-        ids = tuple(one.ids for one in changed)
-        day = _day(action.at, now)
-        account = Account(day, annotator.id, action.effort.model_id or "")
-        try:
-            step = Step(account, ids, made, sum(one.removes for one in changed))
-            done = history.append(action, step)
-        except OutOfTurnError:
-            masks.stale.update(change.mask_id for change in ids)
-            break
-        if action.kind not in ENGINE_KINDS:
-            sheet.add_effort(account, action.effort)
-            sheet.add_masks(done.account, image.id, done.made, done.removed)
-        rows.append(_row(image.id, number, annotator, action, step, now))
-        changes.extend(_change_rows(image.id, number, ids))
-    if masks.stale:
-        raise _conflict(session, image, masks.stale)
-    image.state = _state_after(image.state, actions)
-    image.revision += len(actions)
-    image.updated_at = now
-    if any(action.kind not in ENGINE_KINDS for action in actions):
-        image.annotator_id = annotator.id
-    masks.write()
-    session.execute(insert(ActionRow), rows)
-    if changes:
-        session.execute(insert(ChangeRow), changes)
-    sheet.write(session)
 
 
 def _conflict(session: Session, image: ImageRow, stale: set[str]) -> ConflictError:
@@ -224,8 +231,8 @@ def _change_rows(
             "image_id": image_id,
             "number": number,
             "mask_id": change.mask_id,
-            "before": change.before,
-            "after": change.after,
+            "version_before": change.before,
+            "version_after": change.after,
         }
 
 

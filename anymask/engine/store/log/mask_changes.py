@@ -16,10 +16,18 @@ from sqlalchemy.orm import Session
 
 from anymask.engine.store.log.segmentations import measured
 from anymask.engine.store.masks import version_value
-from anymask.engine.store.tables import ImageRow, LabelledRow, LabelRow, MaskRow, VersionRow
+from anymask.engine.store.tables import (
+    ImageRow,
+    LabelledRow,
+    LabelRow,
+    MaskRow,
+    VersionRow,
+    table_of,
+)
 from anymask.engine.store.values import Action, Change, ChangedIds, Kind, Version
 from anymask.errors import StoreError
 
+MASKS, VERSIONS = table_of(MaskRow), table_of(VersionRow)
 BACK_AND_FORTH: tuple[Kind, ...] = ("undo", "redo")
 OF_SUGGESTED: tuple[Kind, ...] = ("accept", "reject", "withdraw")
 
@@ -47,7 +55,7 @@ class MaskChanges:
         self._versions = self._known_versions(changes)
         self._new: list[tuple[str, Version]] = []
         self._labelled: Counter[int] = Counter()
-        self._labels = set(session.scalars(select(LabelRow.id)))
+        self._labels = self._known_labels(changes)
         self.stale: set[str] = set()
 
     def make(self, kind: Kind, change: Change) -> Changed:
@@ -76,9 +84,9 @@ class MaskChanges:
             for mask_id, version_id in self._current.items()
         ]
         for statement, rows in (
-            (insert(MaskRow), [row for row in masks if row["id"] not in self._stored]),
+            (insert(MASKS), [row for row in masks if row["id"] not in self._stored]),
             (update(MaskRow), [row for row in masks if row["id"] in self._stored]),
-            (insert(VersionRow), [self._row(*new) for new in self._new]),
+            (insert(VERSIONS), [self._row(*new) for new in self._new]),
         ):
             if rows:
                 session.execute(statement, rows)
@@ -136,6 +144,13 @@ class MaskChanges:
         )
         return dict(self._session.execute(query).all())
 
+    def _known_labels(self, changes: Sequence[Change]) -> set[int]:
+        """The ids of labels, where any is asked for."""
+        versions = [change.after for change in changes if isinstance(change.after, Version)]
+        if all(version.label_id is None for version in versions):
+            return set()
+        return set(self._session.scalars(select(LabelRow.id)))
+
     def _known_versions(self, changes: Sequence[Change]) -> dict[str, tuple[str, Version]]:
         """Mask and value of each version in the store that the changes are about."""
         ids = {version_id for version_id in self._current.values() if version_id is not None}
@@ -156,8 +171,8 @@ class MaskChanges:
             "id": version.id,
             "mask_id": mask_id,
             "label_id": version.label_id,
-            "group": version.group,
-            "order": version.order,
+            "group_name": version.group,
+            "z": version.order,
             "source": version.source,
             "predicted_iou": version.predicted_iou,
             "is_suggested": version.is_suggested,

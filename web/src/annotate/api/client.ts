@@ -13,19 +13,26 @@ import type {
   ImagePage,
   ImageQuery,
   ImageSummary,
+  Invitation,
+  ImportReport,
   Label,
   LabelDraft,
   Lease,
+  Member,
+  MemberPatch,
   Note,
   NoteDraft,
   NotePatch,
   Project,
+  Role,
+  Status,
   Suggestion,
   Version,
 } from "./types";
 
 const VERSIONS_AT_ONCE = 50; // their ids go into the address, which has a limit
 const LONG_MS = 300_000; // for the model, and for megabytes
+const IMPORT_MS = 3_600_000;
 
 /** Every method throws ApiError. */
 export class Client {
@@ -37,6 +44,11 @@ export class Client {
 
   get offlineSince(): Readable<Date | null> {
     return this.transport.offlineSince;
+  }
+
+  /** Whether the server said that it does not know who asks. */
+  get isSignedOut(): Readable<boolean> {
+    return this.transport.isSignedOut;
   }
 
   project(): Promise<Project> {
@@ -55,9 +67,10 @@ export class Client {
     return this.transport.json(`/api/images${search(query)}`, { signal });
   }
 
-  /** The next image to work on, which nobody else has; null if there is none. */
-  next(after?: number): Promise<ImageSummary | null> {
-    return this.transport.json(`/api/next${search({ after })}`);
+  /** The next image to work on, or to review, which nobody else has; null if there is none. */
+  next(after?: number, review = false): Promise<ImageSummary | null> {
+    const query = { after, review: review || undefined };
+    return this.transport.json(`/api/next${search(query)}`);
   }
 
   image(id: number, signal?: AbortSignal): Promise<ImageDocument> {
@@ -105,7 +118,8 @@ export class Client {
 
   async release(id: number, token: string): Promise<void> {
     const path = `/api/images/${id}/lease${search({ token })}`;
-    await this.transport.ask(path, { method: "DELETE" }, async () => undefined);
+    const ask = { method: "DELETE", keepalive: true } as const; // also of a page that ends
+    await this.transport.ask(path, ask, async () => undefined);
   }
 
   /** Append actions, all or none; those that are there already count as applied. */
@@ -122,6 +136,40 @@ export class Client {
     return this.transport.json(`/api/notes/${id}`, { method: "PATCH", json: patch });
   }
 
+  // --- the team
+
+  /** Get in by a token, which the browser keeps. */
+  async signIn(token: string): Promise<void> {
+    await this.transport.json("/api/session", { method: "POST", json: { token } });
+  }
+
+  async signOut(): Promise<void> {
+    await this.transport.ask("/api/session", { method: "DELETE" }, async () => undefined);
+  }
+
+  /** Everybody who works here or did; for admins, as all that changes it. */
+  members(): Promise<Member[]> {
+    return this.transport.json("/api/annotators");
+  }
+
+  invite(name: string, role: Role): Promise<Invitation> {
+    return this.transport.json("/api/annotators", { method: "POST", json: { name, role } });
+  }
+
+  changeMember(id: number, patch: MemberPatch): Promise<Member> {
+    return this.transport.json(`/api/annotators/${id}`, { method: "PATCH", json: patch });
+  }
+
+  /** A new token for somebody; the old one is good no more. */
+  renewToken(id: number): Promise<Invitation> {
+    return this.transport.json(`/api/annotators/${id}/token`, { method: "POST" });
+  }
+
+  /** How the work goes: by day, annotator and model. */
+  status(): Promise<Status> {
+    return this.transport.json("/api/status");
+  }
+
   // --- files of other tools
 
   exportLosses(format: ExportFormat): Promise<ExportLosses> {
@@ -132,6 +180,12 @@ export class Client {
   /** Where the browser downloads all masks from. */
   exportUrl(format: ExportFormat): string {
     return this.transport.url(`/api/export${search({ format })}`);
+  }
+
+  /** Add the masks of a file; `trial`: only say what would be added. */
+  importFile(file: File, trial: boolean, signal?: AbortSignal): Promise<ImportReport> {
+    const path = `/api/import${search({ name: file.name, trial })}`;
+    return this.transport.json(path, { method: "POST", body: file, signal, timeoutMs: IMPORT_MS });
   }
 
   // --- the model on the server

@@ -7,7 +7,7 @@ export type ApiErrorKind = ErrorKind | "offline" | "failure";
 
 const KIND_OF_STATUS: Readonly<Record<number, ApiErrorKind>> = {
   400: "invalid",
-  401: "forbidden",
+  401: "signed_out",
   403: "forbidden",
   404: "not_found",
   409: "conflict",
@@ -21,7 +21,13 @@ const KIND_OF_STATUS: Readonly<Record<number, ApiErrorKind>> = {
 };
 
 /** Kinds that pass: the same request may well be answered later. */
-const PASSING: ReadonlySet<ApiErrorKind> = new Set(["offline", "busy", "storage", "failure"]);
+const PASSING: ReadonlySet<ApiErrorKind> = new Set([
+  "offline",
+  "busy",
+  "storage",
+  "failure",
+  "signed_out", // and in again
+]);
 
 export class ApiError extends Error {
   override name = "ApiError";

@@ -21,6 +21,8 @@ export interface Ask {
   readonly body?: BodyInit;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
+  /** Goes on when the page ends. */
+  readonly keepalive?: boolean;
 }
 
 export class Transport {
@@ -30,6 +32,7 @@ export class Transport {
   private readonly timeoutMs: number;
   private readonly pausesMs: readonly number[];
   private readonly silentSince = new Observable<Date | null>(null);
+  private readonly signedOut = new Observable(false);
 
   constructor(options: TransportOptions = {}) {
     this.origin = options.origin ?? "";
@@ -42,6 +45,11 @@ export class Transport {
   /** Since when requests are not answered; null while they are. */
   get offlineSince(): Readable<Date | null> {
     return this.silentSince;
+  }
+
+  /** Whether the server said that it does not know who asks. */
+  get isSignedOut(): Readable<boolean> {
+    return this.signedOut;
   }
 
   url(path: string): string {
@@ -81,8 +89,9 @@ export class Transport {
       const response = await this.fetch(this.url(path), { ...this.init(ask), signal: stop.signal });
       const answer = response.ok ? await read(response) : await ApiError.from(response);
       this.tell(!(answer instanceof ApiError && answer.kind === "offline"));
-      if (answer instanceof ApiError) throw answer;
-      return answer;
+      if (!(answer instanceof ApiError)) return answer;
+      if (answer.kind === "signed_out") this.signedOut.set(true);
+      throw answer;
     } catch (error) {
       if (error instanceof ApiError) throw error;
       signal?.throwIfAborted();
@@ -95,11 +104,11 @@ export class Transport {
     }
   }
 
-  private init({ method = "GET", json, body }: Ask): RequestInit {
+  private init({ method = "GET", json, body, keepalive = false }: Ask): RequestInit {
     const headers = new Headers();
     if (this.token) headers.set("Authorization", `Bearer ${this.token}`);
     if (json !== undefined) headers.set("Content-Type", "application/json");
-    const init: RequestInit = { method, headers, credentials: "same-origin" };
+    const init: RequestInit = { method, headers, credentials: "same-origin", keepalive };
     if (json !== undefined) init.body = JSON.stringify(json);
     else if (body !== undefined) init.body = body;
     return init;

@@ -35,6 +35,8 @@ export interface Project {
   readonly id: string;
   readonly name: string;
   readonly annotator: Annotator;
+  /** Whether a token says who asks; one person on loopback needs none. */
+  readonly signed_in: boolean;
   readonly model_id: string;
   readonly labels: readonly Label[];
   readonly counts: Readonly<Record<ImageState, number>>;
@@ -63,6 +65,7 @@ export interface ImageSummary {
   /** How many actions it has had. */
   readonly revision: number;
   readonly lease: LeaseHolder | null;
+  /** Whose work it is: who acted last, but for a review. */
   readonly annotator: string | null;
   readonly updated_at: string;
 }
@@ -77,7 +80,7 @@ export interface ImagePage {
 export interface ImageQuery {
   readonly state?: ImageState | undefined;
   readonly label?: number | undefined;
-  /** Who acted last. */
+  /** Whose work it is. */
   readonly annotator?: number | undefined;
   readonly text?: string | undefined;
   readonly after?: string | undefined;
@@ -214,6 +217,49 @@ export interface Note {
 export type NoteDraft = Pick<Note, "id" | "x" | "y" | "text">;
 export type NotePatch = Pick<Note, "is_resolved">;
 
+// --- the team
+
+/** Somebody who works here, or did. */
+export interface Member extends Annotator {
+  readonly is_active: boolean;
+}
+
+export type MemberPatch = Partial<Pick<Member, "role" | "is_active">>;
+
+/** A new token, told this once. */
+export interface Invitation {
+  readonly member: Member;
+  readonly token: string;
+}
+
+/** What was done on a day by an annotator with a model; null where it is of all of them. */
+export interface Tally {
+  readonly day: string | null;
+  readonly annotator: string | null;
+  readonly model_id: string | null;
+  readonly images: number;
+  readonly masks: number;
+  readonly removed: number;
+  readonly actions: number;
+  readonly seconds: number;
+  readonly clicks_add: number;
+  readonly clicks_remove: number;
+  readonly boxes: number;
+  readonly strokes: number;
+  readonly chosen: readonly [number, number, number];
+  /** The figures of *Segment Anything* §4; null where there are none. */
+  readonly seconds_per_mask: number | null;
+  readonly masks_per_image: number | null;
+}
+
+export interface Status {
+  /** One, or none before anything was done. */
+  readonly total: readonly Tally[];
+  readonly by_day: readonly Tally[];
+  readonly by_annotator: readonly Tally[];
+  readonly by_model: readonly Tally[];
+}
+
 // --- the model on the server
 
 export interface Suggestion {
@@ -256,10 +302,32 @@ export interface ExportLosses {
   readonly lines: readonly string[];
 }
 
+/** What an import did, or would do. */
+export interface ImportReport {
+  readonly images: number;
+  readonly masks: number;
+  /** Masks that were there. */
+  readonly already: number;
+  /** Names of new ones. */
+  readonly labels: readonly string[];
+  /** Images that are not in the folder. */
+  readonly missing: number;
+  /** A sentence for each thing, the most important first. */
+  readonly lines: readonly string[];
+}
+
 // --- errors
 
 export type ErrorKind =
-  "conflict" | "lease" | "not_found" | "forbidden" | "invalid" | "busy" | "newer" | "storage";
+  | "conflict"
+  | "lease"
+  | "not_found"
+  | "forbidden"
+  | "invalid"
+  | "busy"
+  | "newer"
+  | "signed_out"
+  | "storage";
 
 export interface ErrorBody {
   /** A line for people. */

@@ -2,7 +2,7 @@
 // settled.
 
 import type { Client } from "../api/client";
-import type { Action, ImageDocument, LeaseHolder, Project } from "../api/types";
+import type { Action, ImageDocument, LeaseHolder, Note, Project } from "../api/types";
 import { Observable, type Readable } from "../observable";
 import { type Choices, conflicts, type MaskConflict, rebase } from "./conflict";
 import { Draft } from "./draft";
@@ -36,6 +36,8 @@ export interface Opened<R extends RegionFacts> {
   readonly image: OpenImage<R>;
   /** Unless held, the image is only shown. */
   readonly hold: Hold;
+  /** As they were when it was opened. */
+  readonly notes: readonly Note[];
 }
 
 /** Masks of one image that somebody else changed meanwhile; each waits for a choice. */
@@ -88,6 +90,10 @@ export class Desk<R extends RegionFacts> {
     addEventListener("online", () => {
       desk.retry();
       send();
+    });
+    addEventListener("pagehide", () => desk.leave());
+    addEventListener("pageshow", ({ persisted }) => {
+      if (persisted) location.reload(); // what it held, others may have had meanwhile
     });
     send();
     return desk;
@@ -171,6 +177,11 @@ export class Desk<R extends RegionFacts> {
     await this.outbox.replace(imageId, []);
   }
 
+  /** The page is left: others may go on with what is saved. */
+  leave(): void {
+    this.leases.leave((imageId) => !this.outbox.waiting(imageId).length);
+  }
+
   /** The end of the page. */
   dispose(): void {
     this.outbox.close();
@@ -196,7 +207,7 @@ export class Desk<R extends RegionFacts> {
       sink: isHeld ? this.outbox : null,
     });
     this.images.set(imageId, image);
-    return { image, hold };
+    return { image, hold, notes: document.notes };
   }
 
   private async letGoWhenSaved(imageId: number): Promise<void> {

@@ -70,6 +70,13 @@ export class Leases {
     });
   }
 
+  /** The page ends: let others at what is saved, without waiting for an answer. */
+  leave(isSaved: (imageId: number) => boolean): void {
+    for (const [imageId, token] of this.tokens) {
+      if (isSaved(imageId)) void this.client.release(imageId, token).catch(() => {});
+    }
+  }
+
   /** The server has given it to somebody else. */
   forget(imageId: number): void {
     this.tokens.delete(imageId);

@@ -13,7 +13,7 @@ const ACTIONS_AT_ONCE = 50;
 const CHANGES_AT_ONCE = 2_000;
 const LETTERS_AT_ONCE = 1_000_000; // of their segmentations
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 10_000;
 
 interface Entry {
   readonly action: Action;
@@ -45,7 +45,7 @@ export class Outbox implements ActionSink {
   private readonly queues = new Map<number, Queue>();
   private readonly news: Observable<SaveState>;
   private unkept = new Set<Entry>();
-  private offline: { since: Date; reason: string } | null = null;
+  private offline: { since: Date; reason: string; isAnswered: boolean } | null = null;
   private failures = 0;
   private isSending = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -186,8 +186,9 @@ export class Outbox implements ActionSink {
   private fail(imageId: number, queue: Queue, size: number, error: unknown): boolean {
     if (!(error instanceof ApiError)) throw error;
     if (error.isPassing) {
-      this.offline ??= { since: new Date(), reason: error.message };
-      this.offline = { ...this.offline, reason: error.message };
+      const since = this.offline?.since ?? new Date();
+      const isAnswered = error.kind !== "offline";
+      this.offline = { since, reason: error.message, isAnswered };
       this.tell();
       return false;
     }

@@ -10,12 +10,16 @@ export interface Waiting {
 }
 
 export type SaveState = Waiting &
-  (
-    | { readonly kind: "saved" }
-    | { readonly kind: "saving" }
-    | { readonly kind: "offline"; readonly since: Date; readonly reason: string }
-    | Block
-  );
+  ({ readonly kind: "saved" } | { readonly kind: "saving" } | Unsaved | Block);
+
+/** Nothing is saved for now; it is tried again without a person. */
+export interface Unsaved {
+  readonly kind: "offline";
+  readonly since: Date;
+  readonly reason: string;
+  /** Whether the server answers: then it is its store that fails. */
+  readonly isAnswered: boolean;
+}
 
 /** Why an image's actions are not sent until somebody decides. */
 export type Block =

@@ -1,6 +1,6 @@
 // What can be done by keyboard, and the keys that do it unless somebody chose others.
 
-export type ShortcutGroup = "Tools" | "The mask in work" | "Masks" | "View" | "Images";
+export type ShortcutGroup = "Tools" | "The mask in work" | "Masks" | "View" | "Images" | "Review";
 
 export interface ShortcutFacts {
   readonly group: ShortcutGroup;
@@ -77,6 +77,11 @@ export const SHORTCUTS = {
   "image.done": { group: "Images", text: "Done, and on", keys: ["Mod+Enter"] },
   "image.skip": { group: "Images", text: "Skip", keys: ["Mod+Shift+Enter"] },
   "image.save": { group: "Images", text: "Save at once", keys: ["Mod+S"] },
+
+  "tool.note": { group: "Review", text: "Pin a note", keys: ["X"] },
+  "note.next": { group: "Review", text: "Next open note", keys: ["Shift+X"] },
+  "review.accept": { group: "Review", text: "Accept, and on", keys: ["Shift+Enter"] },
+  "review.return": { group: "Review", text: "Return, and on", keys: ["Shift+Backspace"] },
 } as const satisfies Record<string, ShortcutFacts>;
 
 export type ShortcutName = keyof typeof SHORTCUTS;

@@ -5,6 +5,7 @@ import type { ImageState, ImageSummary } from "../api/types";
 import { Observable, type Readable } from "../observable";
 
 const PAGE = 200;
+const MOST_AT_ONCE = 1_000; // that the server gives
 
 export interface CatalogueNow {
   readonly images: readonly ImageSummary[];
@@ -43,6 +44,24 @@ export class Catalogue {
   async more(): Promise<void> {
     if (this.fetching || this.after === null) return;
     await this.fetch(this.after);
+  }
+
+  /** See what others did to the images that are listed. Throws ApiError. */
+  async refresh(): Promise<void> {
+    if (this.fetching) return;
+    const { signal } = this.asking;
+    const { state, text, images: known } = this.current.value;
+    const limit = Math.min(Math.max(known.length, PAGE), MOST_AT_ONCE);
+    const page = await this.client.images({ state: state || undefined, text, limit }, signal);
+    const { images } = this.current.value;
+    if (signal.aborted || images.length !== known.length) return;
+    const rest = images.slice(limit);
+    if (!rest.length) this.after = page.next;
+    this.current.set({
+      ...this.current.value,
+      images: [...page.images, ...rest],
+      total: page.total,
+    });
   }
 
   /** An image is other than the list has it. */

@@ -35,6 +35,12 @@ export interface DraftingNow {
   readonly isAsking: boolean;
 }
 
+/** What a click would give, where the pointer is: asked before there is a click. */
+interface Glance {
+  readonly at: Point;
+  readonly masks: Promise<readonly Mask[] | null>;
+}
+
 interface Question {
   readonly points: readonly Point[];
   readonly box: BoxXyxy | null;
@@ -49,6 +55,7 @@ export class Drafting {
   private chosen = 0;
   private asking = new AbortController();
   private isAsking = false;
+  private glance: Glance | null = null;
   private region: { readonly of: DraftStep; readonly is: Region } | null = null;
 
   constructor(
@@ -72,6 +79,26 @@ export class Drafting {
   }
 
   // --- questions to the model
+
+  /**
+   * What a click would give, without one; null if another place is asked about before the answer is
+   * there. A click that comes to the same place has its answer then, or gets it sooner.
+   */
+  glanceAt(x: number, y: number): Promise<readonly Mask[] | null> {
+    const at: Point = { x, y };
+    if (!this.glance || !isSame(this.glance.at, at)) {
+      const options = { latestOf: "hover", multimaskOutput: true };
+      const masks = this.segmenter()
+        .then(([segmenter, embedding]) => segmenter.predict(embedding, { points: [at] }, options))
+        .then((answer) => answer.masks)
+        .catch(() => null);
+      this.glance = { at, masks };
+      void masks.then((seen) => {
+        if (!seen && this.glance?.masks === masks) this.glance = null;
+      });
+    }
+    return this.glance.masks;
+  }
 
   /** Add a click. label: 1 object, 0 background. */
   click(x: number, y: number, label: 0 | 1): void {
@@ -210,11 +237,11 @@ export class Drafting {
   }
 
   private async answer(question: Question, signal: AbortSignal): Promise<void> {
-    const segmenter = await this.model.ready;
-    const embedding = await this.model.open(this.image.id);
+    const [segmenter, embedding] = await this.segmenter();
+    const seen = await this.seen(question);
     signal.throwIfAborted();
     const prompt = this.prompt(question, segmenter, embedding);
-    const { masks } = await segmenter.predict(embedding, prompt, { signal });
+    const masks = seen ?? (await segmenter.predict(embedding, prompt, { signal })).masks;
     if (signal.aborted) return;
     const choices = choicesOf(masks);
     this.answers = choices.map(({ name, mask }) => ({
@@ -229,6 +256,18 @@ export class Drafting {
       chosen: choices.length > 1 ? (this.chosen as Chosen) : null,
     });
     this.pushAnswer();
+  }
+
+  /** The answer to a first click that the pointer has asked for already. */
+  private async seen({ points, box }: Question): Promise<readonly Mask[] | null> {
+    const { glance } = this;
+    this.glance = null; // three masks as large as the image
+    const isFirst = !this.step && !box && points.length === 1 && points[0].label !== 0;
+    return isFirst && glance && isSame(glance.at, points[0]) ? glance.masks : null;
+  }
+
+  private async segmenter(): Promise<[Segmenter, ImageEmbedding]> {
+    return [await this.model.ready, await this.model.open(this.image.id)];
   }
 
   private prompt({ points, box }: Question, segmenter: Segmenter, embedding: ImageEmbedding) {
@@ -330,4 +369,8 @@ export class Drafting {
       isAsking: this.isAsking,
     };
   }
+}
+
+function isSame(a: Point, b: Point): boolean {
+  return a.x === b.x && a.y === b.y;
 }

@@ -85,6 +85,16 @@ const reorder =
   (work) =>
     work.selection.reorder(move);
 
+const pinNote: Act = (work, screen) => {
+  work.choose("note");
+  if (screen.cross) work.review.writing = screen.cross;
+};
+
+const nextNote: Act = (work, { stage }) => {
+  const place = work.review.next();
+  if (place) show(stage, place);
+};
+
 export const ACTS: Readonly<Record<ShortcutName, Act>> = {
   "tool.click": chooseTool("click"),
   "tool.box": chooseTool("box"),
@@ -149,10 +159,25 @@ export const ACTS: Readonly<Record<ShortcutName, Act>> = {
 
   "image.next": (work) => work.step(1),
   "image.previous": (work) => work.step(-1),
-  "image.done": (work) => work.finish("done"),
-  "image.skip": (work) => work.finish("skipped"),
+  "image.done": (work) => work.rounds.finish("done"),
+  "image.skip": (work) => work.rounds.finish("skipped"),
   "image.save": (work) => work.saveNow(),
+
+  "tool.note": pinNote,
+  "note.next": nextNote,
+  "review.accept": (work) => work.rounds.accept(),
+  "review.return": (work) => work.rounds.return(),
 };
+
+/** Bring a place into view, if it is not. */
+export function show(stage: Stage | undefined, place: Place): void {
+  if (!stage) return;
+  const { camera } = stage;
+  const [x, y] = camera.toScreen(place);
+  const { width, height } = camera.view;
+  if (x > 0 && y > 0 && x < width && y < height) return;
+  stage.camera = camera.panned(width / 2 - x, height / 2 - y);
+}
 
 /** Show the image as large as it fits. */
 export function fit(work: Workspace, stage: Stage | undefined): void {

@@ -1,9 +1,13 @@
 // Which colour each mask has: its own, its label's or its group's.
 
 import type { Label, Version } from "../api/types";
-import type { SettingValues } from "../document";
+import type { PlacedMask, SettingValues } from "../document";
+import type { Region } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
-import { ColourBook, PALETTE } from "../view";
+import { ColourBook, type DrawnMask, PALETTE } from "../view";
+import type { Suggested } from "./suggestions.svelte";
+
+export type Palette = readonly [readonly Label[], SettingValues["colorBy"]];
 
 const UNLABELLED = "#8a8f99";
 
@@ -22,6 +26,28 @@ export class MaskColours {
     }
     if (by === "group" && version) return version.group ? ofText(version.group) : UNLABELLED;
     return this.book.colourOf(id, box);
+  }
+
+  /** Masks as they are drawn, those that are hidden too; then suggestions. */
+  drawn(
+    masks: readonly PlacedMask<Region>[],
+    suggested: readonly Suggested[],
+    isHidden: (id: string) => boolean,
+    palette: Palette,
+  ): DrawnMask[] {
+    const placed = masks.map(({ id, region, version }) => ({
+      id,
+      region,
+      colour: this.colourOf(id, region.box, version, ...palette),
+      hidden: isHidden(id),
+    }));
+    const proposed = suggested.map(({ id, region }) => ({
+      id,
+      region,
+      colour: this.colourOf(id, region.box, null, [], "mask"),
+      suggested: true,
+    }));
+    return [...placed, ...proposed];
   }
 
   clear(): void {

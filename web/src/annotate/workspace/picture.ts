@@ -15,8 +15,14 @@ export function pictureOf(
   const longest = Math.max(size.width, size.height);
   if (longest <= WHOLE_UP_TO_PX) {
     const url = client.pixelsUrl(imageId);
-    const tile = (_level: number, _column: number, _row: number, signal: AbortSignal) =>
-      bitmapOf(url, signal);
+    // Asked for at once: the stage wants it as soon as the image is open.
+    let ahead: Promise<ImageBitmap> | null = bitmapOf(url);
+    ahead.catch(() => {}); // the stage asks again
+    const tile = (_level: number, _column: number, _row: number, signal: AbortSignal) => {
+      const bitmap = ahead?.catch(() => bitmapOf(url, signal)) ?? bitmapOf(url, signal);
+      ahead = null;
+      return bitmap;
+    };
     return { ...size, levels: [size], tilePx: longest, tile };
   }
   const levels = [size];
@@ -31,8 +37,8 @@ export function pictureOf(
   return { ...size, levels, tilePx: TILE_PX, tile };
 }
 
-async function bitmapOf(url: string, signal: AbortSignal): Promise<ImageBitmap> {
-  const response = await fetch(url, { signal });
+async function bitmapOf(url: string, signal?: AbortSignal): Promise<ImageBitmap> {
+  const response = await fetch(url, signal ? { signal } : {});
   if (!response.ok) throw new Error(`the picture does not come: ${response.status}`);
   return createImageBitmap(await response.blob());
 }

@@ -2,7 +2,7 @@
 // what hands do.
 
 import { ApiError, Client } from "../api";
-import type { ImageState, Label, Project } from "../api/types";
+import type { ImageState, ImageSummary, Label, Project } from "../api/types";
 import {
   browserStorage,
   Desk,
@@ -29,17 +29,21 @@ import {
 } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
 import { type DrawnMask, PALETTE, type PictureSource } from "../view";
+import { type OnlyShown, onlyShown, recounted } from "./access";
 import { Catalogue, type CatalogueNow } from "./catalogue";
 import { Drafting, type DraftingNow } from "./drafting";
 import { Model } from "./model";
-import { MaskColours } from "./mask-colours";
+import { MaskColours, type Palette } from "./mask-colours";
 import { pictureOf } from "./picture";
 import { Preview } from "./preview.svelte";
+import { Review } from "./review.svelte";
+import { Rounds } from "./rounds";
 import { Selection } from "./selection.svelte";
 import { Suggestions } from "./suggestions.svelte";
 import { allTools, type Tool, type ToolName } from "./tools";
 
 const EDITING: ReadonlySet<ToolName> = new Set(["brush", "eraser", "lasso", "polygon"]);
+const LOOK_AROUND_MS = 20_000;
 
 /** An image that is open, with all that belongs to it. */
 export interface OpenNow {
@@ -62,8 +66,11 @@ export class Workspace {
   waiting = $state("");
   error = $state("");
   nudged = $state(false);
-  /** Why the image is only shown; "" if it can be changed. */
-  onlyShown = $state("");
+  /** What is good to know, and no fault. */
+  notice = $state("");
+  /** Why the image is only shown; null if it can be changed. */
+  onlyShown = $state.raw<OnlyShown | null>(null);
+  isSignedOut = $state(false);
   labelId = $state<number | null>(null);
   toolName = $state<ToolName>("click");
   hidden = $state.raw<ReadonlySet<string>>(new Set());
@@ -76,8 +83,10 @@ export class Workspace {
     () => this.open?.image,
     () => this.clock,
   );
-  readonly preview = new Preview(this.model);
+  readonly preview = new Preview();
   readonly suggestions = new Suggestions(this.client);
+  readonly review = new Review(this.client);
+  readonly rounds = new Rounds(this, (imageId) => this.desk!.close(imageId));
   readonly shortcuts = new Shortcuts({ storage: browserStorage(), isMac: isMac() });
   readonly tools: Readonly<Record<ToolName, Tool>> = allTools();
   clock: EffortClock;
@@ -95,20 +104,26 @@ export class Workspace {
     follow(this.list.now, (now) => (this.catalogue = now));
     follow(this.model.waiting, (words) => (this.waiting = words));
     follow(this.shortcuts, () => (this.keys = {}));
+    follow(this.client.isSignedOut, (is) => (this.isSignedOut = is));
   }
 
   /** Begin: with the image that the address names, else with the next one to work on. */
   async start(): Promise<void> {
-    this.project = await this.client.project();
-    this.setLabels(this.project.labels);
-    this.clock = this.newClock(this.project.model_id);
+    const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
+    const [project, next] = await Promise.all([
+      this.client.project(),
+      named ? null : this.client.next(),
+      this.list.filter("", ""),
+    ]);
+    this.project = project;
+    this.setLabels(project.labels);
+    this.clock = this.newClock(project.model_id);
     this.clock.watch(document);
-    this.desk = await Desk.start(this.client, CODEC, this.project);
+    this.desk = await Desk.start(this.client, CODEC, project);
     follow(this.desk.saved, (state) => (this.saved = state));
     follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
-    await this.list.filter("", "");
-    const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
-    const first = named || (await this.client.next())?.id || this.catalogue.images[0]?.id;
+    if (project.signed_in) setInterval(() => void this.lookAround(), LOOK_AROUND_MS);
+    const first = named || next?.id || this.catalogue.images[0]?.id;
     if (first) await this.openImage(first);
   }
 
@@ -136,24 +151,35 @@ export class Workspace {
 
   async openImage(id: number, takeOver = false): Promise<void> {
     const turn = ++this.opening;
-    if (this.open) this.closeImage(this.open);
-    const { image, hold } = await this.desk!.open(id, takeOver);
+    if (this.open?.image.id === id) this.closeImage(this.open);
+    this.notice = "";
+    this.model.prepare(id); // meanwhile, as the picture
+    const known = this.catalogue.images.find((image) => image.id === id);
+    const early = known && pictureIfSized(this.client, known);
+    // Where it fails, the image that is open stays.
+    const { image, hold, notes } = await this.desk!.open(id, takeOver);
     if (turn !== this.opening) {
       if (this.open?.image.id !== id) this.desk!.close(id);
       return;
     }
+    if (this.open) this.closeImage(this.open);
     const { size } = image;
     if (!size) throw new Error("this image can't be read");
     const drafting = new Drafting(image, size, this.model, this.clock, (error) =>
       this.complain(error),
     );
-    this.open = { image, drafting, size, picture: pictureOf(this.client, id, size) };
-    this.onlyShown = hold.kind === "held" ? "" : wordsOfHold(hold);
+    const isSame = early?.width === size.width && early.height === size.height;
+    const picture = isSame ? early : pictureOf(this.client, id, size);
+    this.open = { image, drafting, size, picture };
+    this.onlyShown = onlyShown(hold, image.value.state, this.project!.annotator.role);
+    this.review.show(id, notes);
+    if (image.value.state === "returned") this.review.next();
     this.unfollow = [
       follow(image, (now) => this.take(now)),
       follow(drafting.state, (now) => (this.draft = now)),
     ];
     history.replaceState(null, "", `#image=${id}`);
+    this.rounds.chooseTool();
     this.model.open(id).catch((error: Error) => this.complain(error));
     void this.prepareNext(id);
   }
@@ -164,15 +190,12 @@ export class Workspace {
     if (next) await this.openImage(next.id);
   }
 
-  /** The image is finished, or passed over; on to the next. */
-  async finish(state: ImageState): Promise<void> {
-    const { open } = this;
-    if (!open) return;
-    this.accept();
-    open.image.setState(state, { effort: this.clock.take() });
-    this.recount(open.image.id, state);
-    const next = await this.client.next(open.image.id);
-    if (next) await this.openImage(next.id);
+  /** The store is another than the page knows, as after an import: show it as it is now. */
+  async refresh(): Promise<void> {
+    this.project = await this.client.project();
+    this.setLabels(this.project.labels);
+    await this.list.filter(this.catalogue.state, this.catalogue.text);
+    if (this.open) await this.openImage(this.open.image.id);
   }
 
   filter(state: ImageState | "", text: string): void {
@@ -191,7 +214,17 @@ export class Workspace {
   /** Take back an image that others got meanwhile. */
   async regain(imageId: number): Promise<void> {
     const hold = await this.desk!.regain(imageId);
-    this.onlyShown = hold.kind === "held" ? "" : wordsOfHold(hold);
+    if (hold.kind === "taken") {
+      const who = hold.holder?.annotator ?? "somebody else";
+      throw new DocumentError(`${who} still has it; what you did stays kept here`);
+    }
+    if (this.open?.image.id === imageId) this.onlyShown = null;
+  }
+
+  /** Get out. What was not sent stays in this browser for when the same person is back. */
+  async signOut(): Promise<void> {
+    await this.client.signOut();
+    location.reload();
   }
 
   async resolve(choices: ReadonlyMap<string, "mine" | "theirs" | "both">): Promise<void> {
@@ -209,7 +242,9 @@ export class Workspace {
   accept(): void {
     this.nudged = false;
     if (this.suggestions.shown.length && this.drafting?.isEmpty) return this.acceptSuggested();
-    if (this.drafting?.accept(this.labelId)) this.selection.clear();
+    if (!this.drafting?.accept(this.labelId)) return;
+    this.selection.clear();
+    if (this.settings.hasHints) this.set({ hasHints: false });
   }
 
   discard(): void {
@@ -318,27 +353,19 @@ export class Workspace {
 
   /** The masks as they are drawn, from the lowest on. */
   drawn(): DrawnMask[] {
-    const masks = this.now?.masks ?? [];
-    const placed = masks.map(({ id, region, version }) => ({
-      id,
-      region,
-      colour: this.colours.colourOf(id, region.box, version, this.labels, this.settings.colorBy),
-      hidden: this.hidden.has(id) || this.draft?.maskId === id,
-    }));
-    const suggested = this.suggestions.shown.map(({ id, region }) => ({
-      id,
-      region,
-      colour: this.colours.colourOf(id, region.box, null, [], "mask"),
-      suggested: true,
-    }));
-    return [...placed, ...suggested];
+    const isHidden = (id: string) => this.hidden.has(id) || this.draft?.maskId === id;
+    const { shown } = this.suggestions;
+    return this.colours.drawn(this.now?.masks ?? [], shown, isHidden, this.palette);
   }
 
   colourOf(id: string): string {
     const mask = this.open?.image.mask(id);
     if (!mask) return "transparent";
-    const { region, version } = mask;
-    return this.colours.colourOf(id, region.box, version, this.labels, this.settings.colorBy);
+    return this.colours.colourOf(id, mask.region.box, mask.version, ...this.palette);
+  }
+
+  private get palette(): Palette {
+    return [this.labels, this.settings.colorBy];
   }
 
   /** Show what a click at a place would give. */
@@ -346,7 +373,7 @@ export class Workspace {
     const { open } = this;
     if (!place || !open || !this.settings.hasPreview || this.waiting) return this.preview.clear();
     const isWanted = () => this.open === open && open.drafting.isEmpty;
-    await this.preview.ask(open.image.id, place, isWanted);
+    await this.preview.ask(open.drafting, place, isWanted);
   }
 
   private newClock(modelId: string | null): EffortClock {
@@ -358,9 +385,13 @@ export class Workspace {
   }
 
   private take(now: ImageNow<Region>): void {
+    const before = this.now?.state;
     this.now = now;
     this.selection.prune();
-    const { open } = this;
+    const { open, project } = this;
+    if (before && project) {
+      this.project = { ...project, counts: recounted(project.counts, before, now.state) };
+    }
     if (open) this.list.update({ id: open.image.id, masks: now.masks.length, state: now.state });
   }
 
@@ -383,19 +414,21 @@ export class Workspace {
     if (next && this.open?.image.id === id) this.model.prepare(next.id);
   }
 
+  /** See what the others did meanwhile. */
+  private async lookAround(): Promise<void> {
+    if (document.visibilityState === "hidden" || this.isSignedOut) return;
+    try {
+      const { counts, images, masks } = await this.client.project();
+      this.project = { ...this.project!, counts, images, masks };
+      await this.list.refresh();
+    } catch {
+      // The next look will do.
+    }
+  }
+
   private setLabels(labels: readonly Label[]): void {
     this.labels = labels;
     this.shortcuts.setLabels(labels);
-  }
-
-  private recount(id: number, state: ImageState): void {
-    const before = this.catalogue.images.find((image) => image.id === id)?.state;
-    const { project } = this;
-    if (!project || before === state) return;
-    const counts = { ...project.counts };
-    if (before) counts[before] = Math.max((counts[before] ?? 0) - 1, 0);
-    counts[state] = (counts[state] ?? 0) + 1;
-    this.project = { ...project, counts };
   }
 
   private complain(error: Error): void {
@@ -408,9 +441,9 @@ export class Workspace {
 
 const CODEC = { encode: encodeRle, decode: decodeRle };
 
-function wordsOfHold(hold: { kind: string; holder?: { annotator: string } | null }): string {
-  if (hold.kind === "another tab") return "Another tab of this browser has this image.";
-  return `${hold.holder?.annotator ?? "Somebody else"} works on this image. You can look at it.`;
+/** The picture of an image that somebody looked into before. */
+function pictureIfSized(client: Client, { id, width, height }: ImageSummary): PictureSource | null {
+  return width && height ? pictureOf(client, id, { width, height }) : null;
 }
 
 function follow<T>(readable: Readable<T>, run: (value: T) => void): () => void {

@@ -2,14 +2,14 @@
 
 import { BoxTool, ClickTool, EverythingTool } from "./click";
 import { PolygonTool } from "./polygon";
-import { PanTool, SelectTool } from "./select";
+import { NoteTool, PanTool, SelectTool } from "./select";
 import { BrushTool, KnifeTool, LassoTool } from "./strokes";
 import type { Tool } from "./tool";
 
 export type { Bench, Tool } from "./tool";
 
 export const TOOL_NAMES = [
-  "click", "box", "everything", "brush", "eraser", "lasso", "polygon", "knife", "select", "pan",
+  "click", "box", "everything", "brush", "eraser", "lasso", "polygon", "knife", "select", "note", "pan",
 ] as const; // prettier-ignore
 export type ToolName = (typeof TOOL_NAMES)[number];
 
@@ -24,6 +24,7 @@ export function allTools(): Readonly<Record<ToolName, Tool>> {
     polygon: new PolygonTool(),
     knife: new KnifeTool(),
     select: new SelectTool(),
+    note: new NoteTool(),
     pan: new PanTool(),
   };
 }

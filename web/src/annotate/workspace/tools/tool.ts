@@ -21,6 +21,8 @@ export interface Bench {
   select(ids: readonly string[], more: boolean): void;
   /** Show the mask that a click here would give; null: none. */
   preview(place: Place | null): void;
+  /** Write a note about a place. */
+  note(place: Place): void;
   /** Ask for everything within a box. */
   suggest(box: readonly [number, number, number, number]): void;
   /** Draw the tool's part of the scene anew. */

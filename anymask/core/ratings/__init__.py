@@ -1,0 +1,1 @@
+"""Ratings: what people thought of masks, and the file that keeps it."""

@@ -1,0 +1,1 @@
+"""Importing: masks that exist already, from files of other tools into a store."""

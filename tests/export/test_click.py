@@ -1,0 +1,47 @@
+"""The graphs that answer clicks give what the model does, whatever its depth and its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from anymask.export.click import ClickGraph, MaskGraph, PrepareGraph
+from anymask.export.image_side import own_names
+from anymask.models.mask_decoder import MaskDecoderConfig
+from anymask.models.prompt_encoder import PromptBatch
+from anymask.models.sam import Sam
+from tests.conftest import TINY
+
+
+def model(depth: int) -> Sam:
+    """A small one whose norms and biases are nothing special, unlike those of a new one."""
+    torch.manual_seed(depth)
+    sam = Sam(replace(TINY, decoder=MaskDecoderConfig(depth=depth, width=64, mlp_hidden=32)))
+    for parameter in sam.parameters():
+        spread = 0.3 * torch.randn_like(parameter) if parameter.ndim == 1 else 0
+        parameter.data += spread
+    return sam.requires_grad_(False).eval()
+
+
+@pytest.mark.parametrize("with_mask", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_clicks_are_answered_as_the_model_does(depth: int, with_mask: bool) -> None:
+    sam = model(depth)
+    features = torch.randn(1, 64, 8, 8)
+    mask: Tensor | None = 5 * torch.randn(1, 1, 32, 32) if with_mask else None
+    coords = 128 * torch.rand(3, 2, 2)
+    labels = torch.tensor([[1, -1], [1, 0], [2, 3]])  # a click, two, and a box
+    masks = None if mask is None else mask.expand(3, -1, -1, -1)
+    prompts = PromptBatch(coords, labels, torch.zeros(3, dtype=torch.int64), masks)
+    expected, scores = sam.decode(features, prompts)
+
+    own = PrepareGraph(sam)(features)
+    assert len(own) == len(own_names(depth))
+    if mask is not None:
+        own = MaskGraph(sam)(mask, *own)
+    predicted_iou, logits = ClickGraph(sam)(coords, labels.float(), *own)
+    torch.testing.assert_close(logits, expected, atol=2e-4, rtol=1e-3)
+    torch.testing.assert_close(predicted_iou, scores, atol=1e-4, rtol=1e-3)

@@ -1,0 +1,6 @@
+// The page of ratings.
+
+import { mount } from "svelte";
+import App from "./ui/App.svelte";
+
+mount(App, { target: document.body });
