@@ -17,7 +17,7 @@ from anymask.datasets import sa1b_record
 IMAGE_HW = (1500, 2250)
 MASKS_PER_IMAGE = 100
 DIFFERENT = 40  # images; the others repeat their masks
-SMALLEST_PX, LARGEST_PX = 12, 1400  # side of the box
+SMALLEST_PX, LARGEST_PX = 12, 1000  # side of the box
 QUALITY = 40
 
 

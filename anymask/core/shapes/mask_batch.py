@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from anymask.core.rle import MOST_PIXELS
 from anymask.core.shapes.run_texts import Flags, Numbers, read_texts
+from anymask.core.shapes.usual_texts import read_usual
 from anymask.errors import Error
 
 Floats = npt.NDArray[np.float64]
@@ -55,25 +56,21 @@ class MaskBatch:
         return len(self.counts)
 
     @classmethod
-    def of_texts(cls, texts: Sequence[bytes], image_hw: tuple[int, int]) -> MaskBatch:
-        """Masks of COCO's ``counts``. Raises ``Error`` for a size that pycocotools can't count."""
+    def of_texts(
+        cls, texts: Sequence[bytes], image_hw: tuple[int, int], fast: bool = True
+    ) -> MaskBatch:
+        """Masks of COCO's ``counts``. Raises ``Error`` for a size that pycocotools can't count.
+
+        fast: read usual texts the fast way, with the same outcome.
+        """
         most = image_hw[0] * image_hw[1]
         if not 0 < most <= MOST_PIXELS:
             raise Error(f"an image of {image_hw[1]}×{image_hw[0]} has no masks")
-        read = read_texts(texts)
-        lengths, owners = read.lengths, np.repeat(np.arange(len(texts)), read.counts)
-        edges = np.cumsum(lengths)
-        ends = np.cumsum(read.counts)
-        before = np.concatenate([[0], edges])[ends - read.counts]
-        totals = np.concatenate([[0], edges])[ends] - before
-        # Each, too: sums wrap around.
-        fills = read.is_text & (totals == most)
-        fills[owners[(lengths < 0) | (lengths > most)]] = False
-        place = np.arange(len(lengths)) - np.repeat(ends - read.counts, read.counts)
-        inside = np.flatnonzero((place & 1 == 1) & (lengths > 0) & fills[owners])
-        stops = edges[inside] - before[owners[inside]]
-        counts = np.bincount(owners[inside], minlength=len(texts))
-        return cls(stops - lengths[inside], stops, counts, read.is_text, fills, image_hw)
+        usual = read_usual(texts, most) if fast else None
+        if usual:
+            every = np.ones(len(texts), bool)
+            return cls(*usual, every, every, image_hw)
+        return cls(*_any_runs(texts, most), image_hw)
 
     @cached_property
     def areas(self) -> Numbers:
@@ -127,6 +124,24 @@ class MaskBatch:
         )
         with np.errstate(invalid="ignore"):
             return np.asarray(twice / (2 * self.areas[:, None]))
+
+
+def _any_runs(texts: Sequence[bytes], most: int) -> tuple[Numbers, Numbers, Numbers, Flags, Flags]:
+    """The fields of a batch, up to its size, of texts that may be none. most: pixels."""
+    read = read_texts(texts)
+    lengths, owners = read.lengths, np.repeat(np.arange(len(texts)), read.counts)
+    edges = np.cumsum(lengths)
+    ends = np.cumsum(read.counts)
+    before = np.concatenate([[0], edges])[ends - read.counts]
+    totals = np.concatenate([[0], edges])[ends] - before
+    # Each, too: sums wrap around.
+    fills = read.is_text & (totals == most)
+    fills[owners[(lengths < 0) | (lengths > most)]] = False
+    place = np.arange(len(lengths)) - np.repeat(ends - read.counts, read.counts)
+    inside = np.flatnonzero((place & 1 == 1) & (lengths > 0) & fills[owners])
+    stops = edges[inside] - before[owners[inside]]
+    counts = np.bincount(owners[inside], minlength=len(texts))
+    return stops - lengths[inside], stops, counts, read.is_text, fills
 
 
 def _sums(values: Numbers, counts: Numbers) -> Numbers:

@@ -19,9 +19,14 @@ SIDES = st.integers(1, 24)
 MASKS = st.tuples(st.integers(1, 5), SIDES, SIDES).flatmap(lambda shape: arrays.arrays(bool, shape))
 
 
-def batch_of(masks: Masks) -> MaskBatch:
+def batch_of(masks: Masks, fast: bool = True) -> MaskBatch:
     texts = [rle.encode(mask)["counts"].encode() for mask in masks]
-    return MaskBatch.of_texts(texts, masks.shape[1:])
+    return MaskBatch.of_texts(texts, masks.shape[1:], fast)
+
+
+def assert_same(one: MaskBatch, other: MaskBatch) -> None:
+    for name in ("starts", "stops", "counts", "is_text", "fills"):
+        assert getattr(one, name).tolist() == getattr(other, name).tolist(), name
 
 
 def hull_of(mask: Masks) -> int:
@@ -49,6 +54,7 @@ def hull_of(mask: Masks) -> int:
 def test_areas_boxes_and_centres_are_those_of_the_pixels(masks: Masks) -> None:
     batch = batch_of(masks)
     assert batch.fills.all()
+    assert_same(batch, batch_of(masks, fast=False))
     assert batch.areas.tolist() == masks.sum(axis=(1, 2)).tolist()
     boxes = [rle.bbox_xywh(rle.encode(mask)) for mask in masks]
     assert batch.boxes_xywh.tolist() == boxes
@@ -117,6 +123,7 @@ def test_what_is_no_encoding_spoils_no_other() -> None:
 @given(st.lists(st.binary(max_size=12), min_size=1, max_size=6))
 def test_any_bytes_are_judged_as_one_by_one(texts: list[bytes]) -> None:
     batch = MaskBatch.of_texts(texts, (4, 5))
+    assert_same(batch, MaskBatch.of_texts(texts, (4, 5), fast=False))
     for text, fills, area in zip(texts, batch.fills, batch.areas):
         try:
             expected = rle.area(rle.RLE(size=[4, 5], counts=text.decode("ascii")))
