@@ -44,7 +44,7 @@ HOMES = {
         "anymask.cli.evaluate", "app", "The papers' experiments on any model and data."
     ),
     "dataset": CommandHome(
-        "anymask.cli.dataset", "app", "Datasets: convert them from one format to another."
+        "anymask.cli.dataset", "app", "Datasets: convert, check and measure them."
     ),
     "weights": CommandHome("anymask.cli.weights", "app", "Weights: list, fetch and convert them."),
     "export": CommandHome(

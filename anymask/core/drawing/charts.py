@@ -62,14 +62,25 @@ class _Axes:
 
 
 def line_chart(
-    title: str, x_label: str, y_label: str, places: Sequence[float], series: Sequence[Series],
+    title: str,
+    x_label: str,
+    y_label: str,
+    series: Sequence[Series],
     log: bool = False,
-) -> str:  # fmt: skip
-    """Lines over the same places. log: a logarithmic y; what is 0 there interrupts a line."""
-    axes = _axes(series, (min(places), max(places)), log)
-    lines = [_line(axes, places, one.values, number, log) for number, one in enumerate(series)]
+) -> str:
+    """Lines of the shares in equal bins from 0 to 1, through the middles of the bins.
+
+    log: a logarithmic y; what is 0 there interrupts a line.
+    """
+    axes = _axes(series, (0.0, 1.0), log)
+    lines = [_line(axes, one.values, number) for number, one in enumerate(series)]
     ticks = [(value, f"{value:g}") for value in _ticks(*axes.x_range)]
-    return _chart(axes, title, x_label, y_label, ticks, series, lines)
+    legend = [
+        f'<path d="{{place}}h28" stroke="{_colour(number)}" stroke-width="3" '
+        f'stroke-dasharray="{DASHES[number % len(DASHES)]}"/>'
+        for number in range(len(series))
+    ]
+    return _chart(axes, (title, x_label, y_label), ticks, (series, legend), lines)
 
 
 def bar_chart(
@@ -86,7 +97,11 @@ def bar_chart(
         for place, value in enumerate(one.values)
     ]
     ticks = [(place + 0.5, name) for place, name in enumerate(names)]
-    return _chart(axes, title, x_label, y_label, ticks, series, bars)
+    legend = [
+        f'<path d="{{place}}h28" stroke="{_colour(number)}" stroke-width="12"/>'
+        for number in range(len(series))
+    ]
+    return _chart(axes, (title, x_label, y_label), ticks, (series, legend), bars)
 
 
 def maps(title: str, named: Sequence[tuple[str, npt.NDArray[np.float64]]]) -> str:
@@ -118,20 +133,24 @@ def _axes(series: Sequence[Series], x_range: tuple[float, float], log: bool) -> 
         low = 10 ** math.floor(math.log10(min(values, default=0.1)))
         y_range = (low, max(10 ** math.ceil(math.log10(high)), 10 * low))
     else:
-        y_range = (0.0, _ticks(0, high * 1.02)[-1] + _step(0, high * 1.02))
+        step = _step(0, high)
+        y_range = (0.0, step * math.ceil(high / step - 1e-9))
     return _Axes(WIDTH_PX - LEFT_PX - 56 - LETTER_PX * letters, x_range, y_range, log)
 
 
 def _chart(
     axes: _Axes,
-    title: str,
-    x_label: str,
-    y_label: str,
+    labels: tuple[str, str, str],
     ticks: Sequence[tuple[float, str]],
-    series: Sequence[Series],
+    legend: tuple[Sequence[Series], Sequence[str]],
     content: Sequence[str],
 ) -> str:
-    """Axes and what is drawn in them; ticks: of the x axis, with what stands there."""
+    """Axes and what is drawn in them.
+
+    labels: of the chart and both axes. ticks: of the x axis, with what stands there. legend: the
+    series, and a sign for each, to be put in its place.
+    """
+    title, x_label, y_label = labels
     right, bottom = LEFT_PX + axes.width_px, axes.bottom_px
     heights = _decades(*axes.y_range) if axes.log else _ticks(*axes.y_range)
     parts = []
@@ -148,25 +167,21 @@ def _chart(
         f'<g transform="translate(16 {middle:.0f}) rotate(-90)">'
         f"{_text(0, 0, y_label, 'middle', DARK)}</g>",
     ]
-    for number, one in enumerate(series):
+    for number, (one, sign) in enumerate(zip(*legend)):
         y = TOP_PX + 8 + LINE_PX * number
-        parts.append(
-            f'<path d="M{right + 12:.1f} {y}h28" stroke="{_colour(number)}" stroke-width="3" '
-            f'stroke-dasharray="{DASHES[number % len(DASHES)]}"/>'
-        )
+        parts.append(sign.format(place=f"M{right + 12:.1f} {y}"))
         parts.append(_text(right + 46, y + 4, _short(one.name), "start", DARK))
     return _svg(WIDTH_PX, HEIGHT_PX, title, parts)
 
 
-def _line(
-    axes: _Axes, places: Sequence[float], values: Sequence[float], number: int, log: bool
-) -> str:
+def _line(axes: _Axes, values: Sequence[float], number: int) -> str:
     steps, drawing = list[str](), False
-    for place, value in zip(places, values):
-        if log and value <= 0:
+    for place, value in enumerate(values):
+        if axes.log and value <= 0:
             drawing = False
             continue
-        steps.append(f"{'L' if drawing else 'M'}{axes.x(place):.1f} {axes.y(value):.1f}")
+        x = axes.x((place + 0.5) / len(values))
+        steps.append(f"{'L' if drawing else 'M'}{x:.1f} {axes.y(value):.1f}")
         if not drawing:
             steps.append("h0.1")  # so that a lone value is a dot
         drawing = True

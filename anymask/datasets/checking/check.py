@@ -11,18 +11,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from anymask.datasets.checking import manifest
+from anymask.datasets.checking.coco_file import check_coco_file
 from anymask.datasets.checking.faults import Fault, Findings, Kind
 from anymask.datasets.checking.images import broken, head_of, metadata_faults, size_fault
 from anymask.datasets.checking.manifest import ManifestEntry
 from anymask.datasets.checking.records import CheckOptions, RecordChecks, fault_of
 from anymask.datasets.dataset_options import DatasetOptions
 from anymask.datasets.listing import Listing, is_image, is_json, list_files, read_file, stem
+from anymask.datasets.locations import base_name
 from anymask.datasets.photographs import LeftOut, Photograph
 from anymask.datasets.sa1b_dataset import LoneRecord, RecordPair
 from anymask.datasets.sa1b_shards import Shard
 from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.errors import DatasetError, Error
 
+CROWDS = " marked iscrowd 1 and "  # a decision of the reader, and not a fault
 CHUNK = 32  # units that a process takes at once
 
 
@@ -62,8 +65,11 @@ def open_checkable(location: str, options: DatasetOptions) -> Checkable:
     """A folder, file, glob or URL, in chunks. Raises ``DatasetError`` for no known layout."""
     files = list_files(location)
     dataset = _dataset(location, files, options)
-    faults = [fault_of(note) for note in dataset.notes if note.annotations]
-    notes = [f"{note.name} {note.reason}" for note in dataset.notes if not note.annotations]
+    decided = [note for note in dataset.notes if not note.annotations or CROWDS in note.reason]
+    faults = [fault_of(note) for note in dataset.notes if note not in decided]
+    notes = [f"{note.name} {note.reason}" for note in decided]
+    if dataset.annotations:
+        faults += check_coco_file(dataset.annotations, base_name(dataset.annotations))
     if dataset.kind.startswith("SA-1B"):
         faults += _stray_faults(files, dataset)
     chunks = [Chunk(parts=dataset.parts[n : n + CHUNK]) for n in range(0, len(dataset), CHUNK)]

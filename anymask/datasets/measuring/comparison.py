@@ -108,7 +108,6 @@ def _dataset_json(one: MeasuredDataset, common: Flags) -> dict[str, Any]:
 
 def _pictures(measured: Sequence[MeasuredDataset]) -> Mapping[str, str]:
     common = common_strata([one.measures for one in measured])
-    places = ((np.arange(BINS) + 0.5) / BINS).tolist()
     bounds = [*CROWDING, CROWDED]
     sizes = [_percent(one, one.measures.sizes.tolist()) for one in measured]
     per_image = [
@@ -129,20 +128,25 @@ def _pictures(measured: Sequence[MeasuredDataset]) -> Mapping[str, str]:
     return {
         "centres": maps(
             "Centres of masks",
-            [(one.name, one.measures.centres.astype(np.float64)) for one in measured],
+            [(one.name, _coarse(one.measures.centres)) for one in measured],
         ),
         "masks_per_image": bar_chart(
             "Masks per image (mean)", "Number of masks", "Images (%)", names, per_image
         ),
         "relative_size": line_chart(
-            "Relative size of masks", "√(mask area / image area)", "Masks (%)", places, sizes,
-            log=True,
+            "Relative size of masks", "√(mask area / image area)", "Masks (%)", sizes, log=True
         ),
         "concavity": line_chart(
             "Concavity of masks at equal sizes (mean)", "1 − mask area / area of convex hull",
-            "Masks (%)", places, concavities,
+            "Masks (%)", concavities,
         ),
     }  # fmt: skip
+
+
+def _coarse(centres: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Four cells as one, which fewer masks fill."""
+    half = len(centres) // 2
+    return np.asarray(centres.reshape(half, 2, half, 2).sum(axis=(1, 3)), np.float64)
 
 
 def _percent(one: MeasuredDataset, counts: list[int]) -> Series:
