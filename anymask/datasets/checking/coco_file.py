@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from anymask.core.shapes.mask_batch import MaskBatch
+from anymask.datasets.checking.annotations import image_hw
 from anymask.datasets.checking.faults import Fault, Kind
 from anymask.datasets.coco import file as coco_file
 from anymask.errors import Error, clipped
@@ -39,11 +40,12 @@ def check_coco_file(location: str, name: str) -> Iterator[Fault]:
     for number, (entry, same) in _repeated(annotations).items():
         yield Fault(name, Kind.mask_id, f"its id is {clipped(entry)}, as that of {same}", number)
     sizes = {
-        image["id"]: (image.get("height"), image.get("width"))
+        image["id"]: hw
         for image in images
         if isinstance(image, dict) and type(image.get("id")) in (int, str)
+        if (hw := image_hw(image))
     }
-    by_size: dict[tuple[Any, Any], list[tuple[int, Entry]]] = {}
+    by_size: dict[tuple[int, int], list[tuple[int, Entry]]] = {}
     for number, annotation in enumerate(annotations):
         if not isinstance(annotation, dict):
             continue
@@ -53,8 +55,7 @@ def check_coco_file(location: str, name: str) -> Iterator[Fault]:
         if hw and _counts(annotation) is not None:
             by_size.setdefault(hw, []).append((number, annotation))
     for hw, numbered in by_size.items():
-        if all(type(side) is int and side > 0 for side in hw):
-            yield from _run_faults(name, numbered, hw)
+        yield from _run_faults(name, numbered, hw)
 
 
 def _repeated(entries: list[Any]) -> dict[int, tuple[Any, int]]:
@@ -99,7 +100,7 @@ def _polygon_faults(name: str, number: int, annotation: Entry) -> Iterator[Fault
         return
     try:
         points = np.concatenate([np.asarray(ring, np.float64).reshape(-1, 2) for ring in rings])
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return  # another spelling of polygons, which the reader knows
     low, high = points.min(axis=0), points.max(axis=0)
     box = [*low.tolist(), *(high - low).tolist()]
