@@ -99,4 +99,5 @@ def _print(checkable: Checkable, findings: Findings) -> None:
     counts |= {"files hashed": findings.files_hashed} if findings.files_hashed else {}
     counts |= {f"images with {what}": count for what, count in findings.metadata.items()}
     told = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-    typer.echo(f"{checkable.kind}: {told}; {findings.faults or 'no'} faults")
+    faults = "1 fault" if findings.faults == 1 else f"{findings.faults or 'no'} faults"
+    typer.echo(f"{checkable.kind}: {told}; {faults}")

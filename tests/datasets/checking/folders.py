@@ -47,7 +47,7 @@ def record(number: int) -> dict[str, Any]:
 
 def write(folder: Path, number: int, content: object) -> None:
     """A record, and its image unless that is there. content: JSON, or the file's text."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if not (folder / f"sa_{number}.jpg").exists():
         Image.new("RGB", (WIDTH, HEIGHT)).save(folder / f"sa_{number}.jpg")
     text = content if isinstance(content, str) else json.dumps(content)
