@@ -94,7 +94,7 @@ def plain_stats(folder: Path, images: int) -> int:
             y, x = np.nonzero(mask)
             contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
             hull = cv2.convexHull(np.concatenate(contours))
-            full = cv2.fillConvexPoly(np.zeros_like(mask), hull, [1])
+            full = cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), hull, [1])
             concavity = 1 - area / np.count_nonzero(full)
             measures.append((np.sqrt(area / mask.size), x.mean(), y.mean(), concavity))
     return len(measures)
