@@ -7,7 +7,8 @@ read or leaves out is a fault, and images are held against their masks.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from anymask.datasets.checking import manifest
@@ -33,7 +34,7 @@ CHUNK = 32  # units that a process takes at once
 class Chunk:
     """Units of a dataset: its parts, and entries of its manifest. Known to pickle.
 
-    files: where the entries' files are; only those.
+    files: the folder that the entries' files are in; none of them is listed.
     """
 
     parts: tuple[Part, ...] = ()
@@ -73,14 +74,9 @@ def open_checkable(location: str, options: DatasetOptions) -> Checkable:
     if dataset.kind.startswith("SA-1B"):
         faults += _stray_faults(files, dataset)
     chunks = [Chunk(parts=dataset.parts[n : n + CHUNK]) for n in range(0, len(dataset), CHUNK)]
-    try:
-        entries = manifest.read_manifest(files)
-    except DatasetError as error:
-        faults.append(Fault(manifest.NAME, Kind.json, str(error)))
-        entries = None
-    if entries is not None:
-        faults += _unlisted(files, entries)
-        chunks += _entry_chunks(files, entries)
+    entry_chunks, manifest_faults = _manifest(files)
+    chunks += entry_chunks
+    faults += manifest_faults
     return Checkable(dataset.kind, tuple(chunks), tuple(notes), tuple(faults))
 
 
@@ -139,26 +135,36 @@ def _stray_faults(files: Listing, dataset: Dataset) -> Iterator[Fault]:
                 yield Fault(name, Kind.not_read, str(error))
 
 
-def _unlisted(files: Listing, entries: Sequence[ManifestEntry]) -> Iterator[Fault]:
-    """Files that the manifest lacks, and entries without a file or with another's name."""
-    names: set[str] = set()
-    for entry in entries:
-        if entry.name in names:
-            yield Fault(manifest.NAME, Kind.value, f"lists {entry.name} twice")
-        elif entry.name not in files.paths:
-            yield Fault(entry.name, Kind.file_missing, "is in the manifest, and not there")
-        names.add(entry.name)
-    for name in files.paths:
-        if name not in names and name != manifest.NAME:
-            yield Fault(name, Kind.not_listed, "is not in the manifest")
-
-
-def _entry_chunks(files: Listing, entries: Sequence[ManifestEntry]) -> Iterator[Chunk]:
-    there = [entry for entry in entries if entry.name in files.paths]
-    for number in range(0, len(there), CHUNK):
-        some = tuple(there[number : number + CHUNK])
-        paths = {entry.name: files.paths[entry.name] for entry in some}
-        yield Chunk(entries=some, files=Listing(files.location, files.root, paths))
+def _manifest(files: Listing) -> tuple[list[Chunk], list[Fault]]:
+    """The entries whose files are there, and what is wrong with the others and with the list."""
+    try:
+        entries = manifest.read_manifest(files)
+        if entries is None:
+            return [], []
+        there = [entry for entry in entries if manifest.is_there(files, entry)]
+    except DatasetError as error:
+        return [], [Fault(manifest.NAME, Kind.json, str(error))]
+    faults = [
+        Fault(manifest.NAME, Kind.value, f"lists {name} {count} times")
+        for name, count in Counter(entry.name for entry in entries).items()
+        if count > 1
+    ]
+    names = {entry.name for entry in there}
+    faults += [
+        Fault(entry.name, Kind.file_missing, "is in the manifest, and not there")
+        for entry in entries
+        if entry.name not in names
+    ]
+    faults += [
+        Fault(name, Kind.not_listed, "is not in the manifest")
+        for name in files.paths
+        if name not in names and name != manifest.NAME
+    ]
+    root = Listing(files.location, files.root, {})
+    chunks = [
+        Chunk(entries=tuple(there[n : n + CHUNK]), files=root) for n in range(0, len(there), CHUNK)
+    ]
+    return chunks, faults
 
 
 def _differences(files: Listing, entry: ManifestEntry) -> list[str]:

@@ -18,14 +18,17 @@ from anymask.datasets.photographs import Photograph
 from anymask.errors import Error, ImageError
 
 QUARTER_TURNS = (5, 6, 7, 8)
+EXIF_APART = ("JPEG", "MPO", "PNG", "WEBP")  # from what describes the pixels, as TIFF has it
+EXIF_KEYS = frozenset({"exif", "Raw profile type exif"})
+OTHERS = {frozenset({"xmp", "XML:com.adobe.xmp"}): "XMP", frozenset({"photoshop"}): "IPTC"}
 
 
 @dataclass(frozen=True)
 class ImageHead:
     """What the first bytes of an image file say: (H, W) as stored, and what it tells of its making.
 
-    turned: whether its EXIF orientation exchanges the sides. metadata: of EXIF, GPS and XMP, what
-    it has.
+    turned: whether its EXIF orientation exchanges the sides. metadata: of EXIF, GPS, XMP and
+    IPTC, what it has.
     """
 
     hw: tuple[int, int]
@@ -42,6 +45,9 @@ def read_head(photograph: Photograph, pixels: bool = False) -> ImageHead:
 
     Raises ``ImageError`` for one that can't be read.
     """
+    if photograph.page is not None:  # of a size that only it tells
+        height, width, _ = photograph.pixels().shape
+        return ImageHead((height, width), False, ())
     if photograph.member is not None or pixels:
         return head_of(photograph.read(), photograph.name, pixels)
     try:
@@ -96,15 +102,12 @@ def _head(file: IO[bytes]) -> ImageHead | None:
 
 
 def _told(image: Image.Image) -> tuple[bool, tuple[str, ...]]:
-    """Whether an image is turned, and which of EXIF, GPS and XMP it has."""
-    if not image.info.keys() & {"exif", "xmp", "Raw profile type exif"} and image.format in (
-        "JPEG",
-        "PNG",
-        "WEBP",
-    ):
-        return False, ()
+    """Whether an image is turned, and which of EXIF, GPS, XMP and IPTC it has."""
+    others = tuple(name for keys, name in OTHERS.items() if image.info.keys() & keys)
+    if image.format in EXIF_APART and not image.info.keys() & EXIF_KEYS:
+        return False, others
     exif = image.getexif()
-    named = ("EXIF" if exif else "", "GPS" if ExifTags.IFD.GPSInfo in exif else "")
-    xmp = "XMP" if image.info.get("xmp") else ""
+    is_told = exif if image.format in EXIF_APART else exif.keys() & {*ExifTags.IFD}
+    named = ("EXIF" if is_told else "", "GPS" if ExifTags.IFD.GPSInfo in exif else "")
     turned = exif.get(ExifTags.Base.Orientation) in QUARTER_TURNS
-    return turned, tuple(filter(None, (*named, xmp)))
+    return turned, (*filter(None, named), *others)

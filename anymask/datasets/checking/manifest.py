@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 from anymask.core.atomic import explain_os_errors, writing
 from anymask.datasets.listing import Listing
-from anymask.datasets.locations import open_binary, reason_of
+from anymask.datasets.locations import locate, open_binary, reason_of
 from anymask.errors import DatasetError, clipped
 
 NAME = "manifest.json"
@@ -85,9 +86,20 @@ def read_manifest(files: Listing) -> list[ManifestEntry] | None:
     return [_entry(entry) for entry in entries]
 
 
+def is_there(files: Listing, entry: ManifestEntry) -> bool:
+    """Whether there is a file of that name, hidden ones included. Raises ``DatasetError``."""
+    if entry.name in files.paths:
+        return True
+    fs, _ = locate(files.location)
+    try:
+        return bool(fs.isfile(posixpath.join(files.root, entry.name)))
+    except Exception as error:  # every file system has errors of its own
+        raise DatasetError(f"{entry.name} can't be read: {reason_of(error)}") from None
+
+
 def differences(files: Listing, entry: ManifestEntry) -> Iterator[str]:
-    """What of a listed file is not as its entry says."""
-    now = entry_of(files.url(entry.name), entry.name)
+    """What of a listed file is not as its entry says. Raises ``DatasetError``."""
+    now = entry_of(files.folder_url(entry.name), entry.name)
     if now.bytes != entry.bytes:
         yield f"has {now.bytes} bytes, and {entry.bytes} by the manifest"
     elif now.sha256 != entry.sha256:
@@ -100,4 +112,6 @@ def _entry(value: Any) -> ManifestEntry:
     is_hash = isinstance(sha256, str) and len(sha256) == HEX_DIGITS
     if not isinstance(name, str) or not is_hash or type(size) is not int:
         raise DatasetError(f"{NAME} has an entry without name, sha256 or bytes: {clipped(value)}")
+    if posixpath.normpath("/" + name) != f"/{name}":
+        raise DatasetError(f"{NAME} has a name that leads elsewhere: {clipped(name)}")
     return ManifestEntry(name, str(sha256).lower(), size)

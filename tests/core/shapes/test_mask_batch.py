@@ -64,8 +64,8 @@ def test_areas_boxes_and_centres_are_those_of_the_pixels(masks: Masks) -> None:
         np.testing.assert_allclose(centre, expected)
 
 
-@settings(max_examples=60, deadline=None)
-@given(arrays.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+@settings(max_examples=25, deadline=None)
+@given(arrays.arrays(bool, st.tuples(st.integers(1, 7), st.integers(1, 7))))
 def test_hulls_are_those_of_all_lines(mask: Masks) -> None:
     expected = hull_of(mask) if mask.any() else 0
     assert hull_areas(batch_of(mask[None])).tolist() == [expected]

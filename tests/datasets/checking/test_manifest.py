@@ -21,7 +21,8 @@ from tests.datasets.checking.folders import found, told, whole
 
 def with_manifest(folder: Path) -> Path:
     whole(folder, 3)
-    write_manifest(folder, list_files(str(folder)).paths, {"licence": "CC BY 4.0"})
+    names = list_files(str(folder)).paths
+    write_manifest(folder, names, {"licence": "CC BY 4.0"})
     return folder
 
 
@@ -62,7 +63,21 @@ def test_what_is_not_as_the_manifest_says_is_named(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("content", ["{", '{"files": [{"name": "a"}]}', '{"files": [3]}'])
+def test_hidden_files_may_be_listed(tmp_path: Path) -> None:
+    folder = whole(tmp_path / "a")
+    (folder / ".settings").write_text("{}")
+    write_manifest(folder, [*list_files(str(folder)).paths, ".settings"])
+    assert found(folder).faults == 0
+    (folder / ".settings").write_text("[]")
+    assert told(found(folder)) == {(".settings", None, "checksum")}
+
+
+ELSEWHERE = json.dumps({"files": [{"name": "../a", "sha256": "0" * 64, "bytes": 3}]})
+
+
+@pytest.mark.parametrize(
+    "content", [ELSEWHERE, "{", '{"files": [{"name": "a"}]}', '{"files": [3]}']
+)
 def test_a_broken_manifest_is_a_fault(tmp_path: Path, content: str) -> None:
     (whole(tmp_path / "a") / NAME).write_text(content)
     assert told(found(tmp_path / "a")) == {(NAME, None, "broken JSON")}
