@@ -40,7 +40,7 @@ def check(
         bool, typer.Option("--pixels", help="Decode every image; otherwise its header is read.")
     ] = False,
     stripped: Annotated[
-        bool, typer.Option("--stripped", help="EXIF, GPS and XMP in an image are faults.")
+        bool, typer.Option("--stripped", help="EXIF, GPS, XMP and IPTC in an image are faults.")
     ] = False,
     allow_key: Annotated[
         list[str] | None,
@@ -96,6 +96,7 @@ def _print(checkable: Checkable, findings: Findings) -> None:
     for line in findings.lines():
         typer.echo(line)
     counts: dict[str, Any] = {"images": findings.images, "masks": findings.masks}
+    counts |= {"records without masks": findings.without_masks} if findings.without_masks else {}
     counts |= {"files hashed": findings.files_hashed} if findings.files_hashed else {}
     counts |= {f"images with {what}": count for what, count in findings.metadata.items()}
     told = ", ".join(f"{count:,} {what}" for what, count in counts.items())

@@ -66,14 +66,15 @@ class Fault:
 class Findings:
     """What was checked, and what is wrong with it.
 
-    counts: faults of each kind. named: the first of each, so many that the list stays short.
-    metadata: images with EXIF, GPS or XMP. image_ids: the number of each image, and the file that
-    says it.
+    without_masks: records that have none, which is no fault. counts: faults of each kind. named:
+    the first of each, so many that the list stays short. metadata: images with EXIF, GPS, XMP or
+    IPTC. image_ids: the number of each image, and the file that says it.
     """
 
     most_named: int = MOST_NAMED
     images: int = 0
     masks: int = 0
+    without_masks: int = 0
     files_hashed: int = 0
     counts: Counter[Kind] = field(default_factory=Counter)
     named: dict[Kind, list[Fault]] = field(default_factory=dict)
@@ -97,6 +98,7 @@ class Findings:
         """Add what was found in another part of the dataset."""
         self.images += other.images
         self.masks += other.masks
+        self.without_masks += other.without_masks
         self.files_hashed += other.files_hashed
         self.counts.update(other.counts)
         self.metadata.update(other.metadata)
@@ -126,6 +128,7 @@ class Findings:
         return {
             "images": self.images,
             "masks": self.masks,
+            "records_without_masks": self.without_masks,
             "files_hashed": self.files_hashed,
             "images_with": dict(self.metadata),
             "faults": self.faults,

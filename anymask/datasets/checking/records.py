@@ -103,6 +103,7 @@ class RecordChecks:
         stated: dict[str, Any] = {**record["image"]}
         annotations: list[Any] = [*record["annotations"]]
         self._findings.masks += len(annotations)
+        self._findings.without_masks += not annotations
         self._findings.add(self._image_faults(stated, name, image))
         number = stated.get("image_id")
         if type(number) is int:
