@@ -96,8 +96,12 @@ def _print(checkable: Checkable, findings: Findings) -> None:
     for line in findings.lines():
         typer.echo(line)
     counts: dict[str, Any] = {"images": findings.images, "masks": findings.masks}
-    counts |= {"records without masks": findings.without_masks} if findings.without_masks else {}
-    counts |= {"files hashed": findings.files_hashed} if findings.files_hashed else {}
+    others = {
+        "records without masks": findings.without_masks,
+        "masks without scores": findings.without_scores,
+        "files hashed": findings.files_hashed,
+    }
+    counts |= {what: count for what, count in others.items() if count}
     counts |= {f"images with {what}": count for what, count in findings.metadata.items()}
     told = ", ".join(f"{count:,} {what}" for what, count in counts.items())
     faults = "1 fault" if findings.faults == 1 else f"{findings.faults or 'no'} faults"

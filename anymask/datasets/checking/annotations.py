@@ -17,6 +17,9 @@ from anymask.datasets.checking.faults import Fault, Kind
 from anymask.errors import Error, clipped
 
 KEYS = frozenset(Annotation.__annotations__)
+# What a model says of its masks. A mask that lacks two of them was drawn, or comes from a format
+# that has none of it; one that lacks a single one has lost it.
+OF_A_MODEL = frozenset({"predicted_iou", "stability_score", "point_coords"})
 # A network guesses it, and nothing holds the guess below 1: 1.02 is common.
 MOST_PREDICTED_IOU = 1.1
 
@@ -39,6 +42,7 @@ class AnnotationCheck:
         self._expected = KEYS - {"id"} if without_ids else KEYS
         self._known = KEYS | set(allowed)
         self._faults: list[Fault] = []
+        self.without_scores = 0  # masks so far that no model made
 
     def faults(self, annotations: list[Any]) -> list[Fault]:
         """What is wrong with N annotations, in their order for each kind."""
@@ -63,7 +67,11 @@ class AnnotationCheck:
         self._faults.append(Fault(self._name, kind, reason, number))
 
     def _check_keys(self, number: int, annotation: dict[str, Any]) -> None:
-        for key in sorted(self._expected - annotation.keys()):
+        missing = self._expected - annotation.keys()
+        if len(missing & OF_A_MODEL) > 1:
+            self.without_scores += 1
+            missing -= OF_A_MODEL
+        for key in sorted(missing):
             self._add(number, Kind.missing_key, f"lacks {key!r}")
         for key in sorted(annotation.keys() - self._known):
             self._add(number, Kind.extra_key, f"has {clipped(key)}, which SA-1B has not")

@@ -66,15 +66,17 @@ class Fault:
 class Findings:
     """What was checked, and what is wrong with it.
 
-    without_masks: records that have none, which is no fault. counts: faults of each kind. named:
-    the first of each, so many that the list stays short. metadata: images with EXIF, GPS, XMP or
-    IPTC. image_ids: the number of each image, and the file that says it.
+    without_masks: records that have none; without_scores: masks that no model made; neither is a
+    fault. counts: faults of each kind. named: the first of each, so many that the list stays short.
+    metadata: images with EXIF, GPS, XMP or IPTC. image_ids: the number of each image, and the file
+    that says it.
     """
 
     most_named: int = MOST_NAMED
     images: int = 0
     masks: int = 0
     without_masks: int = 0
+    without_scores: int = 0
     files_hashed: int = 0
     counts: Counter[Kind] = field(default_factory=Counter)
     named: dict[Kind, list[Fault]] = field(default_factory=dict)
@@ -99,6 +101,7 @@ class Findings:
         self.images += other.images
         self.masks += other.masks
         self.without_masks += other.without_masks
+        self.without_scores += other.without_scores
         self.files_hashed += other.files_hashed
         self.counts.update(other.counts)
         self.metadata.update(other.metadata)
@@ -129,6 +132,7 @@ class Findings:
             "images": self.images,
             "masks": self.masks,
             "records_without_masks": self.without_masks,
+            "masks_without_scores": self.without_scores,
             "files_hashed": self.files_hashed,
             "images_with": dict(self.metadata),
             "faults": self.faults,

@@ -118,6 +118,7 @@ class RecordChecks:
             self._findings.add(size_fault(head, image, hw))
         check = AnnotationCheck(name, hw, self._options.allowed, without_ids=not stated)
         self._findings.add(check.faults(annotations))
+        self._findings.without_scores += check.without_scores
 
     def _pair_in_shard(self, image: NamedContent, record: NamedContent) -> None:
         try:

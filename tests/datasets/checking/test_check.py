@@ -88,6 +88,18 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     assert told(found(tmp_path / "a")) == {("sa_2.json", 1, "missing key")}
 
 
+def test_masks_that_no_model_made_are_counted(tmp_path: Path) -> None:
+    """A converted dataset has no scores, and a drawn mask may have its clicks alone."""
+    content = record(1)
+    drawn, clicked, _ = content["annotations"]
+    for key in ("predicted_iou", "stability_score"):
+        del drawn[key], clicked[key]
+    del drawn["point_coords"]
+    write(tmp_path / "a", 1, content)
+    findings = found(tmp_path / "a")
+    assert (findings.faults, findings.without_scores) == (0, 2)
+
+
 def test_another_key_is_named_unless_it_is_allowed(tmp_path: Path) -> None:
     content = record(1)
     content["annotations"][2]["model"] = content["image"]["licence"] = "x"
