@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -95,14 +95,18 @@ def _findings(checkable: Checkable, options: CheckOptions, processes: int) -> Fi
 def _print(checkable: Checkable, findings: Findings) -> None:
     for line in findings.lines():
         typer.echo(line)
-    counts: dict[str, Any] = {"images": findings.images, "masks": findings.masks}
-    others = {
-        "records without masks": findings.without_masks,
-        "masks without scores": findings.without_scores,
-        "files hashed": findings.files_hashed,
-    }
-    counts |= {what: count for what, count in others.items() if count}
-    counts |= {f"images with {what}": count for what, count in findings.metadata.items()}
-    told = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+    counts = [
+        (findings.images, "image", ""),
+        (findings.masks, "mask", ""),
+        *((count, "image", f" with {what}") for what, count in findings.metadata.items()),
+        (findings.without_masks, "record", " without masks"),
+        (findings.without_scores, "mask", " without scores"),
+        (findings.files_hashed, "file", " hashed"),
+    ]
+    told = ", ".join(
+        f"{count:,} {noun}{'s' * (count != 1)}{rest}"
+        for count, noun, rest in counts
+        if count or not rest
+    )
     faults = "1 fault" if findings.faults == 1 else f"{findings.faults or 'no'} faults"
     typer.echo(f"{checkable.kind}: {told}; {faults}")
