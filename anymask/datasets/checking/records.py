@@ -13,7 +13,7 @@ from anymask.core.mask_files.sa1b import ImageRecord
 from anymask.core.rle import MOST_PIXELS
 from anymask.datasets import sa1b_record
 from anymask.datasets.checking.annotations import AnnotationCheck, image_hw, segmentation_hw
-from anymask.datasets.checking.faults import Fault, Findings, Kind
+from anymask.datasets.checking.faults import MOST_NAMED, Fault, Findings, Kind
 from anymask.datasets.checking.images import (
     ImageHead,
     broken,
@@ -38,13 +38,13 @@ class CheckOptions:
     """How closely a dataset is looked at.
 
     pixels: decode the images. stripped: whether an image may tell nothing of its making.
-    allowed: keys that records may have beside SA-1B's.
+    allowed: keys that records may have beside SA-1B's. most_named: faults of each kind.
     """
 
     pixels: bool = False
     stripped: bool = False
     allowed: tuple[str, ...] = ()
-    most_named: int = 20
+    most_named: int = MOST_NAMED
 
 
 class RecordChecks:
