@@ -1,4 +1,4 @@
-"""``anymask dataset``: datasets from one format to another."""
+"""``anymask dataset``: datasets from one format to another, their faults, their statistics."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from anymask.cli.measuring.check import check
+from anymask.cli.measuring.stats import stats
 from anymask.cli.progress import tell, work_bar
 from anymask.datasets.dataset_options import DatasetOptions
 from anymask.datasets.photographs import LeftOut, Unread
@@ -23,12 +25,14 @@ from anymask.errors import Error
 
 EXIT_REFUSED = 1
 
-app = typer.Typer(help="Datasets: convert them from one format to another.", no_args_is_help=True)
+app = typer.Typer(help="Datasets: convert, check and measure them.", no_args_is_help=True)
+app.command()(check)
+app.command()(stats)
 
 
 @app.callback()
 def options() -> None:
-    """Datasets: convert them from one format to another."""
+    """Datasets: convert, check and measure them."""
 
 
 @app.command()
