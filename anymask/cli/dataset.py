@@ -11,6 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from anymask.cli.progress import tell, work_bar
+from anymask.cli.releasing.blur import blur
+from anymask.cli.releasing.release import release
 from anymask.datasets.dataset_options import DatasetOptions
 from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Dataset
@@ -29,6 +31,10 @@ app = typer.Typer(help="Datasets: convert them from one format to another.", no_
 @app.callback()
 def options() -> None:
     """Datasets: convert them from one format to another."""
+
+
+app.command()(blur)
+app.command()(release)
 
 
 @app.command()
