@@ -44,19 +44,29 @@ class Detections:
         return cls(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
 
 
-def look_at_scales(detector: Detector, pixels: RGB, scales: Sequence[float]) -> Detections:
+def look_at_scales(
+    detector: Detector, pixels: RGB, scales: Sequence[float], mirrored: bool = False
+) -> Detections:
     """What a detector finds in an image at several sizes, in tiles where it is large.
 
     scales: 2 is twice the image's size, for what is small in it. The whole image is looked at in
-    one tile as well, for what is larger than a tile.
+    one tile as well, for what is larger than a tile. mirrored: look at its mirror image, too.
     """
     height, width = pixels.shape[:2]
     whole = min(1.0, TILE_PX / max(height, width))
-    looks = (look for scale in sorted({whole, *scales}) for look in _looks(detector, pixels, scale))
+    ways = (False, True) if mirrored else (False,)
+    looks = (
+        found
+        for scale in sorted({whole, *scales})
+        for way in ways
+        for found in looks_at(detector, pixels, scale, way)
+    )
     return Detections.union(looks, (height, width))
 
 
-def _looks(detector: Detector, pixels: RGB, scale: float) -> Iterator[tuple[Floats, Floats]]:
+def looks_at(
+    detector: Detector, pixels: RGB, scale: float, mirrored: bool = False
+) -> Iterator[tuple[Floats, Floats]]:
     """The detector's answers for each tile of an image at a scale, in pixels of the image."""
     for left, right in _spans(pixels.shape[1], scale):
         for top, bottom in _spans(pixels.shape[0], scale):
@@ -64,7 +74,10 @@ def _looks(detector: Detector, pixels: RGB, scale: float) -> Iterator[tuple[Floa
             hw = (max(1, round(tile.shape[0] * scale)), max(1, round(tile.shape[1] * scale)))
             way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             resized = cv2.resize(tile, hw[::-1], interpolation=way)
-            boxes, scores = detector(np.asarray(resized, np.uint8))
+            given = resized[:, ::-1] if mirrored else resized
+            boxes, scores = detector(np.ascontiguousarray(given, np.uint8))
+            if mirrored:
+                boxes = boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [hw[1], 0, hw[1], 0]
             factor = np.array([tile.shape[1] / hw[1], tile.shape[0] / hw[0]] * 2)
             yield boxes * factor + np.array([left, top, left, top]), scores
 
