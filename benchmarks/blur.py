@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import sqrt
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def measure(
 def table(kind: str, tallies: Mapping[tuple[Look, ...], Tally], images: int) -> str:
     """A row for each way of looking."""
     edges = HEIGHTS_PX[kind]
-    spans = list(zip(edges, edges[1:]))
+    spans = list(pairwise(edges))
     heads = [f"{low} to {high - 1} px" if high < 9999 else f"from {low} px" for low, high in spans]
     rows = [
         f"| {kind} | blurred | recall | 95 % | {' | '.join(heads)} | elsewhere | s an image |",

@@ -56,18 +56,21 @@ def blur_all(
     out: Path,
     detectors: Mapping[str, Detector],
     settings: Mapping[str, Any],
+    thorough: bool = False,
 ) -> Iterator[BlurOutcome]:
     """Blur all photographs that are not done yet; an outcome for each, and a report at the end.
 
-    settings: plain JSON values that say what all images have in common. Images are written upright,
-    in 8 bits and without any metadata: an EXIF thumbnail shows what the image no longer does.
+    settings: plain JSON values that say what all images have in common. thorough: as
+    ``blur_image`` takes it. Images are written upright, in 8 bits and without any metadata: an
+    EXIF thumbnail shows what the image no longer does.
 
     Raises ``Error`` for a folder of other settings or with files in it, and ``OutputError``.
     """
     folder = JobFolder(out, SETTINGS_FILE, PARTS_FOLDER)
     targets = [out / one.name for one in photographs]
+    settings = {**settings, "thorough": thorough}
     folder.agree(settings, partial(_check_new, targets))
-    attempt = partial(_attempt, folder, detectors)
+    attempt = partial(_attempt, folder, detectors, thorough)
     yield from folder.go_through(photographs, attempt, _give_up)
     _report(out, photographs, settings)
 
@@ -93,7 +96,7 @@ def boxes_json(found: Mapping[str, Detections]) -> dict[str, list[dict[str, Any]
 
 
 def _attempt(
-    folder: JobFolder, detectors: Mapping[str, Detector], photograph: Photograph
+    folder: JobFolder, detectors: Mapping[str, Detector], thorough: bool, photograph: Photograph
 ) -> BlurOutcome | None:
     """The outcome of a photograph; None while another process has it in hand."""
     name, ending = photograph.name, os.path.splitext(photograph.name)[1].lower()
@@ -105,7 +108,7 @@ def _attempt(
         if part is None:
             return _done(folder.path, name) if os.path.lexists(target) else None
         try:
-            pixels, found = blur_image(photograph.pixels(), detectors)
+            pixels, found = blur_image(photograph.pixels(), detectors, thorough)
         except MemoryError:
             return BlurOutcome(name, reason=f"{name} does not fit in memory")
         except Error as error:

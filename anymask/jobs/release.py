@@ -45,12 +45,14 @@ class ReleaseSettings:
     """What all of a release has in common.
 
     short_side_px: of the images. shard_images: in a shard. detectors: of what is blurred, by what
-    they find; {} where nothing is. licence, consent: the owner's words about all images.
+    they find; {} where nothing is. thorough: as ``blur_image`` takes it. licence, consent: the
+    owner's words about all images.
     """
 
     short_side_px: int = SHORT_SIDE_PX
     shard_images: int = SHARD_IMAGES
     detectors: Mapping[str, str] = field(default_factory=dict)
+    thorough: bool = False
     licence: str = ""
     consent: str = ""
 
@@ -184,7 +186,7 @@ def _entry(
     pixels = sample.pixels()
     height, width = pixels.shape[:2]
     hw = reduced_hw((height, width), work.settings.short_side_px)
-    small, found = blur_image(reduced_image(pixels, hw), work.detectors)
+    small, found = blur_image(reduced_image(pixels, hw), work.detectors, work.settings.thorough)
     objects = [mask for mask, is_one in zip(sample.masks, sample.is_object) if is_one]
     masks = [mask for mask in (reduced_mask(mask, hw) for mask in objects) if rle.area(mask)]
     licence = work.licences.get(Path(sample.name).name)

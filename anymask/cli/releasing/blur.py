@@ -14,6 +14,7 @@ from anymask.cli.progress import work_bar
 from anymask.cli.releasing.detector_options import (
     FacesOption,
     PlatesOption,
+    ThoroughOption,
     chosen_detectors,
     detectors_json,
 )
@@ -40,6 +41,7 @@ def blur(
     *,
     faces: FacesOption = "",
     plates: PlatesOption = "",
+    thorough: ThoroughOption = False,
     offline: OfflineOption = False,
     json_: Annotated[
         bool, typer.Option("--json", help="Print the counts as JSON on standard output.")
@@ -66,7 +68,7 @@ def blur(
     counts: Counter[str] = Counter(images=0, broken=len(listing.unread))
     settings = {"detectors": detectors_json(faces, plates)}
     with work_bar(len(listing.photographs)) as step:
-        for outcome in blur_all(listing.photographs, out, detectors, settings):
+        for outcome in blur_all(listing.photographs, out, detectors, settings, thorough):
             counts["broken" if outcome.reason else "images"] += 1
             counts.update(outcome.found or {})
             if outcome.reason:

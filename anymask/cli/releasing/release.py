@@ -15,6 +15,7 @@ from anymask.cli.progress import tell, work_bar
 from anymask.cli.releasing.detector_options import (
     FacesOption,
     PlatesOption,
+    ThoroughOption,
     chosen_detectors,
     detectors_json,
 )
@@ -56,6 +57,7 @@ def release(
     ] = True,
     faces: FacesOption = "",
     plates: PlatesOption = "",
+    thorough: ThoroughOption = False,
     licence: Annotated[
         str, typer.Option(help="The licence of the whole, for its card.", show_default=False)
     ] = "",
@@ -103,7 +105,12 @@ def release(
     from anymask.jobs.release import release as write
 
     settings = ReleaseSettings(
-        short_side, shard_size, detectors_json(faces, plates) if blur else {}, licence, consent
+        short_side,
+        shard_size,
+        detectors_json(faces, plates) if blur else {},
+        thorough,
+        licence,
+        consent,
     )
     tell(f"releasing {dataset.kind} in {data}")
     unread: set[tuple[str, str]] = set()
