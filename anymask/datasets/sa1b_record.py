@@ -6,6 +6,7 @@ Of records that others wrote, only what is used must be there: a mask's ``segmen
 from __future__ import annotations
 
 import json
+import math
 import posixpath
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, cast
@@ -20,6 +21,8 @@ from anymask.datasets.listing import NamedContent
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Sample
 from anymask.errors import Error, RecordError, clipped
+
+SCORES = ("predicted_iou", "stability_score")
 
 
 def to_bytes(record: Record) -> bytes:
@@ -61,7 +64,7 @@ def objects_of(record: Record) -> Objects:
     for number, annotation in enumerate(annotations):
         which = annotation_name(annotation, number)
         try:
-            objects.add(which, _mask(annotation, hw), None)
+            objects.add(which, _mask(annotation, hw), None, _scores(annotation))
         except Error as error:
             objects.lost.add(str(error), which)
     return objects
@@ -167,6 +170,16 @@ def _own_size(annotation: Any) -> tuple[int, int] | None:
     segmentation = annotation.get("segmentation") if isinstance(annotation, dict) else None
     size = segmentation.get("size") if isinstance(segmentation, dict) else None
     return size_of(*size) if isinstance(size, list) and len(size) == 2 else None
+
+
+def _scores(annotation: dict[str, Any]) -> dict[str, float]:
+    """What the model said of a mask, as far as these are numbers."""
+    stated = {name: annotation.get(name) for name in SCORES}
+    return {
+        name: float(value)
+        for name, value in stated.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    }
 
 
 def _mask(annotation: Any, hw: tuple[int, int] | None) -> RLE:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -47,6 +47,8 @@ class Sample:
     class, an annotator), or None; ``VOID_GROUP`` for pixels that count neither for nor against an
     answer.
     options: which page and bands of the file are the image.
+    scores: for each mask what the model that drew it says of it (``predicted_iou``,
+    ``stability_score``); () where no mask has any.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Sample:
     masks: tuple[RLE, ...]
     groups: tuple[str | None, ...]
     options: ReadOptions = AS_STORED
+    scores: tuple[Mapping[str, float], ...] = ()
 
     def __repr__(self) -> str:
         return f"Sample({self.name!r}, {len(self.content):,} bytes, {len(self.masks)} masks)"

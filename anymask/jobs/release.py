@@ -187,8 +187,14 @@ def _entry(
     height, width = pixels.shape[:2]
     hw = reduced_hw((height, width), work.settings.short_side_px)
     small, found = blur_image(reduced_image(pixels, hw), work.detectors, work.settings.thorough)
-    objects = [mask for mask, is_one in zip(sample.masks, sample.is_object) if is_one]
-    masks = [mask for mask in (reduced_mask(mask, hw) for mask in objects) if rle.area(mask)]
+    scores = sample.scores or ({},) * len(sample.masks)
+    objects = [
+        (mask, stated)
+        for mask, stated, is_one in zip(sample.masks, scores, sample.is_object)
+        if is_one
+    ]
+    reduced = ((reduced_mask(mask, hw), stated) for mask, stated in objects)
+    masks = [(mask, stated) for mask, stated in reduced if rle.area(mask)]
     licence = work.licences.get(Path(sample.name).name)
     more: dict[str, Any] = {"license": licence.to_json()} if licence else {}
     record = record_of(progress.image_id, hw, masks, progress.mask_id, more)

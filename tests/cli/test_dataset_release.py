@@ -273,6 +273,28 @@ def test_our_reader_the_manifest_and_the_card_agree(coco: Path, tmp_path: Path) 
     assert "not answered" in page
 
 
+def test_the_scores_of_a_model_stay_with_their_masks(tmp_path: Path) -> None:
+    source, out = tmp_path / "records", tmp_path / "out"
+    photograph(source / "a.jpg")
+    masks = np.zeros((3, 60, 40), bool)
+    masks[0, :30, :20] = masks[1, 40, 30] = masks[2, 30:, 20:] = True  # the second vanishes
+    said: tuple[dict[str, float], ...] = (
+        {"predicted_iou": 0.9, "stability_score": 0.8},
+        {"predicted_iou": 0.7},
+        {},
+    )
+    annotations = [
+        {"id": 9, "segmentation": rle.encode(mask), **one} for mask, one in zip(masks, said)
+    ]
+    (source / "a.json").write_text(json.dumps({"image": {}, "annotations": annotations}))
+    assert run("release", source, out, *RELEASE).exit_code == 0
+    record = json.loads(members_of(out / "sa_000000.tar")["sa_1.json"])
+    first, last = record["annotations"]
+    assert (first["predicted_iou"], first["stability_score"]) == (0.9, 0.8)
+    assert "predicted_iou" not in last
+    assert (first["id"], last["id"]) == (1, 2)
+
+
 def test_nothing_is_blurred_where_nobody_wants_it(coco: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run("release", coco, out, "--no-blur")

@@ -29,7 +29,7 @@ def fake_pip(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     path = folder / "python"
     path.write_text(SCRIPT.format(python=sys.executable, body=body))
     path.chmod(0o755)
-    monkeypatch.setattr(sources.sys, "executable", str(path))
+    monkeypatch.setattr(sys, "executable", str(path))
 
 
 def pip_with(folder: Path, monkeypatch: pytest.MonkeyPatch, members: dict[str, bytes]) -> Path:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from anymask.core import rle
 from anymask.core.rle import RLE
@@ -19,16 +19,25 @@ class Objects:
 
     lost: the annotations that are no objects.
     notes: what else is to be said of the image, as it stands after its name.
+    scores: of each object, as ``Sample`` has them.
     """
 
     objects: list[Object] = field(default_factory=list)
     lost: Tally = field(default_factory=Tally)
     notes: list[str] = field(default_factory=list)
+    scores: list[Mapping[str, float]] = field(default_factory=list)
 
-    def add(self, annotation: str, mask: RLE, group: str | None) -> None:
+    def add(
+        self,
+        annotation: str,
+        mask: RLE,
+        group: str | None,
+        scores: Mapping[str, float] | None = None,
+    ) -> None:
         """An object, unless its (H, W) mask is empty. annotation: what it is called."""
         if rle.area(mask):
             self.objects.append((mask, group))
+            self.scores.append(scores or {})
         else:
             self.lost.add("it has no pixel", annotation)
 
@@ -38,6 +47,8 @@ class Objects:
         An ``Unread`` where no object is left.
         """
         sample = sample_of(name, content, self.objects)
+        if isinstance(sample, Sample) and any(self.scores):
+            sample = replace(sample, scores=tuple(self.scores))
         left_out = [
             *(
                 LeftOut(name, f"{first_of(annotations)}: {reason}", len(annotations))

@@ -33,13 +33,13 @@ def jpeg_of(pixels: RGB) -> bytes:
 def record_of(
     image_id: int,
     hw: tuple[int, int],
-    masks: Iterable[RLE],
+    masks: Iterable[tuple[RLE, Mapping[str, float]]],
     first_mask_id: int,
     more: Mapping[str, Any],
 ) -> bytes:
     """SA-1B's record of an image; what nobody knows of a mask, as its score, is left out.
 
-    more: what is said of the image beyond SA-1B's own keys.
+    masks: with their scores. more: what is said of the image beyond SA-1B's own keys.
     """
     height, width = hw
     image = {"image_id": image_id, "width": width, "height": height}
@@ -49,9 +49,10 @@ def record_of(
             "segmentation": mask,
             "bbox": rle.bbox_xywh(mask),
             "area": rle.area(mask),
+            **scores,
             "crop_box": [0.0, 0.0, float(width), float(height)],
         }
-        for number, mask in enumerate(masks)
+        for number, (mask, scores) in enumerate(masks)
     ]
     record = {"image": {**image, "file_name": f"sa_{image_id}.jpg", **more}}
     return json.dumps({**record, "annotations": annotations}).encode() + b"\n"

@@ -51,9 +51,12 @@ class AnnotatedImage:
 
 def of_sample(sample: Sample) -> AnnotatedImage:
     """What a reader of datasets gives; its groups are labels. Pages of files have no file."""
+    scores = sample.scores or ({},) * len(sample.masks)
     objects = tuple(
-        AnnotatedObject(mask, group)
-        for mask, group, is_object in zip(sample.masks, sample.groups, sample.is_object)
+        AnnotatedObject(mask, group, predicted_iou=stated.get("predicted_iou"))
+        for mask, group, stated, is_object in zip(
+            sample.masks, sample.groups, scores, sample.is_object
+        )
         if is_object
     )
     height, width = sample.masks[0]["size"]

@@ -22,8 +22,6 @@ from anymask.core.image import RGB
 from anymask.predict.blurring.detections import Detections, Detector, look_at_scales
 
 FACES, PLATES = "faces", "plates"
-SCALES: dict[str, tuple[float, ...]] = {FACES: (1, 2), PLATES: (1, 2, 3)}
-OWN_SCALES = (1.0,)  # a detector of somebody's own knows which sizes it needs
 CELLS = 5  # along the longer side of a region
 MARGIN = 0.25  # of its side that a box grows by at each end: chin, ears and brow lie outside
 
@@ -34,20 +32,20 @@ def blur_image(
     """The image with all that the detectors find blurred, and what they found.
 
     pixels: (H, W, 3), which stay as they are. detectors: by what they find; ``faces`` are blurred
-    in an ellipse, all else in a rectangle. Faces and plates are looked for at ``SCALES``. thorough:
-    in the mirrored image as well, which finds a few more and takes twice as long. The same pixels
-    give the same answer.
+    in an ellipse, all else in a rectangle. The built-in ones look at several sizes. thorough: at
+    the mirror image as well, which finds a few more and takes twice as long. The same pixels give
+    the same answer.
     """
-    found = {
-        kind: look_at_scales(detector, pixels, scales_of(kind, detector), thorough)
-        for kind, detector in detectors.items()
-    }
+    found = {kind: _find(detector, pixels, thorough) for kind, detector in detectors.items()}
     return blurred(pixels, found), found
 
 
-def scales_of(kind: str, detector: Detector) -> tuple[float, ...]:
-    """The sizes at which a detector looks at an image."""
-    return SCALES.get(kind, OWN_SCALES) if hasattr(detector, "graph") else OWN_SCALES
+def _find(detector: Detector, pixels: RGB, thorough: bool) -> Detections:
+    """What a detector finds: at its ``scales`` if it has any, else asked once about the whole."""
+    scales: tuple[float, ...] = getattr(detector, "scales", ())
+    if scales:
+        return look_at_scales(detector, pixels, scales, thorough)
+    return Detections.union([detector(pixels)], pixels.shape[:2])
 
 
 def blurred(pixels: RGB, found: Mapping[str, Detections]) -> RGB:

@@ -22,8 +22,11 @@ OUTPUTS = ["537", "538", "539"]  # heat map, sizes, offsets; its landmarks are n
 class FaceDetector:
     """A ``detections.Detector`` of faces at the size at which they are.
 
-    threshold: of the heat map; lower finds more faces and more that are none.
+    scales: the sizes at which an image should be looked at. threshold: of the heat
+    map; lower finds more faces, and more that are none.
     """
+
+    scales = (1.0, 2.0)
 
     def __init__(
         self, path: Path, threshold: float = THRESHOLD, threads: int | None = None

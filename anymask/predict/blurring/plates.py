@@ -22,7 +22,12 @@ THRESHOLD = 0.2
 
 
 class PlateDetector:
-    """A ``detections.Detector`` of licence plates at the size at which they are."""
+    """A ``detections.Detector`` of licence plates at the size at which they are.
+
+    scales: the sizes at which an image should be looked at.
+    """
+
+    scales = (1.0, 2.0, 3.0)
 
     def __init__(
         self, path: Path, threshold: float = THRESHOLD, threads: int | None = None

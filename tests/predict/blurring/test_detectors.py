@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_cell_of_the_heat_map_becomes_a_box() -> None:
-    heat, sizes, offsets = np.zeros((8, 8)), np.zeros((2, 8, 8)), np.zeros((2, 8, 8))
+    heat, sizes, offsets = (np.zeros((n, 8, 8), np.float32) for n in (1, 2, 2))
+    heat = heat[0]
     heat[3, 5] = 0.9
     sizes[:, 3, 5] = math.log(6), math.log(4)  # high, wide; in strides
     offsets[:, 3, 5] = 0.25, -0.5  # down, left
@@ -29,11 +30,12 @@ def test_a_cell_of_the_heat_map_becomes_a_box() -> None:
     centre_x, centre_y = (5 - 0.5 + 0.5) * 4, (3 + 0.25 + 0.5) * 4
     expected = [centre_x - 8, centre_y - 12, centre_x + 8, centre_y + 12]
     assert np.allclose(boxes, [expected])
-    assert scores.tolist() == [0.9]
+    assert np.allclose(scores, 0.9)
 
 
 def test_an_empty_heat_map_gives_no_boxes() -> None:
-    boxes, scores = faces.boxes_of(np.zeros((8, 8)), np.zeros((2, 8, 8)), np.zeros((2, 8, 8)), 0.2)
+    planes = np.zeros((2, 8, 8), np.float32)
+    boxes, scores = faces.boxes_of(planes[0], planes, planes, 0.2)
     assert boxes.shape == (0, 4)
     assert scores.shape == (0,)
 
@@ -53,8 +55,8 @@ def test_priors_by_hand() -> None:
 
 
 def test_what_is_said_of_a_prior_becomes_a_box() -> None:
-    places = np.array([[0.5, -1.0, math.log(2) / 0.2, 0.0]])
-    boxes = plates.boxes_of(places, np.array([[10.0, 20.0, 24.0, 24.0]]))
+    places = np.array([[0.5, -1.0, math.log(2) / 0.2, 0.0]], np.float32)
+    boxes = plates.boxes_of(places, np.array([[10, 20, 24, 24]], np.float32))
     x, y = 10 + 0.5 * 0.1 * 24, 20 - 0.1 * 24
     assert np.allclose(boxes, [[x - 24, y - 12, x + 24, y + 12]])
 
