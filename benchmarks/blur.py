@@ -1,6 +1,6 @@
 """How many visible faces and licence plates does `anymask dataset blur` blur, and at what cost?
 
-    .venv/bin/python benchmarks/blur.py DATA [--all] [--write]
+    .venv/bin/python benchmarks/blur.py DATA [--only faces|plates] [--all] [--write]
 
 DATA: a folder with ``coco446``. The truth is ``benchmarks/blur_marks.json``: coordinates that were
 marked by eye, with the rule of what is visible. A face or plate counts as blurred if at least half
@@ -153,16 +153,19 @@ def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--only", choices=(FACES, PLATES))
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     truth = json.loads((HERE / "blur_marks.json").read_text())
     day, tables = time.strftime("%Y-%m-%d"), []
-    for kind, detector in find_detectors(threads=1).items():
+    wanted = {kind: "" if arguments.only in (None, kind) else "none" for kind in (FACES, PLATES)}
+    for kind, detector in find_detectors(**wanted, threads=1).items():
         tallies = measure(kind, detector, truth[kind], arguments.data, arguments.all)
         tables.append(table(kind, tallies, len(truth[kind])))
         print(tables[-1], flush=True)
-    command = f"benchmarks/blur.py DATA{' --all' if arguments.all else ''} --write"
+    only = f" --only {arguments.only}" if arguments.only else ""
+    command = f"benchmarks/blur.py DATA{only}{' --all' if arguments.all else ''} --write"
     faces, plates = (sum(map(bool, truth[kind].values())) for kind in (FACES, PLATES))
     text = (
         f"# Faces and plates that are blurred, {day}\n\n`{command}`\n\n{describe(1)}\n\n"
@@ -173,7 +176,7 @@ def main() -> None:
         + "\n"
     )
     if arguments.write:
-        (HERE / "results" / f"{day}-blur.md").write_text(text)
+        (HERE / "results" / f"{day}-blur{only.replace(' --only ', '-')}.md").write_text(text)
 
 
 if __name__ == "__main__":
