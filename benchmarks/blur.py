@@ -159,8 +159,8 @@ def main() -> None:
     arguments = parser.parse_args()
     truth = json.loads((HERE / "blur_marks.json").read_text())
     day, tables = time.strftime("%Y-%m-%d"), []
-    wanted = {kind: "" if arguments.only in (None, kind) else "none" for kind in (FACES, PLATES)}
-    for kind, detector in find_detectors(**wanted, threads=1).items():
+    chosen = ["" if arguments.only in (None, kind) else "none" for kind in (FACES, PLATES)]
+    for kind, detector in find_detectors(*chosen, threads=1).items():
         tallies = measure(kind, detector, truth[kind], arguments.data, arguments.all)
         tables.append(table(kind, tallies, len(truth[kind])))
         print(tables[-1], flush=True)

@@ -6,6 +6,7 @@ again and shared by processes. The photographs themselves are only read.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 from PIL import Image
 
 from anymask.core.atomic import writing
+from anymask.core.image import RGB
 from anymask.datasets.photographs import Photograph
 from anymask.errors import Error, OutputError
 from anymask.jobs.folder import JobFolder
@@ -75,10 +77,15 @@ def blur_all(
     _report(out, photographs, settings)
 
 
-def save_plain(pixels: Any, path: Path, ending: str) -> None:
-    """Write pixels (H, W, 3) in the format of a name's ending, and nothing about them."""
+def plain_file(pixels: RGB, ending: str) -> bytes:
+    """Pixels (H, W, 3) as a file in the format of a name's ending, and nothing about them.
+
+    Pillow itself would write a file on a full disk short without an error.
+    """
     form, options = FORMATS[ending]
-    Image.fromarray(pixels).save(path, format=form, **options)
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, format=form, **options)
+    return content.getvalue()
 
 
 def boxes_json(found: Mapping[str, Detections]) -> dict[str, list[dict[str, Any]]]:
@@ -114,7 +121,7 @@ def _attempt(
         except Error as error:
             return BlurOutcome(name, reason=str(error))
         _write_boxes(folder.path, name, pixels.shape[:2], found)  # before the image is there
-        save_plain(pixels, part, ending)
+        part.write_bytes(plain_file(pixels, ending))
     return BlurOutcome(name, True, {kind: len(boxes) for kind, boxes in found.items()})
 
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -320,6 +321,30 @@ def test_another_dataset_or_setting_and_a_full_folder_are_refused(
     refused = run("release", coco, full, *RELEASE)
     assert "letter.txt" in str(refused.exception)
     assert files_of(out) == before
+
+
+@pytest.mark.parametrize("command", ["blur", "release"])
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(
+    coco: Path, tmp_path: Path, command: str
+) -> None:
+    out, limit = tmp_path / "out", 900 if command == "release" else 300
+    source = coco if command == "release" else coco / "images"
+    options = RELEASE if command == "release" else BLUR
+    arguments = [sys.executable, "-m", "anymask", "dataset", command, str(source), str(out)]
+    done = subprocess.run(
+        [*arguments, *options],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "can't be written: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert files_of(out) == {}
+    assert not (out / ".parts").exists()
 
 
 @pytest.mark.parametrize(

@@ -64,23 +64,28 @@ def own_detector(name: str) -> Detector:
         raise Error(f"there is no detector {name}: {error}") from None
     if not callable(detect):
         raise Error(f"{name} is no function: it takes pixels and gives boxes and scores")
-    return _checked(cast(Callable[[RGB], object], detect), name)
+    return _Own(cast(Callable[[RGB], object], detect), name)
 
 
-def _checked(detect: Callable[[RGB], object], name: str) -> Detector:
-    def answer(pixels: RGB) -> tuple[Floats, Floats]:
+class _Own:
+    """A function of somebody's own as a ``Detector``; its answers are checked."""
+
+    def __init__(self, detect: Callable[[RGB], object], name: str) -> None:
+        self._detect, self._name = detect, name
+        self.scales: tuple[float, ...] = tuple(getattr(detect, "scales", ()))
+
+    def __call__(self, pixels: RGB) -> tuple[Floats, Floats]:
         try:
-            boxes, scores = cast(tuple[object, object], detect(pixels))
-            found = np.asarray(boxes, np.float32).reshape(-1, 4), np.asarray(scores, np.float32)
+            given, certain = cast(tuple[object, object], self._detect(pixels))
+            boxes = np.asarray(given, np.float32).reshape(-1, 4)
+            scores = np.asarray(certain, np.float32)
         except (TypeError, ValueError):
-            raise Error(f"{name} gives no pair of boxes (N, 4) and scores (N,)") from None
-        if found[1].shape != found[0].shape[:1] or not np.isfinite(found[0]).all():
+            raise Error(f"{self._name} gives no pair of boxes (N, 4) and scores (N,)") from None
+        if scores.shape != boxes.shape[:1] or not np.isfinite(boxes).all():
             raise Error(
-                f"{name} gives {len(found[0])} boxes and scores {found[1].shape}, or no numbers"
+                f"{self._name} gives {len(boxes)} boxes and scores {scores.shape}, or no numbers"
             )
-        return found
-
-    return answer
+        return boxes, scores
 
 
 def _built_in(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from anymask.core.geometry import Floats
 from anymask.core.image import read_image
 from anymask.errors import Error, OfflineError
 from anymask.predict.blurring import faces, plates
@@ -69,6 +70,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "def uneven(pixels):\n    return [[1, 2, 3, 4]], []\n"
         "def nothing(pixels):\n    return None\n"
         "def none(pixels):\n    return [], []\n"
+        "one.scales = (1, 2)\n"
         "number = 3\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -83,6 +85,20 @@ def test_a_detector_of_ones_own(own: str) -> None:
     assert scores.tolist() == [0.5]
     assert own_detector(f"{own}:none")(pixels)[0].shape == (0, 4)
     assert set(find_detectors(f"{own}:one", "none")) == {FACES}
+
+
+def test_a_detector_of_ones_own_is_asked_about_the_whole_or_at_its_scales(own: str) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def one(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> tuple[Floats, Floats]:
+        seen.append(pixels.shape)
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+
+    blur_image(np.zeros((10, 2000, 3), np.uint8), {FACES: one})
+    assert seen == [(10, 2000, 3)]
+    at_scales = own_detector(f"{own}:one")
+    _, found = blur_image(np.zeros((9, 9, 3), np.uint8), {FACES: at_scales})
+    assert len(found[FACES]) == 2  # 1, 2, 3, 4 at the image's size, and half of it
 
 
 @pytest.mark.parametrize(
