@@ -13,6 +13,8 @@ import typer
 from anymask.cli.measuring.check import check
 from anymask.cli.measuring.stats import stats
 from anymask.cli.progress import tell, work_bar
+from anymask.cli.releasing.blur import blur
+from anymask.cli.releasing.release import release
 from anymask.datasets.dataset_options import DatasetOptions
 from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Dataset
@@ -33,6 +35,10 @@ app.command()(stats)
 @app.callback()
 def options() -> None:
     """Datasets: convert, check and measure them."""
+
+
+app.command()(blur)
+app.command()(release)
 
 
 @app.command()

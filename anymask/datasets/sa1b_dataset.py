@@ -23,9 +23,9 @@ from anymask.datasets.listing import (
     read_start,
     stem,
 )
-from anymask.datasets.photographs import LeftOut, Photograph, Unread, page_of
+from anymask.datasets.photographs import LeftOut, Missing, Photograph, Unread, page_of
 from anymask.datasets.sa1b_shards import Shard
-from anymask.datasets.sample import Dataset, Missing, Part, Sample, unreadable, with_options
+from anymask.datasets.sample import Dataset, Part, Sample, unreadable, with_options
 from anymask.errors import DatasetError, Error, RecordError
 
 START_BYTES = 4096

@@ -11,16 +11,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from anymask.datasets.checking import manifest
 from anymask.datasets.checking.coco_file import check_coco_file
 from anymask.datasets.checking.faults import Fault, Findings, Kind
 from anymask.datasets.checking.images import broken, head_of, metadata_faults, size_fault
-from anymask.datasets.checking.manifest import ManifestEntry
 from anymask.datasets.checking.records import CheckOptions, RecordChecks, fault_of
 from anymask.datasets.dataset_options import DatasetOptions
 from anymask.datasets.listing import Listing, is_image, is_json, list_files, read_file, stem
 from anymask.datasets.locations import base_name
 from anymask.datasets.photographs import LeftOut, Photograph
+from anymask.datasets.release import manifest
+from anymask.datasets.release.manifest import ManifestEntry
 from anymask.datasets.sa1b_dataset import LoneRecord, RecordPair
 from anymask.datasets.sa1b_shards import Shard
 from anymask.datasets.sample import Dataset, Part, Sample
@@ -126,7 +126,7 @@ def _stray_faults(files: Listing, dataset: Dataset) -> Iterator[Fault]:
         if isinstance(part.read, RecordPair):
             used.update(part.read.records)
     for name in files.paths:
-        if is_json(name) and name not in used and name != manifest.NAME:
+        if is_json(name) and name not in used and name != manifest.MANIFEST:
             try:
                 json.loads(read_file(files.url(name), name))
             except (ValueError, RecursionError) as error:
@@ -143,9 +143,9 @@ def _manifest(files: Listing) -> tuple[list[Chunk], list[Fault]]:
             return [], []
         there = [entry for entry in entries if manifest.is_there(files, entry)]
     except DatasetError as error:
-        return [], [Fault(manifest.NAME, Kind.json, str(error))]
+        return [], [Fault(manifest.MANIFEST, Kind.json, str(error))]
     faults = [
-        Fault(manifest.NAME, Kind.value, f"lists {name} {count} times")
+        Fault(manifest.MANIFEST, Kind.value, f"lists {name} {count} times")
         for name, count in Counter(entry.name for entry in entries).items()
         if count > 1
     ]
@@ -158,7 +158,7 @@ def _manifest(files: Listing) -> tuple[list[Chunk], list[Fault]]:
     faults += [
         Fault(name, Kind.not_listed, "is not in the manifest")
         for name in files.paths
-        if name not in names and name != manifest.NAME
+        if name not in names and name != manifest.MANIFEST
     ]
     root = Listing(files.location, files.root, {})
     chunks = [

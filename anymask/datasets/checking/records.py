@@ -30,6 +30,7 @@ from anymask.datasets.sa1b_shards import Shard
 from anymask.errors import Error, RecordError, clipped
 
 IMAGE_KEYS = frozenset(ImageRecord.__annotations__)
+OF_RELEASES = frozenset(("license",))  # what a release says of an image besides, as COCO does
 NO_PARTNER = ("has no record beside it", "has no image beside it")
 
 
@@ -144,7 +145,7 @@ class RecordChecks:
             return
         for key in sorted(IMAGE_KEYS - stated.keys()):
             yield Fault(name, Kind.missing_key, f"its image lacks {key!r}")
-        for key in sorted(stated.keys() - IMAGE_KEYS - set(self._options.allowed)):
+        for key in sorted(stated.keys() - IMAGE_KEYS - OF_RELEASES - set(self._options.allowed)):
             yield Fault(name, Kind.extra_key, f"its image has {clipped(key)}, which SA-1B has not")
         for key in ("image_id", "width", "height"):
             value = stated.get(key, 1)

@@ -20,7 +20,7 @@ from anymask.datasets.listing import Listing
 from anymask.datasets.locations import locate, open_binary, reason_of
 from anymask.errors import DatasetError, clipped
 
-NAME = "manifest.json"
+MANIFEST = "manifest.json"
 HEX_DIGITS = 64
 READ_AT_ONCE = 1 << 20
 
@@ -55,7 +55,7 @@ def write_manifest(
     others: what else the manifest says. Raises ``DatasetError`` for a file that can't be read,
     ``OutputError`` for a folder that can't be written.
     """
-    target = folder / NAME
+    target = folder / MANIFEST
     with writing(target) as part, part.open("w") as file, explain_os_errors(target):
         # Entry by entry: a dataset may have millions of files.
         file.write("{\n")
@@ -73,13 +73,13 @@ def write_manifest(
 
 def read_manifest(files: Listing) -> list[ManifestEntry] | None:
     """The entries of a folder's manifest, or None where it has none. Raises ``DatasetError``."""
-    if NAME not in files.paths:
+    if MANIFEST not in files.paths:
         return None
     try:
-        with open_binary(files.url(NAME)) as file:
+        with open_binary(files.url(MANIFEST)) as file:
             content = json.load(file)
     except Exception as error:  # of the file system, or of what it holds
-        raise DatasetError(f"{NAME} can't be read: {reason_of(error)}") from None
+        raise DatasetError(f"{MANIFEST} can't be read: {reason_of(error)}") from None
     entries = content.get("files") if isinstance(content, dict) else None
     if not isinstance(entries, list):
         return None  # another program's
@@ -111,7 +111,7 @@ def _entry(value: Any) -> ManifestEntry:
     name, sha256, size = (fields.get(key) for key in ("name", "sha256", "bytes"))
     is_hash = isinstance(sha256, str) and len(sha256) == HEX_DIGITS
     if not isinstance(name, str) or not is_hash or type(size) is not int:
-        raise DatasetError(f"{NAME} has an entry without name, sha256 or bytes: {clipped(value)}")
+        raise DatasetError(f"{MANIFEST} has an entry without name, hash or size: {clipped(value)}")
     if posixpath.normpath("/" + name) != f"/{name}":
-        raise DatasetError(f"{NAME} has a name that leads elsewhere: {clipped(name)}")
+        raise DatasetError(f"{MANIFEST} has a name that leads elsewhere: {clipped(name)}")
     return ManifestEntry(name, str(sha256).lower(), size)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from anymask.datasets.checking.manifest import (
-    NAME,
+from anymask.datasets.listing import list_files
+from anymask.datasets.release.manifest import (
+    MANIFEST,
     ManifestEntry,
     read_manifest,
     write_manifest,
 )
-from anymask.datasets.listing import list_files
 from anymask.errors import DatasetError, OutputError
 from tests.datasets.checking.folders import found, told, whole
 
@@ -28,7 +28,7 @@ def with_manifest(folder: Path) -> Path:
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     folder = with_manifest(tmp_path / "a")
-    content = json.loads((folder / NAME).read_text())
+    content = json.loads((folder / MANIFEST).read_text())
     assert content["licence"] == "CC BY 4.0"
     assert list(content["files"][0]) == ["name", "sha256", "bytes"]
     entries = read_manifest(list_files(str(folder)))
@@ -79,13 +79,13 @@ ELSEWHERE = json.dumps({"files": [{"name": "../a", "sha256": "0" * 64, "bytes": 
     "content", [ELSEWHERE, "{", '{"files": [{"name": "a"}]}', '{"files": [3]}']
 )
 def test_a_broken_manifest_is_a_fault(tmp_path: Path, content: str) -> None:
-    (whole(tmp_path / "a") / NAME).write_text(content)
-    assert told(found(tmp_path / "a")) == {(NAME, None, "broken JSON")}
+    (whole(tmp_path / "a") / MANIFEST).write_text(content)
+    assert told(found(tmp_path / "a")) == {(MANIFEST, None, "broken JSON")}
 
 
 @pytest.mark.parametrize("content", ["[]", '{"files": 3}', '{"version": 3}'])
 def test_another_programs_manifest_is_none(tmp_path: Path, content: str) -> None:
-    (whole(tmp_path / "a") / NAME).write_text(content)
+    (whole(tmp_path / "a") / MANIFEST).write_text(content)
     assert found(tmp_path / "a").faults == 0
 
 
