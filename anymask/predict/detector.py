@@ -105,7 +105,8 @@ def surest_boxes(
     """
     height, width = resize_map.content_hw
     end = cells.centres_xy.new_tensor([width, height])
-    is_inside = (cells.centres_xy < end).all(-1)
+    # A strip that is thinner than any cell still has the first ones.
+    is_inside = (cells.centres_xy < end.clamp(min=float(cells.stride_px.min()))).all(-1)
     sure = torch.where(is_inside, scores.float(), -torch.inf)
     best = sure.topk(min(CANDIDATES, int(is_inside.sum())))
     boxes = np.clip(

@@ -9,7 +9,7 @@ Shape legend: N cells, G objects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,8 +20,7 @@ from anymask.training.detector.overlap import generalized_iou
 GAMMA = 2.0  # how fast the loss of a score falls as it nears its aim (arXiv 2006.04388)
 
 
-@dataclass(frozen=True, eq=False)
-class DetectionLosses:
+class DetectionLosses(NamedTuple):
     """Sums over one image's cells. qualities, shares: what they are divided by."""
 
     score: Tensor

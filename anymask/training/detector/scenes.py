@@ -77,7 +77,8 @@ def _counting(
     """Which cells (g, g) have their centre in the image, and not in what is undecided."""
     centres = (np.arange(grid) + 0.5) * (input_px / grid)
     height, width = resize_map.content_hw
-    counts = (centres < height)[:, None] & (centres < width)
+    least = input_px / grid  # a strip that is thinner than any cell still has the first ones
+    counts = (centres < max(height, least))[:, None] & (centres < max(width, least))
     for mask in undecided:
         pixels = cv2.resize(
             rle.decode(mask).view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST

@@ -31,7 +31,7 @@ def test_overlaps_by_hand() -> None:
 def test_an_empty_box_overlaps_nothing_and_has_a_gradient() -> None:
     box = torch.tensor([[5.0, 5.0, 5.0, 5.0]], requires_grad=True)
     loss = 1 - generalized_iou(box, torch.tensor([[0.0, 0.0, 2.0, 2.0]]))
-    loss.sum().backward()  # type: ignore[no-untyped-call]
+    loss.sum().backward()
     assert box.grad is not None
     assert torch.isfinite(box.grad).all()
     assert pairwise_iou(box.detach(), box.detach()).tolist() == [[0.0]]
@@ -120,7 +120,7 @@ def test_a_sure_cell_where_nobody_drew_anything_pulls_no_more() -> None:
     boxes, nothing = torch.zeros(2, 4), torch.zeros(0, 4)
     counts = torch.tensor([True, True])
     losses = detection_losses(scores, boxes, assignment, nothing, counts, doubt=0.9)
-    losses.score.backward()  # type: ignore[no-untyped-call]
+    losses.score.backward()
     assert scores.grad is not None
     assert scores.grad[0] == 0
     assert scores.grad[1] > 0
@@ -133,6 +133,6 @@ def test_gradients_lead_a_box_to_its_object() -> None:
     losses = detection_losses(
         torch.zeros(1), box, assignment, objects, torch.tensor([True]), doubt=1.0
     )
-    losses.box.backward()  # type: ignore[no-untyped-call]
+    losses.box.backward()
     assert box.grad is not None
     assert (box.grad > 0).tolist() == [[True, True, True, True]]  # all sides are too far right
