@@ -50,6 +50,7 @@ class Detection(ImageExperiment):
     summary: ClassVar[str] = (
         "Boxes and masks of a detector (§4): AP, AR, precision (--set detector=RUN/best)."
     )
+    place: ClassVar[int] = 55
 
     detector: str = ""
     least_score: float = 0.1
