@@ -38,7 +38,7 @@ class DetectorConfig:
     width: int = 256
     grid: int = 64
     image_px: int = 1024
-    channels: int = 128
+    channels: int = 64
     blocks: int = 2
     coarser: int = 3
 

@@ -14,7 +14,7 @@ from anymask.training.counting import META, kept_bytes, operations
 from anymask.training.detector.learner import DetectorLearner
 from anymask.training.detector.recipe import DetectorRecipe
 from anymask.training.distributed import World
-from anymask.training.embeddings import Embeddings
+from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.job import TrainingJob
 from anymask.training.learner import FamilyTraining
 from anymask.training.needs import Memory, Needs, Work

@@ -21,7 +21,7 @@ from anymask.training.detector.losses import DetectionLosses, detection_losses
 from anymask.training.detector.recipe import DetectorRecipe
 from anymask.training.detector.scenes import BoxScene, box_scene, flipped
 from anymask.training.distributed import World, whole
-from anymask.training.embeddings import Embeddings
+from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.learner import Tally, Validated
 from anymask.training.optimiser import Optimiser
 from anymask.weights.checkpoint import Checkpoint

@@ -1,4 +1,4 @@
-"""What a detector's cells cost: the score by quality focal loss, the box by generalized IoU.
+"""What a detector's cells cost: the score by varifocal loss, the box by generalized IoU.
 
 Masks of the first stage are the prominent objects only, and no data set has them all: a cell that
 is sure of an object where nobody drew one may be right. So what a cell without an object costs
@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from anymask.training.detector.assignment import Assignment
 from anymask.training.detector.overlap import generalized_iou
 
-GAMMA = 2.0  # how fast the loss of a score falls as it nears its aim (arXiv 2006.04388)
+# Of cells without an object: how much they count, and how fast less as their score falls
+# (arXiv 2008.13367, eq. 2). Cells with one count by the quality that they are to say.
+ALPHA, GAMMA = 0.75, 2.0
 
 
 class DetectionLosses(NamedTuple):
@@ -47,7 +50,7 @@ def detection_losses(
     is_object = assignment.object_of >= 0
     p = scores.sigmoid()
     surprise = F.binary_cross_entropy_with_logits(scores, quality, reduction="none")
-    each = surprise * (p - quality).abs().detach() ** GAMMA
+    each = surprise * torch.where(is_object, quality, ALPHA * p.detach() ** GAMMA)
     is_doubtful = ~is_object & (p.detach() > doubt)
     score = each[(counts | is_object) & ~is_doubtful].sum()
     mine, share = boxes_xyxy[is_object], assignment.share[is_object]

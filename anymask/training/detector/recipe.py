@@ -32,21 +32,21 @@ class DetectorRecipe(Recipe):
 
     name: str = "detector"
     weights: str = "mobile-sam"
-    steps: int = 400
+    steps: int = 700
     warmup_steps: int = 20
     lr: float = 2e-3
     lr_decay: float = 0.316
-    milestones: tuple[int, ...] = (300, 340, 380)
+    milestones: tuple[int, ...] = (500, 620)
     weight_decay: float = 0.05
     clip_norm: float = 5.0
-    ema: float = 0.98
-    batch: int = 4
-    images_per_pass: int = 4
+    ema: float = 0.985
+    batch: int = 2
+    images_per_pass: int = 2
     holdout: float = 0.15
-    validate_every: int = 200
+    validate_every: int = 350
     save_every: int = 100
 
-    channels: int = 96
+    channels: int = 64
     blocks: int = 2
 
     flip: float = 0.5

@@ -15,7 +15,7 @@ from anymask.models.tiny_vit import TinyViTConfig
 from anymask.models.vit import ViTConfig
 from anymask.predict.predictor import Predictor
 from anymask.training.distributed import World, shard
-from anymask.training.embeddings import Embeddings
+from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.job import TrainingJob
 from anymask.training.learner import FamilyTraining
 from anymask.training.needs import Needs

@@ -101,16 +101,19 @@ def _losses(
     return float(losses.score.detach())
 
 
-def test_quality_focal_loss_by_hand() -> None:
-    # p is 0.5: the cross-entropy is log 2, whatever the aim; it counts (0.5 - aim)² as much.
-    assert _losses(torch.zeros(1), [0.9], [True]) == pytest.approx(math.log(2) * 0.16)
-    assert _losses(torch.zeros(1), [0.5], [True]) == pytest.approx(0)
-    assert _losses(torch.zeros(2), [0.0, 0.0], [True, True]) == pytest.approx(math.log(2) / 2)
+def test_varifocal_loss_by_hand() -> None:
+    # p is 0.5: the cross-entropy is log 2, whatever the aim. It counts the aim as much, and where
+    # there is no object 0.75 p² as much.
+    assert _losses(torch.zeros(1), [0.9], [True]) == pytest.approx(math.log(2) * 0.9)
+    nothing = math.log(2) * 0.75 / 4
+    assert _losses(torch.zeros(2), [0.0, 0.0], [True, True]) == pytest.approx(2 * nothing)
 
 
 def test_ignored_cells_cost_nothing_unless_they_answer_for_an_object() -> None:
-    assert _losses(torch.zeros(2), [0.0, 0.0], [True, False]) == pytest.approx(math.log(2) / 4)
-    assert _losses(torch.zeros(1), [0.9], [False]) == pytest.approx(math.log(2) * 0.16)
+    assert _losses(torch.zeros(2), [0.0, 0.0], [True, False]) == pytest.approx(
+        math.log(2) * 0.75 / 4
+    )
+    assert _losses(torch.zeros(1), [0.9], [False]) == pytest.approx(math.log(2) * 0.9)
 
 
 def test_a_sure_cell_where_nobody_drew_anything_pulls_no_more() -> None:
