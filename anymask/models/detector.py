@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 RARE = 0.01  # of cells are of an object: the first score of every cell (arXiv 1708.02002, §3.3)
@@ -97,7 +98,8 @@ class ObjectDetector(nn.Module):
             nn.SiLU(),
         )
         self.coarser = nn.ModuleList(
-            _convolution(channels, channels, stride=2) for _ in range(config.coarser)
+            nn.Sequential(_convolution(channels, channels, stride=2), Residual(channels))
+            for _ in range(config.coarser)
         )
         self.tower = Residual(channels)
         widths = [fine] + [channels] * (config.coarser + 1)
@@ -105,11 +107,15 @@ class ObjectDetector(nn.Module):
 
     def forward(self, features: Tensor) -> Guesses:
         """Embeddings (B, C, grid, grid) to what all N cells say."""
-        x = self.trunk(self.stem(features))  # (B, c, grid, grid)
-        maps = [self.fine_tower(self.finer(x)), self.tower(x)]
+        pyramid = [self.trunk(self.stem(features))]  # (B, c, grid, grid), then ever coarser
         for coarser in self.coarser:
-            x = coarser(x)
-            maps.append(self.tower(x))
+            pyramid.append(coarser(pyramid[-1]))
+        # Back down: what a large cell has seen around it, its small ones know, too (FPN, arXiv
+        # 1612.03144).
+        for finer in reversed(range(len(pyramid) - 1)):
+            hw = pyramid[finer].shape[2:]
+            pyramid[finer] = pyramid[finer] + F.interpolate(pyramid[finer + 1], size=hw)
+        maps = [self.fine_tower(self.finer(pyramid[0])), *map(self.tower, pyramid)]
         levels = [answer(level).flatten(2) for answer, level in zip(self.answers, maps)]
         said = torch.cat(levels, 2).transpose(1, 2)  # (B, N, 5)
         return Guesses(said[..., 0], _boxes(said[..., 1:], self.cells(said.device)))
