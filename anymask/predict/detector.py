@@ -29,7 +29,7 @@ from anymask.weights.load import load_checkpoint
 
 CANDIDATES = 1000  # the surest cells, whose boxes are compared
 MOST_BOXES = 100  # of an image
-BOX_IOU = 0.7  # boxes that overlap by more are of one object
+BOX_IOU = 0.5  # boxes that overlap by more are of one object, found by trial
 MASK_IOU = 0.8  # masks that do are
 THINNEST_PX = 1.0  # side of a box, in pixels of the model's input
 BOXES_AT_ONCE = 16  # asked about together
