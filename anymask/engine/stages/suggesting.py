@@ -7,22 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy.orm import Session
-
 from anymask.core import rle
 from anymask.engine.model.suggestion import Suggestion
 from anymask.engine.store.annotators import engine_annotator
-from anymask.engine.store.automation.searches import note_search
+from anymask.engine.store.automation.searches import put_search
 from anymask.engine.store.documents import document
 from anymask.engine.store.leases import release_lease, take_lease
-from anymask.engine.store.log.actions import apply_actions
 from anymask.engine.store.masks import versions_of
 from anymask.engine.store.refusals import LeaseError
 from anymask.engine.store.settings import project_id
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import (
     Action,
-    Annotator,
     Change,
     Effort,
     ImageDocument,
@@ -74,7 +70,9 @@ def suggest(
             for kind, some in changes.items()
             if some
         ]
-        store.write(_put, image_id, engine, lease.token, actions, (source, model_id))
+        store.write(
+            put_search, image_id, engine, lease.token, actions, source=source, model_id=model_id
+        )
         return Suggested(
             added=len(changes["suggest"]),
             known=len(found) - len(fresh),
@@ -82,19 +80,6 @@ def suggest(
         )
     finally:
         store.write(release_lease, image_id, engine, lease.token)
-
-
-def _put(
-    session: Session,
-    image_id: int,
-    engine: Annotator,
-    token: str,
-    actions: Sequence[Action],
-    search: tuple[str, str],
-) -> None:
-    """What was found, and that it was looked for, at once."""
-    apply_actions(session, image_id, engine, token, actions)
-    note_search(session, image_id, *search)
 
 
 def _changes(

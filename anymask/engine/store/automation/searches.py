@@ -8,13 +8,29 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.images import summaries, summary_query
+from anymask.engine.store.log.actions import apply_actions
 from anymask.engine.store.tables import ImageRow, SearchRow
-from anymask.engine.store.values import ImageSummary, State
+from anymask.engine.store.values import Action, Annotator, ImageSummary, State
 
 
 def note_search(session: Session, image_id: int, source: str, model_id: str) -> None:
     """An image was looked through by a finder with a model; what it found is in the log."""
     session.merge(SearchRow(image_id=image_id, source=source, model_id=model_id))
+
+
+def put_search(
+    session: Session,
+    image_id: int,
+    annotator: Annotator,
+    token: str,
+    actions: Sequence[Action],
+    *,
+    source: str,
+    model_id: str,
+) -> None:
+    """What was found in an image, and that it was looked for, at once (``apply_actions``)."""
+    apply_actions(session, image_id, annotator, token, actions)
+    note_search(session, image_id, source, model_id)
 
 
 def unsearched(
