@@ -16,7 +16,7 @@ const builds = {
 // What a running `anymask web` or `anymask annotate` answers, for `npm run dev`.
 const python = "http://127.0.0.1:8420";
 const own = { target: python, changeOrigin: false }; // the server compares host and origin
-const proxy = { "/picture": python, "/sample": python, "/model": python, "/api": own };
+const proxy = { "/picture": python, "/sample": python, "^/model/": python, "/api": own };
 
 export default defineConfig(({ mode }) => {
   const { input, outDir } = mode === "library" ? builds.library : builds.page;

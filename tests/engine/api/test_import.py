@@ -126,7 +126,7 @@ def test_admins_alone_import(photos: Path, static: Path, weights: Path, store: S
             headers = {"Authorization": f"Bearer {token}"}
             answer = sent(client, coco(), headers=headers)
             assert answer.status_code == (200 if role == "admin" else 403), role
-        assert sent(client, coco()).status_code == 403
+        assert sent(client, coco()).status_code == 401
         foreign = {"Origin": "http://elsewhere", "Authorization": f"Bearer {tokens['admin']}"}
         assert sent(client, coco(), headers=foreign).status_code == 403
 
