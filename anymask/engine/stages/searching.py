@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from anymask.engine.model.suggestion import Suggestion
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.stages.suggesting import OPEN_STATES, Suggested, suggest
-from anymask.engine.store.automation.searches import unsearched
+from anymask.engine.store.automation.searches import count_open, unsearched
 from anymask.engine.store.images import set_size
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import ImageSummary
@@ -41,6 +41,11 @@ class Searched:
     name: str
     suggested: Suggested | None
     reason: str = ""
+
+
+def count_unsearched(store: Store, finder: Finder) -> int:
+    """How many images ``search`` would look through. Raises ``StoreError``."""
+    return store.read(count_open, finder.source, finder.model_id, OPEN_STATES)
 
 
 def search(store: Store, folder: ImageFolder, finder: Finder) -> Iterator[Searched]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.images import summaries, summary_query
@@ -45,20 +45,25 @@ def unsearched(
 
     after: the last id of the ones before.
     """
-    of_image = and_(SearchRow.image_id == ImageRow.id, SearchRow.source == source)
     query = (
         summary_query()
-        .outerjoin(SearchRow, of_image)
-        .where(
-            ImageRow.is_missing.is_(False),
-            ImageRow.state.in_(states),
-            ImageRow.id > after,
-            or_(SearchRow.model_id.is_(None), SearchRow.model_id != model_id),
-        )
+        .outerjoin(SearchRow, _search_by(source))
+        .where(*_still_open(model_id, states), ImageRow.id > after)
         .order_by(ImageRow.id)
         .limit(limit)
     )
     return summaries(session, query)
+
+
+def count_open(session: Session, source: str, model_id: str, states: Sequence[State]) -> int:
+    """How many images ``unsearched`` gives in all."""
+    query = (
+        select(func.count())
+        .select_from(ImageRow)
+        .outerjoin(SearchRow, _search_by(source))
+        .where(*_still_open(model_id, states))
+    )
+    return session.scalar(query) or 0
 
 
 def count_searched(session: Session, source: str, model_id: str) -> int:
@@ -74,3 +79,15 @@ def count_searched(session: Session, source: str, model_id: str) -> int:
         )
     )
     return session.scalar(query) or 0
+
+
+def _search_by(source: str) -> ColumnElement[bool]:
+    return and_(SearchRow.image_id == ImageRow.id, SearchRow.source == source)
+
+
+def _still_open(model_id: str, states: Sequence[State]) -> list[ColumnElement[bool]]:
+    return [
+        ImageRow.is_missing.is_(False),
+        ImageRow.state.in_(states),
+        or_(SearchRow.model_id.is_(None), SearchRow.model_id != model_id),
+    ]
