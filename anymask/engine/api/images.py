@@ -32,7 +32,10 @@ def images(
     after: Annotated[str | None, Query(json_schema_extra=CURSOR)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_IMAGES)] = 100,
 ) -> schema.ImagePage:
-    """A page of the list of images. suggested: those with suggested masks alone. annotator: whose work it is."""
+    """A page of the list of images.
+
+    suggested: those with suggested masks alone. annotator: whose work it is.
+    """
     wanted = ImageFilter(tuple(state), label, text, worker, is_suggested=suggested)
     return schema.ImagePage.model_validate(here.store.read(list_images, wanted, after, limit))
 
