@@ -32,7 +32,7 @@ from anymask.core.prompts import BOX_TOP_LEFT, OBJECT, PADDING
 from anymask.datasets.sample import Sample
 from anymask.models.sam import SAM_VIT_B, Sam, SamConfig
 from anymask.training.distributed import World
-from anymask.training.sam.embeddings import Embeddings
+from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.sam.learner import SamLearner
 from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.recipes import paper

@@ -1,4 +1,4 @@
-"""``anymask dataset``: datasets from one format to another."""
+"""``anymask dataset``: datasets from one format to another, their faults, their statistics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
+from anymask.cli.measuring.check import check
+from anymask.cli.measuring.stats import stats
 from anymask.cli.progress import tell, work_bar
+from anymask.cli.releasing.blur import blur
+from anymask.cli.releasing.release import release
 from anymask.datasets.dataset_options import DatasetOptions
 from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Dataset
@@ -23,12 +27,18 @@ from anymask.errors import Error
 
 EXIT_REFUSED = 1
 
-app = typer.Typer(help="Datasets: convert them from one format to another.", no_args_is_help=True)
+app = typer.Typer(help="Datasets: convert, check and measure them.", no_args_is_help=True)
+app.command()(check)
+app.command()(stats)
 
 
 @app.callback()
 def options() -> None:
-    """Datasets: convert them from one format to another."""
+    """Datasets: convert, check and measure them."""
+
+
+app.command()(blur)
+app.command()(release)
 
 
 @app.command()

@@ -38,8 +38,9 @@ def train(
         str,
         typer.Argument(
             metavar="RECIPE",
-            help="finetune_decoder, finetune_lora, finetune_all, distill_encoder, or the paper's: "
-            "paper, paper_vit_b, paper_vit_l, assisted, automatic. Not needed with --resume.",
+            help="finetune_decoder, finetune_lora, finetune_all, distill_encoder, detector, or the "
+            "paper's: paper, paper_vit_b, paper_vit_l, assisted, automatic. Not needed with "
+            "--resume.",
             show_default=False,
         ),
     ] = "",
@@ -199,8 +200,10 @@ def _report(
             err=True,
         )
     else:
+        from anymask.training.families import training_of
+
         best = job.out / ("best" if validations else "last")
-        typer.echo(f"{course.step} steps done: --weights {best}", err=True)
+        typer.echo(f"{course.step} steps done: {training_of(job.recipe).use} {best}", err=True)
     if as_json:
         summary = {
             "out": str(job.out),

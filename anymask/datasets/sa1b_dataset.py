@@ -8,7 +8,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from anymask.core.read_options import ReadOptions
 from anymask.datasets import sa1b_record, shards
@@ -16,6 +15,7 @@ from anymask.datasets.coco.names import normal
 from anymask.datasets.labelling.image_names import ImageNames
 from anymask.datasets.listing import (
     Listing,
+    NamedContent,
     is_image,
     is_json,
     list_files,
@@ -23,9 +23,9 @@ from anymask.datasets.listing import (
     read_start,
     stem,
 )
-from anymask.datasets.photographs import LeftOut, Photograph, Unread, page_of
-from anymask.datasets.sa1b_shards import read_shard
-from anymask.datasets.sample import Dataset, Part, Sample, missing_image, unreadable, with_options
+from anymask.datasets.photographs import LeftOut, Missing, Photograph, Unread, page_of
+from anymask.datasets.sa1b_shards import Shard
+from anymask.datasets.sample import Dataset, Part, Sample, unreadable, with_options
 from anymask.errors import DatasetError, Error, RecordError
 
 START_BYTES = 4096
@@ -52,7 +52,7 @@ def read(files: Listing, images: Listing | None = None) -> Dataset | None:
     packed = [name for name in names if shards.shard_stem(name) not in unpacked]
     if len({shards.shard_stem(name) for name in packed}) < len(packed):
         raise DatasetError(f"{files.location} has a shard both plain and gzipped; keep one of them")
-    tars = [Part(name, partial(read_shard, name, files.url(name))) for name in packed]
+    tars = [Part(name, Shard(name, files.url(name))) for name in packed]
     if not pairs and not tars:
         return None
     kinds = ["SA-1B records"] * bool(pairs) + ["SA-1B shards"] * bool(tars)
@@ -75,6 +75,55 @@ def read_alone(files: Listing, images: Listing | None = None) -> Dataset | None:
         return read(files, images)
     dataset = read(files, list_files(files.folder_url("")))
     return replace(dataset, notes=()) if dataset else None  # of other images in the folder
+
+
+@dataclass(frozen=True)
+class RecordPair:
+    """An image and the records that may be its own, the likeliest first, by name and URL.
+
+    others: the names of images that may be meant as well. Called, it reads them.
+    """
+
+    image: Photograph
+    records: Mapping[str, str]
+    others: tuple[str, ...] = ()
+
+    def __call__(self) -> Iterator[Sample | Unread]:
+        try:
+            content = self.image.read()
+            records = self.read_records()
+        except Error as error:
+            yield Unread.from_error(self.image.name, error)
+            return
+        yield from self.samples(content, records)
+
+    def read_records(self) -> list[NamedContent]:
+        """The files of the records. Raises ``ImageError`` for one that can't be read."""
+        return [(name, read_file(url, name)) for name, url in self.records.items()]
+
+    def samples(self, content: bytes, records: Sequence[NamedContent]) -> Iterator[Sample | Unread]:
+        """What the image's bytes and its records give."""
+        samples = sa1b_record.samples_of((self.image.name, content), records, self.others)
+        if self.image.page is None:
+            yield from samples
+        else:
+            yield from with_options(samples, ReadOptions(page=self.image.page))
+
+
+@dataclass(frozen=True)
+class LoneRecord:
+    """A record without an image, and why. Called, it says so."""
+
+    name: str
+    url: str
+    reason: str
+
+    def __call__(self) -> Iterator[Sample | Unread]:
+        yield Missing(self.name, self.reason)
+
+    def part(self) -> Part:
+        """It, as a part of a dataset."""
+        return Part(self.name, self)
 
 
 @dataclass
@@ -184,18 +233,20 @@ def _add_by_content(
             continue  # settings, or whatever else it may be
         meant = sa1b_record.image_name(content)
         if not meant:
-            pairing.lone.append(unreadable(name, "has no image of its name, and names none"))
+            reason = "has no image of its name, and names none"
+            pairing.lone.append(LoneRecord(name, files.url(name), reason).part())
             continue
         try:
             image = images.find(meant, posixpath.dirname(name)) or _page(
                 meant, posixpath.dirname(name), images, photographs
             )
         except DatasetError as error:
-            pairing.lone.append(unreadable(name, f"is the record of no one image: {error}"))
+            reason = f"is the record of no one image: {error}"
+            pairing.lone.append(LoneRecord(name, files.url(name), reason).part())
             continue
         if image is None:
             reason = f"is the record of {meant}, which is not there"
-            pairing.lone.append(missing_image(name, reason))
+            pairing.lone.append(LoneRecord(name, files.url(name), reason).part())
         else:
             pairing.records.setdefault(image, []).append(name)
 
@@ -234,21 +285,4 @@ def _pair(
 ) -> Part:
     urls = {record: files.url(record) for record in records}
     others = {other for name in records for other in images.get(name, []) if other != image.name}
-    return Part(image.name, partial(_read_pair, image, urls, tuple(sorted(others))))
-
-
-def _read_pair(
-    image: Photograph, records: dict[str, str], others: tuple[str, ...]
-) -> Iterator[Sample | Unread]:
-    """records: from name to URL."""
-    try:
-        content = image.read()
-        contents = [(name, read_file(url, name)) for name, url in records.items()]
-    except Error as error:
-        yield Unread.from_error(image.name, error)
-    else:
-        samples = sa1b_record.samples_of((image.name, content), contents, others)
-        if image.page is None:
-            yield from samples
-        else:
-            yield from with_options(samples, ReadOptions(page=image.page))
+    return Part(image.name, RecordPair(image, urls, tuple(sorted(others))))

@@ -151,8 +151,11 @@ def _check(record: Any) -> None:
 
 
 def _detail(annotation: Any) -> Detail:
-    score = number_of(annotation.get("predicted_iou"))
-    return NO_DETAIL if score is None else Detail(predicted_iou=score)
+    predicted_iou = number_of(annotation.get("predicted_iou"))
+    stability_score = number_of(annotation.get("stability_score"))
+    if predicted_iou is None and stability_score is None:
+        return NO_DETAIL
+    return Detail(predicted_iou=predicted_iou, stability_score=stability_score)
 
 
 def _is_annotation(value: Any) -> bool:

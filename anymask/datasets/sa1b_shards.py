@@ -14,6 +14,7 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from anymask.datasets import sa1b_record, shards
@@ -23,39 +24,53 @@ from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Sample
 
 SKIPPED_AT_ONCE = 1 << 20
+ShardPair = tuple[NamedContent, NamedContent]
 DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
 
 
-def read_shard(name: str, url: str) -> Iterator[Sample | Unread]:
-    """All samples of a shard, one by one as they lie in it.
+@dataclass(frozen=True)
+class Shard:
+    """A shard, by its name, with which its samples' begin, and where it is. Called, it is read."""
 
-    Gives what lies before its damage, and then an ``Unread`` for that. name: the shard's; the
-    samples' begin with it.
-    """
-    try:
-        with closing(open_binary(url)) as raw:
-            yield from _once(_samples(_members(_ForwardStream(raw)), shards.shard_stem(name)))
-    except _DamageError as error:
-        yield Unread(name, str(error))
-    except DAMAGE as error:
-        yield Unread(name, f"is no tar file, or damaged: {error}")
-    except Exception as error:  # every file system has errors of its own
-        yield Unread(name, f"can't be read: {reason_of(error)}")
+    name: str
+    url: str
+
+    def __call__(self) -> Iterator[Sample | Unread]:
+        """All samples, one by one as they lie in it, and then an ``Unread`` for its damage."""
+        for pair in self.pairs():
+            if isinstance(pair, Unread):
+                yield pair
+            else:
+                yield from sa1b_record.samples_of(pair[0], [pair[1]])
+
+    def pairs(self) -> Iterator[ShardPair | Unread]:
+        """An image and its record, each with name and bytes, one pair after the other.
+
+        What has no partner, or is there twice, gives an ``Unread``, and so does damage, of which
+        what lies before it is given.
+        """
+        try:
+            with closing(open_binary(self.url)) as raw:
+                members = _members(_ForwardStream(raw))
+                yield from _once(_pairs(members, shards.shard_stem(self.name)))
+        except _DamageError as error:
+            yield Unread(self.name, str(error))
+        except DAMAGE as error:
+            yield Unread(self.name, f"is no tar file, or damaged: {error}")
+        except Exception as error:  # every file system has errors of its own
+            yield Unread(self.name, f"can't be read: {reason_of(error)}")
 
 
-def _once(samples: Iterable[list[Sample | Unread]]) -> Iterator[Sample | Unread]:
-    """Samples of names that no earlier one has: a tar may have a name twice.
-
-    samples: what there is to say of each image.
-    """
+def _once(pairs: Iterable[ShardPair | Unread]) -> Iterator[ShardPair | Unread]:
+    """Pairs of names that no earlier one has: a tar may have a name twice."""
     names: set[str] = set()
-    for image in samples:
-        name = image[0].name
-        yield from [Unread(name, "is in its shard twice")] if name in names else image
+    for pair in pairs:
+        name = pair.name if isinstance(pair, Unread) else pair[0][0]
+        yield Unread(name, "is in its shard twice") if name in names else pair
         names.add(name)
 
 
-def _samples(members: Iterable[NamedContent], folder: str) -> Iterator[list[Sample | Unread]]:
+def _pairs(members: Iterable[NamedContent], folder: str) -> Iterator[ShardPair | Unread]:
     """The pairs of an image and its record that follow each other, in either order.
 
     members: of a shard; folder: what comes before their names in those of samples. A member
@@ -67,14 +82,14 @@ def _samples(members: Iterable[NamedContent], folder: str) -> Iterator[list[Samp
         if previous and is_image(previous[0]) != is_image(member[0]):
             image, record = (previous, member) if is_image(previous[0]) else (member, previous)
             if _are_pair(image[0], record):
-                yield list(sa1b_record.samples_of(image, [record]))
+                yield image, record
                 previous = None
                 continue
         if previous:
-            yield [_lone(previous[0])]
+            yield _lone(previous[0])
         previous = member
     if previous:
-        yield [_lone(previous[0])]
+        yield _lone(previous[0])
 
 
 def _are_pair(image: str, record: NamedContent) -> bool:

@@ -41,13 +41,20 @@ VOID_GROUP = Undecided.void
 class Detail:
     """What some formats say of a mask besides.
 
-    group: the name that it shares with other objects of its image. predicted_iou: the model's own
-    score. order: from the back on.
+    group: the name that it shares with other objects of its image. predicted_iou, stability_score:
+    what the model that drew it says of it. order: from the back on.
     """
 
     group: str | None = None
     predicted_iou: float | None = None
+    stability_score: float | None = None
     order: int = 0
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Those of the model's scores that are known, by their names in SA-1B."""
+        stated = {"predicted_iou": self.predicted_iou, "stability_score": self.stability_score}
+        return {name: score for name, score in stated.items() if score is not None}
 
 
 NO_DETAIL = Detail()

@@ -241,7 +241,7 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
 
 def _prepared(checkpoint: Checkpoint) -> Sam:
     """The plain model: no path that is fast on one kind of machine only."""
-    sam = checkpoint.build().requires_grad_(False)
+    sam = checkpoint.build_sam().requires_grad_(False)
     if isinstance(sam.image_encoder, TinyViT):
         sam.image_encoder.fold_batch_norms()
     return sam
@@ -328,7 +328,8 @@ def _proved(
 
 def _header(checkpoint: Checkpoint, dtype: str, single_mask: bool) -> dict[str, Any]:
     """What ``export.json`` says, and the metadata of each graph, but for parity and files."""
-    encoder = checkpoint.config.encoder
+    config = checkpoint.sam_config
+    encoder = config.encoder
     return {
         "anymask_export": FORMAT,
         "name": checkpoint.name,
@@ -337,11 +338,11 @@ def _header(checkpoint: Checkpoint, dtype: str, single_mask: bool) -> dict[str, 
         "dtype": dtype,
         "single_mask": single_mask,
         "input_px": encoder.image_px,
-        "embedding_shape": [checkpoint.config.decoder.width, encoder.grid, encoder.grid],
+        "embedding_shape": [config.decoder.width, encoder.grid, encoder.grid],
         "mask_side": 4 * encoder.grid,
         "resize": "longest_side",
-        "pixel_mean": list(checkpoint.config.pixel_mean),
-        "pixel_std": list(checkpoint.config.pixel_std),
+        "pixel_mean": list(config.pixel_mean),
+        "pixel_std": list(config.pixel_std),
         "everything": dict(checkpoint.everything),
         "opset": OPSET,
         "versions": {name: version(name) for name in PACKAGES},

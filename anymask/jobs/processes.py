@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
@@ -15,7 +17,11 @@ from anymask.errors import Error
 POLL_S = 0.5
 THREADS = "OMP_NUM_THREADS"
 
+WAITING = 4  # tasks for each process, done or under way
+
 Job = TypeVar("Job")
+Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
 
 
 def spread(work: Callable[[Job], None], job: Job, workers: int) -> Iterator[None]:
@@ -43,6 +49,40 @@ def spread(work: Callable[[Job], None], job: Job, workers: int) -> Iterator[None
             del os.environ[THREADS]
         else:
             os.environ[THREADS] = before
+
+
+def in_order(
+    work: Callable[[Task], Outcome], tasks: Iterable[Task], workers: int
+) -> Generator[Outcome]:
+    """What ``work`` gives for each task, in their order, from so many processes; one: this one.
+
+    A few tasks a process are under way at a time, so that what is waited for stays small. Raises
+    what one of them raises, and ``Error`` if a process was killed. Ctrl-C reaches this process
+    alone; what is under way is ended first, so tasks should be short.
+    """
+    if workers == 1:
+        yield from map(work, tasks)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    under_way: deque[Future[Outcome]] = deque()
+    pool = ProcessPoolExecutor(workers, spawn, _work_for_parent)
+    try:
+        for task in tasks:
+            under_way.append(pool.submit(work, task))
+            if len(under_way) >= WAITING * workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    except BrokenProcessPool:
+        raise Error("a process was killed") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _work_for_parent() -> None:
+    """Leave Ctrl-C to the parent, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -8,7 +8,7 @@ the resized image, S side of the model's input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -136,20 +136,7 @@ class OnnxSegmenter(Promptable):
         return self._session(self.pair.mask)
 
     def _session(self, path: Path) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = ERRORS_ONLY
-        options.intra_op_num_threads = self.threads or 0
-        # Threads that go on spinning after a run slow down whatever comes next, often ourselves.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
-        try:
-            return onnxruntime.InferenceSession(path, options, providers=self.providers)
-        except UNKNOWN as error:
-            raise LayoutError(
-                f"{path} holds a layer that onnxruntime {onnxruntime.__version__} does not know: "
-                f"{_gist(error)}"
-            ) from None
-        except Exception as error:  # a broken file may be anything to its parsers
-            raise CorruptFileError(f"{path} is no ONNX graph that runs: {_gist(error)}") from None
+        return _open(path, path, self.providers, self.threads)
 
     def _encoder_outputs(self) -> list[str]:
         """The outputs that are the arrays; a lone one has many names among exporters."""
@@ -191,6 +178,27 @@ class OnnxSegmenter(Promptable):
         return _run_all(self.masker, feeds | plain)
 
 
+class Graph:
+    """A lone graph, of whatever kind, on a processor.
+
+    free_dims: dimensions, by the input, that the file fixes and that are free all the same; for
+    graphs of convolutions. Raises ``CorruptFileError`` and ``LayoutError``.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        threads: int | None = None,
+        free_dims: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        content = _freed(path, free_dims) if free_dims else path
+        self._graph = _open(content, path, [PROVIDERS["cpu"]], threads)
+
+    def run(self, outputs: list[str], feeds: Feeds) -> tuple[Floats, ...]:
+        """Some of its outputs. Raises ``Error``."""
+        return _run(self._graph, outputs, feeds)
+
+
 def find_providers(device: str) -> list[Provider]:
     """Execution providers for ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or one by name.
 
@@ -213,6 +221,44 @@ def find_providers(device: str) -> list[Provider]:
     if kind != "cuda" or not number.isdigit():
         raise Error(f"there is no device {device!r}")
     return [(name, {"device_id": int(number)})]
+
+
+def _open(
+    graph: Path | bytes, path: Path, providers: Sequence[Provider], threads: int | None
+) -> onnxruntime.InferenceSession:
+    """A session of a graph; path: what errors call it."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    options.intra_op_num_threads = threads or 0
+    # Threads that go on spinning after a run slow down whatever comes next, often ourselves.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=providers)
+    except UNKNOWN as error:
+        raise LayoutError(
+            f"{path} holds a layer that onnxruntime {onnxruntime.__version__} does not know: "
+            f"{_gist(error)}"
+        ) from None
+    except Exception as error:  # a broken file may be anything to its parsers
+        raise CorruptFileError(f"{path} is no ONNX graph that runs: {_gist(error)}") from None
+
+
+def _freed(path: Path, free_dims: Mapping[str, Sequence[int]]) -> bytes:
+    """The graph of a file without its fixed sizes: those of the inputs named, and all outputs'."""
+    try:
+        import onnx
+    except ImportError:
+        raise MissingExtraError("onnx", "blur") from None
+    try:
+        model = onnx.load(path)
+    except Exception as error:  # a broken file may be anything to its parser
+        raise CorruptFileError(f"{path} is no ONNX graph: {_gist(error)}") from None
+    for given in model.graph.input:
+        for number in free_dims.get(given.name, ()):
+            given.type.tensor_type.shape.dim[number].dim_param = f"free_{number}"
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    return bytes(model.SerializeToString())
 
 
 def _run(

@@ -85,7 +85,7 @@ class Predictor(Promptable):
         self.name = checkpoint.name
         self.model_id = checkpoint.model_id
         self.everything = checkpoint.everything
-        self.model = _frozen(checkpoint.build())
+        self.model = _frozen(checkpoint.build_sam())
         encoder, width = self.model.config.encoder, self.model.config.decoder.width
         self.input_px, self.mask_side = encoder.image_px, 4 * encoder.grid
         self.shapes = {IMAGE_EMBED: (width, encoder.grid, encoder.grid)}

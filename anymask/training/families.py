@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from anymask.errors import RecipeError
+from anymask.training.detector.recipe import RECIPES as DETECTOR_RECIPES
+from anymask.training.detector.recipe import DetectorRecipe
 from anymask.training.learner import FamilyTraining
 from anymask.training.recipe import Recipe
 from anymask.training.sam.recipe import SamRecipe
@@ -30,7 +32,16 @@ def _sam() -> FamilyTraining:
     return SAM
 
 
-FAMILIES: dict[str, Row] = {SamRecipe.family: Row(SAM_RECIPES, _sam)}
+def _detector() -> FamilyTraining:
+    from anymask.training.detector.family import DETECTOR
+
+    return DETECTOR
+
+
+FAMILIES: dict[str, Row] = {
+    SamRecipe.family: Row(SAM_RECIPES, _sam),
+    DetectorRecipe.family: Row(DETECTOR_RECIPES, _detector),
+}
 
 
 def recipe_names() -> list[str]:

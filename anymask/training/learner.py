@@ -27,12 +27,13 @@ Scene = TypeVar("Scene")  # a sample made ready for a family's model
 class Validated:
     """What validation says of a model.
 
-    miou: a mean IoU in 0-1; the run's best checkpoint has the highest. entry: for the log.
+    worth: what the family goes by, in 0-1; the run's best checkpoint has the highest. entry: for
+    the log.
     everything: the thresholds that suit everything-mode, for the checkpoint; empty for a family
     without it. files: contents of JSON files of the run's folder, by name.
     """
 
-    miou: float
+    worth: float
     entry: Entry
     everything: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, Any] = field(default_factory=dict)
@@ -90,10 +91,12 @@ class FamilyTraining:
     start: the learner before its first step. needs: what a job starts from, its memory, disk and
     work, found without computing. summary: a validation's entry as a line for a person; "" for any
     other entry. check: tells whether a sample can be learned from as ``Learner.scene`` would.
-    All raise ``Error`` for what is wrong with recipe, weights or data.
+    All raise ``Error`` for what is wrong with recipe, weights or data. use: what a person writes
+    before the folder of a checkpoint to use it.
     """
 
     start: Callable[[TrainingJob, World], Learner[Any]]
     needs: Callable[[TrainingJob], Needs]
     summary: Callable[[Mapping[str, Any]], str]
     check: Callable[[TrainingJob], Callable[[Sample], None]] = lambda job: decode_pixels
+    use: str = "--weights"

@@ -27,6 +27,7 @@ from anymask.training.run_folder import RunFolder
 from anymask.training.signals import Signals
 
 BAD_STEPS = 10  # in a row whose losses are no numbers; then something is wrong for good
+OLD_NAMES = {"best_miou": "best_worth"}  # in runs that began when mIoU was the only measure
 REASONS_SHOWN = 5  # of samples that are passed over, in a step's log
 
 
@@ -34,12 +35,12 @@ REASONS_SHOWN = 5  # of samples that are passed over, in a step's log
 class Course:
     """How far a run is: what goes into its state beside the learner's.
 
-    best_miou: the highest of any validation after the first step. bad_steps: in a row, up to now.
+    best_worth: the highest of any validation after the first step. bad_steps: in a row, up to now.
     everything: what the last validation found to suit everything-mode.
     """
 
     step: int = 0
-    best_miou: float = -1.0
+    best_worth: float = -1.0
     passed_over: int = 0
     bad_steps: int = 0
     everything: dict[str, float] = field(default_factory=dict)
@@ -47,7 +48,8 @@ class Course:
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> Course:
         """From a run's state; the learner keeps numbers of its own beside these."""
-        return cls(**{number.name: state["course"][number.name] for number in fields(cls)})
+        kept = {OLD_NAMES.get(name, name): value for name, value in state["course"].items()}
+        return cls(**{number.name: kept[number.name] for number in fields(cls)})
 
 
 Report = Callable[[Entry], None]
@@ -210,9 +212,9 @@ class _Run:
         if self.world.leads:
             for name, content in validated.files.items():
                 self.run.write_json(name, content)
-        is_best = self.course.step > 0 and validated.miou > self.course.best_miou
+        is_best = self.course.step > 0 and validated.worth > self.course.best_worth
         if is_best:
-            self.course.best_miou = validated.miou
+            self.course.best_worth = validated.worth
         return is_best
 
     def _save(self, is_best: bool) -> None:

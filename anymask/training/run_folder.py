@@ -4,7 +4,7 @@ recipe.json         what was asked for
 log.jsonl           a line for each step that is logged, and for each validation
 events.out.*        the same for TensorBoard
 step-000300/        a checkpoint (``weights.checkpoint``) and trainer.pt, to go on from
-last, best          links to the newest checkpoint and to that with the best 1-click mIoU
+last, best          links to the newest checkpoint and to that which validation found best
 calibration.json    predicted against actual IoU, before and after
 embeddings/         kept embeddings, if the encoder is frozen
 """

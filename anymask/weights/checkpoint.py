@@ -22,6 +22,7 @@ from anymask.core.calibration import read_thresholds
 from anymask.core.embedding import model_id
 from anymask.core.json_object import read_object
 from anymask.errors import CorruptFileError, LayoutError
+from anymask.models.sam import Sam, SamConfig
 from anymask.weights.derivatives import origin_of
 from anymask.weights.fetch import sha256_of
 from anymask.weights.file_kind import file_kind
@@ -68,6 +69,23 @@ class Checkpoint:
         check_state(model, self.state, self.name)
         model.load_state_dict(dict(self.state), strict=True, assign=True)
         return model.eval()
+
+    @property
+    def sam_config(self) -> SamConfig:
+        """The config of a model that answers prompts. Raises ``LayoutError`` for another family."""
+        if not isinstance(self.config, SamConfig):
+            raise LayoutError(
+                f"{self.name} is of the family {family_name(self.config)}, which takes no prompts; "
+                f"name weights of a SAM"
+            )
+        return self.config
+
+    def build_sam(self) -> Sam:
+        """``build`` of a model that answers prompts. Raises ``LayoutError`` for another family."""
+        config = self.sam_config
+        model = self.build()
+        assert isinstance(model, Sam), config
+        return model
 
     def save(self, folder: Path) -> None:
         """Write the folder; the config comes last, so a folder with one is whole."""

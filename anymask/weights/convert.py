@@ -121,8 +121,8 @@ def write_official(checkpoint: Checkpoint, path: Path) -> None:
 
 def write_hugging_face(checkpoint: Checkpoint, folder: Path) -> None:
     """Write a folder for ``transformers.SamModel.from_pretrained``."""
-    state = parameter_names.to_hugging_face(dict(checkpoint.state), checkpoint.config)
-    config = json.dumps(parameter_names.hugging_face_config(checkpoint.config), indent=2)
+    state = parameter_names.to_hugging_face(dict(checkpoint.state), checkpoint.sam_config)
+    config = json.dumps(parameter_names.hugging_face_config(checkpoint.sam_config), indent=2)
     make_folder(folder)
     write_safetensors(state, folder / WEIGHTS_FILE)
     with writing(folder / CONFIG_FILE) as part:

@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from anymask.models.detector import DetectorConfig, ObjectDetector
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import Sam, SamConfig
 from anymask.models.tiny_vit import TinyViTConfig
 from anymask.models.vit import ViTConfig
 
-ModelConfig = SamConfig
-Model = Sam
+ModelConfig = SamConfig | DetectorConfig
+Model = Sam | ObjectDetector
+DETECTOR = "detector"
 SAM = "sam"  # also of files that name no family: they are older than the second one
 ENCODERS: dict[str, type[ViTConfig] | type[TinyViTConfig]] = {
     "vit": ViTConfig,
@@ -60,7 +62,15 @@ def sam_from_json(plain: dict[str, Any]) -> SamConfig:
     return SamConfig(encoder=kind(**_tuples(encoder)), decoder=decoder, **_tuples(rest))
 
 
-FAMILIES: dict[str, ModelFamily] = {SAM: ModelFamily(SamConfig, Sam, sam_to_json, sam_from_json)}
+def detector_from_json(plain: dict[str, Any]) -> DetectorConfig:
+    """The inverse of ``asdict``. Raises as ``ModelFamily.from_json``."""
+    return DetectorConfig(**plain)
+
+
+FAMILIES: dict[str, ModelFamily] = {
+    SAM: ModelFamily(SamConfig, Sam, sam_to_json, sam_from_json),
+    DETECTOR: ModelFamily(DetectorConfig, ObjectDetector, dataclasses.asdict, detector_from_json),
+}
 
 
 def family_name(config: ModelConfig) -> str:

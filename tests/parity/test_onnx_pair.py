@@ -254,7 +254,7 @@ def clicks(prompt: PlacedPrompt, picture: Image.Image) -> Prompts:
 
 def test_the_plain_encoder_gives_the_graphs_embedding_too(pair: Pair) -> None:
     """Batch norms not folded, all rows at once: what training runs."""
-    model = load_checkpoint("mobile-sam", offline=True).build()
+    model = load_checkpoint("mobile-sam", offline=True).build_sam()
     assert isinstance(model.image_encoder, TinyViT)
     assert model.image_encoder.band_rows == 0
     picture = synthetic()

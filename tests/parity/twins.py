@@ -77,7 +77,7 @@ def official_twin(size: Size) -> Twin:
     # The two must not share memory, or a change to one would go unnoticed.
     state = {name: tensor.clone() for name, tensor in official.state_dict().items()}
     checkpoint = to_checkpoint(state, "twin", "0" * 64, "a random model")
-    ours = replace(checkpoint, state={k: v.clone() for k, v in state.items()}).build()
+    ours = replace(checkpoint, state={k: v.clone() for k, v in state.items()}).build_sam()
     return Twin(size, official, checkpoint, ours)
 
 

@@ -23,7 +23,7 @@ from anymask.predict.predictor import load
 from anymask.training.datasets import split
 from anymask.training.distributed import World
 from anymask.training.job import TrainingJob
-from anymask.training.loop import train
+from anymask.training.loop import Course, train
 from anymask.training.run_folder import RunFolder
 from anymask.training.sam.learner import SamLearner
 from anymask.training.sam.recipe import SamRecipe
@@ -421,3 +421,8 @@ def test_the_model_is_left_in_training_mode_by_validation(run: Runner) -> None:
         patch.setattr(SamLearner, "step", step)
         run("out", validate_every=1, steps=3)
     assert modes == [True] * 3
+
+
+def test_a_run_from_when_miou_was_the_only_measure_keeps_its_best() -> None:
+    course = {"step": 3, "best_miou": 0.7, "passed_over": 1, "bad_steps": 0, "everything": {}}
+    assert Course.of({"course": course}) == Course(3, 0.7, 1)

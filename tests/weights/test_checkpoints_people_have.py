@@ -33,7 +33,7 @@ LAYOUTS = ("official", "huggingface", "mobile-sam")
 def state_of(layout: str, tiny: Checkpoint) -> State:
     """A small model under the names of a layout."""
     if layout == "huggingface":
-        return to_hugging_face(dict(tiny.state), tiny.config)
+        return to_hugging_face(dict(tiny.state), tiny.sam_config)
     return dict(tiny.state) if layout == "official" else dict(Sam(MOBILE_SAM).state_dict())
 
 
@@ -225,7 +225,7 @@ def test_how_pixels_are_normalised_is_kept(
     assert load_checkpoint(tmp_path / "x.pth").config == tiny_checkpoint.config
     state["pixel_mean"] = torch.tensor([10.0, 20.0, 30.0]).view(3, 1, 1)
     torch.save(state, tmp_path / "x.pth")
-    assert load_checkpoint(tmp_path / "x.pth").config.pixel_mean == (10, 20, 30)
+    assert load_checkpoint(tmp_path / "x.pth").sam_config.pixel_mean == (10, 20, 30)
     state["pixel_mean"] = torch.tensor([0.485, 0.456, 0.406])
     torch.save(state, tmp_path / "x.pth")
     with pytest.raises(LayoutError, match="not of pixels of 0 to 255"):

@@ -92,7 +92,7 @@ def test_mobile_sams_file_is_recognised_and_its_classifier_dropped(tmp_path: Pat
 
 
 def test_configs_survive_json(tiny_checkpoint: Checkpoint) -> None:
-    for config in (MOBILE_SAM, tiny_checkpoint.config):
+    for config in (MOBILE_SAM, tiny_checkpoint.sam_config):
         assert sam_from_json(json.loads(json.dumps(sam_to_json(config)))) == config
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from PIL import Image
@@ -29,7 +30,11 @@ def read_image_of(image: ImageSource, image_hw: tuple[int, int]) -> RGB:
 
 
 def save_picture(picture: Image.Image, target: Path, written_format: str | None = None) -> None:
-    """Write a picture as PNG or JPEG, by its ending in ``FORMATS``. Raises ``OutputError``."""
+    """Write a picture as PNG or JPEG, by its ending in ``FORMATS``. Raises ``OutputError``.
+
+    Written to a file by Pillow itself, a JPEG on a full disk is cut off without an error.
+    """
+    content = io.BytesIO()
+    picture.save(content, written_format or FORMATS[target.suffix.lower()], quality=QUALITY)
     with writing(target) as part:
-        written_format = written_format or FORMATS[target.suffix.lower()]
-        picture.save(part, format=written_format, quality=QUALITY)
+        part.write_bytes(content.getvalue())

@@ -241,7 +241,7 @@ def _reduced(sample: Sample, known: Collection[int]) -> tuple[list[int], Sample]
     ]
     masks = tuple(sample.masks[number] for number in kept)
     groups = tuple(sample.groups[number] for number in kept)
-    return kept, replace(sample, masks=masks, groups=groups)
+    return kept, replace(sample, masks=masks, groups=groups, details=())
 
 
 def _row(row: Row, attributes: Mapping[str, str]) -> Row:

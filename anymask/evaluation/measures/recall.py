@@ -15,38 +15,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from anymask.core.detecting.matching import matched_by
+
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
-ALMOST_ONE = 1 - 1e-10  # COCO's highest threshold
 # Pixels of a mask; COCO counts one that lies on a limit on both sides.
 AREAS = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 FREQUENCIES = {"f": "frequent", "c": "common", "r": "rare"}  # LVIS's letters
-UNMATCHED = np.iinfo(np.int64).max
 MATCHED = "matched_"  # what the fields of a truth begin with; the metrics have "ar_" instead
 
 Numbers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
-def matched_by(iou: npt.NDArray[np.float64], thresholds: npt.ArrayLike = THRESHOLDS) -> Numbers:
-    """Which proposal each truth is matched to at each threshold: (T, G) numbers or ``UNMATCHED``.
-
-    iou: (D, G). A proposal gets, of the truths that are left, the one that it fits best, the last
-    of equals. None depends on later ones: of the first k alone, the same numbers would come out.
-    """
-    least = np.minimum(np.asarray(thresholds, np.float64), ALMOST_ONE)[:, None]
-    matched = np.full((len(least), iou.shape[1]), UNMATCHED)
-    each = np.arange(len(least))
-    for number in np.flatnonzero((iou >= least.min()).any(axis=1)):
-        free = (matched == UNMATCHED) & (iou[number] >= least)
-        best = iou.shape[1] - 1 - np.where(free, iou[number], -1.0)[:, ::-1].argmax(axis=1)
-        hits = free[each, best]
-        matched[each[hits], best[hits]] = number
-    return matched
-
-
 def matched_at(iou: npt.NDArray[np.float64], limits: Sequence[int]) -> Numbers:
     """At how many thresholds one of the first k of (D, G) is matched to a truth: (limits, G)."""
-    matched = matched_by(iou[: max(limits)])
+    matched = matched_by(iou[: max(limits)], THRESHOLDS)
     return np.array([np.count_nonzero(matched < limit, axis=0) for limit in limits], np.int64)
 
 

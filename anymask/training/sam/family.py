@@ -15,11 +15,11 @@ from anymask.models.tiny_vit import TinyViTConfig
 from anymask.models.vit import ViTConfig
 from anymask.predict.predictor import Predictor
 from anymask.training.distributed import World, shard
+from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.job import TrainingJob
 from anymask.training.learner import FamilyTraining
 from anymask.training.needs import Needs
 from anymask.training.run_folder import EMBEDDINGS_FOLDER
-from anymask.training.sam.embeddings import Embeddings
 from anymask.training.sam.learner import SamLearner
 from anymask.training.sam.memory import estimate
 from anymask.training.sam.recipe import SamRecipe

@@ -18,10 +18,10 @@ from anymask.datasets.sample import Sample
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions, LayerPositions
 from anymask.training.distributed import World, whole
+from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.learner import Entry, Tally, Validated
 from anymask.training.optimiser import Optimiser
 from anymask.training.run_folder import CALIBRATION_FILE
-from anymask.training.sam.embeddings import Embeddings
 from anymask.training.sam.interactive import LossWeights, Objects, play
 from anymask.training.sam.lora import merged_state
 from anymask.training.sam.recipe import SamRecipe

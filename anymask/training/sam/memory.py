@@ -17,12 +17,12 @@ from torch import Tensor
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam, SamConfig
 from anymask.models.vit import ViTConfig
+from anymask.training.counting import META, kept_bytes
 from anymask.training.needs import Memory
 from anymask.training.sam.losses import mask_losses
 from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.start import encoder_blocks, prepare
 
-META = torch.device("meta")
 ADAM_COPIES = 2  # running means of the gradient and of its square
 ATTENTION_COPIES, FLOAT_BYTES = 3, 4
 
@@ -46,7 +46,7 @@ def _encoder(model: Sam, recipe: SamRecipe) -> int:
     side = model.config.encoder.image_px
     images = torch.empty(recipe.images_per_pass, 3, side, side, device=META)
     model.image_encoder.checkpointing = recipe.checkpointing
-    kept = _kept_by(model, lambda: model.image_encoder(images))
+    kept = kept_bytes(model, lambda: model.image_encoder(images))
     model.image_encoder.checkpointing = False
     if recipe.checkpointing:  # while a block's gradients are computed, what it keeps is there, too
         kept += _largest_block(model, images)
@@ -71,7 +71,7 @@ def _largest_block(model: Sam, images: Tensor) -> int:
 
     def watched(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def measured(*inputs: Tensor) -> Tensor:
-            sizes.append(_kept_by(model, lambda: run(*inputs)))
+            sizes.append(kept_bytes(model, lambda: run(*inputs)))
             return run(*inputs)
 
         return measured
@@ -99,7 +99,7 @@ def _head(model: Sam, recipe: SamRecipe) -> int:
         losses = mask_losses(logits, truth)
         return losses.focal.sum() + losses.dice.sum() + predicted.sum()
 
-    return _kept_by(model, run)
+    return kept_bytes(model, run)
 
 
 def head_inputs(model: Sam, recipe: SamRecipe) -> tuple[Tensor, PromptBatch]:
@@ -115,19 +115,3 @@ def head_inputs(model: Sam, recipe: SamRecipe) -> tuple[Tensor, PromptBatch]:
         torch.zeros(prompts, dtype=torch.int64, device=META),
         torch.empty(prompts, 1, 4 * grid, 4 * grid, device=META),
     )
-
-
-def _kept_by(model: Sam, run: Callable[[], Tensor]) -> int:
-    """Bytes that autograd keeps of a computation, other than parameters; each storage once."""
-    parameters = {p.untyped_storage()._cdata for p in model.parameters()}
-    kept: dict[int, torch.UntypedStorage] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in parameters:
-            kept[storage._cdata] = storage
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        run()
-    return sum(storage.nbytes() for storage in kept.values())

@@ -39,7 +39,7 @@ def start_model(recipe: SamRecipe, offline: bool | None = None) -> Sam:
     """
     start = load_checkpoint(recipe.weights, offline=offline) if recipe.weights else None
     torch.manual_seed(recipe.seed)
-    model = start.build() if start and not recipe.encoder else _new_model(recipe, start)
+    model = start.build_sam() if start and not recipe.encoder else _new_model(recipe, start)
     if recipe.mae:
         load_mae(Path(recipe.mae), model)
     return prepare(model, recipe)
@@ -49,7 +49,7 @@ def config_of(recipe: SamRecipe, offline: bool | None = None) -> SamConfig:
     """The shape of the model that ``start_model`` gives. Raises as it does."""
     start = load_checkpoint(recipe.weights, offline=offline) if recipe.weights else None
     if start and not recipe.encoder:
-        return start.config
+        return start.sam_config
     return _new_config(recipe, start)
 
 
@@ -117,9 +117,9 @@ def _new_config(recipe: SamRecipe, start: Checkpoint | None) -> SamConfig:
     new = CONFIGS[recipe.encoder]
     if start is None:
         return replace(new, decoder=MaskDecoderConfig(depth=recipe.decoder_depth))
-    if start.config.encoder.grid != new.encoder.grid:
+    if start.sam_config.encoder.grid != new.encoder.grid:
         raise RecipeError(f"{recipe.weights} has a head that does not fit a {recipe.encoder}")
-    return replace(start.config, encoder=new.encoder)
+    return replace(start.sam_config, encoder=new.encoder)
 
 
 def _new_model(recipe: SamRecipe, start: Checkpoint | None) -> Sam:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from anymask.models.sam import Sam, SamConfig
+from anymask.training.counting import META, operations
 from anymask.training.needs import Work
-from anymask.training.sam.memory import META, head_inputs
+from anymask.training.sam.memory import head_inputs
 from anymask.training.sam.recipe import SamRecipe
 
 BACKWARD = 2  # as often as forward: gradients of weights and of inputs
@@ -22,18 +20,12 @@ def work_of(recipe: SamRecipe, config: SamConfig) -> Work:
         model = Sam(config).eval()
     side = config.encoder.image_px
     image = torch.empty(1, 3, side, side, device=META)
-    encoder = _operations(lambda: model.image_encoder(image))
+    encoder = operations(lambda: model.image_encoder(image))
     features, batch = head_inputs(model, recipe)
-    answer = _operations(lambda: model.decode(features, batch)) / recipe.prompts_per_pass
+    answer = operations(lambda: model.decode(features, batch)) / recipe.prompts_per_pass
     passes = 1 + BACKWARD * recipe.train_encoder + RECOMPUTED * recipe.checkpointing
     return Work(
         image=encoder if recipe.keeps_embeddings else 0.0,
         step=0.0 if recipe.freezes_embeddings else recipe.batch * passes * encoder,
         mask=answer * (1 + BACKWARD) * recipe.habits.rounds,
     )
-
-
-def _operations(run: Callable[[], object]) -> float:
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        run()
-    return float(counter.get_total_flops())

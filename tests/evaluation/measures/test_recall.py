@@ -15,8 +15,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from anymask.core import rle
+from anymask.core.detecting.matching import UNMATCHED, matched_by
 from anymask.core.rle import RLE
-from anymask.evaluation.measures.recall import UNMATCHED, average_recalls, matched_by, truth_fields
+from anymask.evaluation.measures.recall import average_recalls, truth_fields
 
 HW = (160, 220)
 LIMITS = (3, 10, 40)

@@ -10,7 +10,7 @@ import torch
 
 from anymask.errors import StaleCacheError
 from anymask.predict.predictor import Predictor
-from anymask.training.sam.embeddings import Embeddings
+from anymask.training.frozen.embeddings import Embeddings
 from anymask.weights.checkpoint import Checkpoint
 from tests.training.scripted import sample
 

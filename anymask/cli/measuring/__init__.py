@@ -1,0 +1,1 @@
+"""``anymask dataset check`` and ``stats``."""

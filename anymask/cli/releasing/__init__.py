@@ -1,0 +1,1 @@
+"""Parts of ``anymask dataset``: what makes a dataset fit to be given away."""

@@ -1,0 +1,1 @@
+"""What is wrong with a dataset, fault by fault."""

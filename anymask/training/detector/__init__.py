@@ -1,0 +1,1 @@
+"""The object detector's recipes, and what it learns."""
