@@ -110,6 +110,7 @@ def test_the_same_command_goes_on_where_one_stopped(folder: Path) -> None:
     assert told["total"][0]["seconds_per_mask"] == 2.0
 
 
+@pytest.mark.slow
 def test_elsewhere_it_begins_with_the_link_of_an_admin(folder: Path) -> None:
     with annotating(folder, "--host", "0.0.0.0", "--review") as (process, url):
         token = re.search(r"\?token=(\S+)$", url)
@@ -127,6 +128,7 @@ def test_elsewhere_it_begins_with_the_link_of_an_admin(folder: Path) -> None:
         stopped(process)
 
 
+@pytest.mark.slow
 def test_people_come_and_go(folder: Path) -> None:
     with annotating(folder) as (process, url):
         ask(f"{url}health")
