@@ -39,7 +39,7 @@ HOMES = {
     "engine": CommandHome(
         "anymask.cli.engine",
         "app",
-        "The work of annotators: status, backup, import, export, people.",
+        "The work of annotators: status, backup, import, export, prefill, people.",
     ),
     "train": CommandHome("anymask.cli.train", "train", "Train a model."),
     "evaluate": CommandHome(

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from anymask.cli.importing import import_
+from anymask.cli.prefilling import prefill
 from anymask.cli.serving.stores import StoreArgument, open_store
 from anymask.datasets.writing.folder import ImageFiles, check_new
 from anymask.datasets.writing.formats import DatasetFormat, write
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from anymask.engine.store.values import Tally
 
 app = typer.Typer(
-    help="The work of annotators: status, backup, import, export, people.", no_args_is_help=True
+    help="The work of annotators: status, backup, import, export, prefill, people.",
+    no_args_is_help=True,
 )
 people = typer.Typer(help="Annotators: add, list and remove them.", no_args_is_help=True)
 app.add_typer(people, name="annotators")
@@ -140,6 +142,7 @@ def export(
 
 
 app.command("import")(import_)
+app.command("prefill")(prefill)
 
 
 @people.command("add")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anymask.cli.progress import tell, work_bar
-from anymask.cli.serving.stores import STORE_FOLDER, StoreArgument, open_store
+from anymask.cli.serving.stores import StoreArgument, folder_of, open_store
 from anymask.errors import Error
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def import_(
         from anymask.engine.importing.reading import MaskFiles
         from anymask.engine.importing.report import ImportReport
 
-        folder = images or _folder_of(where)
+        folder = images or folder_of(where)
         if not folder.is_dir():
             raise Error(f"there is no folder {folder}")
         me, report = _annotator(store, annotator), ImportReport()
@@ -78,16 +78,6 @@ def import_(
         typer.echo(line)
     if dry_run:
         typer.echo("nothing is added yet: the same without --dry-run adds it", err=True)
-
-
-def _folder_of(where: str) -> Path:
-    """The folder that a store lies in. Raises ``Error`` where that is another place."""
-    path = Path(where)
-    if "://" not in where and path.is_dir():
-        return path
-    if "://" not in where and path.absolute().parent.name == STORE_FOLDER:
-        return path.absolute().parents[1]
-    raise Error(f"{where} does not lie in the folder of its images: say with --images which it is")
 
 
 def _annotator(store: Store, name: str) -> Annotator:

@@ -75,17 +75,21 @@ class Detector:
     def __repr__(self) -> str:
         return f"Detector({self.model_id}, of embeddings by {self.reads}, on {self.device})"
 
+    def check_reads(self, model_id: str) -> None:
+        """Raise ``EmbeddingError`` for a model whose embeddings it was not trained on."""
+        if model_id != self.reads:
+            raise EmbeddingError(
+                f"the detector {self.name} was trained on embeddings by {self.reads} and can't "
+                f"read those by {model_id}; train one on these: anymask train detector"
+            )
+
     def detect(self, embedding: ImageEmbedding) -> DetectedBoxes:
         """The surest boxes, at most ``MOST_BOXES``, none inside padding.
 
         Raises ``EmbeddingError`` for an embedding that another model made.
         """
         config = self.model.config
-        if embedding.model != self.reads:
-            raise EmbeddingError(
-                f"the detector {self.name} was trained on embeddings by {self.reads} and can't "
-                f"read those by {embedding.model}; train one on these: anymask train detector"
-            )
+        self.check_reads(embedding.model)
         wanted = (config.width, config.grid, config.grid)
         if shapes(embedding.arrays).get(IMAGE_EMBED) != wanted:
             raise EmbeddingError(f"the embedding holds no {IMAGE_EMBED} of the size {wanted}")

@@ -52,3 +52,13 @@ def open_store(where: str) -> Store:
     if not path.is_file():
         raise Error(f"there is no store {path}: `anymask annotate` makes one")
     return Store.open(path)
+
+
+def folder_of(where: str) -> Path:
+    """The folder that a store lies in. Raises ``Error`` where that is another place."""
+    path = Path(where)
+    if "://" not in where and path.is_dir():
+        return path
+    if "://" not in where and path.absolute().parent.name == STORE_FOLDER:
+        return path.absolute().parents[1]
+    raise Error(f"{where} does not lie in the folder of its images: say with --images which it is")

@@ -28,11 +28,15 @@ def images(
     label: schema.Id | None = None,
     text: str = "",
     worker: Annotated[schema.Id | None, Query(alias="annotator")] = None,
+    suggested: bool = False,
     after: Annotated[str | None, Query(json_schema_extra=CURSOR)] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_IMAGES)] = 100,
 ) -> schema.ImagePage:
-    """A page of the list of images. annotator: whose work it is."""
-    wanted = ImageFilter(tuple(state), label, text, worker)
+    """A page of the list of images.
+
+    suggested: those with suggested masks alone. annotator: whose work it is.
+    """
+    wanted = ImageFilter(tuple(state), label, text, worker, is_suggested=suggested)
     return schema.ImagePage.model_validate(here.store.read(list_images, wanted, after, limit))
 
 

@@ -104,6 +104,7 @@ class ImageSummary(Message):
     height: int | None
     state: State
     masks: int
+    suggestions: int
     revision: int
     lease: LeaseHolder | None
     annotator: str | None
@@ -130,6 +131,7 @@ class Version(Message):
     order: int
     source: str
     predicted_iou: float | None
+    is_suggested: bool
 
 
 class Mask(Message):
@@ -195,6 +197,7 @@ class ImageDocument(Message):
     width: int | None
     height: int | None
     state: State
+    suggestions: int
     revision: int
     lease: LeaseHolder | None
     annotator: str | None

@@ -55,7 +55,7 @@ class Embeddings:
 
     def ready(self, file: ImageFile) -> bytes | None:
         """An image's embedding if it is there. Raises ``Error`` if it can't be computed."""
-        name = self._name(file)
+        name = name_of(self._model.id, file)
         with self._lock:
             if name in self._failed:
                 raise ImageError(self._failed[name])
@@ -116,7 +116,7 @@ class Embeddings:
 
     def _compute(self, file: ImageFile) -> None:
         """Compute an image's embedding, unless it is there; what goes wrong is said when asked."""
-        name = self._name(file)
+        name = name_of(self._model.id, file)
         with self._lock:
             if name in self._at_hand or name in self._failed:
                 return
@@ -138,5 +138,7 @@ class Embeddings:
                 self._at_hand.popitem(last=False)
             self._done.notify_all()
 
-    def _name(self, file: ImageFile) -> str:
-        return f"{self._model.id} {file.fingerprint}"
+
+def name_of(model_id: str, file: ImageFile) -> str:
+    """The name under which a model's embedding of a file is kept."""
+    return f"{model_id} {file.fingerprint}"

@@ -21,6 +21,7 @@ from anymask.errors import StoreError
 
 TOKEN_BYTES = 32
 LOCAL_NAME = "me"
+ENGINE_NAME = "anymask"
 LONGEST_NAME = 80
 
 
@@ -35,8 +36,10 @@ def same_token(token: str, kept: str | None) -> bool:
 
 
 def list_annotators(session: Session) -> tuple[Annotator, ...]:
-    """Everybody, by name, those who left included."""
-    rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.name))
+    """Everybody, by name, those who left included; the engine is nobody."""
+    rows = session.scalars(
+        select(AnnotatorRow).where(AnnotatorRow.name != ENGINE_NAME).order_by(AnnotatorRow.name)
+    )
     return tuple(_value(row) for row in rows)
 
 
@@ -48,10 +51,20 @@ def local_annotator(session: Session) -> Annotator:
     return _value(row)
 
 
+def engine_annotator(session: Session) -> Annotator:
+    """The engine, which suggests masks; made when first asked for. Nobody has a token of it."""
+    row = session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == ENGINE_NAME))
+    if row is None:
+        row = _added(session, ENGINE_NAME, "annotator", None)
+    return _value(row)
+
+
 def add_annotator(session: Session, name: str, role: Role) -> tuple[Annotator, str]:
     """Somebody new, and their token. Raises ``StoreError`` for a name that is taken, or none."""
     name = checked_text(" ".join(name.split()), "a name", LONGEST_NAME)
     _check_role(role)
+    if name == ENGINE_NAME:
+        raise StoreError("invalid", f"{ENGINE_NAME} is the engine's own name; take another")
     if session.scalar(select(AnnotatorRow.id).where(AnnotatorRow.name == name)) is not None:
         raise StoreError("invalid", f"there is an annotator {name} already")
     token = secrets.token_urlsafe(TOKEN_BYTES)

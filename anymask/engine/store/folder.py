@@ -106,6 +106,7 @@ def add_images(session: Session, names: Sequence[str]) -> int:
             "folded": folded(name),
             "state": "new",
             "masks": 0,
+            "suggestions": 0,
             "revision": 0,
             "is_missing": False,
             "updated_at": now,

@@ -198,6 +198,7 @@ def _summary(
         annotator=worker,
         updated_at=image.updated_at,
         is_missing=image.is_missing,
+        suggestions=image.suggestions,
     )
 
 
@@ -208,6 +209,8 @@ def conditions_of(images: ImageFilter) -> list[ColumnElement[bool]]:
         wanted.append(ImageRow.state == images.states[0])
     elif images.states:
         wanted.append(ImageRow.state.in_(images.states))
+    if images.is_suggested:
+        wanted.append(ImageRow.suggestions > 0)
     if images.label_id is not None:
         carried = and_(LabelledRow.label_id == images.label_id, LabelledRow.image_id == ImageRow.id)
         wanted.append(exists().where(carried))

@@ -18,6 +18,8 @@ IMAGES_AT_ONCE, MASKS_AT_ONCE = 200, 2_000
 def masked_images(store: Store, images: ImageFilter = ALL) -> Iterator[MaskedImage]:
     """The images of a filter in the order of lists, those without masks, too.
 
+    Suggested masks are none yet.
+
     Each image is of one moment, not all of them: an export of hours holds nobody up. Raises
     ``StoreError``.
     """
@@ -44,7 +46,7 @@ def _portions(images: Sequence[ImageSummary]) -> Iterator[Sequence[ImageSummary]
 
 
 def _masked(session: Session, images: Sequence[ImageSummary]) -> list[MaskedImage]:
-    rows = masks_of_all(session, [image.id for image in images])
+    rows = masks_of_all(session, [image.id for image in images], suggested=False)
     masks = {
         image_id: tuple(mask for _, mask in group)
         for image_id, group in groupby(rows, key=lambda row: row[0])

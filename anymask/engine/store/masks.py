@@ -24,8 +24,13 @@ def masks_of(session: Session, image_id: int) -> list[Mask]:
     return [mask for _, mask in masks_of_all(session, [image_id])]
 
 
-def masks_of_all(session: Session, image_ids: Collection[int]) -> Iterator[tuple[int, Mask]]:
-    """The masks of images with the images' ids, from the back on within each."""
+def masks_of_all(
+    session: Session, image_ids: Collection[int], *, suggested: bool = True
+) -> Iterator[tuple[int, Mask]]:
+    """The masks of images with the images' ids, from the back on within each.
+
+    suggested: those that are suggested, too.
+    """
     query = (
         select(VersionRow, ImageRow.height, ImageRow.width)
         .join(MaskRow, CURRENT)
@@ -33,6 +38,8 @@ def masks_of_all(session: Session, image_ids: Collection[int]) -> Iterator[tuple
         .where(MaskRow.image_id.in_(image_ids))
         .order_by(VersionRow.image_id, VersionRow.order, VersionRow.mask_id)
     )
+    if not suggested:
+        query = query.where(VersionRow.is_suggested.is_(False))
     for row, height, width in session.execute(query):
         yield row.image_id, Mask(row.mask_id, version_value(row, (height or 0, width or 0)))
 
@@ -77,6 +84,7 @@ def version_value(row: VersionRow, hw: Size) -> Version:
         order=row.order,
         source=row.source,
         predicted_iou=row.predicted_iou,
+        is_suggested=row.is_suggested,
         bbox=(row.x, row.y, row.width, row.height),
         area=row.area,
     )

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
 )
 from sqlalchemy import Table as CoreTable
 from sqlalchemy.engine import Dialect
@@ -105,7 +106,7 @@ class ImageRow(Table):
     """A file of the folder, its state and its lease.
 
     place: what lists are sorted by (``naming.place``). folded: the name as it is searched.
-    masks, revision: how many current masks and actions there are.
+    masks, suggestions, revision: how many current masks, suggested ones and actions there are.
     """
 
     __tablename__ = "images"
@@ -118,6 +119,7 @@ class ImageRow(Table):
     height: Mapped[int | None]
     state: Mapped[str]
     masks: Mapped[int]
+    suggestions: Mapped[int] = mapped_column(server_default="0")
     revision: Mapped[int]
     is_missing: Mapped[bool]
     annotator_id: Mapped[int | None] = mapped_column(ForeignKey("annotators.id"))
@@ -132,6 +134,7 @@ class ImageRow(Table):
         Index("images_counted", "is_missing", "state", "masks"),
         Index("images_by_state", "is_missing", "state", "place", "id"),
         Index("images_by_annotator", "is_missing", "annotator_id", "place", "id"),
+        Index("images_with_suggestions", "is_missing", "suggestions", "place", "id"),
     )
 
 
@@ -148,7 +151,10 @@ class MaskRow(Table):
 
 
 class VersionRow(Table):
-    """A state of a mask; never changed. ``counts``: COCO's compressed run lengths."""
+    """A state of a mask; never changed. ``counts``: COCO's compressed run lengths.
+
+    is_suggested: it waits for an annotator's word, and is no mask of the dataset until then.
+    """
 
     __tablename__ = "versions"
 
@@ -160,6 +166,7 @@ class VersionRow(Table):
     order: Mapped[int] = mapped_column("z")
     source: Mapped[str]
     predicted_iou: Mapped[float | None]
+    is_suggested: Mapped[bool] = mapped_column(server_default=false())
     x: Mapped[int]
     y: Mapped[int]
     width: Mapped[int]
@@ -176,7 +183,8 @@ class ActionRow(Table):
     """A step of an annotator, and what it took; never changed.
 
     at: by the annotator's clock. received_at: by the store's. day: the date where the annotator
-    was, by which the step is tallied. model_id: empty where no model helped.
+    was, by which the step is tallied. model_id: empty where no model helped. made, removed: how
+    many masks, suggested ones not counted.
     """
 
     __tablename__ = "actions"
@@ -198,6 +206,8 @@ class ActionRow(Table):
     boxes: Mapped[int]
     strokes: Mapped[int]
     chosen: Mapped[int | None]
+    made: Mapped[int] = mapped_column(server_default="0")
+    removed: Mapped[int] = mapped_column(server_default="0")
     events: Mapped[Any] = mapped_column(JSON)
 
     __table_args__ = (UniqueConstraint("image_id", "id"),)
@@ -230,6 +240,21 @@ class LabelledRow(Table):
     masks: Mapped[int]
 
     __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class SearchRow(Table):
+    """That the engine looked through an image. source: what looked, as versions have it."""
+
+    __tablename__ = "searches"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    model_id: Mapped[str]
+
+    __table_args__ = (
+        Index("searches_by_model", "source", "model_id"),
+        {"sqlite_with_rowid": False},
+    )
 
 
 class NoteRow(Table):

@@ -18,7 +18,7 @@ Role = Literal["annotator", "reviewer", "admin"]
 State = Literal["new", "started", "done", "returned", "accepted", "skipped"]
 Kind = Literal[
     "add", "edit", "delete", "merge", "split", "duplicate", "reorder", "label", "import",
-    "undo", "redo", "state",
+    "suggest", "withdraw", "accept", "reject", "undo", "redo", "state",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = ("annotator", "reviewer", "admin")
@@ -72,8 +72,8 @@ class ImageSummary:
     """An image as a list shows it.
 
     name: its path relative to the folder, with ``/``. width, height: upright; None until its file
-    was looked into. masks: how many it has. revision: how many actions. annotator: whose
-    work it is: who acted last, but for a review.
+    was looked into. masks: how many it has. suggestions: how many more are suggested. revision: how
+    many actions. annotator: whose work it is: who acted last, but for a review.
     """
 
     id: int
@@ -87,6 +87,7 @@ class ImageSummary:
     annotator: str | None
     updated_at: datetime
     is_missing: bool = False
+    suggestions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class ImageFilter:
     """Which images a list has: all that each of these agrees with.
 
     states: any of them; empty for all. label_id: carried by a mask. text: in the name, upper or
-    lower case. annotator_id: whose work it is.
+    lower case. annotator_id: whose work it is. is_suggested: only those with suggested masks.
     """
 
     states: tuple[State, ...] = ()
@@ -102,6 +103,7 @@ class ImageFilter:
     text: str = ""
     annotator_id: int | None = None
     is_missing: bool = False
+    is_suggested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ class Version:
 
     segmentation: of the upright original image. bbox (XYWH, pixels) and area: measured by the
     store; what a caller puts there is not looked at. order: from the back on. source: what drew it,
-    a word. predicted_iou: the model's own score, if a model drew it.
+    a word. predicted_iou: the model's own score, if a model drew it. is_suggested: by the engine;
+    it is no mask of the dataset until an annotator accepts it, in the next version.
     """
 
     id: str
@@ -141,6 +144,7 @@ class Version:
     order: int = 0
     source: str = ""
     predicted_iou: float | None = None
+    is_suggested: bool = False
     bbox: tuple[int, int, int, int] = (0, 0, 0, 0)
     area: int = 0
 

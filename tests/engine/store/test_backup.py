@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from anymask.engine.store.automation.searches import note_search
 from anymask.engine.store.backup import back_up
 from anymask.engine.store.documents import document
 from anymask.engine.store.folder import add_images
@@ -36,6 +37,7 @@ def filled(store: Store) -> Page:
     desk.send(action, undo(action), add(version(label_id=label.id, group="g", predicted_iou=0.9)))
     store.write(add_note, new_id(), desk.image_id, desk.annotator, "the ear", 1.0, 2.0)
     store.write(put_setting, "review", True)
+    store.write(note_search, desk.image_id, "detector", "m")
     return desk
 
 

@@ -20,6 +20,7 @@ const version = (counts: string): Version => ({
   order: 0,
   source: "model",
   predicted_iou: null,
+  is_suggested: false,
 });
 
 function action(

@@ -30,6 +30,10 @@ export const SHAPES: Readonly<Record<ActionKind, (change: Change) => boolean>> =
   edit: alters,
   label: alters,
   reorder: alters,
+  suggest: creates,
+  withdraw: removes,
+  accept: alters,
+  reject: removes,
   merge: does,
   split: does,
   undo: does,
@@ -81,7 +85,8 @@ class StoredImage {
     const lease = this.lease && { annotator: this.lease.annotator, expires_at: "2100-01-01" };
     const facts = { id: this.id, name: this.name, width: 80, height: 60, state: this.state };
     const times = { annotator: null, updated_at: "2026-01-01T00:00:00Z", lease };
-    const lists = { masks: this.list, log: [...this.log], notes: this.notes };
+    const suggestions = this.list.filter(({ version }) => version.is_suggested).length;
+    const lists = { masks: this.list, suggestions, log: [...this.log], notes: this.notes };
     return { ...facts, ...times, ...lists, revision: this.log.length };
   }
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Action, Version } from "../../src/annotate/api/types";
+import { NO_EFFORT } from "../../src/annotate/document/effort";
 import { Draft } from "../../src/annotate/document/draft";
 import { MemoryShelf } from "../../src/annotate/document/memory-shelf";
 import { DocumentError, OpenImage } from "../../src/annotate/document/open-image";
@@ -41,6 +42,57 @@ const add = (image: OpenImage<Patch>, at: number) =>
   image.add({ region: patch(at), source: "model", predictedIou: 0.9 });
 
 const ids = (image: OpenImage<Patch>) => image.value.masks.map(({ id }) => id);
+
+describe("what the engine suggests", () => {
+  const KEPT = "00000000-0000-4000-8000-000000000001";
+  const OTHER = "00000000-0000-4000-8000-000000000002";
+
+  /** An image with two suggestions, the second the surer. */
+  function suggested(): OpenImage<Patch> {
+    const scores = { [KEPT]: 0.7, [OTHER]: 0.9 };
+    const changes = Object.entries(scores).map(([mask_id, predicted_iou], i) => ({
+      mask_id,
+      before: null,
+      after: {
+        ...{ id: mask_id.replace("8000", "9000"), segmentation: CODEC.encode(patch(10 * i)) },
+        ...{ bbox: [10 * i, 10 * i, 5, 5] as const, area: 25, label_id: null, group: null },
+        ...{ order: 0, source: "detector", predicted_iou, is_suggested: true },
+      },
+    }));
+    const at = "2026-01-01T00:00:00+00:00";
+    const facts = { id: "suggestion", target: null, at, effort: NO_EFFORT };
+    server.image().act("anymask", [{ ...facts, kind: "suggest", changes }]);
+    return open();
+  }
+
+  it("is no mask, and comes with the surest first", () => {
+    const image = suggested();
+    expect(ids(image)).toEqual([]);
+    expect(image.value.suggested.map(({ id }) => id)).toEqual([OTHER, KEPT]);
+    expect(image.value.undoable).toBeNull();
+  });
+
+  it("becomes a mask over the others, or goes, and both are undone", async () => {
+    const image = suggested();
+    const mine = add(image, 20);
+    image.acceptSuggested([KEPT], 7);
+    image.rejectSuggested([OTHER]);
+    expect(ids(image)).toEqual([mine, KEPT]);
+    expect(image.mask(KEPT)!.version).toMatchObject({ label_id: 7, order: 1, source: "detector" });
+    expect(sent.map(({ kind }) => kind)).toEqual(["add", "accept", "reject"]);
+    await image.undo();
+    await image.undo();
+    expect(ids(image)).toEqual([mine]);
+    expect(image.value.suggested.map(({ id }) => id)).toEqual([OTHER, KEPT]);
+  });
+
+  it("becomes a mask where somebody mends it", () => {
+    const image = suggested();
+    image.edit(KEPT, { region: patch(3), source: "brush" });
+    expect(ids(image)).toEqual([KEPT]);
+    expect(image.value.suggested.map(({ id }) => id)).toEqual([OTHER]);
+  });
+});
 
 describe("what can be done to masks", () => {
   it("a new mask lies over the others, and the server has it as it is", () => {

@@ -35,7 +35,14 @@ function make(keeps = true): Outbox {
 
 function adding(counts?: string): Action {
   const segmentation = counts ? { size: [60, 80] as const, counts } : CODEC.encode(patch(1));
-  const facts = { label_id: null, group: null, order: 0, source: "model", predicted_iou: null };
+  const facts = {
+    label_id: null,
+    group: null,
+    order: 0,
+    source: "model",
+    predicted_iou: null,
+    is_suggested: false,
+  };
   const after = { ...facts, id: uuid4(), segmentation, bbox: [1, 1, 5, 5] as const, area: 25 };
   const changes = [{ mask_id: uuid4(), before: null, after }];
   const at = "2026-01-01T00:00:00+00:00";

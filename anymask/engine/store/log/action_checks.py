@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
+from anymask.engine.store.annotators import ENGINE_NAME
 from anymask.engine.store.checks import checked_id, checked_text
 from anymask.engine.store.values import STATES, Action, Annotator, Change, Effort, State
 from anymask.errors import StoreError
@@ -13,6 +14,7 @@ MOST_ACTIONS, MOST_CHANGES = 1_000, 10_000  # of one transaction
 LONGEST_EVENTS = 4 << 20  # of one action, as JSON
 LONGEST_MODEL_ID = 200
 MOST_COUNTED, LONGEST_S = 1_000_000, 7 * 24 * 3600.0
+ENGINE_KINDS = ("suggest", "withdraw")
 REVIEWED: tuple[State, ...] = ("accepted", "returned")
 
 
@@ -38,6 +40,8 @@ def check_actions(actions: Sequence[Action]) -> None:
 
 def check_allowed(state: str, annotator: Annotator, actions: Sequence[Action]) -> None:
     """Raise ``StoreError`` for what only a reviewer does. state: the image's."""
+    if annotator.name != ENGINE_NAME and any(one.kind in ENGINE_KINDS for one in actions):
+        raise StoreError("forbidden", "only the engine suggests masks and withdraws them")
     if annotator.reviews:
         return
     for action in actions:
@@ -77,6 +81,10 @@ SHAPES: Mapping[str, Callable[[Change], bool]] = {
     "duplicate": _creates,
     "import": _creates,
     "delete": _deletes,
+    "suggest": _creates,
+    "withdraw": _deletes,
+    "accept": _alters,
+    "reject": _deletes,
     "edit": _alters,
     "label": _alters,
     "reorder": _alters,

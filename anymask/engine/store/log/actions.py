@@ -15,7 +15,12 @@ from sqlalchemy.orm import Session
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.images import locked_image
 from anymask.engine.store.leases import use_lease
-from anymask.engine.store.log.action_checks import check_actions, check_allowed, is_review
+from anymask.engine.store.log.action_checks import (
+    ENGINE_KINDS,
+    check_actions,
+    check_allowed,
+    is_review,
+)
 from anymask.engine.store.log.history import History, Step
 from anymask.engine.store.log.mask_changes import MaskChanges
 from anymask.engine.store.log.stacks import OutOfTurnError
@@ -83,23 +88,28 @@ def append_actions(
     rows: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
     for number, action in enumerate(actions, image.revision + 1):
-        changed = tuple(masks.make(change) for change in action.changes)
+        changed = [masks.make(action.kind, change) for change in action.changes]
+        ids = tuple(one.ids for one in changed)
+        made = 0 if action.kind == "import" else sum(one.makes for one in changed)
         day = _day(action.at, now)
         account = Account(day, annotator.id, action.effort.model_id or "")
+        step = Step(account, ids, made, sum(one.removes for one in changed))
         try:
-            done = history.append(action, Step(account, action.kind, changed))
+            done = history.append(action, step)
         except OutOfTurnError:
-            masks.stale.update(change.mask_id for change in changed)
+            masks.stale.update(change.mask_id for change in ids)
             break
-        sheet.add_effort(account, action.effort)
-        sheet.add_masks(done.account, image.id, done.made, done.removed)
-        rows.append(_row(image.id, number, annotator, action, account, now))
-        changes.extend(_change_rows(image.id, number, changed))
+        if action.kind not in ENGINE_KINDS:
+            sheet.add_effort(account, action.effort)
+            sheet.add_masks(done.account, image.id, done.made, done.removed)
+        rows.append(_row(image.id, number, annotator, action, step, now))
+        changes.extend(_change_rows(image.id, number, ids))
     if masks.stale:
         raise _conflict(session, image, masks.stale)
     state, image.state = image.state, _state_after(image.state, actions)
     image.revision += len(actions)
-    if image.annotator_id is None or not is_review(state, annotator):
+    is_of_engine = all(action.kind in ENGINE_KINDS for action in actions)
+    if not is_of_engine and (image.annotator_id is None or not is_review(state, annotator)):
         image.annotator_id = annotator.id
     image.updated_at = now
     masks.write()
@@ -167,7 +177,7 @@ def _state_after(state: str, actions: Iterable[Action]) -> str:
     for action in actions:
         if action.state is not None:
             state = action.state
-        elif state in ("new", "skipped"):
+        elif state in ("new", "skipped") and action.kind not in ENGINE_KINDS:
             state = "started"
     return state
 
@@ -184,10 +194,11 @@ def _row(
     number: int,
     annotator: Annotator,
     action: Action,
-    account: Account,
+    step: Step,
     now: datetime,
 ) -> dict[str, Any]:
-    effort = action.effort
+    effort, account = action.effort, step.account
+    is_first = action.target is None  # an undo's masks are its target's
     return {
         "image_id": image_id,
         "number": number,
@@ -206,6 +217,8 @@ def _row(
         "boxes": effort.boxes,
         "strokes": effort.strokes,
         "chosen": effort.chosen,
+        "made": step.made if is_first else 0,
+        "removed": step.removed if is_first else 0,
         "events": list(effort.events),
     }
 

@@ -17,21 +17,15 @@ from anymask.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An action that changed masks, and the tally that it belongs to."""
+    """An action that changed masks, the tally that it belongs to, and what it adds there.
+
+    made, removed: masks; suggested ones are none, and what was imported, nobody made.
+    """
 
     account: Account
-    kind: str
     changes: tuple[ChangedIds, ...]
-
-    @property
-    def made(self) -> int:
-        """How many masks it made; what was imported, nobody made."""
-        return sum(change.before is None for change in self.changes) * (self.kind != "import")
-
-    @property
-    def removed(self) -> int:
-        """How many it deleted."""
-        return sum(change.after is None for change in self.changes)
+    made: int
+    removed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +74,15 @@ class History:
 
     def _step(self, action_id: str) -> Step:
         if action_id not in self._steps:
-            columns = ActionRow.number, ActionRow.kind, ActionRow.day, ActionRow.annotator_id
             row = self._session.execute(
-                select(*columns, ActionRow.model_id).where(
-                    ActionRow.image_id == self._image_id, ActionRow.id == action_id
-                )
+                select(
+                    ActionRow.number,
+                    ActionRow.day,
+                    ActionRow.annotator_id,
+                    ActionRow.model_id,
+                    ActionRow.made,
+                    ActionRow.removed,
+                ).where(ActionRow.image_id == self._image_id, ActionRow.id == action_id)
             ).one()
             changes = self._session.execute(
                 select(ChangeRow.mask_id, ChangeRow.before, ChangeRow.after).where(
@@ -92,7 +90,8 @@ class History:
                 )
             )
             account = Account(row.day, row.annotator_id, row.model_id)
-            step = Step(account, row.kind, tuple(ChangedIds(*ids) for ids in changes))
+            changed = tuple(ChangedIds(*ids) for ids in changes)
+            step = Step(account, changed, row.made, row.removed)
             self._steps[action_id] = step
         return self._steps[action_id]
 

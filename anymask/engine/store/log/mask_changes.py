@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -23,10 +24,21 @@ from anymask.engine.store.tables import (
     VersionRow,
     table_of,
 )
-from anymask.engine.store.values import Action, Change, ChangedIds, Version
+from anymask.engine.store.values import Action, Change, ChangedIds, Kind, Version
 from anymask.errors import StoreError
 
 MASKS, VERSIONS = table_of(MaskRow), table_of(VersionRow)
+BACK_AND_FORTH: tuple[Kind, ...] = ("undo", "redo")
+OF_SUGGESTED: tuple[Kind, ...] = ("accept", "reject", "withdraw")
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A change that was made. makes, removes: a mask; a suggested one is none."""
+
+    ids: ChangedIds
+    makes: bool
+    removes: bool
 
 
 class MaskChanges:
@@ -46,20 +58,23 @@ class MaskChanges:
         self._labels = self._known_labels(changes)
         self.stale: set[str] = set()
 
-    def make(self, change: Change) -> ChangedIds:
+    def make(self, kind: Kind, change: Change) -> Changed:
         """Make a change, or note that it is stale. Raises ``StoreError`` for nonsense."""
         now = self._current.get(change.mask_id)
+        after = self._after(change)
+        was, becomes = self._version(now), self._version(after)
         if now != change.before:
             self.stale.add(change.mask_id)
-        after = self._after(change)
-        for version_id, sign in ((now, -1), (after, 1)):
-            if version_id is not None:
-                label_id = self._versions[version_id][1].label_id
-                if label_id is not None:
-                    self._labelled[label_id] += sign
-        self._image.masks += (after is not None) - (now is not None)
+        else:
+            _check_suggested(kind, was, becomes)
+        self._count(was, -1)
+        self._count(becomes, 1)
         self._current[change.mask_id] = after
-        return ChangedIds(change.mask_id, change.before, after)
+        return Changed(
+            ChangedIds(change.mask_id, change.before, after),
+            makes=_is_mask(becomes) and not _is_mask(was),
+            removes=_is_mask(was) and not _is_mask(becomes),
+        )
 
     def write(self) -> None:
         """Put all of it into the tables."""
@@ -76,7 +91,21 @@ class MaskChanges:
             if rows:
                 session.execute(statement, rows)
         for label_id, more in self._labelled.items():
-            self._count(label_id, more)
+            self._count_labelled(label_id, more)
+
+    def _version(self, version_id: str | None) -> Version | None:
+        return None if version_id is None else self._versions[version_id][1]
+
+    def _count(self, version: Version | None, sign: int) -> None:
+        """Count a mask of the image, or a suggested one."""
+        if version is None:
+            return
+        if version.is_suggested:
+            self._image.suggestions += sign
+            return
+        self._image.masks += sign
+        if version.label_id is not None:
+            self._labelled[version.label_id] += sign
 
     def _after(self, change: Change) -> str | None:
         """The id of the version that a mask gets, which is known from now on."""
@@ -146,6 +175,7 @@ class MaskChanges:
             "z": version.order,
             "source": version.source,
             "predicted_iou": version.predicted_iou,
+            "is_suggested": version.is_suggested,
             "x": x,
             "y": y,
             "width": width,
@@ -154,7 +184,7 @@ class MaskChanges:
             "counts": version.segmentation["counts"],
         }
 
-    def _count(self, label_id: int, more: int) -> None:
+    def _count_labelled(self, label_id: int, more: int) -> None:
         """Note that the image has so many masks more of a label."""
         row = self._session.get(LabelledRow, (label_id, self._image.id))
         if row is None:
@@ -165,3 +195,17 @@ class MaskChanges:
             row.masks += more
         else:
             self._session.delete(row)
+
+
+def _is_mask(version: Version | None) -> bool:
+    return version is not None and not version.is_suggested
+
+
+def _check_suggested(kind: Kind, was: Version | None, becomes: Version | None) -> None:
+    """Raise ``StoreError`` unless what is suggested comes and goes by the kinds that say so."""
+    if kind in BACK_AND_FORTH:
+        return
+    if kind in OF_SUGGESTED and not (was is not None and was.is_suggested):
+        raise StoreError("invalid", f"{kind} is said of what is suggested, and this is a mask")
+    if becomes is not None and becomes.is_suggested != (kind == "suggest"):
+        raise StoreError("invalid", f"{kind} can't leave a mask suggested or not as it does")

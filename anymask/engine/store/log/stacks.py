@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-UNTOUCHED = ("state",)  # kinds that change no mask stay out of both stacks
+# What stays out of both stacks: a kind that changes no mask, and what the engine does.
+UNTOUCHED = ("state", "suggest", "withdraw")
 
 
 class OutOfTurnError(ValueError):

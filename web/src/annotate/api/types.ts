@@ -62,6 +62,8 @@ export interface ImageSummary {
   readonly state: ImageState;
   /** How many masks it has. */
   readonly masks: number;
+  /** How many more are suggested. */
+  readonly suggestions: number;
   /** How many actions it has had. */
   readonly revision: number;
   readonly lease: LeaseHolder | null;
@@ -100,6 +102,8 @@ export interface Version {
   /** How it was made, such as `model`, `brush`, `import`. */
   readonly source: string;
   readonly predicted_iou: number | null;
+  /** By the engine: no mask yet, until somebody accepts it. */
+  readonly is_suggested: boolean;
 }
 
 export interface Mask {
@@ -116,8 +120,20 @@ export interface ImageDocument extends Omit<ImageSummary, "masks"> {
 // --- actions
 
 export type DoneKind =
-  "add" | "edit" | "delete" | "merge" | "split" | "duplicate" | "reorder" | "label" | "import";
-export type ActionKind = DoneKind | "undo" | "redo" | "state";
+  | "add"
+  | "edit"
+  | "delete"
+  | "merge"
+  | "split"
+  | "duplicate"
+  | "reorder"
+  | "label"
+  | "import"
+  | "accept"
+  | "reject";
+/** What the engine does; nobody undoes it. */
+export type EngineKind = "suggest" | "withdraw";
+export type ActionKind = DoneKind | EngineKind | "undo" | "redo" | "state";
 
 /** One mask's part in an action, with what it becomes. */
 export interface Change {

@@ -9,6 +9,8 @@ export interface LoggedStep {
   readonly target: string | null;
 }
 
+const UNTOUCHED: ReadonlySet<ActionKind> = new Set(["state", "suggest", "withdraw"]);
+
 /** Ids of actions; the next to be undone or redone is the last. */
 export interface Stacks {
   readonly undo: readonly string[];
@@ -18,7 +20,7 @@ export interface Stacks {
 /**
  * What can be undone and redone, from the log alone, so that it survives everything that the log
  * does. Something done can be undone, and ends what could be redone; undo and redo move the last
- * action between the stacks. A new state of the image is neither.
+ * action between the stacks. A new state of the image is neither, nor is what the engine does.
  */
 export function stacks(log: Iterable<LoggedStep>): Stacks {
   const undo: string[] = [];
@@ -26,7 +28,7 @@ export function stacks(log: Iterable<LoggedStep>): Stacks {
   for (const { id, kind, target } of log) {
     if (kind === "undo") move(undo, redo, target);
     else if (kind === "redo") move(redo, undo, target);
-    else if (kind !== "state") {
+    else if (!UNTOUCHED.has(kind)) {
       undo.push(id);
       redo = [];
     }

@@ -66,6 +66,8 @@ export class PlacedMask<R extends RegionFacts> {
 export interface ImageNow<R extends RegionFacts> {
   /** Bottom to top. */
   readonly masks: readonly PlacedMask<R>[];
+  /** What the engine suggests, the surest first. */
+  readonly suggested: readonly PlacedMask<R>[];
   /** Ids of masks that are new, other or gone since the moment before. */
   readonly changed: ReadonlySet<string>;
   readonly state: ImageState;
@@ -174,6 +176,23 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
     const { label_id, group, order } = this.must(id);
     const facts = { label_id, group, order, source, predicted_iou: predictedIou ?? null };
     this.act("edit", [this.replace(id, this.versions.of(region, facts))], options);
+  }
+
+  /** Make suggestions masks, over the others. */
+  acceptSuggested(ids: readonly string[], labelId: number | null, options?: ActOptions): void {
+    const above = this.top() + 1;
+    const changes = distinct(ids).map((id, i) =>
+      this.revise(id, { is_suggested: false, label_id: labelId, order: above + i }),
+    );
+    this.act("accept", changes, options);
+  }
+
+  rejectSuggested(ids: readonly string[], options?: ActOptions): void {
+    this.act(
+      "reject",
+      distinct(ids).map((id) => this.replace(id, null)),
+      options,
+    );
   }
 
   delete(ids: readonly string[], options?: ActOptions): void {
@@ -357,8 +376,14 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
     const changed = [...ids].filter((id) => before.get(id) !== this.placed.get(id));
     const entry = (id: string | undefined) =>
       this.log.findLast((logged) => logged.id === id) ?? null;
+    const placed = [...this.placed.values()];
     return {
-      masks: [...this.placed.values()].sort((a, b) => a.version.order - b.version.order),
+      masks: placed
+        .filter(({ version }) => !version.is_suggested)
+        .sort((a, b) => a.version.order - b.version.order),
+      suggested: placed
+        .filter(({ version }) => version.is_suggested)
+        .sort((a, b) => (b.version.predicted_iou ?? 0) - (a.version.predicted_iou ?? 0)),
       changed: new Set(changed),
       state: this.state,
       undoable: entry(this.stacks.undo.at(-1)),

@@ -28,6 +28,8 @@ export const SHORTCUTS = {
 
   "mask.accept": { group: "The mask in work", text: "Accept", keys: ["Enter"] },
   "mask.discard": { group: "The mask in work", text: "Give up", keys: ["Escape"] },
+  "suggested.accept": { group: "The mask in work", text: "Accept what is suggested", keys: ["Y"] },
+  "suggested.reject": { group: "The mask in work", text: "Reject what is suggested", keys: ["U"] },
   "mask.next": { group: "The mask in work", text: "Next of whole, part, subpart", keys: ["Tab"] },
   "mask.previous": { group: "The mask in work", text: "The one before", keys: ["Shift+Tab"] },
   "cross.add": { group: "The mask in work", text: "Add at the cross", keys: ["A"] },

@@ -21,7 +21,7 @@ export type FetchVersions = (ids: readonly string[]) => Promise<readonly Version
 
 export type VersionFacts = Pick<
   Version,
-  "label_id" | "group" | "order" | "source" | "predicted_iou"
+  "label_id" | "group" | "order" | "source" | "predicted_iou" | "is_suggested"
 >;
 
 /** Of one image. */
@@ -52,12 +52,13 @@ export class Versions<R extends RegionFacts> {
   }
 
   /** A new version. */
-  of(region: R, facts: VersionFacts): Version {
+  of(region: R, facts: Omit<VersionFacts, "is_suggested">): Version {
     const [left, top, right, bottom] = region.box;
     const segmentation = this.codec.encode(region);
     this.regions.set(segmentation, region);
     const bbox = [left, top, right - left, bottom - top] as const;
-    const version = { ...facts, id: uuid4(), segmentation, bbox, area: region.area };
+    const made = { id: uuid4(), segmentation, bbox, area: region.area, is_suggested: false };
+    const version = { ...facts, ...made };
     this.add([version]);
     return version;
   }

@@ -111,6 +111,8 @@ export const ACTS: Readonly<Record<ShortcutName, Act>> = {
 
   "mask.accept": (work) => work.accept(),
   "mask.discard": (work) => work.discard(),
+  "suggested.accept": (work) => work.acceptSuggested(work.suggestions.first),
+  "suggested.reject": (work) => work.rejectSuggested(work.suggestions.first),
   "mask.next": (work) => work.drafting?.next(1),
   "mask.previous": (work) => work.drafting?.next(-1),
   "cross.add": clickAtCross(1),

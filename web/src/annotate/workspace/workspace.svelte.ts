@@ -238,10 +238,10 @@ export class Workspace {
 
   // --- the mask in work
 
-  /** Make the mask in work, or all suggestions, masks of the image. */
+  /** Make the mask in work, or all that was asked for and found, masks of the image. */
   accept(): void {
     this.nudged = false;
-    if (this.suggestions.shown.length && this.drafting?.isEmpty) return this.acceptSuggested();
+    if (this.suggestions.wasAsked && this.drafting?.isEmpty) return this.acceptSuggested();
     if (!this.drafting?.accept(this.labelId)) return;
     this.selection.clear();
     if (this.settings.hasHints) this.set({ hasHints: false });
@@ -335,7 +335,7 @@ export class Workspace {
     try {
       const isOpen = () => this.open === open;
       const isAsked = await this.suggestions.ask(open.image, box, isOpen);
-      if (isAsked && !this.suggestions.shown.length) {
+      if (isAsked && !this.suggestions.wasAsked) {
         this.complain(new Error("nothing new was found there"));
       }
     } finally {
@@ -347,6 +347,12 @@ export class Workspace {
   acceptSuggested(ids?: ReadonlySet<string>): void {
     const { open, labelId } = this;
     if (open) this.suggestions.accept(open.image, { ids, labelId, effort: this.clock.take() });
+  }
+
+  /** Reject all suggestions, or those of the ids. */
+  rejectSuggested(ids?: ReadonlySet<string>): void {
+    const { open } = this;
+    if (open) this.suggestions.reject(open.image, this.clock.take(), ids);
   }
 
   // --- what the stage shows
@@ -387,12 +393,19 @@ export class Workspace {
   private take(now: ImageNow<Region>): void {
     const before = this.now?.state;
     this.now = now;
+    this.suggestions.take(now.suggested);
     this.selection.prune();
     const { open, project } = this;
     if (before && project) {
       this.project = { ...project, counts: recounted(project.counts, before, now.state) };
     }
-    if (open) this.list.update({ id: open.image.id, masks: now.masks.length, state: now.state });
+    if (open)
+      this.list.update({
+        id: open.image.id,
+        masks: now.masks.length,
+        suggestions: now.suggested.length,
+        state: now.state,
+      });
   }
 
   private closeImage({ image, drafting }: OpenNow): void {
@@ -401,6 +414,7 @@ export class Workspace {
     this.desk!.close(image.id);
     this.open = this.now = this.draft = null;
     this.preview.clear();
+    this.suggestions.take([]);
     this.suggestions.clear();
     this.selection.clear();
     this.hidden = new Set();

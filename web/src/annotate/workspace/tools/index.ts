@@ -6,7 +6,7 @@ import { NoteTool, PanTool, SelectTool } from "./select";
 import { BrushTool, KnifeTool, LassoTool } from "./strokes";
 import type { Tool } from "./tool";
 
-export type { Bench, Tool } from "./tool";
+export { type Bench, removes, type Tool } from "./tool";
 
 export const TOOL_NAMES = [
   "click", "box", "everything", "brush", "eraser", "lasso", "polygon", "knife", "select", "note", "pan",

@@ -1,0 +1,43 @@
+"""Detecting: the finder of pre-fill, boxes of a detector and the model's mask for each (§4)."""
+
+from __future__ import annotations
+
+from anymask.core.embedding import ImageEmbedding
+from anymask.engine.disk_cache import DiskCache
+from anymask.engine.embeddings.embeddings import name_of
+from anymask.engine.model.suggestion import suggestion
+from anymask.engine.pictures.folder import ImageFile
+from anymask.engine.pictures.pictures import Pictures
+from anymask.engine.stages.searching import Finder, Found
+from anymask.predict.detector import Detector, segment_detections
+from anymask.predict.promptable import Promptable
+
+SOURCE = "detector"
+
+
+def detecting(
+    sam: Promptable, pictures: Pictures, embeddings: DiskCache, detector: Detector, threshold: float
+) -> Finder:
+    """What finds the objects that a detector is sure of.
+
+    embeddings: kept ones, the annotation tool's own; what is computed is kept there. threshold: of
+    the detector's scores, in 0-1. Raises ``EmbeddingError`` for a detector of another model's
+    embeddings; ``find`` raises ``ImageError``.
+    """
+    detector.check_reads(sam.model_id)
+
+    def find(file: ImageFile) -> Found:
+        name = name_of(sam.model_id, file)
+        content = embeddings.get(name)
+        if content is None:
+            content = sam.encode(pictures.pixels(file)).to_bytes()
+            embeddings.put(name, content)
+        embedding = ImageEmbedding.from_bytes(content)
+        detected = segment_detections(sam, embedding, detector, threshold)
+        found = (
+            suggestion(one["segmentation"], one["predicted_iou"]) for one in detected.annotations
+        )
+        height, width = embedding.resize_map.image_hw
+        return Found((height, width), [one for one in found if one is not None])
+
+    return Finder(SOURCE, f"{detector.model_id} at {threshold:g}", find)

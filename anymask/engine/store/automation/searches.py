@@ -1,0 +1,93 @@
+"""Searches: which images the engine has looked through, and with which model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from anymask.engine.store.images import summaries, summary_query
+from anymask.engine.store.log.actions import apply_actions
+from anymask.engine.store.tables import ImageRow, SearchRow
+from anymask.engine.store.values import Action, Annotator, ImageSummary, State
+
+
+def note_search(session: Session, image_id: int, source: str, model_id: str) -> None:
+    """An image was looked through by a finder with a model; what it found is in the log."""
+    session.merge(SearchRow(image_id=image_id, source=source, model_id=model_id))
+
+
+def put_search(
+    session: Session,
+    image_id: int,
+    annotator: Annotator,
+    token: str,
+    actions: Sequence[Action],
+    *,
+    source: str,
+    model_id: str,
+) -> None:
+    """What was found in an image, and that it was looked for, at once (``apply_actions``)."""
+    apply_actions(session, image_id, annotator, token, actions)
+    note_search(session, image_id, source, model_id)
+
+
+def unsearched(
+    session: Session,
+    source: str,
+    model_id: str,
+    states: Sequence[State],
+    after: int = 0,
+    limit: int = 100,
+) -> list[ImageSummary]:
+    """Images of some states that a finder has not looked through with a model, by their ids.
+
+    after: the last id of the ones before.
+    """
+    query = (
+        summary_query()
+        .outerjoin(SearchRow, _search_by(source))
+        .where(*_still_open(model_id, states), ImageRow.id > after)
+        .order_by(ImageRow.id)
+        .limit(limit)
+    )
+    return summaries(session, query)
+
+
+def count_open(session: Session, source: str, model_id: str, states: Sequence[State]) -> int:
+    """How many images ``unsearched`` gives in all."""
+    query = (
+        select(func.count())
+        .select_from(ImageRow)
+        .outerjoin(SearchRow, _search_by(source))
+        .where(*_still_open(model_id, states))
+    )
+    return session.scalar(query) or 0
+
+
+def count_searched(session: Session, source: str, model_id: str) -> int:
+    """How many images that are there a finder has looked through with a model."""
+    query = (
+        select(func.count())
+        .select_from(SearchRow)
+        .join(ImageRow, ImageRow.id == SearchRow.image_id)
+        .where(
+            SearchRow.source == source,
+            SearchRow.model_id == model_id,
+            ImageRow.is_missing.is_(False),
+        )
+    )
+    return session.scalar(query) or 0
+
+
+def _search_by(source: str) -> ColumnElement[bool]:
+    return and_(SearchRow.image_id == ImageRow.id, SearchRow.source == source)
+
+
+def _still_open(model_id: str, states: Sequence[State]) -> list[ColumnElement[bool]]:
+    return [
+        ImageRow.is_missing.is_(False),
+        ImageRow.state.in_(states),
+        or_(SearchRow.model_id.is_(None), SearchRow.model_id != model_id),
+    ]
