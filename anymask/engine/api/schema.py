@@ -131,7 +131,7 @@ class Version(Message):
     order: int
     source: str
     predicted_iou: float | None
-    is_suggested: bool
+    is_suggested: bool = False
 
 
 class Mask(Message):
