@@ -32,7 +32,7 @@ export const SETTINGS = {
   maskOpacity: range(0.45, 0, 1),
   isOutlineOnly: false,
   outlinePx: range(2, 0.5, 8), // of the screen
-  colorBy: choice("mask", "label", "group"),
+  colorBy: choice("label", "mask", "group"),
   /** Of the image, 1 as it is. */
   brightness: range(1, 0.1, 4),
   contrast: range(1, 0.1, 4),

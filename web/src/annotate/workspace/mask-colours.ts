@@ -1,4 +1,4 @@
-// Which colour each mask has: its own, its label's or its group's.
+// Which colour each mask has: its own, its label's or its group's. Without a label it has its own.
 
 import type { Label, Version } from "../api/types";
 import type { PlacedMask, SettingValues } from "../document";
@@ -9,7 +9,7 @@ import type { Suggested } from "./suggestions.svelte";
 
 export type Palette = readonly [readonly Label[], SettingValues["colorBy"]];
 
-const UNLABELLED = "#8a8f99";
+const UNGROUPED = "#8a8f99";
 
 export class MaskColours {
   private book = new ColourBook();
@@ -22,9 +22,10 @@ export class MaskColours {
     by: SettingValues["colorBy"],
   ): string {
     if (by === "label" && version) {
-      return labels.find((label) => label.id === version.label_id)?.color ?? UNLABELLED;
+      const own = labels.find((label) => label.id === version.label_id)?.color;
+      if (own) return own;
     }
-    if (by === "group" && version) return version.group ? ofText(version.group) : UNLABELLED;
+    if (by === "group" && version) return version.group ? ofText(version.group) : UNGROUPED;
     return this.book.colourOf(id, box);
   }
 

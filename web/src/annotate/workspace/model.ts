@@ -51,7 +51,10 @@ export class Model {
     let embedding = this.embeddings.get(imageId);
     if (!embedding) {
       embedding = this.receive(imageId);
-      embedding.catch(() => this.embeddings.delete(imageId));
+      embedding.catch(() => {
+        this.embeddings.delete(imageId);
+        if (imageId === this.current) this.wait.set("");
+      });
     }
     this.embeddings.delete(imageId);
     this.embeddings.set(imageId, embedding); // the latest last

@@ -1,11 +1,14 @@
 // From image to image: work on one ends, and the next is opened, to draw in or to review.
 
 import type { Client } from "../api";
-import type { Effort, ImageState, Project } from "../api/types";
+import type { Effort, ImageState, ImageSummary, Project } from "../api/types";
 import type { OpenImage } from "../document";
 import type { Region } from "../../regions";
 import { type OnlyShown, reviews } from "./access";
 import type { ToolName } from "./tools";
+
+/** Which image comes behind another; null at the end. */
+export type Following = (id: number) => Promise<ImageSummary | null>;
 
 /** The work that goes its rounds. */
 export interface Work {
@@ -18,9 +21,9 @@ export interface Work {
   onlyShown: OnlyShown | null;
   notice: string;
   toolName: ToolName;
-  accept(): void;
+  acceptDraft(): void;
   choose(name: ToolName): void;
-  openImage(id: number): Promise<void>;
+  openFrom(image: ImageSummary | null, following: Following): Promise<boolean>;
 }
 
 export class Rounds {
@@ -46,7 +49,7 @@ export class Rounds {
   async finish(state: ImageState): Promise<void> {
     const { open, clock } = this.work;
     if (!open) return;
-    this.work.accept();
+    this.work.acceptDraft(); // and no suggestion that nobody accepted
     const wasReviewing = this.isReviewing;
     open.image.setState(state, { effort: clock.take() });
     await this.next(wasReviewing);
@@ -56,9 +59,12 @@ export class Rounds {
   async next(toReview = false): Promise<void> {
     const { client, open } = this.work;
     const id = open?.image.id;
-    const next = await client.next(id, toReview);
-    // The server may not have heard what the image that is open became.
-    if (next && next.id !== id) return this.work.openImage(next.id);
+    const following = async (after: number | undefined) => {
+      const next = await client.next(after, toReview);
+      // The server may not have heard what the image that is open became.
+      return next?.id === id ? null : next;
+    };
+    if (await this.work.openFrom(await following(id), following)) return;
     const why = toReview ? "Nothing more to review." : "That was the last image.";
     if (id === undefined) return;
     this.leave(id); // whoever goes on with it does not have to wait
