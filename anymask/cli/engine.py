@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from anymask.cli.importing import import_
-from anymask.cli.prefilling import prefill
+from anymask.cli.filling.importing import import_
+from anymask.cli.filling.prefilling import prefill
 from anymask.cli.serving.stores import StoreArgument, open_store
 from anymask.datasets.writing.folder import ImageFiles, check_new
 from anymask.datasets.writing.formats import DatasetFormat, write
