@@ -49,7 +49,7 @@ HOMES = {
         "anymask.cli.rate", "rate", "Rate masks of models and of the truth, from 1 to 10, blind."
     ),
     "dataset": CommandHome(
-        "anymask.cli.dataset", "app", "Datasets: convert, check and measure them."
+        "anymask.cli.dataset", "app", "Datasets: check, measure, blur, release and convert them."
     ),
     "weights": CommandHome("anymask.cli.weights", "app", "Weights: list, fetch and convert them."),
     "export": CommandHome(

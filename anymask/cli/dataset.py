@@ -1,4 +1,4 @@
-"""``anymask dataset``: datasets from one format to another, their faults, their statistics."""
+"""``anymask dataset``: datasets checked, measured, blurred, released, in another format."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 
 from anymask.cli.measuring.check import check
 from anymask.cli.measuring.stats import stats
+from anymask.cli.options import DatasetArgument, ImagesOption
 from anymask.cli.progress import tell, work_bar
 from anymask.cli.releasing.blur import blur
 from anymask.cli.releasing.release import release
@@ -27,42 +28,21 @@ from anymask.errors import Error
 
 EXIT_REFUSED = 1
 
-app = typer.Typer(help="Datasets: convert, check and measure them.", no_args_is_help=True)
-app.command()(check)
-app.command()(stats)
+ABOUT = "Datasets: check, measure, blur, release and convert them."
 
-
-@app.callback()
-def options() -> None:
-    """Datasets: convert, check and measure them."""
-
-
-app.command()(blur)
-app.command()(release)
+app = typer.Typer(help=ABOUT, no_args_is_help=True)
+for command in (check, stats, blur, release):
+    app.command()(command)
 
 
 @app.command()
 def convert(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="IN",
-            help="A folder, file, glob or URL of a dataset in any format that anymask reads.",
-            show_default=False,
-        ),
-    ],
+    data: DatasetArgument,
     out: Annotated[
         Path, typer.Argument(metavar="OUT", help="A new folder to write.", show_default=False)
     ],
     to: Annotated[DatasetFormat, typer.Option("--to", help="What to write.", show_default=False)],
-    images: Annotated[
-        str,
-        typer.Option(
-            metavar="DIR",
-            help="Where the images lie, if not beside the annotations.",
-            show_default=False,
-        ),
-    ] = "",
+    images: ImagesOption = "",
     crowds: Annotated[
         str,
         typer.Option(

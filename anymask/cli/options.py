@@ -45,6 +45,14 @@ CrowdsOption = Annotated[
         show_default=False,
     ),
 ]
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="IN",
+        help="A folder, file, glob or URL of a dataset in any format that anymask reads.",
+        show_default=False,
+    ),
+]
 ImagesOption = Annotated[
     str,
     typer.Option(

@@ -28,7 +28,7 @@ from anymask.engine.api.guard import Guard
 from anymask.engine.api.metrics import Metrics, Timed
 from anymask.engine.api.refusals import REFUSALS, explain_refusals
 from anymask.engine.api.workplace import Workplace, file_of, keep_token
-from anymask.engine.disk_cache import DiskCache
+from anymask.engine.disk_cache import embedding_cache, picture_cache
 from anymask.engine.embeddings.embeddings import Embeddings
 from anymask.engine.model.decoding import Decoder
 from anymask.engine.model.model import Model
@@ -44,7 +44,6 @@ from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
 
 PAGE = "annotate.html"
 AHEAD = 30  # images whose embeddings are computed before anybody asks
-PICTURE_BYTES, EMBEDDING_BYTES = 2 << 30, 2 << 30
 ROUTERS = (
     project.router,
     images.router,
@@ -78,11 +77,11 @@ class Project:
 def workplace(store: Store, project: Project) -> Iterator[Workplace]:
     """A place to work at, its background work ended with it. Raises ``StoreError``."""
     folder = ImageFolder(project.folder)
-    made = Pictures(DiskCache(project.cache / "pictures", PICTURE_BYTES))
+    made = Pictures(picture_cache(project.cache))
     model_ = Model(project.source)
     embeddings = Embeddings(
         model_,
-        DiskCache(project.cache / "embeddings", EMBEDDING_BYTES),
+        embedding_cache(project.cache),
         made,
         partial(file_of, store, folder),
         partial(_ahead, store),

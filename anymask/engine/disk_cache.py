@@ -15,6 +15,7 @@ from pathlib import Path
 from anymask.core.atomic import writing
 from anymask.errors import OutputError
 
+PICTURE_BYTES, EMBEDDING_BYTES = 2 << 30, 2 << 30
 ROOM = 0.9  # of the limit is left when some had to give way
 
 
@@ -84,6 +85,16 @@ class DiskCache:
                 with suppress(OSError):
                     status = entry.stat(follow_symlinks=False)
                     yield status.st_mtime, status.st_size, entry.path
+
+
+def picture_cache(folder: Path) -> DiskCache:
+    """The views of images that a folder keeps."""
+    return DiskCache(folder / "pictures", PICTURE_BYTES)
+
+
+def embedding_cache(folder: Path) -> DiskCache:
+    """The embeddings that a folder keeps, whoever computed them."""
+    return DiskCache(folder / "embeddings", EMBEDDING_BYTES)
 
 
 def _entries(folder: str | Path) -> list[os.DirEntry[str]]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anymask.cli.progress import tell, work_bar
-from anymask.cli.serving.stores import StoreArgument, folder_of, open_store
-from anymask.errors import Error
+from anymask.cli.serving.stores import FolderOption, StoreArgument, folder_of, open_store
 
 if TYPE_CHECKING:
     from anymask.engine.store.store import Store
@@ -27,14 +25,7 @@ def import_(
             show_default=False,
         ),
     ],
-    images: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="The folder that is annotated, where STORE does not lie in it.",
-            show_default=False,
-        ),
-    ] = None,
+    images: FolderOption = None,
     annotator: Annotated[
         str,
         typer.Option(
@@ -60,9 +51,7 @@ def import_(
         from anymask.engine.importing.reading import MaskFiles
         from anymask.engine.importing.report import ImportReport
 
-        folder = images or folder_of(where)
-        if not folder.is_dir():
-            raise Error(f"there is no folder {folder}")
+        folder = folder_of(where, images)
         me, report = _annotator(store, annotator), ImportReport()
         for location in data:
             files = MaskFiles.open(location, folder)

@@ -9,8 +9,7 @@ import typer
 
 from anymask.cli.options import OfflineOption, WeightsOption
 from anymask.cli.progress import download_bar, work_bar
-from anymask.cli.serving.stores import StoreArgument, folder_of, open_store
-from anymask.errors import Error
+from anymask.cli.serving.stores import FolderOption, StoreArgument, folder_of, open_store
 
 if TYPE_CHECKING:
     from anymask.engine.stages.searching import Searched
@@ -35,14 +34,7 @@ def prefill(
             "precision.",
         ),
     ] = 0.3,
-    images: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="The folder that is annotated, where STORE does not lie in it.",
-            show_default=False,
-        ),
-    ] = None,
+    images: FolderOption = None,
     weights: WeightsOption = "mobile-sam",
     offline: OfflineOption = False,
 ) -> None:
@@ -52,8 +44,7 @@ def prefill(
     looked through the next time. What was rejected is not suggested again.
     """
     with open_store(where) as store:
-        from anymask.engine.annotate import EMBEDDING_BYTES, PICTURE_BYTES
-        from anymask.engine.disk_cache import DiskCache
+        from anymask.engine.disk_cache import embedding_cache, picture_cache
         from anymask.engine.pictures.folder import ImageFolder
         from anymask.engine.pictures.pictures import Pictures
         from anymask.engine.stages.detecting import detecting
@@ -62,16 +53,14 @@ def prefill(
         from anymask.predict.load import ModelSource
         from anymask.weights.fetch import cache_folder
 
-        folder = images or folder_of(where)
-        if not folder.is_dir():
-            raise Error(f"there is no folder {folder}")
+        folder = folder_of(where, images)
         with download_bar(f"fetching {weights}") as bar:
             sam = ModelSource(weights, offline=offline or None).load(bar)
         cache = cache_folder() / "annotate"
         finder = detecting(
             sam,
-            Pictures(DiskCache(cache / "pictures", PICTURE_BYTES)),
-            DiskCache(cache / "embeddings", EMBEDDING_BYTES),
+            Pictures(picture_cache(cache)),
+            embedding_cache(cache),
             Detector.load(detector),
             threshold,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import anymask
-from anymask.cli.options import OfflineOption
+from anymask.cli.options import DatasetArgument, ImagesOption, OfflineOption
 from anymask.cli.progress import tell, work_bar
 from anymask.cli.releasing.detector_options import (
     FacesOption,
@@ -32,14 +32,7 @@ NAMED = 10
 
 
 def release(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="IN",
-            help="A folder, file, glob or URL of a dataset in any format that anymask reads.",
-            show_default=False,
-        ),
-    ],
+    data: DatasetArgument,
     out: Annotated[
         Path,
         typer.Argument(
@@ -77,14 +70,7 @@ def release(
             show_default=False,
         ),
     ] = None,
-    images: Annotated[
-        str,
-        typer.Option(
-            metavar="DIR",
-            help="Where the images lie, if not beside the annotations.",
-            show_default=False,
-        ),
-    ] = "",
+    images: ImagesOption = "",
     offline: OfflineOption = False,
     json_: Annotated[
         bool, typer.Option("--json", help="Print the counts as JSON on standard output.")

@@ -22,6 +22,14 @@ StoreArgument = Annotated[
         help="The folder that is annotated, the store's own file, or postgresql://…",
     ),
 ]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="The folder that is annotated, where STORE does not lie in it.",
+        show_default=False,
+    ),
+]
 
 
 def beside_images(folder: Path) -> Path:
@@ -54,7 +62,18 @@ def open_store(where: str) -> Store:
     return Store.open(path)
 
 
-def folder_of(where: str) -> Path:
+def folder_of(where: str, named: Path | None = None) -> Path:
+    """The folder that a store's images lie in: the named one, or that in which the store lies.
+
+    Raises ``Error`` where there is none.
+    """
+    folder = named or _folder_around(where)
+    if not folder.is_dir():
+        raise Error(f"there is no folder {folder}")
+    return folder
+
+
+def _folder_around(where: str) -> Path:
     """The folder that a store lies in. Raises ``Error`` where that is another place."""
     path = Path(where)
     if "://" not in where and path.is_dir():
