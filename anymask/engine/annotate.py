@@ -12,7 +12,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import RedirectResponse
 
-import anymask
 from anymask.engine.api import (
     annotators,
     export,
@@ -24,9 +23,9 @@ from anymask.engine.api import (
     project,
     work,
 )
+from anymask.engine.api.application import application
 from anymask.engine.api.guard import Guard
 from anymask.engine.api.metrics import Metrics, Timed
-from anymask.engine.api.refusals import REFUSALS, explain_refusals
 from anymask.engine.api.workplace import Workplace, file_of, keep_token
 from anymask.engine.disk_cache import embedding_cache, picture_cache
 from anymask.engine.embeddings.embeddings import Embeddings
@@ -112,19 +111,7 @@ def api() -> FastAPI:
     """The HTTP at ``/api``, ``/health`` and ``/metrics``, of no workplace yet; its schema is at
     ``/api/openapi.json``.
     """
-    app = FastAPI(
-        title="anymask annotate",
-        version=anymask.__version__,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/api/openapi.json",
-        generate_unique_id_function=lambda route: route.name,
-        responses=REFUSALS,
-    )
-    explain_refusals(app)
-    for router in ROUTERS:
-        app.include_router(router)
-    return app
+    return application("anymask annotate", ROUTERS)
 
 
 def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
 import anymask
+from anymask.engine.api.application import application
 from anymask.engine.api.guard import Guard
-from anymask.engine.api.refusals import REFUSALS, explain_refusals
 from anymask.engine.api.schema import Segmentation
 from anymask.engine.page import LOOPBACK, Files, Isolated
 from anymask.engine.rating import messages
@@ -108,18 +108,7 @@ def health() -> messages.Health:
 
 def api() -> FastAPI:
     """The HTTP of no place yet; its schema is at ``/api/openapi.json``."""
-    app = FastAPI(
-        title="anymask rate",
-        version=anymask.__version__,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/api/openapi.json",
-        generate_unique_id_function=lambda route: route.name,
-        responses=REFUSALS,
-    )
-    explain_refusals(app)
-    app.include_router(router)
-    return app
+    return application("anymask rate", [router])
 
 
 def rate_app(place: RatingPlace, static: Path) -> FastAPI:
