@@ -1,11 +1,13 @@
 // From image to image: work on one ends, and the next is opened, to draw in or to review.
 
-import type { Client } from "../api";
+import { ApiError, type Client } from "../api";
 import type { Effort, ImageState, ImageSummary, Project } from "../api/types";
-import type { OpenImage } from "../document";
+import { DocumentError, type OpenImage } from "../document";
 import type { Region } from "../../regions";
 import { type OnlyShown, reviews } from "./access";
 import type { ToolName } from "./tools";
+
+const MOST_UNREADABLE = 100; // images in a row
 
 /** Which image comes behind another; null at the end. */
 export type Following = (id: number) => Promise<ImageSummary | null>;
@@ -23,7 +25,7 @@ export interface Work {
   toolName: ToolName;
   acceptDraft(): void;
   choose(name: ToolName): void;
-  openFrom(image: ImageSummary | null, following: Following): Promise<boolean>;
+  openImage(id: number): Promise<void>;
 }
 
 export class Rounds {
@@ -55,6 +57,32 @@ export class Rounds {
     await this.next(wasReviewing);
   }
 
+  /**
+   * Open an image, or else the first behind it that can be read; false if there is none. Throws
+   * DocumentError where there are some, none of which can be read.
+   */
+  async openFrom(
+    image: Pick<ImageSummary, "id" | "name"> | null,
+    following: Following,
+  ): Promise<boolean> {
+    const { work } = this;
+    const passed: string[] = [];
+    const tried = new Set<number>();
+    for (let next = image; next && !tried.has(next.id); next = await following(next.id)) {
+      tried.add(next.id);
+      try {
+        await work.openImage(next.id);
+        if (passed.length) work.notice = `Passed over, as it can't be read: ${passed.join(", ")}.`;
+        return true;
+      } catch (error) {
+        if (!isUnreadable(error) || tried.size === MOST_UNREADABLE) throw error;
+        passed.push(next.name);
+      }
+    }
+    if (!passed.length) return false;
+    throw new DocumentError(`there is no further image that can be read: ${passed.join(", ")}`);
+  }
+
   /** Open the next image to work on, or to review. */
   async next(toReview = false): Promise<void> {
     const { client, open } = this.work;
@@ -64,7 +92,7 @@ export class Rounds {
       // The server may not have heard what the image that is open became.
       return next?.id === id ? null : next;
     };
-    if (await this.work.openFrom(await following(id), following)) return;
+    if (await this.openFrom(await following(id), following)) return;
     const why = toReview ? "Nothing more to review." : "That was the last image.";
     if (id === undefined) return;
     this.leave(id); // whoever goes on with it does not have to wait
@@ -96,4 +124,9 @@ export class Rounds {
       [this.toolBefore, work.toolName] = [null, toolBefore];
     }
   }
+}
+
+/** Whether the server says of an image that its file is none. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof ApiError && error.kind === "invalid";
 }

@@ -37,7 +37,7 @@ import { MaskColours, type Palette } from "./mask-colours";
 import { pictureOf } from "./picture";
 import { Preview } from "./preview.svelte";
 import { Review } from "./review.svelte";
-import { type Following, Rounds } from "./rounds";
+import { Rounds } from "./rounds";
 import { Selection } from "./selection.svelte";
 import { Suggestions } from "./suggestions.svelte";
 import { allTools, type Tool, type ToolName } from "./tools";
@@ -125,7 +125,7 @@ export class Workspace {
     if (project.signed_in) setInterval(() => void this.lookAround(), LOOK_AROUND_MS);
     const { images } = this.catalogue;
     const first = named ? { id: named, name: `image ${named}` } : (next ?? images[0] ?? null);
-    await this.openFrom(first, (id) => this.client.next(id));
+    await this.rounds.openFrom(first, (id) => this.client.next(id));
   }
 
   get drafting(): Drafting | null {
@@ -185,34 +185,9 @@ export class Workspace {
     void this.prepareNext(id);
   }
 
-  /**
-   * Open an image, or else the first behind it that can be read; false if there is none. Throws
-   * DocumentError where there are some, none of which can be read.
-   */
-  async openFrom(
-    image: Pick<ImageSummary, "id" | "name"> | null,
-    following: Following,
-  ): Promise<boolean> {
-    const passed: string[] = [];
-    const tried = new Set<number>();
-    for (let next = image; next && !tried.has(next.id); next = await following(next.id)) {
-      tried.add(next.id);
-      try {
-        await this.openImage(next.id);
-        if (passed.length) this.notice = `Passed over, as it can't be read: ${passed.join(", ")}.`;
-        return true;
-      } catch (error) {
-        if (!isUnreadable(error) || tried.size === MOST_UNREADABLE) throw error;
-        passed.push(next.name);
-      }
-    }
-    if (!passed.length) return false;
-    throw new DocumentError(`there is no further image that can be read: ${passed.join(", ")}`);
-  }
-
   async step(by: 1 | -1): Promise<void> {
     const following = (id: number) => this.list.neighbour(id, by);
-    if (this.open) await this.openFrom(await following(this.open.image.id), following);
+    if (this.open) await this.rounds.openFrom(await following(this.open.image.id), following);
   }
 
   /** The store is another than the page knows, as after an import: show it as it is now. */
@@ -482,13 +457,6 @@ export class Workspace {
     this.error = error.message;
   }
 }
-
-/** Whether the server says of an image that its file is none. */
-function isUnreadable(error: unknown): boolean {
-  return error instanceof ApiError && error.kind === "invalid";
-}
-
-const MOST_UNREADABLE = 100; // images in a row
 
 const CODEC = { encode: encodeRle, decode: decodeRle };
 
