@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from anymask.core.atomic import make_folder, writing
+from anymask.engine.store.automation.tables import StageRow
 from anymask.engine.store.connection.database import is_address
 from anymask.engine.store.connection.failures import explained
 from anymask.engine.store.store import Store
-from anymask.engine.store.tables import Table as Tables
 from anymask.errors import OutputError, StoreError
 
 AT_ONCE = 2_000
@@ -76,7 +76,7 @@ def _copy_rows(store: Store, target: Store) -> None:
 
 
 def _copy_tables(goal: Session, source: Session, name: str) -> None:
-    for table in Tables.metadata.sorted_tables:
+    for table in StageRow.metadata.sorted_tables:  # all tables, the engine's too
         if goal.scalar(select(func.count()).select_from(table)):
             raise StoreError("invalid", f"{name} holds work already; give an empty database")
         _copy_table(goal.connection(), source.connection(), table)

@@ -84,6 +84,7 @@ def version_value(row: VersionRow, hw: Size) -> Version:
         order=row.order,
         source=row.source,
         predicted_iou=row.predicted_iou,
+        stability_score=row.stability_score,
         is_suggested=row.is_suggested,
         bbox=(row.x, row.y, row.width, row.height),
         area=row.area,

@@ -49,6 +49,7 @@ class Instant(TypeDecorator[datetime]):
 # PostgreSQL would sort by its country's habits, SQLite sorts by bytes.
 NAME = Text().with_variant(Text(collation="C"), "postgresql")
 ID = Uuid(as_uuid=False)
+FIRST_STAGE = "assisted-manual"
 
 
 class Table(DeclarativeBase):
@@ -107,6 +108,7 @@ class ImageRow(Table):
 
     place: what lists are sorted by (``naming.place``). folded: the name as it is searched.
     masks, suggestions, revision: how many current masks, suggested ones and actions there are.
+    rank: which is annotated first, the lowest; then by place. is_held_out: never learned from.
     """
 
     __tablename__ = "images"
@@ -127,6 +129,8 @@ class ImageRow(Table):
     lease_annotator_id: Mapped[int | None] = mapped_column(ForeignKey("annotators.id"))
     lease_token_sha256: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]
+    rank: Mapped[int] = mapped_column(server_default="0")
+    is_held_out: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = (
         # The last column of these two is there to be found without the row.
@@ -135,6 +139,8 @@ class ImageRow(Table):
         Index("images_by_state", "is_missing", "state", "place", "id"),
         Index("images_by_annotator", "is_missing", "annotator_id", "place", "id"),
         Index("images_with_suggestions", "is_missing", "suggestions", "place", "id"),
+        Index("images_by_rank", "is_missing", "state", "rank", "place", "id"),
+        Index("images_held_out", "is_held_out", "is_missing", "id"),
     )
 
 
@@ -166,6 +172,7 @@ class VersionRow(Table):
     order: Mapped[int] = mapped_column("z")
     source: Mapped[str]
     predicted_iou: Mapped[float | None]
+    stability_score: Mapped[float | None]
     is_suggested: Mapped[bool] = mapped_column(server_default=false())
     x: Mapped[int]
     y: Mapped[int]
@@ -184,7 +191,7 @@ class ActionRow(Table):
 
     at: by the annotator's clock. received_at: by the store's. day: the date where the annotator
     was, by which the step is tallied. model_id: empty where no model helped. made, removed: how
-    many masks, suggested ones not counted.
+    many masks, suggested ones not counted. automatic: of those made, how many no person drew.
     """
 
     __tablename__ = "actions"
@@ -208,6 +215,8 @@ class ActionRow(Table):
     chosen: Mapped[int | None]
     made: Mapped[int] = mapped_column(server_default="0")
     removed: Mapped[int] = mapped_column(server_default="0")
+    stage: Mapped[str] = mapped_column(server_default=FIRST_STAGE)
+    automatic: Mapped[int] = mapped_column(server_default="0")
     events: Mapped[Any] = mapped_column(JSON)
 
     __table_args__ = (UniqueConstraint("image_id", "id"),)
@@ -273,10 +282,11 @@ class NoteRow(Table):
 
 
 class TallyRow(Table):
-    """What was done on a day by an annotator with a model, added up as it is done."""
+    """What was done in a stage on a day by an annotator with a model, added up as it is done."""
 
     __tablename__ = "tallies"
 
+    stage: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     annotator_id: Mapped[int] = mapped_column(ForeignKey("annotators.id"), primary_key=True)
     model_id: Mapped[str] = mapped_column(primary_key=True)
@@ -292,6 +302,8 @@ class TallyRow(Table):
     whole: Mapped[int]
     part: Mapped[int]
     subpart: Mapped[int]
+    automatic: Mapped[int]
+    rejected: Mapped[int]
 
 
 class TalliedImageRow(Table):
@@ -299,6 +311,7 @@ class TalliedImageRow(Table):
 
     __tablename__ = "tallied_images"
 
+    stage: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     annotator_id: Mapped[int] = mapped_column(ForeignKey("annotators.id"), primary_key=True)
     model_id: Mapped[str] = mapped_column(primary_key=True)

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import date
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from sqlalchemy import Executable, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.tables import AnnotatorRow, Table, TalliedImageRow, TallyRow, table_of
-from anymask.engine.store.values import Effort, Tally
+from anymask.engine.store.values import Effort, Stage, Tally
 
 CHOSEN = ("whole", "part", "subpart")
 SUMS = (
-    "images", "masks", "removed", "actions", "seconds", "clicks_add", "clicks_remove", "boxes",
-    "strokes",
+    "images", "masks", "removed", "automatic", "rejected", "actions", "seconds", "clicks_add",
+    "clicks_remove", "boxes", "strokes",
 )  # fmt: skip
 
 
@@ -32,9 +32,27 @@ SUMS = (
 class Account:
     """Which tally an action belongs to. model_id: empty where no model helped."""
 
+    stage: str
     day: date
     annotator_id: int
     model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What came of an action: masks. Suggested ones are none; what was imported, nobody made.
+
+    automatic: of those made, how many no person drew. rejected: suggested ones, by a person.
+    """
+
+    made: int
+    removed: int
+    automatic: int = 0
+    rejected: int = 0
+
+    def times(self, sign: int) -> Output:
+        """The same, or what undoes it for -1."""
+        return Output(*(sign * count for count in astuple(self)))
 
 
 @dataclass(slots=True)
@@ -53,22 +71,21 @@ class TallySheet:
         if effort.chosen is not None:
             sums[CHOSEN[effort.chosen]] += 1
 
-    def add_masks(self, account: Account, image_id: int, made: int, removed: int) -> None:
+    def add_output(self, account: Account, image_id: int, output: Output) -> None:
         """What came of it; negative for what is undone."""
-        self.sums[account]["masks"] += made
-        self.sums[account]["removed"] += removed
-        if made > 0:
+        sums = self.sums[account]
+        sums["masks"] += output.made
+        sums["removed"] += output.removed
+        sums["automatic"] += output.automatic
+        sums["rejected"] += output.rejected
+        if output.made > 0:
             self.images[account].add(image_id)
 
     def write(self, session: Session) -> None:
         """Add all of it to the tables."""
         # In one order, so that two transactions never wait for each other.
-        for account in sorted(self.sums, key=lambda key: (key.day, key.annotator_id, key.model_id)):
-            key = {
-                "day": account.day,
-                "annotator_id": account.annotator_id,
-                "model_id": account.model_id,
-            }
+        for account in sorted(self.sums, key=astuple):
+            key = asdict(account)
             images = [key | {"image_id": image_id} for image_id in sorted(self.images[account])]
             sums = self.sums[account]
             sums["images"] = insert_new(session, TalliedImageRow, images)
@@ -84,14 +101,15 @@ def insert_new(session: Session, table: type[Table], rows: Sequence[dict[str, An
 
 
 def status(session: Session) -> tuple[Tally, ...]:
-    """What was done, by day, annotator and model, the latest day first."""
+    """What was done, by day, stage, annotator and model, the latest day first."""
     query = (
         select(TallyRow, AnnotatorRow.name)
         .join(AnnotatorRow, TallyRow.annotator_id == AnnotatorRow.id)
-        .order_by(TallyRow.day.desc(), AnnotatorRow.name, TallyRow.model_id)
+        .order_by(TallyRow.day.desc(), TallyRow.stage, AnnotatorRow.name, TallyRow.model_id)
     )
     return tuple(
         Tally(
+            stage=cast(Stage, row.stage),
             day=row.day,
             annotator=name,
             model_id=row.model_id,
@@ -103,7 +121,7 @@ def status(session: Session) -> tuple[Tally, ...]:
 
 
 def summed(
-    tallies: Iterable[Tally], by: Sequence[Literal["day", "annotator", "model_id"]] = ()
+    tallies: Iterable[Tally], by: Sequence[Literal["stage", "day", "annotator", "model_id"]] = ()
 ) -> tuple[Tally, ...]:
     """Tallies added up over all but what ``by`` names, in the order of their first."""
     sums: dict[Tally, Tally] = {}

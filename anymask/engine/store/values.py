@@ -18,11 +18,14 @@ Role = Literal["annotator", "reviewer", "admin"]
 State = Literal["new", "started", "done", "returned", "accepted", "skipped"]
 Kind = Literal[
     "add", "edit", "delete", "merge", "split", "duplicate", "reorder", "label", "import",
-    "suggest", "withdraw", "accept", "reject", "undo", "redo", "state",
+    "suggest", "withdraw", "automatic", "accept", "reject", "undo", "redo", "state",
 ]  # fmt: skip
+
+Stage = Literal["assisted-manual", "semi-automatic", "fully-automatic"]  # Segment Anything §4
 
 ROLES: tuple[Role, ...] = ("annotator", "reviewer", "admin")
 STATES: tuple[State, ...] = ("new", "started", "done", "returned", "accepted", "skipped")
+STAGES: tuple[Stage, ...] = ("assisted-manual", "semi-automatic", "fully-automatic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ class Version:
 
     segmentation: of the upright original image. bbox (XYWH, pixels) and area: measured by the
     store; what a caller puts there is not looked at. order: from the back on. source: what drew it,
-    a word. predicted_iou: the model's own score, if a model drew it. is_suggested: by the engine;
+    a word. predicted_iou: the model's own score, if a model drew it. stability_score: of a mask
+    that everything-mode found. is_suggested: by the engine;
     it is no mask of the dataset until an annotator accepts it, in the next version.
     """
 
@@ -144,6 +148,7 @@ class Version:
     order: int = 0
     source: str = ""
     predicted_iou: float | None = None
+    stability_score: float | None = None
     is_suggested: bool = False
     bbox: tuple[int, int, int, int] = (0, 0, 0, 0)
     area: int = 0
@@ -269,12 +274,16 @@ class MaskedImage:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What was done on a day by an annotator with a model; None where a sum is over all of them.
+    """What was done in a stage on a day by an annotator with a model; None where a sum is over all.
 
-    masks: made, less those undone. removed: deleted, less those undone. images: in which masks were
-    made; a sum counts an image again for each of its parts. seconds: of all actions, whatever they
-    did. chosen: how often whole, part and subpart.
+    masks: made, less those undone. removed: deleted, less those undone. automatic: of the masks,
+    those that no person drew: suggested and accepted, or found in the last stage. rejected:
+    suggested ones that were no masks. images: in which masks were made; a sum counts an image again
+    for each of its parts. seconds: of all actions, whatever they did. chosen: how often whole, part
+    and subpart.
     """
+
+    stage: Stage | None = None
 
     day: date | None = None
     annotator: str | None = None
@@ -282,6 +291,8 @@ class Tally:
     images: int = 0
     masks: int = 0
     removed: int = 0
+    automatic: int = 0
+    rejected: int = 0
     actions: int = 0
     seconds: float = 0.0
     clicks_add: int = 0
@@ -294,6 +305,17 @@ class Tally:
     def seconds_per_mask(self) -> float | None:
         """The paper's figure: it went from 34 to 14 in stage 1; None without masks."""
         return self.seconds / self.masks if self.masks > 0 else None
+
+    @property
+    def seconds_per_drawn_mask(self) -> float | None:
+        """As the paper counts stage 2, 34 s: without the automatic masks; None without others."""
+        drawn = self.masks - self.automatic
+        return self.seconds / drawn if drawn > 0 else None
+
+    @property
+    def share_automatic(self) -> float | None:
+        """Of the masks, in 0-1; None without masks."""
+        return self.automatic / self.masks if self.masks > 0 else None
 
     @property
     def masks_per_image(self) -> float | None:

@@ -12,6 +12,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.automation.searches import note_search
+from anymask.engine.store.automation.tables import (
+    AuditedMaskRow,
+    AuditRow,
+    ModelRow,
+    RunRow,
+    StageRow,
+)
 from anymask.engine.store.backup import back_up
 from anymask.engine.store.documents import document
 from anymask.engine.store.folder import add_images
@@ -26,7 +33,7 @@ from anymask.engine.store.tables import Table
 from anymask.engine.store.tallies import status
 from anymask.engine.store.values import ImageFilter, Label
 from anymask.errors import OutputError, StoreError
-from tests.engine.store.steps import Page, add, annotator, image, new_id, undo, version
+from tests.engine.store.steps import NOW, Page, add, annotator, image, new_id, undo, version
 
 
 def filled(store: Store) -> Page:
@@ -38,7 +45,22 @@ def filled(store: Store) -> Page:
     store.write(add_note, new_id(), desk.image_id, desk.annotator, "the ear", 1.0, 2.0)
     store.write(put_setting, "review", True)
     store.write(note_search, desk.image_id, "detector", "m")
+    store.write(_engine_work, desk.image_id)
     return desk
+
+
+def _engine_work(session: Session, image_id: int) -> None:
+    """A row of each of the engine's tables."""
+    audit, now = new_id(), NOW
+    session.add(StageRow(number=1, stage="semi-automatic", entered_at=now, reason="a test"))
+    model = {"kind": "sam", "model_id": "m", "path": "runs/m", "state": "promoted"}
+    session.add(ModelRow(number=1, made_at=now, figures={"miou": 0.5}, **model))
+    run = {"kind": "retrain", "state": "ended", "host": "here", "process": 1, "note": ""}
+    session.add(RunRow(id=new_id(), started_at=now, seen_at=now, done=1, **run))
+    session.add(AuditRow(id=audit, started_at=now, seed=1))
+    session.flush()
+    mask = {"image_id": image_id, "mask_id": new_id(), "version_id": new_id()}
+    session.add(AuditedMaskRow(audit_id=audit, **mask))
 
 
 def rows(store: Store) -> dict[str, int]:

@@ -158,7 +158,8 @@ def test_the_engine_is_not_among_the_people(store: Store) -> None:
 def test_an_older_store_knows_what_its_actions_made(where: str, tmp_path: Path) -> None:
     scripts = tmp_path / "before"
     shutil.copytree(SCRIPTS, scripts)
-    (scripts / "versions" / "suggestions.py").unlink()
+    for later in ("suggestions", "stages"):
+        (scripts / "versions" / f"{later}.py").unlink()
     engine, name, path = connect(where)
     writing = engine.execution_options(**(WRITING if path else {}))
     with writing.begin() as connection:
@@ -170,6 +171,8 @@ def test_an_older_store_knows_what_its_actions_made(where: str, tmp_path: Path) 
         rows = connection.execute(text("SELECT made, removed FROM actions ORDER BY number")).all()
         assert [tuple(row) for row in rows] == [(1, 0), (0, 1), (0, 0), (0, 0)]
         assert store.read(image_summary, 1).suggestions == 0
+        (tally,) = store.read(status)
+        assert (tally.stage, tally.masks, tally.automatic) == ("assisted-manual", 7, 0)
 
 
 def _old_action(number: int, kind: str) -> str:
@@ -185,6 +188,9 @@ OLD_MASK, OLD_VERSION = f"'{'1' * 32}'", f"'{'2' * 32}'"
 OLD_ROWS = (
     "INSERT INTO annotators (id, name, role, is_active, created_at)"
     " VALUES (1, 'Ann', 'annotator', true, 0)",
+    "INSERT INTO tallies (day, annotator_id, model_id, seconds, images, masks, removed, actions,"
+    " clicks_add, clicks_remove, boxes, strokes, whole, part, subpart)"
+    " VALUES ('2026-11-01', 1, 'm', 2.5, 1, 7, 0, 9, 0, 0, 0, 0, 0, 0, 0)",
     "INSERT INTO images (id, name, place, folded, state, masks, revision, is_missing, updated_at)"
     " VALUES (1, 'a', 'a', 'a', 'started', 0, 4, false, 0)",
     f"INSERT INTO masks (image_id, id) VALUES (1, {OLD_MASK})",

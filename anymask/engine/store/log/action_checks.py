@@ -14,7 +14,7 @@ MOST_ACTIONS, MOST_CHANGES = 1_000, 10_000  # of one transaction
 LONGEST_EVENTS = 4 << 20  # of one action, as JSON
 LONGEST_MODEL_ID = 200
 MOST_COUNTED, LONGEST_S = 1_000_000, 7 * 24 * 3600.0
-ENGINE_KINDS = ("suggest", "withdraw")
+ENGINE_KINDS = ("suggest", "withdraw", "automatic")
 REVIEWED: tuple[State, ...] = ("accepted", "returned")
 
 
@@ -41,7 +41,7 @@ def check_actions(actions: Sequence[Action]) -> None:
 def check_allowed(state: str, annotator: Annotator, actions: Sequence[Action]) -> None:
     """Raise ``StoreError`` for what only a reviewer does. state: the image's."""
     if annotator.name != ENGINE_NAME and any(one.kind in ENGINE_KINDS for one in actions):
-        raise StoreError("forbidden", "only the engine suggests masks and withdraws them")
+        raise StoreError("forbidden", "only the engine suggests, withdraws and finds masks")
     if annotator.reviews:
         return
     for action in actions:
@@ -80,6 +80,7 @@ SHAPES: Mapping[str, Callable[[Change], bool]] = {
     "add": _creates,
     "duplicate": _creates,
     "import": _creates,
+    "automatic": _creates,
     "delete": _deletes,
     "suggest": _creates,
     "withdraw": _deletes,

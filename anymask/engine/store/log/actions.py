@@ -12,6 +12,7 @@ from typing import Any, cast
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from anymask.engine.store.automation.stages import current_stage
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.images import locked_image
 from anymask.engine.store.leases import use_lease
@@ -22,12 +23,12 @@ from anymask.engine.store.log.action_checks import (
     is_review,
 )
 from anymask.engine.store.log.history import History, Step
-from anymask.engine.store.log.mask_changes import MaskChanges
+from anymask.engine.store.log.mask_changes import Changed, MaskChanges
 from anymask.engine.store.log.stacks import OutOfTurnError
 from anymask.engine.store.masks import masks_named
 from anymask.engine.store.refusals import ConflictError
 from anymask.engine.store.tables import ActionRow, AnnotatorRow, ChangeRow, ImageRow, table_of
-from anymask.engine.store.tallies import Account, TallySheet
+from anymask.engine.store.tallies import Account, Output, TallySheet
 from anymask.engine.store.values import (
     Action,
     Annotator,
@@ -40,6 +41,8 @@ from anymask.engine.store.values import (
 )
 
 CLOCK_MAY_ERR = timedelta(days=1)
+UNTALLIED = ("suggest", "withdraw")
+BY_NO_PERSON = ("accept", "automatic")  # who accepts a mask did not draw it
 MAY_COME_LATE = timedelta(days=365)  # from a laptop that was offline
 
 
@@ -84,24 +87,22 @@ def append_actions(
     """
     masks = MaskChanges(session, image, actions)
     history = History(session, image.id, actions)
-    sheet = TallySheet()
+    sheet, stage = TallySheet(), current_stage(session)
     rows: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
     for number, action in enumerate(actions, image.revision + 1):
         changed = [masks.make(action.kind, change) for change in action.changes]
         ids = tuple(one.ids for one in changed)
-        made = 0 if action.kind == "import" else sum(one.makes for one in changed)
-        day = _day(action.at, now)
-        account = Account(day, annotator.id, action.effort.model_id or "")
-        step = Step(account, ids, made, sum(one.removes for one in changed))
+        account = Account(stage, _day(action.at, now), annotator.id, action.effort.model_id or "")
+        step = Step(account, ids, _output(action.kind, changed))
         try:
-            done = history.append(action, step)
+            tallied, output = history.append(action, step)
         except OutOfTurnError:
             masks.stale.update(change.mask_id for change in ids)
             break
-        if action.kind not in ENGINE_KINDS:
+        if action.kind not in UNTALLIED:
             sheet.add_effort(account, action.effort)
-            sheet.add_masks(done.account, image.id, done.made, done.removed)
+            sheet.add_output(tallied, image.id, output)
         rows.append(_row(image.id, number, annotator, action, step, now))
         changes.extend(_change_rows(image.id, number, ids))
     if masks.stale:
@@ -173,6 +174,16 @@ def _conflict(session: Session, image: ImageRow, stale: set[str]) -> ConflictErr
     )
 
 
+def _output(kind: Kind, changed: Sequence[Changed]) -> Output:
+    made = 0 if kind == "import" else sum(one.makes for one in changed)
+    return Output(
+        made=made,
+        removed=sum(one.removes for one in changed),
+        automatic=made if kind in BY_NO_PERSON else 0,
+        rejected=len(changed) if kind == "reject" else 0,
+    )
+
+
 def _state_after(state: str, actions: Iterable[Action]) -> str:
     for action in actions:
         if action.state is not None:
@@ -217,8 +228,10 @@ def _row(
         "boxes": effort.boxes,
         "strokes": effort.strokes,
         "chosen": effort.chosen,
-        "made": step.made if is_first else 0,
-        "removed": step.removed if is_first else 0,
+        "made": step.output.made if is_first else 0,
+        "removed": step.output.removed if is_first else 0,
+        "stage": account.stage,
+        "automatic": step.output.automatic if is_first else 0,
         "events": list(effort.events),
     }
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from anymask.engine.store.log.stacks import Stacks, stacks
 from anymask.engine.store.tables import ActionRow, ChangeRow
-from anymask.engine.store.tallies import Account
+from anymask.engine.store.tallies import Account, Output
 from anymask.engine.store.values import Action, ChangedIds
 from anymask.errors import StoreError
 
@@ -19,22 +19,12 @@ from anymask.errors import StoreError
 class Step:
     """An action that changed masks, the tally that it belongs to, and what it adds there.
 
-    made, removed: masks; suggested ones are none, and what was imported, nobody made.
+    output: an undo's and a redo's is their target's.
     """
 
     account: Account
     changes: tuple[ChangedIds, ...]
-    made: int
-    removed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What an action adds to a tally; an undo takes away from its target's."""
-
-    account: Account
-    made: int
-    removed: int
+    output: Output
 
 
 class History:
@@ -46,15 +36,16 @@ class History:
         is_needed = any(action.target is not None for action in actions)
         self._stacks = self._read() if is_needed else Stacks()
 
-    def append(self, action: Action, step: Step) -> Work:
-        """Append an action. Raises ``OutOfTurnError`` for an undo or redo that is not next.
+    def append(self, action: Action, step: Step) -> tuple[Account, Output]:
+        """Append an action; what it adds to which tally, an undo to its target's.
 
-        Raises ``StoreError`` for one that does not do what its target says.
+        Raises ``OutOfTurnError`` for an undo or redo that is not next, and ``StoreError`` for one
+        that does not do what its target says.
         """
         self._stacks.push(action.id, action.kind, action.target)
         if action.target is None:
             self._steps[action.id] = step
-            return Work(step.account, step.made, step.removed)
+            return step.account, step.output
         target = self._step(action.target)
         sign = -1 if action.kind == "undo" else 1
         expected = [turned(change) for change in target.changes] if sign < 0 else target.changes
@@ -62,7 +53,7 @@ class History:
             raise StoreError(
                 "invalid", f"the {action.kind} of {action.target} has other changes than that has"
             )
-        return Work(target.account, sign * target.made, sign * target.removed)
+        return target.account, target.output.times(sign)
 
     def _read(self) -> Stacks:
         query = (
@@ -77,11 +68,14 @@ class History:
             row = self._session.execute(
                 select(
                     ActionRow.number,
+                    ActionRow.kind,
+                    ActionRow.stage,
                     ActionRow.day,
                     ActionRow.annotator_id,
                     ActionRow.model_id,
                     ActionRow.made,
                     ActionRow.removed,
+                    ActionRow.automatic,
                 ).where(ActionRow.image_id == self._image_id, ActionRow.id == action_id)
             ).one()
             changes = self._session.execute(
@@ -89,9 +83,10 @@ class History:
                     ChangeRow.image_id == self._image_id, ChangeRow.number == row.number
                 )
             )
-            account = Account(row.day, row.annotator_id, row.model_id)
+            account = Account(row.stage, row.day, row.annotator_id, row.model_id)
             changed = tuple(ChangedIds(*ids) for ids in changes)
-            step = Step(account, changed, row.made, row.removed)
+            rejected = len(changed) if row.kind == "reject" else 0
+            step = Step(account, changed, Output(row.made, row.removed, row.automatic, rejected))
             self._steps[action_id] = step
         return self._steps[action_id]
 

@@ -175,6 +175,7 @@ class MaskChanges:
             "z": version.order,
             "source": version.source,
             "predicted_iou": version.predicted_iou,
+            "stability_score": version.stability_score,
             "is_suggested": version.is_suggested,
             "x": x,
             "y": y,

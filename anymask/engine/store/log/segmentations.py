@@ -58,5 +58,7 @@ def _check_words(version: Version) -> None:
         checked_text(version.source, "a source", LONGEST_SOURCE)
     if version.order not in ORDERS:
         raise StoreError("invalid", f"the order {version.order} is out of range")
-    if version.predicted_iou is not None and not math.isfinite(version.predicted_iou):
-        raise StoreError("invalid", "a predicted_iou is a number or nothing")
+    for name in ("predicted_iou", "stability_score"):
+        score = getattr(version, name)
+        if score is not None and not math.isfinite(score):
+            raise StoreError("invalid", f"a {name} is a number or nothing")
