@@ -2,7 +2,7 @@
 
 The numbers of ``models.two_way`` up to rounding, from its weights. What costs there is thousands of
 image positions with hundreds of channels. Here they are never put together, and hardly ever
-multiplied by a weight (docs/adr/0021, 0022):
+multiplied by a weight (docs/adr/0021):
 
 * A layer adds ``Aᵀ V`` to the image: K rows of attention (K, L), by what K tokens and heads tell it
   (K, C). So a product by a weight is ``(X + Aᵀ V) W = X W + Aᵀ (V W)``: ``X W`` is computed once an
