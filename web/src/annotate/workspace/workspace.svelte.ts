@@ -2,7 +2,7 @@
 // what hands do.
 
 import { ApiError, Client } from "../api";
-import type { ImageState, ImageSummary, Label, Project } from "../api/types";
+import type { ImageState, Label, Project } from "../api/types";
 import {
   browserStorage,
   Desk,
@@ -11,7 +11,6 @@ import {
   type ImageConflict,
   type ImageNow,
   isMac,
-  type OpenImage,
   type SaveState,
   Settings,
   type SettingValues,
@@ -28,13 +27,13 @@ import {
   type Region,
 } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
-import { type DrawnMask, PALETTE, type PictureSource } from "../view";
-import { type OnlyShown, onlyShown, recounted } from "./access";
+import { type DrawnMask, PALETTE } from "../view";
+import type { OnlyShown } from "./access";
 import { Catalogue, type CatalogueNow } from "./catalogue";
-import { Drafting, type DraftingNow } from "./drafting";
+import type { Drafting, DraftingNow } from "./drafting";
 import { Model } from "./model";
 import { MaskColours, type Palette } from "./mask-colours";
-import { pictureOf } from "./picture";
+import { Opening, type OpenNow } from "./opening";
 import { Preview } from "./preview.svelte";
 import { Review } from "./review.svelte";
 import { Rounds } from "./rounds";
@@ -44,14 +43,6 @@ import { allTools, type Tool, type ToolName } from "./tools";
 
 const EDITING: ReadonlySet<ToolName> = new Set(["brush", "eraser", "lasso", "polygon"]);
 const LOOK_AROUND_MS = 20_000;
-
-/** An image that is open, with all that belongs to it. */
-export interface OpenNow {
-  readonly image: OpenImage<Region>;
-  readonly drafting: Drafting;
-  readonly size: { readonly width: number; readonly height: number };
-  readonly picture: PictureSource;
-}
 
 export class Workspace {
   project = $state.raw<Project | null>(null);
@@ -93,9 +84,13 @@ export class Workspace {
   private readonly kept = new Settings(browserStorage());
   private readonly list = new Catalogue(this.client);
   private readonly colours = new MaskColours();
+  private readonly opening = new Opening(
+    this,
+    () => this.desk!,
+    this.list,
+    () => this.colours.clear(),
+  );
   private desk: Desk<Region> | null = null;
-  private opening = 0;
-  private unfollow: (() => void)[] = [];
 
   constructor() {
     this.clock = this.newClock(null);
@@ -150,39 +145,8 @@ export class Workspace {
 
   // --- images
 
-  async openImage(id: number, takeOver = false): Promise<void> {
-    const turn = ++this.opening;
-    if (this.open?.image.id === id) this.closeImage(this.open);
-    this.notice = "";
-    this.model.prepare(id); // meanwhile, as the picture
-    const known = this.catalogue.images.find((image) => image.id === id);
-    const early = known && pictureIfSized(this.client, known);
-    // Where it fails, the image that is open stays.
-    const { image, hold, notes } = await this.desk!.open(id, takeOver);
-    if (turn !== this.opening) {
-      if (this.open?.image.id !== id) this.desk!.close(id);
-      return;
-    }
-    if (this.open) this.closeImage(this.open);
-    const { size } = image;
-    if (!size) throw new Error("this image can't be read");
-    const drafting = new Drafting(image, size, this.model, this.clock, (error) =>
-      this.complain(error),
-    );
-    const isSame = early?.width === size.width && early.height === size.height;
-    const picture = isSame ? early : pictureOf(this.client, id, size);
-    this.open = { image, drafting, size, picture };
-    this.onlyShown = onlyShown(hold, image.value.state, this.project!.annotator.role);
-    this.review.show(id, notes);
-    if (image.value.state === "returned") this.review.next();
-    this.unfollow = [
-      follow(image, (now) => this.take(now)),
-      follow(drafting.state, (now) => (this.draft = now)),
-    ];
-    history.replaceState(null, "", `#image=${id}`);
-    this.rounds.chooseTool();
-    this.model.open(id).catch((error: Error) => this.complain(error));
-    void this.prepareNext(id);
+  openImage(id: number, takeOver = false): Promise<void> {
+    return this.opening.open(id, takeOver);
   }
 
   async step(by: 1 | -1): Promise<void> {
@@ -395,44 +359,6 @@ export class Workspace {
     });
   }
 
-  private take(now: ImageNow<Region>): void {
-    const before = this.now?.state;
-    this.now = now;
-    this.suggestions.take(now.suggested);
-    this.selection.prune();
-    const { open, project } = this;
-    if (before && project) {
-      this.project = { ...project, counts: recounted(project.counts, before, now.state) };
-    }
-    if (open)
-      this.list.update({
-        id: open.image.id,
-        masks: now.masks.length,
-        suggestions: now.suggested.length,
-        state: now.state,
-      });
-  }
-
-  private closeImage({ image, drafting }: OpenNow): void {
-    drafting.close();
-    for (const stop of this.unfollow) stop();
-    this.desk!.close(image.id);
-    this.open = this.now = this.draft = null;
-    this.preview.clear();
-    this.suggestions.take([]);
-    this.suggestions.clear();
-    this.selection.clear();
-    this.hidden = new Set();
-    this.colours.clear();
-    this.nudged = false;
-  }
-
-  private async prepareNext(id: number): Promise<void> {
-    await this.model.open(id).catch(() => null);
-    const next = await this.list.neighbour(id, 1).catch(() => null);
-    if (next && this.open?.image.id === id) this.model.prepare(next.id);
-  }
-
   /** See what the others did meanwhile. */
   private async lookAround(): Promise<void> {
     if (document.visibilityState === "hidden" || this.isSignedOut) return;
@@ -450,7 +376,7 @@ export class Workspace {
     this.shortcuts.setLabels(labels);
   }
 
-  private complain(error: Error): void {
+  complain(error: Error): void {
     if (error.name === "AbortError") return;
     const isPlain = error instanceof ApiError || error instanceof DocumentError;
     if (!isPlain) console.error(error);
@@ -459,11 +385,6 @@ export class Workspace {
 }
 
 const CODEC = { encode: encodeRle, decode: decodeRle };
-
-/** The picture of an image that somebody looked into before. */
-function pictureIfSized(client: Client, { id, width, height }: ImageSummary): PictureSource | null {
-  return width && height ? pictureOf(client, id, { width, height }) : null;
-}
 
 function follow<T>(readable: Readable<T>, run: (value: T) => void): () => void {
   return readable.subscribe(run);
