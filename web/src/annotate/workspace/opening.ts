@@ -7,6 +7,7 @@ import type { Region } from "../../regions";
 import type { PictureSource } from "../view";
 import { type OnlyShown, onlyShown, recounted } from "./access";
 import type { Catalogue, CatalogueNow } from "./catalogue";
+import type { Complaints } from "./complaints.svelte";
 import { Drafting, type DraftingNow } from "./drafting";
 import type { Model } from "./model";
 import { pictureOf } from "./picture";
@@ -42,6 +43,7 @@ export interface OpeningWork {
   notice: string;
   nudged: boolean;
   hidden: ReadonlySet<string>;
+  readonly complaints: Complaints;
   complain(error: Error): void;
 }
 
@@ -80,12 +82,16 @@ export class Opening {
     const isSame = early?.width === size.width && early.height === size.height;
     const picture = isSame ? early : pictureOf(work.client, id, size);
     work.open = { image, drafting, size, picture };
-    work.onlyShown = onlyShown(hold, image.value.state, work.project!.annotator.role);
+    work.complaints.clear();
+    work.onlyShown = onlyShown(hold, image.value.state, work.project!.annotator);
     work.review.show(id, notes);
     if (image.value.state === "returned") work.review.next();
     this.unfollow = [
       image.subscribe((now) => this.take(now)),
-      drafting.state.subscribe((now) => (work.draft = now)),
+      drafting.state.subscribe((now) => {
+        if (now.answers.length && now.answers !== work.draft?.answers) work.complaints.clear();
+        work.draft = now;
+      }),
     ];
     history.replaceState(null, "", `#image=${id}`);
     work.rounds.chooseTool();

@@ -1,8 +1,8 @@
 // What the page works on: one project, one open image, one tool. The screen shows it, and tells it
 // what hands do.
 
-import { ApiError, Client } from "../api";
-import type { ImageState, Label, Project } from "../api/types";
+import { Client } from "../api";
+import type { ImageState, Label, LeaseHolder, Project } from "../api/types";
 import {
   browserStorage,
   Desk,
@@ -28,8 +28,9 @@ import {
 } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
 import { type DrawnMask, PALETTE } from "../view";
-import type { OnlyShown } from "./access";
+import { ELSEWHERE, isOwn, type OnlyShown } from "./access";
 import { Catalogue, type CatalogueNow } from "./catalogue";
+import { Complaints } from "./complaints.svelte";
 import type { Drafting, DraftingNow } from "./drafting";
 import { Model } from "./model";
 import { MaskColours, type Palette } from "./mask-colours";
@@ -39,10 +40,10 @@ import { Review } from "./review.svelte";
 import { Rounds } from "./rounds";
 import { Selection } from "./selection.svelte";
 import { Suggestions } from "./suggestions.svelte";
+import { Surroundings } from "./surroundings";
 import { allTools, type Tool, type ToolName } from "./tools";
 
 const EDITING: ReadonlySet<ToolName> = new Set(["brush", "eraser", "lasso", "polygon"]);
-const LOOK_AROUND_MS = 20_000;
 
 export class Workspace {
   project = $state.raw<Project | null>(null);
@@ -55,7 +56,8 @@ export class Workspace {
   conflict = $state.raw<ImageConflict | null>(null);
   settings = $state.raw<SettingValues>(null!);
   waiting = $state("");
-  error = $state("");
+  /** Whether the server does not answer. */
+  isAway = $state(false);
   nudged = $state(false);
   /** What is good to know, and no fault. */
   notice = $state("");
@@ -69,6 +71,7 @@ export class Workspace {
   keys = $state.raw<object>({});
 
   readonly client = new Client();
+  readonly complaints: Complaints = new Complaints(() => this.around.isThere());
   readonly model = new Model(this.client);
   readonly selection = new Selection(
     () => this.open?.image,
@@ -90,6 +93,7 @@ export class Workspace {
     this.list,
     () => this.colours.clear(),
   );
+  private readonly around = new Surroundings(this, this.list, () => this.desk);
   private desk: Desk<Region> | null = null;
 
   constructor() {
@@ -104,6 +108,7 @@ export class Workspace {
 
   /** Begin: with the image that the address names, else with the next one to work on. */
   async start(): Promise<void> {
+    this.around.watch();
     const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
     const [project, next] = await Promise.all([
       this.client.project(),
@@ -115,9 +120,9 @@ export class Workspace {
     this.clock = this.newClock(project.model_id);
     this.clock.watch(document);
     this.desk = await Desk.start(this.client, CODEC, project);
-    follow(this.desk.saved, (state) => (this.saved = state));
+    follow(this.desk.saved, (state) => this.takeSaved(state));
     follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
-    if (project.signed_in) setInterval(() => void this.lookAround(), LOOK_AROUND_MS);
+    if (project.signed_in) this.around.watchOthers();
     const { images } = this.catalogue;
     const first = named ? { id: named, name: `image ${named}` } : (next ?? images[0] ?? null);
     await this.rounds.openFrom(first, (id) => this.client.next(id));
@@ -139,7 +144,7 @@ export class Workspace {
   attempt(action: () => unknown): void {
     Promise.resolve()
       .then(action)
-      .then(() => (this.error = ""))
+      .then(() => this.complaints.clear())
       .catch((error: Error) => this.complain(error));
   }
 
@@ -170,14 +175,17 @@ export class Workspace {
     this.attempt(() => this.list.more());
   }
 
-  /** Send at once what waits. */
+  /** Look for the server, and send what waits, at once. */
   saveNow(): void {
+    void this.around.isThere();
     this.desk?.retry();
   }
 
   /** Take back an image that others got meanwhile. */
   async regain(imageId: number): Promise<void> {
-    const hold = await this.desk!.regain(imageId);
+    const isMine = this.saved?.kind === "lease lost" && this.isMine(this.saved.holder);
+    const hold = await this.desk!.regain(imageId, isMine);
+    if (hold.kind === "another tab") throw new DocumentError("another tab has this image still");
     if (hold.kind === "taken") {
       const who = hold.holder?.annotator ?? "somebody else";
       throw new DocumentError(`${who} still has it; what you did stays kept here`);
@@ -351,6 +359,18 @@ export class Workspace {
     await this.preview.ask(open.drafting, place, isWanted);
   }
 
+  /** Whether an image is held by another tab of who works here. */
+  isMine(holder: LeaseHolder | null): boolean {
+    return isOwn(holder, this.project?.annotator.name);
+  }
+
+  private takeSaved(state: SaveState): void {
+    this.saved = state;
+    if (state.kind === "saved") this.complaints.clearPassing();
+    if (state.kind !== "lease lost" || state.imageId !== this.open?.image.id) return;
+    if (this.isMine(state.holder)) this.onlyShown = ELSEWHERE; // the other tab goes on with all
+  }
+
   private newClock(modelId: string | null): EffortClock {
     return new EffortClock({
       modelId,
@@ -359,28 +379,13 @@ export class Workspace {
     });
   }
 
-  /** See what the others did meanwhile. */
-  private async lookAround(): Promise<void> {
-    if (document.visibilityState === "hidden" || this.isSignedOut) return;
-    try {
-      const { counts, images, masks } = await this.client.project();
-      this.project = { ...this.project!, counts, images, masks };
-      await this.list.refresh();
-    } catch {
-      // The next look will do.
-    }
-  }
-
   private setLabels(labels: readonly Label[]): void {
     this.labels = labels;
     this.shortcuts.setLabels(labels);
   }
 
   complain(error: Error): void {
-    if (error.name === "AbortError") return;
-    const isPlain = error instanceof ApiError || error instanceof DocumentError;
-    if (!isPlain) console.error(error);
-    this.error = error.message;
+    void this.complaints.show(error).then((away) => (this.notice = away || this.notice));
   }
 }
 
