@@ -6,6 +6,7 @@ export type { KeyPress } from "./chord";
 export { Desk, type DeskClient, type ImageConflict, type Opened } from "./desk";
 export type { Draft, DraftNow, DraftStep } from "./draft";
 export { EffortClock, type Happening, IDLE_AFTER_S, NO_EFFORT, NUDGE_AFTER_S } from "./effort";
+export { LastSeen, type SeenImage } from "./last-seen";
 export type { Hold } from "./leases";
 export {
   type ActOptions,

@@ -14,6 +14,8 @@ export class Model {
   private readonly segmenter: Promise<Segmenter>;
   private readonly embeddings = new Map<number, Promise<ImageEmbedding>>();
   private readonly wait = new Observable<Waiting>("loading the model…");
+  /** Whether it could not be loaded. */
+  isBroken = false;
   private current = 0; // the image that is waited for
 
   constructor(
@@ -24,7 +26,10 @@ export class Model {
     this.segmenter = Segmenter.load(folder, { onProgress: (news) => this.tell(news, loaded) });
     this.segmenter.then(
       () => this.wait.set(""),
-      (error: Error) => this.wait.set(error.message),
+      (error: Error) => {
+        this.isBroken = true;
+        this.wait.set(error.message);
+      },
     );
   }
 

@@ -11,11 +11,13 @@ import {
   type ImageConflict,
   type ImageNow,
   isMac,
+  LastSeen,
   type SaveState,
   Settings,
   type SettingValues,
   Shortcuts,
 } from "../document";
+import { forgetSeen } from "../kept-page";
 import type { Readable } from "../observable";
 import {
   decodeRle,
@@ -29,6 +31,7 @@ import {
 import type { BoxXyxy } from "../../segmenter";
 import { type DrawnMask, PALETTE } from "../view";
 import { ELSEWHERE, isOwn, type OnlyShown } from "./access";
+import { beginning } from "./beginning";
 import { Catalogue, type CatalogueNow } from "./catalogue";
 import { Complaints } from "./complaints.svelte";
 import type { Drafting, DraftingNow } from "./drafting";
@@ -95,6 +98,7 @@ export class Workspace {
   );
   private readonly around = new Surroundings(this, this.list, () => this.desk);
   private desk: Desk<Region> | null = null;
+  private seen: LastSeen | null = null;
 
   constructor() {
     this.clock = this.newClock(null);
@@ -103,28 +107,26 @@ export class Workspace {
     follow(this.list.now, (now) => (this.catalogue = now));
     follow(this.model.waiting, (words) => (this.waiting = words));
     follow(this.shortcuts, () => (this.keys = {}));
-    follow(this.client.isSignedOut, (is) => (this.isSignedOut = is));
+    follow(this.client.isSignedOut, (is) => {
+      this.isSignedOut = is;
+      if (is) void forgetSeen(this.seen);
+    });
   }
 
   /** Begin: with the image that the address names, else with the next one to work on. */
   async start(): Promise<void> {
     this.around.watch();
     const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
-    const [project, next] = await Promise.all([
-      this.client.project(),
-      named ? null : this.client.next(),
-      this.list.filter("", ""),
-    ]);
+    this.seen = await LastSeen.open();
+    const { project, first } = await beginning(this.client, this.list, this.seen, named);
     this.project = project;
     this.setLabels(project.labels);
     this.clock = this.newClock(project.model_id);
     this.clock.watch(document);
-    this.desk = await Desk.start(this.client, CODEC, project);
+    this.desk = await Desk.start(this.client, CODEC, project, this.seen);
     follow(this.desk.saved, (state) => this.takeSaved(state));
     follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
     if (project.signed_in) this.around.watchOthers();
-    const { images } = this.catalogue;
-    const first = named ? { id: named, name: `image ${named}` } : (next ?? images[0] ?? null);
     await this.rounds.openFrom(first, (id) => this.client.next(id));
   }
 
@@ -159,11 +161,9 @@ export class Workspace {
     if (this.open) await this.rounds.openFrom(await following(this.open.image.id), following);
   }
 
-  /** The store is another than the page knows, as after an import: show it as it is now. */
+  /** The store is another than the page knows, as after an import. */
   async refresh(): Promise<void> {
-    this.project = await this.client.project();
-    this.setLabels(this.project.labels);
-    await this.list.filter(this.catalogue.state, this.catalogue.text);
+    await this.around.reread();
     if (this.open) await this.openImage(this.open.image.id);
   }
 
@@ -196,6 +196,7 @@ export class Workspace {
   /** Get out. What was not sent stays in this browser for when the same person is back. */
   async signOut(): Promise<void> {
     await this.client.signOut();
+    await forgetSeen(this.seen);
     location.reload();
   }
 
@@ -379,7 +380,7 @@ export class Workspace {
     });
   }
 
-  private setLabels(labels: readonly Label[]): void {
+  setLabels(labels: readonly Label[]): void {
     this.labels = labels;
     this.shortcuts.setLabels(labels);
   }
