@@ -265,13 +265,15 @@ export class Desk<R extends RegionFacts> implements ActionSink {
     hold: Hold,
   ): Promise<Opened<R>> {
     const { id: imageId } = document;
-    const kept = await this.shelf.draft(imageId).catch(() => ({ steps: [], at: 0 }));
+    const isHeld = hold.kind === "held";
+    const shelf = isHeld ? this.shelf : new MemoryShelf(); // the draft is whose the image is
+    const kept = await shelf.draft(imageId).catch(() => ({ steps: [], at: 0 }));
     const fetchVersions = (ids: readonly string[]) => this.client.versions(imageId, ids);
     const image = new OpenImage(document, actions, {
       annotator: this.annotator,
       versions: new Versions(this.codec, fetchVersions),
-      draft: new Draft(imageId, this.shelf, kept),
-      sink: hold.kind === "held" ? this : null,
+      draft: new Draft(imageId, shelf, kept),
+      sink: isHeld ? this : null,
     });
     this.images.set(imageId, image);
     return { image, hold, notes: document.notes };
@@ -309,6 +311,9 @@ export class Desk<R extends RegionFacts> implements ActionSink {
 
   private watch(state: SaveState): void {
     if (state.kind === "saved") this.settled = 0;
+    if (state.kind === "lease lost" && state.holder?.annotator === this.annotator) {
+      this.images.get(state.imageId)?.release();
+    }
     if (state.kind === "conflict" && !this.theirs && !this.isLooking) void this.look(state.imageId);
   }
 

@@ -6,16 +6,15 @@ export type { KeyPress } from "./chord";
 export { Desk, type DeskClient, type ImageConflict, type Opened } from "./desk";
 export type { Draft, DraftNow, DraftStep } from "./draft";
 export { EffortClock, type Happening, IDLE_AFTER_S, NO_EFFORT, NUDGE_AFTER_S } from "./effort";
+export type { ImageNow, PlacedMask } from "./image-now";
 export { LastSeen, type SeenImage } from "./last-seen";
 export type { Hold } from "./leases";
 export {
   type ActOptions,
   DocumentError,
-  type ImageNow,
   type NewMask,
   type NewRegion,
   type OpenImage,
-  type PlacedMask,
 } from "./open-image";
 export type { Move } from "./ordering";
 export type { SaveState } from "./save-state";

@@ -90,7 +90,7 @@ export class Opening {
       image.subscribe((now) => this.take(now)),
       drafting.state.subscribe((now) => {
         if (now.answers.length && now.answers !== work.draft?.answers) work.complaints.clear();
-        work.draft = now;
+        work.draft = image.isReadOnly ? null : now;
       }),
     ];
     history.replaceState(null, "", `#image=${id}`);

@@ -369,7 +369,9 @@ export class Workspace {
     this.saved = state;
     if (state.kind === "saved") this.complaints.clearPassing();
     if (state.kind !== "lease lost" || state.imageId !== this.open?.image.id) return;
-    if (this.isMine(state.holder)) this.onlyShown = ELSEWHERE; // the other tab goes on with all
+    if (!this.isMine(state.holder)) return;
+    this.onlyShown = ELSEWHERE; // the other tab goes on with all
+    this.draft = null;
   }
 
   private newClock(modelId: string | null): EffortClock {
