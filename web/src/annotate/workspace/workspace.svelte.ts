@@ -36,6 +36,7 @@ import { Model } from "./model";
 import { MaskColours, type Palette } from "./mask-colours";
 import { pictureOf } from "./picture";
 import { Preview } from "./preview.svelte";
+import type { Question } from "./question";
 import { Review } from "./review.svelte";
 import { Rounds } from "./rounds";
 import { Selection } from "./selection.svelte";
@@ -71,8 +72,13 @@ export class Workspace {
   /** Why the image is only shown; null if it can be changed. */
   onlyShown = $state.raw<OnlyShown | null>(null);
   isSignedOut = $state(false);
+  /** What is to be answered before the work goes on. */
+  question = $state.raw<Question | null>(null);
   labelId = $state<number | null>(null);
   toolName = $state<ToolName>("click");
+  /** Whether the next image begins with the same tool, and with the same label. */
+  keepsTool = $state(false);
+  keepsLabel = $state(false);
   hidden = $state.raw<ReadonlySet<string>>(new Set());
   /** Changes when the keys do. */
   keys = $state.raw<object>({});
@@ -125,7 +131,7 @@ export class Workspace {
     if (project.signed_in) setInterval(() => void this.lookAround(), LOOK_AROUND_MS);
     const { images } = this.catalogue;
     const first = named ? { id: named, name: `image ${named}` } : (next ?? images[0] ?? null);
-    await this.rounds.openFrom(first, (id) => this.client.next(id));
+    await this.rounds.start(first);
   }
 
   get drafting(): Drafting | null {
@@ -180,14 +186,13 @@ export class Workspace {
       follow(drafting.state, (now) => (this.draft = now)),
     ];
     history.replaceState(null, "", `#image=${id}`);
-    this.rounds.chooseTool();
+    this.rounds.begin();
     this.model.open(id).catch((error: Error) => this.complain(error));
     void this.prepareNext(id);
   }
 
   async step(by: 1 | -1): Promise<void> {
-    const following = (id: number) => this.list.neighbour(id, by);
-    if (this.open) await this.rounds.openFrom(await following(this.open.image.id), following);
+    await this.rounds.step((id) => this.list.neighbour(id, by));
   }
 
   /** The store is another than the page knows, as after an import: show it as it is now. */
@@ -196,6 +201,12 @@ export class Workspace {
     this.setLabels(this.project.labels);
     await this.list.filter(this.catalogue.state, this.catalogue.text);
     if (this.open) await this.openImage(this.open.image.id);
+  }
+
+  /** Note that the file of an image can't be read. */
+  noteFault(id: number, fault: string): void {
+    this.list.update({ id, state: "unreadable", fault });
+    void this.lookAround();
   }
 
   filter(state: ImageState | "", text: string): void {
@@ -262,6 +273,7 @@ export class Workspace {
 
   choose(name: ToolName): void {
     this.toolName = name;
+    this.notice = "";
     this.preview.clear();
     const isIdle = this.selection.size === 1 && this.drafting?.isEmpty;
     if (EDITING.has(name) && isIdle) this.refine();
@@ -316,9 +328,11 @@ export class Workspace {
 
   // --- labels
 
-  chooseLabel(labelId: number | null): void {
-    if (this.selection.size) this.attempt(() => this.selection.label(labelId));
-    else this.labelId = labelId;
+  /** Label the selected masks, or else the next. keeps: and those of the next images. */
+  chooseLabel(labelId: number | null, keeps = this.keepsLabel): void {
+    if (this.selection.size) return this.attempt(() => this.selection.label(labelId));
+    this.labelId = labelId;
+    this.keepsLabel = keeps && labelId !== null;
   }
 
   async addLabel(name: string): Promise<void> {
@@ -341,7 +355,8 @@ export class Workspace {
       const isOpen = () => this.open === open;
       const isAsked = await this.suggestions.ask(open.image, box, isOpen);
       if (isAsked && !this.suggestions.wasAsked) {
-        this.complain(new Error("nothing new was found there"));
+        this.suggestions.clear();
+        this.notice = "Nothing was found there that is not a mask already.";
       }
     } finally {
       this.waiting = "";
@@ -398,7 +413,7 @@ export class Workspace {
   private take(now: ImageNow<Region>): void {
     const before = this.now?.state;
     this.now = now;
-    this.suggestions.take(now.suggested);
+    this.suggestions.take(now.suggested, now.masks);
     this.selection.prune();
     const { open, project } = this;
     if (before && project) {
@@ -419,7 +434,7 @@ export class Workspace {
     this.desk!.close(image.id);
     this.open = this.now = this.draft = null;
     this.preview.clear();
-    this.suggestions.take([]);
+    this.suggestions.take([], []);
     this.suggestions.clear();
     this.selection.clear();
     this.hidden = new Set();
@@ -434,7 +449,7 @@ export class Workspace {
   }
 
   /** See what the others did meanwhile. */
-  private async lookAround(): Promise<void> {
+  async lookAround(): Promise<void> {
     if (document.visibilityState === "hidden" || this.isSignedOut) return;
     try {
       const { counts, images, masks } = await this.client.project();
