@@ -252,6 +252,23 @@ describe("two tabs of one browser", () => {
     expect(server.image().log.length).toBe(2);
   });
 
+  it("what the second has sent waits in the first no more", async () => {
+    const first = await ada.tab();
+    server.fault = noActions;
+    add(await open(first), 1);
+    await until(() => first.saved.value.kind === "offline");
+    server.fault = () => null;
+    const second = await ada.tab();
+    await second.open(1, true);
+    await saved(second);
+    await until(() => first.saved.value.kind === "lease lost");
+    expect(first.saved.value).toMatchObject({ waiting: 1, holder: { annotator: "Ada" } });
+    await first.catchUp();
+    expect(first.saved.value.waiting).toBe(0);
+    expect((await first.open(1, true)).hold.kind).toBe("held");
+    expect(server.image().log.length).toBe(1);
+  });
+
   it("on two images do not send each other's leftovers", async () => {
     const first = await ada.tab();
     server.fault = noActions;

@@ -232,3 +232,19 @@ describe("the end", () => {
     expect(sent.at(-1)!.effort.clicks_add).toBe(1);
   });
 });
+
+it("a mask in work is one mask, in however many tabs it is accepted", async () => {
+  const shelf = new MemoryShelf();
+  start(new Draft(1, shelf, { steps: [], at: 0 }));
+  drafting.click(3, 4, 1);
+  await settled();
+  const kept = await shelf.draft(1);
+  const first = drafting.accept(null);
+  start(new Draft(1, shelf, kept)); // the other tab, as it was before
+  expect(drafting.accept(null)).toBe(first);
+  const ids = sent.map(({ changes: [{ mask_id, before }] }) => [mask_id, before]);
+  expect(ids).toEqual([
+    [first, null],
+    [first, null], // of the same mask: a conflict at most
+  ]);
+});

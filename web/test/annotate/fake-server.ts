@@ -238,7 +238,8 @@ function checkShape({ kind, target, state, changes }: Action): void {
 function lease(image: StoredImage, { annotator, body }: Call) {
   const { lease: held } = image;
   const isOthers = held && held.token !== body.token && held.annotator !== annotator;
-  if (isOthers && !body.take_over) throw leaseRefusal(image);
+  const isOlderPage = held && body.token && held.token !== body.token;
+  if ((isOthers || isOlderPage) && !body.take_over) throw leaseRefusal(image);
   if (held?.token !== body.token || !held) image.lease = { annotator, token: uuid4() };
   const { token } = image.lease!;
   return { token, expires_at: "2100-01-01", revision: image.log.length };

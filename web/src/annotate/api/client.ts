@@ -1,6 +1,7 @@
 // The server's HTTP, a method for each of its addresses.
 
 import type { Readable } from "../observable";
+import { ApiError } from "./errors";
 import { Transport, type TransportOptions } from "./transport";
 import type {
   Action,
@@ -31,6 +32,7 @@ import type {
 } from "./types";
 
 const VERSIONS_AT_ONCE = 50; // their ids go into the address, which has a limit
+const SIGN_OF_LIFE_MS = 4_000;
 const LONG_MS = 300_000; // for the model, and for megabytes
 const IMPORT_MS = 3_600_000;
 
@@ -49,6 +51,17 @@ export class Client {
   /** Whether the server said that it does not know who asks. */
   get isSignedOut(): Readable<boolean> {
     return this.transport.isSignedOut;
+  }
+
+  /** Whether the server answers, whatever it says. */
+  async isThere(): Promise<boolean> {
+    const ask = { timeoutMs: SIGN_OF_LIFE_MS, isOnce: true };
+    try {
+      await this.transport.ask("/health", ask, async (response) => response.body?.cancel());
+    } catch (error) {
+      if (error instanceof ApiError && error.kind === "offline") return false;
+    }
+    return true;
   }
 
   project(): Promise<Project> {

@@ -21,6 +21,8 @@ export interface Ask {
   readonly body?: BodyInit;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
+  /** Not tried again. */
+  readonly isOnce?: boolean;
   /** Goes on when the page ends. */
   readonly keepalive?: boolean;
 }
@@ -66,7 +68,7 @@ export class Transport {
    */
   async ask<T>(path: string, ask: Ask, read: (response: Response) => Promise<T>): Promise<T> {
     // What changes something is tried again only by who knows that it may be.
-    const pauses = (ask.method ?? "GET") === "GET" ? this.pausesMs : [];
+    const pauses = (ask.method ?? "GET") === "GET" && !ask.isOnce ? this.pausesMs : [];
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.limited(path, ask, read);

@@ -67,7 +67,7 @@ export class Desk<R extends RegionFacts> {
     this.shelf = shelf ?? new MemoryShelf();
     const onLost = (imageId: number, holder: LeaseHolder | null) =>
       this.outbox.block(imageId, { kind: "lease lost", imageId, holder });
-    this.leases = new Leases({ client, lock, onLost });
+    this.leases = new Leases({ client, annotator, lock, onLost });
     const tokenOf = (imageId: number) => this.leases.token(imageId);
     this.outbox = new Outbox({ client, shelf: this.shelf, tokenOf, keeps: shelf !== null });
     this.outbox.state.subscribe((state) => this.watch(state));
@@ -135,8 +135,18 @@ export class Desk<R extends RegionFacts> {
       const hold = await this.leases.take(imageId).catch(() => null);
       // Another tab sends its own; without the server, the image's next opening will do.
       if (!hold || hold.kind === "another tab") continue;
-      await this.outbox.load(imageId); // without a lease, that is what the banner says
+      await this.outbox.load(imageId);
+      if (hold.kind === "taken") {
+        this.outbox.block(imageId, { kind: "lease lost", imageId, holder: hold.holder });
+      }
       void this.letGoWhenSaved(imageId);
+    }
+  }
+
+  /** Forget what another tab has sent, which took an image over with all that waited. */
+  async catchUp(): Promise<void> {
+    for (const imageId of await this.outbox.recheck()) {
+      if (!this.images.has(imageId)) this.outbox.block(imageId, null);
     }
   }
 

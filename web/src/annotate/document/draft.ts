@@ -9,6 +9,8 @@ import type { Shelf } from "./shelf";
 export interface DraftStep {
   /** The mask that is refined; null for a new one. */
   readonly maskId: string | null;
+  /** The id of the mask that a new one becomes: the same in every tab that accepts it. */
+  readonly becomes?: string;
   readonly points: readonly { readonly x: number; readonly y: number; readonly label: 0 | 1 }[];
   readonly box: BoxXyxy | null;
   readonly chosen: Chosen | null;

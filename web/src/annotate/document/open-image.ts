@@ -32,6 +32,8 @@ export interface ActionSink {
 }
 
 export interface NewMask<R> {
+  /** One of its own without. */
+  readonly id?: string | undefined;
   readonly region: R;
   readonly source: string;
   readonly predictedIou?: number | null;
@@ -156,7 +158,7 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
 
   /** A new mask, over the others. Gives its id. */
   add(mask: NewMask<R>, options?: ActOptions): string {
-    const id = uuid4();
+    const id = mask.id ?? uuid4();
     this.act("add", [create(id, this.newVersion(mask, this.top() + 1))], options);
     return id;
   }

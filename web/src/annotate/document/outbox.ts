@@ -112,6 +112,27 @@ export class Outbox implements ActionSink {
     this.retry();
   }
 
+  /**
+   * Look whether actions of images that were lost still wait: what another tab has sent is no longer
+   * on the shelf. Gives the images of which nothing waits any more.
+   */
+  async recheck(): Promise<number[]> {
+    const lost = [...this.queues].filter(([, { block }]) => block?.kind === "lease lost");
+    for (const [imageId, queue] of lost) {
+      const before = [...queue.entries];
+      if (!before.length) continue;
+      const keys = await Promise.all(before.map(({ key }) => key));
+      const kept = await this.shelf.actions(imageId).catch(() => null);
+      if (!kept) continue;
+      const waiting = new Set(kept.map(({ action }) => action.id));
+      const isSent = (entry: Entry, i: number) => keys[i] !== null && !waiting.has(entry.action.id);
+      const sent = new Set(before.filter(isSent));
+      queue.entries = queue.entries.filter((entry) => !sent.has(entry));
+    }
+    this.tell();
+    return lost.filter(([, { entries }]) => !entries.length).map(([imageId]) => imageId);
+  }
+
   /** Do not wait for the next try. */
   retry(): void {
     clearTimeout(this.timer);

@@ -2,7 +2,7 @@
 // accepted.
 
 import type { Chosen } from "../api/types";
-import type { DraftStep, EffortClock, OpenImage } from "../document";
+import { type DraftStep, type EffortClock, type OpenImage, uuid4 } from "../document";
 import { Observable, type Readable } from "../observable";
 import { decodeRle, encodeRle, fromMask, type ImageSize, Region, toMask } from "../../regions";
 import {
@@ -163,19 +163,21 @@ export class Drafting {
     const step = this.step;
     const region = this.now.value.region;
     if (!step || this.isAsking || !region) return null;
-    const { maskId, source, predictedIou, group } = step;
+    const { maskId, becomes, source, predictedIou, group } = step;
     if (region.isEmpty && !maskId) {
       this.discard();
       return null;
     }
     const options = { effort: this.clock.take(), endsDraft: true };
-    const isThere = maskId !== null && this.image.mask(maskId) !== undefined;
+    // Another tab may have accepted it already: then it is a mask of the image.
+    const there = [maskId, becomes].find((known) => known && this.image.mask(known));
     let id: string | null;
-    if (isThere) {
-      this.image.edit(maskId, { region, source, predictedIou }, options);
-      id = region.isEmpty ? null : maskId;
+    if (there) {
+      this.image.edit(there, { region, source, predictedIou }, options);
+      id = region.isEmpty ? null : there;
     } else {
-      id = this.image.add({ region, source, predictedIou, labelId, group }, options);
+      const mask = { id: becomes, region, source, predictedIou, labelId, group };
+      id = this.image.add(mask, options);
     }
     this.reset();
     this.tell();
@@ -331,6 +333,7 @@ export class Drafting {
     const step = this.step;
     return {
       maskId: step?.maskId ?? null,
+      becomes: step?.becomes ?? uuid4(),
       points: [],
       box: null,
       chosen: null,

@@ -1,8 +1,8 @@
 // What the page works on: one project, one open image, one tool. The screen shows it, and tells it
 // what hands do.
 
-import { ApiError, Client } from "../api";
-import type { ImageState, ImageSummary, Label, Project } from "../api/types";
+import { Client } from "../api";
+import type { ImageState, Label, LeaseHolder, Project } from "../api/types";
 import {
   browserStorage,
   Desk,
@@ -11,7 +11,6 @@ import {
   type ImageConflict,
   type ImageNow,
   isMac,
-  type OpenImage,
   type SaveState,
   Settings,
   type SettingValues,
@@ -28,31 +27,24 @@ import {
   type Region,
 } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
-import { type DrawnMask, PALETTE, type PictureSource } from "../view";
-import { type OnlyShown, onlyShown, recounted } from "./access";
+import { type DrawnMask, PALETTE } from "../view";
+import { ELSEWHERE, isOwn, type OnlyShown } from "./access";
 import { Catalogue, type CatalogueNow } from "./catalogue";
-import { Drafting, type DraftingNow } from "./drafting";
+import { Complaints } from "./complaints.svelte";
+import type { Drafting, DraftingNow } from "./drafting";
 import { Model } from "./model";
 import { MaskColours, type Palette } from "./mask-colours";
-import { pictureOf } from "./picture";
+import { Opening, type OpenNow } from "./opening";
 import { Preview } from "./preview.svelte";
 import type { Question } from "./question";
 import { Review } from "./review.svelte";
 import { Rounds } from "./rounds";
 import { Selection } from "./selection.svelte";
 import { Suggestions } from "./suggestions.svelte";
+import { Surroundings } from "./surroundings";
 import { allTools, type Tool, type ToolName } from "./tools";
 
 const EDITING: ReadonlySet<ToolName> = new Set(["brush", "eraser", "lasso", "polygon"]);
-const LOOK_AROUND_MS = 20_000;
-
-/** An image that is open, with all that belongs to it. */
-export interface OpenNow {
-  readonly image: OpenImage<Region>;
-  readonly drafting: Drafting;
-  readonly size: { readonly width: number; readonly height: number };
-  readonly picture: PictureSource;
-}
 
 export class Workspace {
   project = $state.raw<Project | null>(null);
@@ -65,7 +57,8 @@ export class Workspace {
   conflict = $state.raw<ImageConflict | null>(null);
   settings = $state.raw<SettingValues>(null!);
   waiting = $state("");
-  error = $state("");
+  /** Whether the server does not answer. */
+  isAway = $state(false);
   nudged = $state(false);
   /** What is good to know, and no fault. */
   notice = $state("");
@@ -84,6 +77,7 @@ export class Workspace {
   keys = $state.raw<object>({});
 
   readonly client = new Client();
+  readonly complaints: Complaints = new Complaints(() => this.around.isThere());
   readonly model = new Model(this.client);
   readonly selection = new Selection(
     () => this.open?.image,
@@ -99,9 +93,14 @@ export class Workspace {
   private readonly kept = new Settings(browserStorage());
   private readonly list = new Catalogue(this.client);
   private readonly colours = new MaskColours();
+  private readonly opening = new Opening(
+    this,
+    () => this.desk!,
+    this.list,
+    () => this.colours.clear(),
+  );
+  private readonly around = new Surroundings(this, this.list, () => this.desk);
   private desk: Desk<Region> | null = null;
-  private opening = 0;
-  private unfollow: (() => void)[] = [];
 
   constructor() {
     this.clock = this.newClock(null);
@@ -115,6 +114,7 @@ export class Workspace {
 
   /** Begin: with the image that the address names, else with the next one to work on. */
   async start(): Promise<void> {
+    this.around.watch();
     const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
     const [project, next] = await Promise.all([
       this.client.project(),
@@ -126,9 +126,9 @@ export class Workspace {
     this.clock = this.newClock(project.model_id);
     this.clock.watch(document);
     this.desk = await Desk.start(this.client, CODEC, project);
-    follow(this.desk.saved, (state) => (this.saved = state));
+    follow(this.desk.saved, (state) => this.takeSaved(state));
     follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
-    if (project.signed_in) setInterval(() => void this.lookAround(), LOOK_AROUND_MS);
+    if (project.signed_in) this.around.watchOthers();
     const { images } = this.catalogue;
     const first = named ? { id: named, name: `image ${named}` } : (next ?? images[0] ?? null);
     await this.rounds.start(first);
@@ -150,45 +150,14 @@ export class Workspace {
   attempt(action: () => unknown): void {
     Promise.resolve()
       .then(action)
-      .then(() => (this.error = ""))
+      .then(() => this.complaints.clear())
       .catch((error: Error) => this.complain(error));
   }
 
   // --- images
 
-  async openImage(id: number, takeOver = false): Promise<void> {
-    const turn = ++this.opening;
-    if (this.open?.image.id === id) this.closeImage(this.open);
-    this.notice = "";
-    this.model.prepare(id); // meanwhile, as the picture
-    const known = this.catalogue.images.find((image) => image.id === id);
-    const early = known && pictureIfSized(this.client, known);
-    // Where it fails, the image that is open stays.
-    const { image, hold, notes } = await this.desk!.open(id, takeOver);
-    if (turn !== this.opening) {
-      if (this.open?.image.id !== id) this.desk!.close(id);
-      return;
-    }
-    if (this.open) this.closeImage(this.open);
-    const { size } = image;
-    if (!size) throw new Error("this image can't be read");
-    const drafting = new Drafting(image, size, this.model, this.clock, (error) =>
-      this.complain(error),
-    );
-    const isSame = early?.width === size.width && early.height === size.height;
-    const picture = isSame ? early : pictureOf(this.client, id, size);
-    this.open = { image, drafting, size, picture };
-    this.onlyShown = onlyShown(hold, image.value.state, this.project!.annotator.role);
-    this.review.show(id, notes);
-    if (image.value.state === "returned") this.review.next();
-    this.unfollow = [
-      follow(image, (now) => this.take(now)),
-      follow(drafting.state, (now) => (this.draft = now)),
-    ];
-    history.replaceState(null, "", `#image=${id}`);
-    this.rounds.begin();
-    this.model.open(id).catch((error: Error) => this.complain(error));
-    void this.prepareNext(id);
+  openImage(id: number, takeOver = false): Promise<void> {
+    return this.opening.open(id, takeOver);
   }
 
   async step(by: 1 | -1): Promise<void> {
@@ -209,6 +178,11 @@ export class Workspace {
     void this.lookAround();
   }
 
+  /** See what others did meanwhile, and which files can be read. */
+  lookAround(): Promise<void> {
+    return this.around.lookAround();
+  }
+
   filter(state: ImageState | "", text: string): void {
     this.attempt(() => this.list.filter(state, text));
   }
@@ -217,14 +191,17 @@ export class Workspace {
     this.attempt(() => this.list.more());
   }
 
-  /** Send at once what waits. */
+  /** Look for the server, and send what waits, at once. */
   saveNow(): void {
+    void this.around.isThere();
     this.desk?.retry();
   }
 
   /** Take back an image that others got meanwhile. */
   async regain(imageId: number): Promise<void> {
-    const hold = await this.desk!.regain(imageId);
+    const isMine = this.saved?.kind === "lease lost" && this.isMine(this.saved.holder);
+    const hold = await this.desk!.regain(imageId, isMine);
+    if (hold.kind === "another tab") throw new DocumentError("another tab has this image still");
     if (hold.kind === "taken") {
       const who = hold.holder?.annotator ?? "somebody else";
       throw new DocumentError(`${who} still has it; what you did stays kept here`);
@@ -402,6 +379,18 @@ export class Workspace {
     await this.preview.ask(open.drafting, place, isWanted);
   }
 
+  /** Whether an image is held by another tab of who works here. */
+  isMine(holder: LeaseHolder | null): boolean {
+    return isOwn(holder, this.project?.annotator.name);
+  }
+
+  private takeSaved(state: SaveState): void {
+    this.saved = state;
+    if (state.kind === "saved") this.complaints.clearPassing();
+    if (state.kind !== "lease lost" || state.imageId !== this.open?.image.id) return;
+    if (this.isMine(state.holder)) this.onlyShown = ELSEWHERE; // the other tab goes on with all
+  }
+
   private newClock(modelId: string | null): EffortClock {
     return new EffortClock({
       modelId,
@@ -410,75 +399,17 @@ export class Workspace {
     });
   }
 
-  private take(now: ImageNow<Region>): void {
-    const before = this.now?.state;
-    this.now = now;
-    this.suggestions.take(now.suggested, now.masks);
-    this.selection.prune();
-    const { open, project } = this;
-    if (before && project) {
-      this.project = { ...project, counts: recounted(project.counts, before, now.state) };
-    }
-    if (open)
-      this.list.update({
-        id: open.image.id,
-        masks: now.masks.length,
-        suggestions: now.suggested.length,
-        state: now.state,
-      });
-  }
-
-  private closeImage({ image, drafting }: OpenNow): void {
-    drafting.close();
-    for (const stop of this.unfollow) stop();
-    this.desk!.close(image.id);
-    this.open = this.now = this.draft = null;
-    this.preview.clear();
-    this.suggestions.take([], []);
-    this.suggestions.clear();
-    this.selection.clear();
-    this.hidden = new Set();
-    this.colours.clear();
-    this.nudged = false;
-  }
-
-  private async prepareNext(id: number): Promise<void> {
-    await this.model.open(id).catch(() => null);
-    const next = await this.list.neighbour(id, 1).catch(() => null);
-    if (next && this.open?.image.id === id) this.model.prepare(next.id);
-  }
-
-  /** See what the others did meanwhile. */
-  async lookAround(): Promise<void> {
-    if (document.visibilityState === "hidden" || this.isSignedOut) return;
-    try {
-      const { counts, images, masks } = await this.client.project();
-      this.project = { ...this.project!, counts, images, masks };
-      await this.list.refresh();
-    } catch {
-      // The next look will do.
-    }
-  }
-
   private setLabels(labels: readonly Label[]): void {
     this.labels = labels;
     this.shortcuts.setLabels(labels);
   }
 
-  private complain(error: Error): void {
-    if (error.name === "AbortError") return;
-    const isPlain = error instanceof ApiError || error instanceof DocumentError;
-    if (!isPlain) console.error(error);
-    this.error = error.message;
+  complain(error: Error): void {
+    void this.complaints.show(error).then((away) => (this.notice = away || this.notice));
   }
 }
 
 const CODEC = { encode: encodeRle, decode: decodeRle };
-
-/** The picture of an image that somebody looked into before. */
-function pictureIfSized(client: Client, { id, width, height }: ImageSummary): PictureSource | null {
-  return width && height ? pictureOf(client, id, { width, height }) : null;
-}
 
 function follow<T>(readable: Readable<T>, run: (value: T) => void): () => void {
   return readable.subscribe(run);
