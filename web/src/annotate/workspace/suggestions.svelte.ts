@@ -42,6 +42,8 @@ export class Suggestions {
     new Set(this.shown.slice(0, 1).map((one) => one.id)),
   );
 
+  private asking = new AbortController();
+
   constructor(private readonly client: Pick<Client, "everything">) {}
 
   /** Whether somebody asked for suggestions just now, and has not answered all of them. */
@@ -63,7 +65,9 @@ export class Suggestions {
     box: BoxXyxy | null,
     isOpen: () => boolean,
   ): Promise<boolean> {
-    const answer = await this.client.everything(image.id, box);
+    this.asking.abort();
+    const { signal } = (this.asking = new AbortController());
+    const answer = await this.client.everything(image.id, box, signal);
     if (!isOpen()) return false;
     this.found = answer.map(justFound);
     return true;
@@ -91,8 +95,9 @@ export class Suggestions {
     this.drop(found);
   }
 
-  /** Forget what was found just now. */
+  /** Forget what was found just now, and what is asked. */
   clear(): void {
+    this.asking.abort();
     this.found = [];
   }
 
