@@ -199,6 +199,7 @@ def _summary(
         updated_at=image.updated_at,
         is_missing=image.is_missing,
         suggestions=image.suggestions,
+        fault=image.fault,
     )
 
 

@@ -107,6 +107,7 @@ class ImageRow(Table):
 
     place: what lists are sorted by (``naming.place``). folded: the name as it is searched.
     masks, suggestions, revision: how many current masks, suggested ones and actions there are.
+    fault: why the file can't be read; the state is ``unreadable`` then.
     """
 
     __tablename__ = "images"
@@ -127,6 +128,7 @@ class ImageRow(Table):
     lease_annotator_id: Mapped[int | None] = mapped_column(ForeignKey("annotators.id"))
     lease_token_sha256: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]
+    fault: Mapped[str | None]
 
     __table_args__ = (
         # The last column of these two is there to be found without the row.

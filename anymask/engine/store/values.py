@@ -15,14 +15,16 @@ from typing import Any, Literal
 from anymask.core.rle import RLE
 
 Role = Literal["annotator", "reviewer", "admin"]
-State = Literal["new", "started", "done", "returned", "accepted", "skipped"]
+State = Literal["new", "started", "done", "returned", "accepted", "skipped", "unreadable"]
 Kind = Literal[
     "add", "edit", "delete", "merge", "split", "duplicate", "reorder", "label", "import",
     "suggest", "withdraw", "accept", "reject", "undo", "redo", "state",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = ("annotator", "reviewer", "admin")
-STATES: tuple[State, ...] = ("new", "started", "done", "returned", "accepted", "skipped")
+# What annotators make of an image; that its file is unreadable is found.
+GIVEN_STATES: tuple[State, ...] = ("new", "started", "done", "returned", "accepted", "skipped")
+STATES: tuple[State, ...] = (*GIVEN_STATES, "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class ImageSummary:
 
     name: its path relative to the folder, with ``/``. width, height: upright; None until its file
     was looked into. masks: how many it has. suggestions: how many more are suggested. revision: how
-    many actions. annotator: whose work it is: who acted last, but for a review.
+    many actions. annotator: whose work it is: who acted last, but for a review. fault: why the file
+    can't be read.
     """
 
     id: int
@@ -88,6 +91,7 @@ class ImageSummary:
     updated_at: datetime
     is_missing: bool = False
     suggestions: int = 0
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

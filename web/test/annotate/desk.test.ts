@@ -322,6 +322,9 @@ describe("two people on one image", () => {
     const { imageId, masks } = desk.conflict.value!;
     expect([imageId, masks.length]).toEqual([1, 1]);
     expect([masks[0].mine!.bbox[0], masks[0].theirs!.bbox[0]]).toEqual([20, 40]);
+    const [{ theirsBy, mineAt }] = masks;
+    expect(theirsBy!.annotator).toBe("Bob");
+    expect(Date.parse(mineAt!)).toBeLessThanOrEqual(Date.parse(theirsBy!.at));
     expect(desk.saved.value.kind).toBe("conflict");
     await desk.resolve(new Map([[id, choice]]));
     expect(desk.conflict.value).toBeNull();

@@ -13,7 +13,7 @@ import type {
   Note,
   Version,
 } from "../../src/annotate/api/types";
-import { entryOf, stacks } from "../../src/annotate/document/log";
+import { entryOf, stacks, stateAfter } from "../../src/annotate/document/log";
 import { uuid4 } from "../../src/annotate/document/uuid";
 
 const creates = ({ before, after }: Change) => !before && after !== null;
@@ -84,7 +84,7 @@ class StoredImage {
   document(): ImageDocument {
     const lease = this.lease && { annotator: this.lease.annotator, expires_at: "2100-01-01" };
     const facts = { id: this.id, name: this.name, width: 80, height: 60, state: this.state };
-    const times = { annotator: null, updated_at: "2026-01-01T00:00:00Z", lease };
+    const times = { annotator: null, updated_at: "2026-01-01T00:00:00Z", lease, fault: null };
     const suggestions = this.list.filter(({ version }) => version.is_suggested).length;
     const lists = { masks: this.list, suggestions, log: [...this.log], notes: this.notes };
     return { ...facts, ...times, ...lists, revision: this.log.length };
@@ -105,11 +105,10 @@ class StoredImage {
         if (after) versions.set(after.id, after);
       }
       log.push(entryOf(action, log.length + 1, annotator));
+      this.state = stateAfter(this.state, action, log);
     }
     this.actions.push(...fresh);
     [this.masks, this.versions, this.log] = [masks, versions, log];
-    const state = fresh.findLast((action) => action.state)?.state;
-    this.state = state ?? (["new", "skipped"].includes(this.state) ? "started" : this.state);
   }
 
   private checkTurn(log: readonly LogEntry[], { kind, target }: Action): void {

@@ -70,7 +70,15 @@ describe("what somebody may do", () => {
 });
 
 it("counts go along with an image", () => {
-  const counts = { new: 2, started: 0, done: 0, returned: 0, accepted: 0, skipped: 0 };
+  const counts = {
+    new: 2,
+    started: 0,
+    done: 0,
+    returned: 0,
+    accepted: 0,
+    skipped: 0,
+    unreadable: 0,
+  };
   expect(recounted(counts, "new", "done")).toEqual({ ...counts, new: 1, done: 1 });
   expect(recounted(counts, "new", "new")).toBe(counts);
 });

@@ -46,6 +46,11 @@ class History:
         is_needed = any(action.target is not None for action in actions)
         self._stacks = self._read() if is_needed else Stacks()
 
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether nothing is left to undo; known after an undo or redo."""
+        return not self._stacks.undo
+
     def append(self, action: Action, step: Step) -> Work:
         """Append an action. Raises ``OutOfTurnError`` for an undo or redo that is not next.
 

@@ -5,7 +5,8 @@ import type { Client } from "../api/client";
 import { ApiError } from "../api/errors";
 import type { Action, ImageDocument, LeaseHolder, Note, Project } from "../api/types";
 import { Observable, type Readable } from "../observable";
-import { type Choices, conflicts, type MaskConflict, rebase } from "./conflict";
+import { type Choices, rebase } from "./conflict";
+import { disputed, type ImageConflict } from "./disputed";
 import { Draft } from "./draft";
 import { IndexedShelf } from "./indexed-shelf";
 import type { LastSeen, SeenImage } from "./last-seen";
@@ -42,12 +43,6 @@ export interface Opened<R extends RegionFacts> {
   readonly hold: Hold;
   /** As they were when it was opened. */
   readonly notes: readonly Note[];
-}
-
-/** Masks of one image that somebody else changed meanwhile; each waits for a choice. */
-export interface ImageConflict {
-  readonly imageId: number;
-  readonly masks: readonly MaskConflict[];
 }
 
 export class Desk<R extends RegionFacts> implements ActionSink {
@@ -327,8 +322,8 @@ export class Desk<R extends RegionFacts> implements ActionSink {
       return;
     }
     this.theirs = document;
-    const masks = conflicts(masksOf(document), unheard(document, this.outbox.waiting(imageId)));
-    if (masks.length) this.disputed.set({ imageId, masks });
+    const conflict = disputed(document, unheard(document, this.outbox.waiting(imageId)));
+    if (conflict.masks.length) this.disputed.set(conflict);
     else if (this.settled++ < SETTLED_AT_MOST) await this.resolve(new Map());
     else {
       this.endConflict(imageId);

@@ -35,8 +35,13 @@ export interface DraftSteps {
 
 export interface DraftNow {
   readonly step: DraftStep | null;
+  /** The step that undo leads back to. */
+  readonly before: DraftStep | null;
+  /** The step that this one's question was asked from; null: from nothing. */
+  readonly askedFrom: DraftStep | null;
   readonly canUndo: boolean;
-  readonly canRedo: boolean;
+  /** What redo brings back. */
+  readonly undone: DraftStep | null;
   /** false once the browser could not keep a step: it would be gone with the page. */
   readonly isKept: boolean;
 }
@@ -111,10 +116,14 @@ export class Draft implements Readable<DraftNow> {
   }
 
   private read(): DraftNow {
+    const step = this.steps[this.at - 1] ?? null;
+    const until = this.steps.slice(0, this.at);
     return {
-      step: this.steps[this.at - 1] ?? null,
+      step,
+      before: until.at(-2) ?? null,
+      askedFrom: until.findLast((earlier) => step && !asksTheSame(earlier, step)) ?? null,
       canUndo: this.at > 0,
-      canRedo: this.at < this.steps.length,
+      undone: this.steps[this.at] ?? null,
       isKept: this.isKept,
     };
   }
@@ -125,4 +134,10 @@ export class Draft implements Readable<DraftNow> {
       this.now.set(this.read());
     });
   }
+}
+
+/** Whether two steps are answers to one question. */
+function asksTheSame(a: DraftStep, b: DraftStep): boolean {
+  const question = ({ points, box, source }: DraftStep) => JSON.stringify([points, box, source]);
+  return question(a) === question(b);
 }

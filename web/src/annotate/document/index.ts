@@ -1,9 +1,10 @@
 // What the rest of the tool uses: start at `Desk`, which opens images (`OpenImage`) and saves them.
 
-export type { Choice, Choices, MaskConflict } from "./conflict";
+export type { Choice, Choices } from "./conflict";
 export { browserStorage } from "./browser-storage";
 export type { KeyPress } from "./chord";
-export { Desk, type DeskClient, type ImageConflict, type Opened } from "./desk";
+export { Desk, type DeskClient, type Opened } from "./desk";
+export type { DisputedMask, ImageConflict, Making } from "./disputed";
 export type { Draft, DraftNow, DraftStep } from "./draft";
 export { EffortClock, type Happening, IDLE_AFTER_S, NO_EFFORT, NUDGE_AFTER_S } from "./effort";
 export type { ImageNow, PlacedMask } from "./image-now";

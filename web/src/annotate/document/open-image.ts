@@ -15,7 +15,7 @@ import type { Draft } from "./draft";
 import { NO_EFFORT } from "./effort";
 import { type ImageNow, PlacedMask } from "./image-now";
 import { localTime } from "./local-time";
-import { changed, entryOf, fits, type Stacks, stacks } from "./log";
+import { changed, entryOf, fits, type Stacks, stacks, stateAfter } from "./log";
 import { type Move, moved } from "./ordering";
 import { uuid4 } from "./uuid";
 import type { RegionFacts, VersionFacts, Versions } from "./versions";
@@ -297,8 +297,7 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
     this.versions.add(action.changes.flatMap(({ after }) => after ?? []));
     this.masks = changed(this.masks, action.changes);
     this.log.push(entryOf(action, this.log.length + 1, this.annotator));
-    if (action.state) this.state = action.state;
-    else if (this.state === "new" || this.state === "skipped") this.state = "started";
+    this.state = stateAfter(this.state, action, this.log);
   }
 
   // --- the parts of an action

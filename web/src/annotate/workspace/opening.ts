@@ -32,7 +32,7 @@ export interface OpeningWork {
   readonly preview: Preview;
   readonly suggestions: Suggestions;
   readonly review: Review;
-  readonly rounds: { chooseTool(): void };
+  readonly rounds: { begin(): void };
   readonly catalogue: CatalogueNow;
   readonly clock: EffortClock;
   project: Project | null;
@@ -94,7 +94,7 @@ export class Opening {
       }),
     ];
     history.replaceState(null, "", `#image=${id}`);
-    work.rounds.chooseTool();
+    work.rounds.begin();
     work.model.open(id).catch((error: Error) => work.complain(error));
     void this.prepareNext(id);
   }
@@ -106,7 +106,7 @@ export class Opening {
     this.desk().close(image.id);
     work.open = work.now = work.draft = null;
     work.preview.clear();
-    work.suggestions.take([]);
+    work.suggestions.take([], []);
     work.suggestions.clear();
     work.selection.clear();
     work.hidden = new Set();
@@ -119,7 +119,7 @@ export class Opening {
     const { work } = this;
     const before = work.now?.state;
     work.now = now;
-    work.suggestions.take(now.suggested);
+    work.suggestions.take(now.suggested, now.masks);
     work.selection.prune();
     const { open, project } = work;
     if (before && project) {

@@ -80,7 +80,8 @@ export class Surroundings {
     void work.model.open(work.open.image.id).catch(() => {}); // who clicks is told
   }
 
-  private async lookAround(): Promise<void> {
+  /** See what others did meanwhile. */
+  async lookAround(): Promise<void> {
     const { work } = this;
     if (document.visibilityState === "hidden" || work.isSignedOut || work.isAway) return;
     try {

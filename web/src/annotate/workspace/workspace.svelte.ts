@@ -39,6 +39,7 @@ import { Model } from "./model";
 import { MaskColours, type Palette } from "./mask-colours";
 import { Opening, type OpenNow } from "./opening";
 import { Preview } from "./preview.svelte";
+import type { Question } from "./question";
 import { Review } from "./review.svelte";
 import { Rounds } from "./rounds";
 import { Selection } from "./selection.svelte";
@@ -67,8 +68,13 @@ export class Workspace {
   /** Why the image is only shown; null if it can be changed. */
   onlyShown = $state.raw<OnlyShown | null>(null);
   isSignedOut = $state(false);
+  /** What is to be answered before the work goes on. */
+  question = $state.raw<Question | null>(null);
   labelId = $state<number | null>(null);
   toolName = $state<ToolName>("click");
+  /** Whether the next image begins with the same tool, and with the same label. */
+  keepsTool = $state(false);
+  keepsLabel = $state(false);
   hidden = $state.raw<ReadonlySet<string>>(new Set());
   /** Changes when the keys do. */
   keys = $state.raw<object>({});
@@ -127,7 +133,7 @@ export class Workspace {
     follow(this.desk.saved, (state) => this.takeSaved(state));
     follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
     if (project.signed_in) this.around.watchOthers();
-    await this.rounds.openFrom(first, (id) => this.client.next(id));
+    await this.rounds.start(first);
   }
 
   get drafting(): Drafting | null {
@@ -157,14 +163,24 @@ export class Workspace {
   }
 
   async step(by: 1 | -1): Promise<void> {
-    const following = (id: number) => this.list.neighbour(id, by);
-    if (this.open) await this.rounds.openFrom(await following(this.open.image.id), following);
+    await this.rounds.step((id) => this.list.neighbour(id, by));
   }
 
   /** The store is another than the page knows, as after an import. */
   async refresh(): Promise<void> {
     await this.around.reread();
     if (this.open) await this.openImage(this.open.image.id);
+  }
+
+  /** Note that the file of an image can't be read. */
+  noteFault(id: number, fault: string): void {
+    this.list.update({ id, state: "unreadable", fault });
+    void this.lookAround();
+  }
+
+  /** See what others did meanwhile, and which files can be read. */
+  lookAround(): Promise<void> {
+    return this.around.lookAround();
   }
 
   filter(state: ImageState | "", text: string): void {
@@ -235,6 +251,7 @@ export class Workspace {
 
   choose(name: ToolName): void {
     this.toolName = name;
+    this.notice = "";
     this.preview.clear();
     const isIdle = this.selection.size === 1 && this.drafting?.isEmpty;
     if (EDITING.has(name) && isIdle) this.refine();
@@ -289,9 +306,11 @@ export class Workspace {
 
   // --- labels
 
-  chooseLabel(labelId: number | null): void {
-    if (this.selection.size) this.attempt(() => this.selection.label(labelId));
-    else this.labelId = labelId;
+  /** Label the selected masks, or else the next. keeps: and those of the next images. */
+  chooseLabel(labelId: number | null, keeps = this.keepsLabel): void {
+    if (this.selection.size) return this.attempt(() => this.selection.label(labelId));
+    this.labelId = labelId;
+    this.keepsLabel = keeps && labelId !== null;
   }
 
   async addLabel(name: string): Promise<void> {
@@ -314,7 +333,8 @@ export class Workspace {
       const isOpen = () => this.open === open;
       const isAsked = await this.suggestions.ask(open.image, box, isOpen);
       if (isAsked && !this.suggestions.wasAsked) {
-        this.complain(new Error("nothing new was found there"));
+        this.suggestions.clear();
+        this.notice = "Nothing was found there that is not a mask already.";
       }
     } finally {
       this.waiting = "";
