@@ -16,6 +16,8 @@ const DOCUMENT: ImageDocument = {
   ...{
     updated_at: "2026-11-27T00:00:00Z",
     fault: null,
+    file: "a file",
+    is_replaced: false,
     masks: [],
     suggestions: 0,
     log: [],

@@ -43,6 +43,8 @@ export interface Opened<R extends RegionFacts> {
   readonly hold: Hold;
   /** As they were when it was opened. */
   readonly notes: readonly Note[];
+  /** Whether its file lies in the place of the one that its masks were drawn on. */
+  readonly isReplaced: boolean;
 }
 
 export class Desk<R extends RegionFacts> implements ActionSink {
@@ -271,7 +273,7 @@ export class Desk<R extends RegionFacts> implements ActionSink {
       sink: isHeld ? this : null,
     });
     this.images.set(imageId, image);
-    return { image, hold, notes: document.notes };
+    return { image, hold, notes: document.notes, isReplaced: document.is_replaced };
   }
 
   /** Take an image that was opened while the server was away. */

@@ -64,6 +64,8 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
   readonly name: string;
   /** null: the file can't be read. */
   readonly size: { readonly width: number; readonly height: number } | null;
+  /** SHA-256 of the file that it was opened with. */
+  readonly file: string;
   readonly draft: Draft;
   private readonly annotator: string;
   private readonly versions: Versions<R>;
@@ -84,6 +86,7 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
   ) {
     this.id = document.id;
     this.name = document.name;
+    this.file = document.file;
     const { width, height } = document;
     this.size = width && height ? { width, height } : null;
     this.state = document.state;
