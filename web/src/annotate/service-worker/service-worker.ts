@@ -13,12 +13,35 @@ const TITLE = "<title>anymask annotate</title>";
 const PAGE_WITHIN_MS = 3_000;
 const NO_SERVER: readonly number[] = [502, 503, 504]; // a proxy speaks
 
+/** What goes its own way without asking here, where the browser knows how: a person waits for it. */
+const OWN_WAY = [
+  "/health",
+  "/api/project",
+  "/api/next",
+  "/api/images",
+  "/api/images/:id",
+  "/api/images/:id/lease",
+  "/api/images/:id/actions",
+  "/api/images/:id/versions",
+];
+
+/** Newer than the types. */
+interface RoutingEvent {
+  addRoutes?(routes: readonly { condition: object; source: "network" }[]): Promise<void>;
+}
+
 const SCOPE = new URL(self.registration.scope);
 const FILES = /"(\.\/assets\/[^"]+)"/g; // that the page names
 const PICTURES = /^api\/images\/\d+\/(?:(pixels|embedding)|thumbnail|tiles\/\d+\/\d+\/\d+)$/;
 
 self.addEventListener("install", (event) => {
   const begin = async () => {
+    const condition = (pathname: string) => ({ urlPattern: { pathname } });
+    const routes = OWN_WAY.map((pathname) => ({
+      condition: condition(pathname),
+      source: "network" as const,
+    }));
+    await (event as RoutingEvent).addRoutes?.(routes).catch(() => {});
     await keepPage(await fetch(SCOPE, { cache: "no-cache" }));
     await self.skipWaiting();
   };
