@@ -161,7 +161,7 @@ class Hand:
 
 def answered(page: Page) -> None:
     """Wait until the question is answered."""
-    expect(page.get_by_role("button", name="Accept")).to_be_enabled()
+    expect(page.get_by_role("button", name="Accept Enter")).to_be_enabled(timeout=60_000)
 
 
 def press(tool: Tool, page: Page, key: str) -> None:

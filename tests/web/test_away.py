@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from anymask.engine.page import STATIC
 from tests.web.team import HOUSE, TREE, Team, draw, serving_team
-from tests.web.test_annotate import Tool, answered, press, ready, sample, start_again, tool
+from tests.web.test_annotate import NAME, Tool, answered, press, ready, sample, start_again, tool
 
 __all__ = ["sample", "tool"]
 pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -51,6 +51,7 @@ async () => {
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
     yield context.new_page()
     context.close()
 
@@ -137,6 +138,25 @@ def test_a_reload_without_a_server_shows_the_work_and_goes_on(tool: Tool, page: 
     expect(page.get_by_text("All saved")).to_be_visible()
     assert len(tool.masks()) == 4
     assert errors == []
+
+
+def test_an_image_that_is_not_kept_opens_when_the_server_is_back(tool: Tool, page: Page) -> None:
+    page.goto(tool.address)
+    ready(page)
+    kill(tool.process)
+    page.goto(f"{tool.address}#image=2")
+    page.reload()
+    expect(page.get_by_text("This image is not kept in this browser")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("button", name=NAME).click()  # this one is
+    expect(page.locator("header .name")).to_have_text(NAME)
+    expect(page.get_by_text("This image is not kept")).to_have_count(0)
+    page.goto(f"{tool.address}#image=2")
+    page.reload()
+    expect(page.get_by_text("This image is not kept in this browser")).to_be_visible()
+    start_again(tool, 0)
+    expect(page.locator("header .name")).to_have_text("z.jpg", timeout=BACK_WITHIN_MS)
+    expect(away(page)).to_have_count(0)
 
 
 def test_a_new_version_of_the_page_is_seen_at_once(tool: Tool, page: Page) -> None:
