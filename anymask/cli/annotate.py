@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,7 +90,13 @@ def annotate(
         raise typer.BadParameter("--store and --database are two places; give one")
     images = _look_through(folder)  # first: a folder without any is left as it is
     place = database or store or beside_images(folder)
-    with Store.open(place) as opened, listen(host, port) as listening:
+    with (
+        _alone(place) as note_address,
+        Store.open(place) as opened,
+        _among_servers(opened),
+        listen(host, port) as listening,
+    ):
+        note_address(url_of(listening))
         _note(opened, folder, images, labels)
         model = browser_model(weights, offline or None, "engine")
         source = ModelSource(weights, offline=offline or None, model_id=read_export(model).model_id)
@@ -99,6 +107,30 @@ def annotate(
             url = _announced(opened, url_of(listening), needs_tokens)
             serve(app, listening, lambda: announce(url, open_it=not no_open))
     typer.echo(f"anymask: ended; all is kept in {opened.name}", err=True)
+
+
+def _alone(place: str | Path) -> AbstractContextManager[Callable[[str], None]]:
+    """Keep a second server from a store's file; a database has as many as there are."""
+    from anymask.engine.only_server import only_server
+    from anymask.engine.store.connection.database import is_address
+
+    return nullcontext(lambda _: None) if is_address(place) else only_server(Path(place))
+
+
+@contextmanager
+def _among_servers(store: Store) -> Iterator[None]:
+    """Tell of another server on the same database."""
+    if store.path is not None:
+        yield
+        return
+    from anymask.engine.store.connection.servers import counted_among_servers
+
+    with counted_among_servers(store.engine) as has_other:
+        if has_other:
+            typer.echo(
+                f"anymask: another server works on {store.name}, too; that is fine", err=True
+            )
+        yield
 
 
 def _announced(store: Store, url: str, needs_tokens: bool) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,8 +36,10 @@ from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import local_annotator
 from anymask.engine.store.images import list_images
+from anymask.engine.store.log.states import note_fault
 from anymask.engine.store.project import project_facts
 from anymask.engine.store.store import Store
+from anymask.errors import StoreError
 from anymask.predict.load import ModelSource
 from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
 
@@ -84,6 +86,7 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
         made,
         partial(file_of, store, folder),
         partial(_ahead, store),
+        partial(_note_fault, store),
     )
     metrics = Metrics(embeddings)
     decoder = Decoder(model_, metrics.decoded)
@@ -139,6 +142,11 @@ def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])
     app.add_middleware(Isolated)
     return app
+
+
+def _note_fault(store: Store, image_id: int, reason: str) -> None:
+    with suppress(StoreError):  # it is found again by whoever opens the image
+        store.write(note_fault, image_id, reason)
 
 
 def _ahead(store: Store, image_id: int) -> Sequence[int]:

@@ -17,7 +17,7 @@ from anymask.engine.store.store import Store
 from anymask.engine.store.values import ImageFilter, MaskedImage, State
 from anymask.errors import StoreError
 
-WORKED_ON: tuple[State, ...] = ("started", "done", "returned", "accepted")
+WORKED_ON: tuple[State, ...] = ("started", "done", "returned", "accepted", "unreadable")
 
 
 def annotated_images_of(
@@ -25,12 +25,16 @@ def annotated_images_of(
 ) -> Iterator[AnnotatedImage]:
     """The images of some states with their masks, one by one, as writers of datasets take them.
 
+    Of the unreadable those that have masks: they were drawn before the file broke.
+
     folder: where the image files are, if they are wanted too. Raises ``StoreError``.
     """
     names = {label.id: label.name for label in store.read(list_labels)}
     for masked in masked_images(store, ImageFilter(states=states)):
         image = masked.image
         if image.width is None or image.height is None:  # nobody looked into it: it has no mask
+            continue
+        if image.state == "unreadable" and not masked.masks:
             continue
         yield AnnotatedImage(
             image.name,

@@ -178,3 +178,41 @@ def test_a_folder_that_takes_nothing_asks_for_a_store(folder: Path) -> None:
         "is kept\n"
     )
     assert done.returncode == 1
+
+
+@pytest.mark.slow
+def test_a_second_server_says_where_the_first_is(folder: Path) -> None:
+    cache = {"ANYMASK_CACHE": str(folder / "cache")}
+
+    def again(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [*ANYMASK, "annotate", "photos", "--weights", "w", "--no-open", *options]
+        return subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+            env={**os.environ, **cache},
+        )
+
+    with annotating(folder) as (first, url):
+        for options in (
+            (),
+            ("--port", "0"),
+            ("--store", "photos/.anymask/../.anymask/store.sqlite"),
+        ):
+            second = again(*options)
+            assert second.returncode == 1
+            assert second.stderr.count("\n") == 1
+            assert "`anymask annotate` runs already on" in second.stderr
+            assert f"at {url}" in second.stderr
+        assert ask(f"{url}api/project")["images"] == 2
+        other = again("--store", "other/store.sqlite")  # of its own
+        assert "runs already" not in other.stderr
+        first.kill()
+        first.wait()
+    with annotating(folder) as (third, url):
+        assert ask(f"{url}api/project")["images"] == 2
+        stopped(third)
+    assert sorted(path.name for path in (folder / "photos" / ".anymask").glob(".*.server")) == []

@@ -158,7 +158,18 @@ def test_two_people_on_one_image_lose_nothing(team: Team) -> None:
         ada.get_by_role("button", name="Take it back").click()
         dialog = ada.get_by_role("dialog", name="Somebody else changed the same masks")
         expect(dialog).to_be_visible()
-        expect(dialog.locator("canvas")).to_have_count(2)
+        expect(dialog.get_by_role("figure")).to_have_count(2)
+        expect(dialog.get_by_role("figure", name="Edsger")).to_be_visible()
+        expect(dialog.get_by_role("figure", name="Yours here")).to_be_visible()
+        ada.wait_for_timeout(1000)  # the picture comes
+        colours = [
+            canvas.evaluate(
+                "(it) => new Set(new Uint32Array(it.getContext('2d').getImageData(0, 0, it.width,"
+                " it.height).data.buffer)).size"
+            )
+            for canvas in dialog.locator("canvas").all()
+        ]
+        assert min(colours) > 20, "masks alone would have few"
         ada.keyboard.press("Escape")
         expect(dialog).to_be_visible()  # a choice is asked for
         dialog.get_by_role("radio", name="Keep both").check()

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from anymask.engine.api.numbers import window_between
 from anymask.engine.api.workplace import Asking, Here, ImageId
 from anymask.engine.pictures.pictures import MOST_PX, Picture
+from anymask.engine.store.images import image_summary
 
 router = APIRouter(prefix="/api/images/{image_id}", tags=["pictures"])
 
@@ -53,7 +54,10 @@ def tile(
 @router.get("/thumbnail", response_class=Response)
 def thumbnail(here: Here, annotator: Asking, request: Request, image_id: ImageId) -> Response:
     """The image in a list."""
-    return _answer(request, here.pictures.thumbnail(here.file(image_id)))
+    image = here.store.read(image_summary, image_id)
+    with here.reading(image):  # all of it, and each that a list shows
+        picture = here.pictures.thumbnail(here.folder.file(image.name))
+    return _answer(request, picture)
 
 
 def _answer(request: Request, picture: Picture) -> Response:

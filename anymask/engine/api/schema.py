@@ -96,7 +96,10 @@ class LeaseHolder(Message):
 
 
 class ImageSummary(Message):
-    """An image as a list shows it. annotator: who acted last, but for a review."""
+    """An image as a list shows it. annotator: who acted last, but for a review.
+
+    fault: why its file can't be read; null where nothing is known to be wrong with it.
+    """
 
     id: int
     name: str
@@ -109,6 +112,7 @@ class ImageSummary(Message):
     lease: LeaseHolder | None
     annotator: str | None
     updated_at: AwareDatetime
+    fault: str | None
 
 
 class ImagePage(Message):
@@ -190,7 +194,7 @@ class NotePatch(Message):
 
 
 class ImageDocument(Message):
-    """All of an image that a page works on."""
+    """All of an image that a page works on. file, is_replaced: see ``file_of_masks``."""
 
     id: int
     name: str
@@ -202,6 +206,9 @@ class ImageDocument(Message):
     lease: LeaseHolder | None
     annotator: str | None
     updated_at: AwareDatetime
+    fault: str | None
+    file: str
+    is_replaced: bool
     masks: list[Mask]
     log: list[LogEntry]
     notes: list[Note]

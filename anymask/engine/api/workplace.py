@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -14,10 +16,11 @@ from anymask.engine.model.model import Model
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import annotator_of
-from anymask.engine.store.images import check_size, image_summary, set_size
+from anymask.engine.store.images import check_size, image_summary, note_file, set_size
+from anymask.engine.store.log.states import note_fault, note_readable
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import Annotator, ImageSummary
-from anymask.errors import StoreError
+from anymask.errors import Error, ImageError, StoreError
 
 BEARER = "bearer "
 COOKIE_S = 90 * 24 * 3600  # since somebody last signed in
@@ -69,12 +72,40 @@ class Workplace:
         """The file of an image. Raises ``StoreError``."""
         return file_of(self.store, self.folder, image_id)
 
+    @contextmanager
+    def reading(self, image: ImageSummary) -> Iterator[None]:
+        """Read all of an image's file; whether that goes well is noted for the lists.
+
+        Raises what reading it does.
+        """
+        try:
+            yield
+        except Error as error:
+            if is_fault(error):
+                self._note(note_fault, image.id, str(error))
+            raise
+        if image.fault is not None:
+            self._note(note_readable, image.id)
+
+    def _note(self, work: Callable[..., None], *facts: object) -> None:
+        with suppress(StoreError):  # a store that is away: it is found again
+            self.store.write(work, *facts)
+
     def looked_into(self, image: ImageSummary) -> ImageSummary:
         """An image with the size that its file has now.
 
         Raises ``ImageError``, and ``StoreError`` where its masks were drawn on another size.
         """
-        width, height = self.pictures.size(self.folder.file(image.name))
+        if image.fault is not None:  # it may be another file by now
+            with self.reading(image):
+                self.pictures.thumbnail(self.folder.file(image.name))
+            image = self.store.read(image_summary, image.id)
+        try:
+            width, height = self.pictures.size(self.folder.file(image.name))
+        except Error as error:
+            if is_fault(error):
+                self._note(note_fault, image.id, str(error))
+            raise
         if (image.width, image.height) == (width, height):
             return image
         check_size(image, width, height)
@@ -85,10 +116,30 @@ class Workplace:
                 raise
         return replace(image, width=width, height=height)
 
+    def file_of_masks(self, image: ImageSummary) -> tuple[ImageFile, bool]:
+        """An image's file, and whether its masks were drawn on another one that lay there before.
+
+        Raises ``StoreError``.
+        """
+        file = self.folder.file(image.name)
+        if file.fingerprint == image.fingerprint:
+            return file, False
+        if image.fingerprint is not None and (image.masks or image.suggestions):
+            return file, True
+        self._note(note_file, image.id, file.fingerprint)
+        return file, False
+
 
 def file_of(store: Store, folder: ImageFolder, image_id: int) -> ImageFile:
     """The file of an image. Raises ``StoreError``."""
     return folder.file(store.read(image_summary, image_id).name)
+
+
+def is_fault(error: Error) -> bool:
+    """Whether an error says that a file can't be read, and not that it is gone or leads away."""
+    return isinstance(error, ImageError) or (
+        isinstance(error, StoreError) and error.kind == "invalid"
+    )
 
 
 def workplace_of(request: Request) -> Workplace:

@@ -20,13 +20,15 @@ LOOK_AGAIN_S = 0.5  # at what another process may have computed
 
 FileOf = Callable[[int], ImageFile]
 AheadOf = Callable[[int], Iterable[int]]
+OnFault = Callable[[int, str], None]
 
 
 class Embeddings:
     """The embeddings of images, as bytes; asked by files and by the store's ids of images.
 
     file_of: the file of an image's id. ahead_of: the images that whoever works on one comes to
-    next. The model is loaded when the first image is wanted.
+    next. on_fault: told of an image that can't be read, and why. The model is loaded when the first
+    image is wanted.
     """
 
     def __init__(
@@ -36,10 +38,11 @@ class Embeddings:
         pictures: Pictures,
         file_of: FileOf,
         ahead_of: AheadOf,
+        on_fault: OnFault = lambda image_id, reason: None,
     ) -> None:
         self.computed = 0
         self._model, self._cache, self._pictures = model, cache, pictures
-        self._file_of, self._ahead_of = file_of, ahead_of
+        self._file_of, self._ahead_of, self._on_fault = file_of, ahead_of, on_fault
         self._line = WaitingLine()
         self._at_hand: OrderedDict[str, bytes] = OrderedDict()
         self._failed: dict[str, str] = {}
@@ -112,9 +115,9 @@ class Embeddings:
                 file = self._file_of(image_id)
             except Error:
                 continue  # who asks for it is told
-            self._compute(file)
+            self._compute(image_id, file)
 
-    def _compute(self, file: ImageFile) -> None:
+    def _compute(self, image_id: int, file: ImageFile) -> None:
         """Compute an image's embedding, unless it is there; what goes wrong is said when asked."""
         name = name_of(self._model.id, file)
         with self._lock:
@@ -123,12 +126,15 @@ class Embeddings:
         if self._cache.has(name):
             return
         try:
-            content = self._model.load().encode(self._pictures.pixels(file)).to_bytes()
+            pixels = self._pictures.pixels(file)
+        except ImageError as error:
+            self._fail(name, file, error)
+            self._on_fault(image_id, str(error))
+            return
+        try:
+            content = self._model.load().encode(pixels).to_bytes()
         except Exception as error:  # one image must not end the work on all others
-            line = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
-            with self._done:
-                self._failed[name] = f"{file.name} has no embedding: {' '.join(line.split())}"
-                self._done.notify_all()
+            self._fail(name, file, error)
             return
         self._cache.put(name, content)
         with self._done:
@@ -136,6 +142,12 @@ class Embeddings:
             self._at_hand[name] = content
             while len(self._at_hand) > AT_HAND:
                 self._at_hand.popitem(last=False)
+            self._done.notify_all()
+
+    def _fail(self, name: str, file: ImageFile, error: Exception) -> None:
+        line = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+        with self._done:
+            self._failed[name] = f"{file.name} has no embedding: {' '.join(line.split())}"
             self._done.notify_all()
 
 

@@ -33,8 +33,9 @@ def take_lease(
 ) -> Lease:
     """Take an image, or keep it with the token of its lease.
 
-    An annotator's newest page takes the image from their older one. take_over: from another
-    annotator, which an admin may. Raises ``LeaseError`` with who holds it, and ``StoreError``.
+    An annotator's newest page takes the image from their older one, which has it back by taking it
+    over, and not by a token that is good no more. take_over: from another annotator, which an admin
+    may. Raises ``LeaseError`` with who holds it, and ``StoreError``.
     """
     now = now or current_time()
     image = locked_image(session, image_id)
@@ -42,11 +43,14 @@ def take_lease(
         _renew(image, now)
         return Lease(token, now + LASTS, image.revision)
     holder = holder_of(session, image, now)
-    if holder is not None and image.lease_annotator_id != annotator.id:
-        if not take_over:
-            raise LeaseError(f"{holder.annotator} is at work on {image.name}", holder)
-        if annotator.role != "admin":
+    if holder is not None:
+        is_own = image.lease_annotator_id == annotator.id
+        if take_over and not is_own and annotator.role != "admin":
             raise StoreError("forbidden", "an admin may take an image from another; nobody else")
+        if not take_over and not is_own:
+            raise LeaseError(f"{holder.annotator} is at work on {image.name}", holder)
+        if not take_over and token is not None:  # else two pages would take it in turns
+            raise LeaseError(f"another page of yours is at work on {image.name}", holder)
     return _granted(image, annotator, now)
 
 

@@ -109,6 +109,8 @@ class ImageRow(Table):
     place: what lists are sorted by (``naming.place``). folded: the name as it is searched.
     masks, suggestions, revision: how many current masks, suggested ones and actions there are.
     rank: which is annotated first, the lowest; then by place. is_held_out: never learned from.
+    fault: why the file can't be read; the state is ``unreadable`` then. fingerprint: SHA-256 of the
+    file that the masks were drawn on.
     """
 
     __tablename__ = "images"
@@ -131,6 +133,8 @@ class ImageRow(Table):
     lease_expires_at: Mapped[datetime | None]
     rank: Mapped[int] = mapped_column(server_default="0")
     is_held_out: Mapped[bool] = mapped_column(server_default=false())
+    fault: Mapped[str | None]
+    fingerprint: Mapped[str | None]
 
     __table_args__ = (
         # The last column of these two is there to be found without the row.

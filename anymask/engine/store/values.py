@@ -15,7 +15,7 @@ from typing import Any, Literal
 from anymask.core.rle import RLE
 
 Role = Literal["annotator", "reviewer", "admin"]
-State = Literal["new", "started", "done", "returned", "accepted", "skipped"]
+State = Literal["new", "started", "done", "returned", "accepted", "skipped", "unreadable"]
 Kind = Literal[
     "add", "edit", "delete", "merge", "split", "duplicate", "reorder", "label", "import",
     "suggest", "withdraw", "automatic", "accept", "reject", "undo", "redo", "state",
@@ -24,7 +24,9 @@ Kind = Literal[
 Stage = Literal["assisted-manual", "semi-automatic", "fully-automatic"]  # Segment Anything §4
 
 ROLES: tuple[Role, ...] = ("annotator", "reviewer", "admin")
-STATES: tuple[State, ...] = ("new", "started", "done", "returned", "accepted", "skipped")
+# What annotators make of an image; that its file is unreadable is found.
+GIVEN_STATES: tuple[State, ...] = ("new", "started", "done", "returned", "accepted", "skipped")
+STATES: tuple[State, ...] = (*GIVEN_STATES, "unreadable")
 STAGES: tuple[Stage, ...] = ("assisted-manual", "semi-automatic", "fully-automatic")
 
 
@@ -76,7 +78,9 @@ class ImageSummary:
 
     name: its path relative to the folder, with ``/``. width, height: upright; None until its file
     was looked into. masks: how many it has. suggestions: how many more are suggested. revision: how
-    many actions. annotator: whose work it is: who acted last, but for a review.
+    many actions. annotator: whose work it is: who acted last, but for a review. fault: why the file
+    can't be read. fingerprint: SHA-256, hexadecimal, of the file that the masks were drawn on; None
+    where nobody has looked into it.
     """
 
     id: int
@@ -91,6 +95,8 @@ class ImageSummary:
     updated_at: datetime
     is_missing: bool = False
     suggestions: int = 0
+    fault: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,29 @@ def test_what_is_broken_or_gone_is_told(client: TestClient, photos: Path) -> Non
     assert client.get("/api/images/77/thumbnail").status_code == 404
 
 
+def test_a_broken_file_is_listed_as_unreadable_until_it_is_whole(
+    client: TestClient, photos: Path
+) -> None:
+    def listed(number: int) -> tuple[str, str | None]:
+        image = client.get("/api/images").json()["images"][number - 1]
+        return image["state"], image["fault"]
+
+    whole = (photos / "b.jpg").read_bytes()
+    (photos / "a.png").write_bytes(b"no image")
+    (photos / "b.jpg").write_bytes(whole[: len(whole) // 2])  # its size can be read
+    assert client.get("/api/images/1").status_code == 422
+    state, reason = listed(1)
+    assert state == "unreadable"
+    assert "a.png" in (reason or "")
+    assert client.get("/api/images/2/thumbnail").status_code == 422
+    assert client.get("/api/images/2").status_code == 422, "nor is half of it opened"
+    assert client.get("/api/project").json()["counts"]["unreadable"] == 2
+    assert client.get("/api/next").json()["id"] == 3
+    (photos / "b.jpg").write_bytes(whole)
+    assert client.get("/api/images/2").json()["state"] == "new"
+    assert listed(2) == ("new", None)
+
+
 def test_masks_of_another_size_keep_an_image_closed(client: TestClient, photos: Path) -> None:
 
     Page(client).send(add())

@@ -20,6 +20,7 @@ from anymask.engine.store.images import count_images, image_summary, list_images
 from anymask.engine.store.labels import list_labels, put_labels
 from anymask.engine.store.leases import take_lease
 from anymask.engine.store.log.actions import apply_actions, efforts_of, log_of
+from anymask.engine.store.log.states import note_fault, note_readable
 from anymask.engine.store.masks import masks_of, versions_of
 from anymask.engine.store.refusals import ConflictError, LeaseError
 from anymask.engine.store.store import Store
@@ -325,6 +326,41 @@ def test_states_and_who_may_make_them(store: Store) -> None:
         None,
         "accepted",
     ]
+
+
+def test_an_image_is_new_again_once_all_is_taken_back(store: Store) -> None:
+    desk = page(store)
+
+    def state() -> str:
+        return store.read(image_summary, desk.image_id).state
+
+    first, second = add(), add()
+    desk.send(first, second)
+    desk.send(undo(second))
+    assert state() == "started"
+    desk.send(undo(first))
+    assert state() == "new"
+    desk.send(redo(first))
+    assert state() == "started"
+    desk.send(become("done"), undo(first))
+    assert state() == "done", "somebody said so"
+
+
+def test_an_unreadable_image_is_what_it_was_once_it_can_be_read(store: Store) -> None:
+    desk = page(store)
+    desk.send(add(), become("done"))
+    store.write(note_fault, desk.image_id, "it is cut short")
+    shown = store.read(image_summary, desk.image_id)
+    assert (shown.state, shown.fault) == ("unreadable", "it is cut short")
+    assert store.read(count_images).states["unreadable"] == 1
+    first = add()
+    desk.send(first, undo(first))  # of a page that has it open
+    assert store.read(image_summary, desk.image_id).state == "unreadable"
+    store.write(note_readable, desk.image_id)
+    shown = store.read(image_summary, desk.image_id)
+    assert (shown.state, shown.fault) == ("done", None)
+    with pytest.raises(StoreError, match="a state is one of"):
+        desk.send(become("unreadable"))
 
 
 def test_what_an_action_took_can_be_replayed(store: Store) -> None:

@@ -96,6 +96,7 @@ def test_filters(store: Store) -> None:
     assert (counts.images, counts.masks) == (6, 0)
     assert counts.states == {
         "new": 4, "started": 0, "done": 1, "returned": 0, "accepted": 1, "skipped": 0,
+        "unreadable": 0,
     }  # fmt: skip
 
 

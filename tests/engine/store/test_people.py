@@ -124,6 +124,19 @@ def test_the_newest_page_of_an_annotator_has_the_image(store: Store) -> None:
     newer.send(add())
 
 
+def test_an_older_page_has_the_image_back_by_taking_it_over_alone(store: Store) -> None:
+    ann, image_id = annotator(store), image(store)
+    older = store.write(take_lease, image_id, ann, now=NOW)
+    newer = store.write(take_lease, image_id, ann, now=NOW)
+    with pytest.raises(LeaseError, match="another page of yours") as refused:
+        store.write(take_lease, image_id, ann, older.token, now=NOW)
+    assert refused.value.holder is not None
+    assert refused.value.holder.annotator == ann.name
+    assert store.write(take_lease, image_id, ann, newer.token, now=NOW).token == newer.token
+    back = store.write(take_lease, image_id, ann, older.token, take_over=True, now=NOW)
+    assert back.token not in (older.token, newer.token)
+
+
 def test_a_lease_is_let_go_by_its_holder_alone(store: Store) -> None:
     ann, bob, image_id = annotator(store), annotator(store, "Bob"), image(store)
     lease = store.write(take_lease, image_id, ann)

@@ -5,6 +5,7 @@ export { difference, intersect, sharedBox, subtract, union } from "./combine";
 export { components, cut } from "./components";
 export { type FillRule, fillLasso, fillRings, type Place, type Ring } from "./fill";
 export { extend, shrink } from "./grow";
+export { iou, isAlike } from "./overlap";
 export { fromMask, toMask } from "./pixels";
 export { halved } from "./reduce";
 export { type ImageSize, Region, RegionError } from "./region";

@@ -5,6 +5,7 @@ import { vi } from "vitest";
 import { Client } from "../../src/annotate/api/client";
 import { Desk } from "../../src/annotate/document/desk";
 import { IndexedShelf } from "../../src/annotate/document/indexed-shelf";
+import { LastSeen } from "../../src/annotate/document/last-seen";
 import { webLock } from "../../src/annotate/document/tab-lock";
 import type { FakeServer } from "./fake-server";
 import { CODEC, type Patch } from "./patch";
@@ -54,6 +55,7 @@ export class Browser {
       annotator: this.annotator,
       shelf: await IndexedShelf.open("anymask", this.databases),
       lock: webLock(this.locks as unknown as LockManager, "anymask"),
+      seen: await LastSeen.open(this.databases),
     });
     this.tabs.push(desk);
     return desk;

@@ -223,6 +223,67 @@ describe("without the server", () => {
   });
 });
 
+describe("a page that begins while the server is away", () => {
+  const away = () => "down" as const;
+
+  /** Ada's image with a mask that is saved and one that is not; then the server goes, and she. */
+  async function begun() {
+    const before = await ada.tab();
+    const image = await open(before);
+    add(image, 1);
+    await saved(before);
+    server.fault = away;
+    add(image, 2);
+    await until(() => before.saved.value.kind === "offline");
+    ada.kill();
+    return ada.tab();
+  }
+
+  it("shows the image as it was, and saves all when the server is back", async () => {
+    const desk = await begun();
+    const image = await open(desk);
+    expect(left(image)).toEqual([1, 2]);
+    expect(desk.saved.value).toMatchObject({ kind: "offline", waiting: 1 });
+    add(image, 3);
+    await desk.catchUp();
+    expect(desk.saved.value).toMatchObject({ kind: "offline", waiting: 2 });
+    server.fault = () => null;
+    await desk.catchUp();
+    await saved(desk);
+    expect([stored(), left(image), server.image().log.length]).toEqual([[1, 2, 3], [1, 2, 3], 3]);
+  });
+
+  it("goes on from what another did meanwhile", async () => {
+    const desk = await begun();
+    const image = await open(desk);
+    server.image().lease = null; // it ran out
+    server.fault = () => null;
+    const his = await bob.tab();
+    add((await his.open(1)).image, 9);
+    await saved(his);
+    await desk.catchUp();
+    expect(desk.saved.value).toMatchObject({ kind: "lease lost", holder: { annotator: "Bob" } });
+    his.close(1);
+    await until(() => server.image().lease === null);
+    expect(await desk.regain(1)).toEqual({ kind: "held" });
+    await saved(desk);
+    expect([stored(), rising(left(image))]).toEqual([
+      [1, 2, 9],
+      [1, 2, 9],
+    ]);
+  });
+
+  it("shows no image that was not opened before", async () => {
+    const desk = await begun();
+    await expect(desk.open(2)).rejects.toMatchObject({ kind: "offline" });
+  });
+
+  it("is in one tab alone", async () => {
+    await open(await begun());
+    expect((await (await ada.tab()).open(1)).hold.kind).toBe("another tab");
+  });
+});
+
 describe("two tabs of one browser", () => {
   it("do not work on one image; the second shows it", async () => {
     const image = await open(await ada.tab());
@@ -250,6 +311,23 @@ describe("two tabs of one browser", () => {
     await until(() => first.saved.value.kind === "lease lost");
     first.retry();
     expect(server.image().log.length).toBe(2);
+  });
+
+  it("what the second has sent waits in the first no more", async () => {
+    const first = await ada.tab();
+    server.fault = noActions;
+    add(await open(first), 1);
+    await until(() => first.saved.value.kind === "offline");
+    server.fault = () => null;
+    const second = await ada.tab();
+    await second.open(1, true);
+    await saved(second);
+    await until(() => first.saved.value.kind === "lease lost");
+    expect(first.saved.value).toMatchObject({ waiting: 1, holder: { annotator: "Ada" } });
+    await first.catchUp();
+    expect(first.saved.value.waiting).toBe(0);
+    expect((await first.open(1, true)).hold.kind).toBe("held");
+    expect(server.image().log.length).toBe(1);
   });
 
   it("on two images do not send each other's leftovers", async () => {
@@ -305,6 +383,9 @@ describe("two people on one image", () => {
     const { imageId, masks } = desk.conflict.value!;
     expect([imageId, masks.length]).toEqual([1, 1]);
     expect([masks[0].mine!.bbox[0], masks[0].theirs!.bbox[0]]).toEqual([20, 40]);
+    const [{ theirsBy, mineAt }] = masks;
+    expect(theirsBy!.annotator).toBe("Bob");
+    expect(Date.parse(mineAt!)).toBeLessThanOrEqual(Date.parse(theirsBy!.at));
     expect(desk.saved.value.kind).toBe("conflict");
     await desk.resolve(new Map([[id, choice]]));
     expect(desk.conflict.value).toBeNull();

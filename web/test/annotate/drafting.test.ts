@@ -13,7 +13,16 @@ import type { Mask, Prompt } from "../../src/segmenter";
 const SIZE = { width: 64, height: 48 };
 const DOCUMENT: ImageDocument = {
   ...{ id: 1, name: "a.jpg", ...SIZE, state: "new", revision: 0, lease: null, annotator: null },
-  ...{ updated_at: "2026-11-27T00:00:00Z", masks: [], suggestions: 0, log: [], notes: [] },
+  ...{
+    updated_at: "2026-11-27T00:00:00Z",
+    fault: null,
+    file: "a file",
+    is_replaced: false,
+    masks: [],
+    suggestions: 0,
+    log: [],
+    notes: [],
+  },
 };
 
 /** A square of the image as the model answers. */
@@ -186,6 +195,36 @@ describe("the end", () => {
     expect(now().region!.area).toBe(144);
   });
 
+  it("undo and redo are said in words", async () => {
+    drafting.click(3, 4, 1);
+    expect(now().undoable).toBe("click");
+    await settled();
+    drafting.next(1);
+    expect(now()).toMatchObject({ undoable: "choice of whole or part", redoable: null });
+    drafting.undo();
+    expect(now()).toMatchObject({ undoable: "click", redoable: "choice of whole or part" });
+    drafting.edit(brushStroke(SIZE, [{ x: 30, y: 30 }], 8), "brush");
+    expect(now()).toMatchObject({ undoable: "brush", redoable: null });
+    drafting.discard();
+    drafting.refine(image.add({ region: brushStroke(SIZE, [{ x: 9, y: 9 }], 4), source: "model" }));
+    expect(now().undoable).toBe("go on with mask");
+  });
+
+  it("an earlier page's choice of whole, part and subpart is there again", async () => {
+    drafting.edit(brushStroke(SIZE, [{ x: 30, y: 30 }], 8), "brush");
+    drafting.click(3, 4, 1);
+    await settled();
+    drafting.next(1); // the subpart
+    const [asked] = prompts.splice(0);
+    start(image.draft);
+    await vi.waitFor(() => expect(now().answers).toHaveLength(3));
+    expect(prompts).toEqual([{ ...asked, points: [{ x: 3, y: 4, label: 1 }] }]);
+    expect(now()).toMatchObject({ chosen: 2, isAsking: false });
+    expect(now().region!.area).toBe(100);
+    drafting.next(1);
+    expect(now().region!.area).toBe(900);
+  });
+
   it("what an earlier page kept goes on, its effort included", async () => {
     drafting.click(3, 4, 1);
     await settled();
@@ -194,4 +233,20 @@ describe("the end", () => {
     drafting.accept(null);
     expect(sent.at(-1)!.effort.clicks_add).toBe(1);
   });
+});
+
+it("a mask in work is one mask, in however many tabs it is accepted", async () => {
+  const shelf = new MemoryShelf();
+  start(new Draft(1, shelf, { steps: [], at: 0 }));
+  drafting.click(3, 4, 1);
+  await settled();
+  const kept = await shelf.draft(1);
+  const first = drafting.accept(null);
+  start(new Draft(1, shelf, kept)); // the other tab, as it was before
+  expect(drafting.accept(null)).toBe(first);
+  const ids = sent.map(({ changes: [{ mask_id, before }] }) => [mask_id, before]);
+  expect(ids).toEqual([
+    [first, null],
+    [first, null], // of the same mask: a conflict at most
+  ]);
 });

@@ -13,7 +13,7 @@ import type {
   Note,
   Version,
 } from "../../src/annotate/api/types";
-import { entryOf, stacks } from "../../src/annotate/document/log";
+import { entryOf, stacks, stateAfter } from "../../src/annotate/document/log";
 import { uuid4 } from "../../src/annotate/document/uuid";
 
 const creates = ({ before, after }: Change) => !before && after !== null;
@@ -85,10 +85,10 @@ class StoredImage {
   document(): ImageDocument {
     const lease = this.lease && { annotator: this.lease.annotator, expires_at: "2100-01-01" };
     const facts = { id: this.id, name: this.name, width: 80, height: 60, state: this.state };
-    const times = { annotator: null, updated_at: "2026-01-01T00:00:00Z", lease };
+    const times = { annotator: null, updated_at: "2026-01-01T00:00:00Z", lease, fault: null };
     const suggestions = this.list.filter(({ version }) => version.is_suggested).length;
     const lists = { masks: this.list, suggestions, log: [...this.log], notes: this.notes };
-    return { ...facts, ...times, ...lists, revision: this.log.length };
+    return { ...facts, ...times, ...lists, ...FILE, revision: this.log.length };
   }
 
   act(annotator: string, actions: readonly Action[]): void {
@@ -106,11 +106,10 @@ class StoredImage {
         if (after) versions.set(after.id, after);
       }
       log.push(entryOf(action, log.length + 1, annotator));
+      this.state = stateAfter(this.state, action, log);
     }
     this.actions.push(...fresh);
     [this.masks, this.versions, this.log] = [masks, versions, log];
-    const state = fresh.findLast((action) => action.state)?.state;
-    this.state = state ?? (["new", "skipped"].includes(this.state) ? "started" : this.state);
   }
 
   private checkTurn(log: readonly LogEntry[], { kind, target }: Action): void {
@@ -125,6 +124,9 @@ class StoredImage {
     return new Refusal(409, "conflict", "the masks have changed", more);
   }
 }
+
+/** What lies there, always. */
+const FILE = { file: "a file", is_replaced: false };
 
 export class FakeServer {
   readonly images = new Map<number, StoredImage>();
@@ -240,7 +242,8 @@ function checkShape({ kind, target, state, changes }: Action): void {
 function lease(image: StoredImage, { annotator, body }: Call) {
   const { lease: held } = image;
   const isOthers = held && held.token !== body.token && held.annotator !== annotator;
-  if (isOthers && !body.take_over) throw leaseRefusal(image);
+  const isOlderPage = held && body.token && held.token !== body.token;
+  if ((isOthers || isOlderPage) && !body.take_over) throw leaseRefusal(image);
   if (held?.token !== body.token || !held) image.lease = { annotator, token: uuid4() };
   const { token } = image.lease!;
   return { token, expires_at: "2100-01-01", revision: image.log.length };

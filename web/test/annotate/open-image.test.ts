@@ -107,6 +107,18 @@ describe("what can be done to masks", () => {
     expect(image.value.state).toBe("started");
   });
 
+  it("an image from which all is taken back is new again, unless somebody said what it is", async () => {
+    const image = open();
+    add(image, 1);
+    await image.undo();
+    expect([image.value.state, server.image().state]).toEqual(["new", "new"]);
+    await image.redo();
+    expect([image.value.state, server.image().state]).toEqual(["started", "started"]);
+    image.setState("done");
+    await image.undo();
+    expect([image.value.state, server.image().state]).toEqual(["done", "done"]);
+  });
+
   it("a region is the one given, and after a reload what its text says", () => {
     const region = patch(3);
     const id = open().add({ region, source: "model" });

@@ -33,18 +33,30 @@ describe("what somebody may do", () => {
   const taken = { kind: "taken", holder: { annotator: "Ada", expires_at: "" } } as const;
 
   it("an image that another has is taken over by an admin alone", () => {
-    expect(onlyShown(taken, "started", "admin")).toMatchObject({ offer: "Take over" });
+    expect(onlyShown(taken, "started", { name: "Bob", role: "admin" })).toMatchObject({
+      offer: "Take over",
+    });
     for (const role of ["annotator", "reviewer"] as const) {
-      const shown = onlyShown(taken, "started", role);
+      const shown = onlyShown(taken, "started", { name: "Bob", role });
       expect(shown).toMatchObject({ offer: "" });
       expect(shown?.why).toContain("Ada");
     }
   });
 
+  it("an image that one has in another tab can be worked on here, whoever one is", () => {
+    for (const hold of [taken, { kind: "another tab" }] as const) {
+      const shown = onlyShown(hold, "started", { name: "Ada", role: "annotator" });
+      expect(shown).toMatchObject({ offer: "Work here", takesOver: true });
+      expect(shown?.why).toContain("You work on this image in another tab");
+    }
+  });
+
   it("an accepted image is only shown to an annotator", () => {
-    expect(onlyShown({ kind: "held" }, "accepted", "annotator")).not.toBeNull();
-    expect(onlyShown({ kind: "held" }, "accepted", "reviewer")).toBeNull();
-    expect(onlyShown({ kind: "held" }, "done", "annotator")).toBeNull();
+    const annotator = { name: "Bob", role: "annotator" } as const;
+    const reviewer = { name: "Bob", role: "reviewer" } as const;
+    expect(onlyShown({ kind: "held" }, "accepted", annotator)).not.toBeNull();
+    expect(onlyShown({ kind: "held" }, "accepted", reviewer)).toBeNull();
+    expect(onlyShown({ kind: "held" }, "done", annotator)).toBeNull();
   });
 
   it("review is of projects that have it, by whoever is more than an annotator", () => {
@@ -58,7 +70,15 @@ describe("what somebody may do", () => {
 });
 
 it("counts go along with an image", () => {
-  const counts = { new: 2, started: 0, done: 0, returned: 0, accepted: 0, skipped: 0 };
+  const counts = {
+    new: 2,
+    started: 0,
+    done: 0,
+    returned: 0,
+    accepted: 0,
+    skipped: 0,
+    unreadable: 0,
+  };
   expect(recounted(counts, "new", "done")).toEqual({ ...counts, new: 1, done: 1 });
   expect(recounted(counts, "new", "new")).toBe(counts);
 });

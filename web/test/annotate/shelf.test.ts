@@ -111,7 +111,8 @@ describe("a draft", () => {
     draft.push(step(0));
     draft.push(step(1));
     expect([draft.undo(), draft.undo(), draft.undo()]).toEqual([true, true, false]);
-    expect(draft.value).toEqual({ step: null, canUndo: false, canRedo: true, isKept: true });
+    expect(draft.value).toMatchObject({ step: null, canUndo: false, isKept: true });
+    expect(draft.value.undone).toEqual(step(0));
     expect([draft.redo(), draft.value.step]).toEqual([true, step(0)]);
     draft.push(step(5));
     expect([draft.redo(), draft.value.step]).toEqual([false, step(5)]);
@@ -124,7 +125,8 @@ describe("a draft", () => {
     draft.undo();
     const kept = await shelf.draft(1);
     const again = new Draft(1, shelf, kept);
-    expect(again.value).toEqual({ step: step(1), canUndo: true, canRedo: true, isKept: true });
+    expect(again.value).toMatchObject({ step: step(1), canUndo: true, isKept: true });
+    expect(again.value.undone).not.toBeNull();
     again.discard();
     expect(again.value.step).toBeNull();
     expect((await shelf.draft(1)).steps).toEqual([]);

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from anymask.engine.store.annotators import ENGINE_NAME
 from anymask.engine.store.checks import checked_id, checked_text
-from anymask.engine.store.values import STATES, Action, Annotator, Change, Effort, State
+from anymask.engine.store.values import GIVEN_STATES, Action, Annotator, Change, Effort, State
 from anymask.errors import StoreError
 
 MOST_ACTIONS, MOST_CHANGES = 1_000, 10_000  # of one transaction
@@ -107,8 +107,9 @@ def _check_kind(action: Action) -> None:
     if (action.state is not None) != (kind == "state"):
         raise StoreError("invalid", f"a state action says which state, and not a {kind}")
     if kind == "state":
-        if action.state not in STATES or action.changes:
-            raise StoreError("invalid", f"a state is one of {', '.join(STATES)}, without changes")
+        if action.state not in GIVEN_STATES or action.changes:
+            states = ", ".join(GIVEN_STATES)
+            raise StoreError("invalid", f"a state is one of {states}, without changes")
     elif not action.changes or not all(map(SHAPES[kind], action.changes)):
         raise StoreError("invalid", f"the changes of {action.id} are none that {kind} makes")
     if action.at.tzinfo is None:

@@ -25,6 +25,7 @@ from anymask.engine.store.log.action_checks import (
 from anymask.engine.store.log.history import History, Step
 from anymask.engine.store.log.mask_changes import Changed, MaskChanges
 from anymask.engine.store.log.stacks import OutOfTurnError
+from anymask.engine.store.log.states import state_after
 from anymask.engine.store.masks import masks_named
 from anymask.engine.store.refusals import ConflictError
 from anymask.engine.store.tables import ActionRow, AnnotatorRow, ChangeRow, ImageRow, table_of
@@ -90,6 +91,7 @@ def append_actions(
     sheet, stage = TallySheet(), current_stage(session)
     rows: list[dict[str, Any]] = []
     changes: list[dict[str, Any]] = []
+    state: str = image.state
     for number, action in enumerate(actions, image.revision + 1):
         changed = [masks.make(action.kind, change) for change in action.changes]
         ids = tuple(one.ids for one in changed)
@@ -100,6 +102,8 @@ def append_actions(
         except OutOfTurnError:
             masks.stale.update(change.mask_id for change in ids)
             break
+        is_bare = history.is_taken_back
+        state = state_after(state, action.kind, action.state, is_taken_back=is_bare)
         if action.kind not in UNTALLIED:
             sheet.add_effort(account, action.effort)
             sheet.add_output(tallied, image.id, output)
@@ -107,10 +111,10 @@ def append_actions(
         changes.extend(_change_rows(image.id, number, ids))
     if masks.stale:
         raise _conflict(session, image, masks.stale)
-    state, image.state = image.state, _state_after(image.state, actions)
+    before, image.state = image.state, state
     image.revision += len(actions)
     is_of_engine = all(action.kind in ENGINE_KINDS for action in actions)
-    if not is_of_engine and (image.annotator_id is None or not is_review(state, annotator)):
+    if not is_of_engine and (image.annotator_id is None or not is_review(before, annotator)):
         image.annotator_id = annotator.id
     image.updated_at = now
     masks.write()
@@ -182,15 +186,6 @@ def _output(kind: Kind, changed: Sequence[Changed]) -> Output:
         automatic=made if kind in BY_NO_PERSON else 0,
         rejected=len(changed) if kind == "reject" else 0,
     )
-
-
-def _state_after(state: str, actions: Iterable[Action]) -> str:
-    for action in actions:
-        if action.state is not None:
-            state = action.state
-        elif state in ("new", "skipped") and action.kind not in ENGINE_KINDS:
-            state = "started"
-    return state
 
 
 def _day(at: datetime, now: datetime) -> date:

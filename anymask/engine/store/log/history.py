@@ -36,6 +36,11 @@ class History:
         is_needed = any(action.target is not None for action in actions)
         self._stacks = self._read() if is_needed else Stacks()
 
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether nothing is left to undo; known after an undo or redo."""
+        return not self._stacks.undo
+
     def append(self, action: Action, step: Step) -> tuple[Account, Output]:
         """Append an action; what it adds to which tally, an undo to its target's.
 

@@ -1,6 +1,7 @@
 // The server's HTTP, a method for each of its addresses.
 
 import type { Readable } from "../observable";
+import { ApiError } from "./errors";
 import { Transport, type TransportOptions } from "./transport";
 import type {
   Action,
@@ -31,8 +32,15 @@ import type {
 } from "./types";
 
 const VERSIONS_AT_ONCE = 50; // their ids go into the address, which has a limit
+const SIGN_OF_LIFE_MS = 4_000;
 const LONG_MS = 300_000; // for the model, and for megabytes
 const IMPORT_MS = 3_600_000;
+
+export interface EmbeddingBytes {
+  readonly bytes: ArrayBuffer;
+  /** SHA-256 of the file that it is of. */
+  readonly file: string;
+}
 
 /** Every method throws ApiError. */
 export class Client {
@@ -49,6 +57,17 @@ export class Client {
   /** Whether the server said that it does not know who asks. */
   get isSignedOut(): Readable<boolean> {
     return this.transport.isSignedOut;
+  }
+
+  /** Whether the server answers, whatever it says. */
+  async isThere(): Promise<boolean> {
+    const ask = { timeoutMs: SIGN_OF_LIFE_MS, isOnce: true };
+    try {
+      await this.transport.ask("/health", ask, async (response) => response.body?.cancel());
+    } catch (error) {
+      if (error instanceof ApiError && error.kind === "offline") return false;
+    }
+    return true;
   }
 
   project(): Promise<Project> {
@@ -100,12 +119,20 @@ export class Client {
     return this.transport.url(`/api/images/${id}/thumbnail`);
   }
 
-  /** The embedding's bytes; while it is computed, its place in the queue. */
-  embedding(id: number, signal?: AbortSignal): Promise<ArrayBuffer | { position: number }> {
+  /** The embedding; while it is computed, its place in the queue. */
+  embedding(id: number, signal?: AbortSignal): Promise<EmbeddingBytes | { position: number }> {
     const ask = { signal, timeoutMs: LONG_MS };
-    return this.transport.ask(`/api/images/${id}/embedding`, ask, (response) =>
-      response.status === 202 ? response.json() : response.arrayBuffer(),
-    );
+    return this.transport.ask(`/api/images/${id}/embedding`, ask, async (response) => {
+      if (response.status === 202) return response.json();
+      const file = response.headers.get("ETag")?.replaceAll('"', "") ?? "";
+      return { bytes: await response.arrayBuffer(), file };
+    });
+  }
+
+  /** Say that the masks of an image are right for the file that it has now. */
+  async keepMasks(id: number, file: string): Promise<void> {
+    const path = `/api/images/${id}/file${search({ file })}`;
+    await this.transport.ask(path, { method: "PUT" }, async () => undefined);
   }
 
   // --- work

@@ -21,6 +21,8 @@ export interface Ask {
   readonly body?: BodyInit;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
+  /** Not tried again. */
+  readonly isOnce?: boolean;
   /** Goes on when the page ends. */
   readonly keepalive?: boolean;
 }
@@ -65,8 +67,11 @@ export class Transport {
    * reason if that aborts.
    */
   async ask<T>(path: string, ask: Ask, read: (response: Response) => Promise<T>): Promise<T> {
-    // What changes something is tried again only by who knows that it may be.
-    const pauses = (ask.method ?? "GET") === "GET" ? this.pausesMs : [];
+    // What changes something is tried again only by who knows that it may be; and where nothing is
+    // answered, nobody is to wait.
+    const isSilent = this.silentSince.value !== null;
+    const isRead = (ask.method ?? "GET") === "GET";
+    const pauses = isRead && !ask.isOnce && !isSilent ? this.pausesMs : [];
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.limited(path, ask, read);

@@ -1,6 +1,7 @@
 // What the server and the page say to each other, as JSON: snake_case, times as ISO 8601.
 
-export type ImageState = "new" | "started" | "done" | "returned" | "accepted" | "skipped";
+export type ImageState =
+  "new" | "started" | "done" | "returned" | "accepted" | "skipped" | "unreadable";
 export type Role = "annotator" | "reviewer" | "admin";
 
 /** COCO's compressed run lengths, of the upright original image. */
@@ -70,6 +71,8 @@ export interface ImageSummary {
   /** Whose work it is: who acted last, but for a review. */
   readonly annotator: string | null;
   readonly updated_at: string;
+  /** Why its file can't be read; null where nothing is known to be wrong with it. */
+  readonly fault: string | null;
 }
 
 export interface ImagePage {
@@ -112,6 +115,10 @@ export interface Mask {
 }
 
 export interface ImageDocument extends Omit<ImageSummary, "masks"> {
+  /** SHA-256 of the file. */
+  readonly file: string;
+  /** Whether it lies in the place of the one that the masks were drawn on. */
+  readonly is_replaced: boolean;
   readonly masks: readonly Mask[];
   readonly log: readonly LogEntry[];
   readonly notes: readonly Note[];

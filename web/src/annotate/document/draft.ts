@@ -3,12 +3,15 @@
 
 import type { BoxXyxy, Chosen, Effort, Segmentation } from "../api/types";
 import { Observable, type Readable, type Unsubscribe } from "../observable";
+import { MemoryShelf } from "./memory-shelf";
 import type { Shelf } from "./shelf";
 
 /** All that is needed to go on from here. */
 export interface DraftStep {
   /** The mask that is refined; null for a new one. */
   readonly maskId: string | null;
+  /** The id of the mask that a new one becomes: the same in every tab that accepts it. */
+  readonly becomes?: string;
   readonly points: readonly { readonly x: number; readonly y: number; readonly label: 0 | 1 }[];
   readonly box: BoxXyxy | null;
   readonly chosen: Chosen | null;
@@ -32,8 +35,13 @@ export interface DraftSteps {
 
 export interface DraftNow {
   readonly step: DraftStep | null;
+  /** The step that undo leads back to. */
+  readonly before: DraftStep | null;
+  /** The step that this one's question was asked from; null: from nothing. */
+  readonly askedFrom: DraftStep | null;
   readonly canUndo: boolean;
-  readonly canRedo: boolean;
+  /** What redo brings back. */
+  readonly undone: DraftStep | null;
   /** false once the browser could not keep a step: it would be gone with the page. */
   readonly isKept: boolean;
 }
@@ -46,7 +54,7 @@ export class Draft implements Readable<DraftNow> {
 
   constructor(
     private readonly imageId: number,
-    private readonly shelf: Pick<Shelf, "putDraftStep" | "moveDraft" | "endDraft">,
+    private shelf: Pick<Shelf, "putDraftStep" | "moveDraft" | "endDraft">,
     kept: DraftSteps,
   ) {
     this.steps = [...kept.steps];
@@ -84,6 +92,11 @@ export class Draft implements Readable<DraftNow> {
     this.keep(this.shelf.endDraft(this.imageId));
   }
 
+  /** Leave what is kept as it is, to another tab. */
+  detach(): void {
+    this.shelf = new MemoryShelf();
+  }
+
   /** Forget the steps: the action that accepts them clears them where they are kept. */
   end(): void {
     this.steps = [];
@@ -103,10 +116,14 @@ export class Draft implements Readable<DraftNow> {
   }
 
   private read(): DraftNow {
+    const step = this.steps[this.at - 1] ?? null;
+    const until = this.steps.slice(0, this.at);
     return {
-      step: this.steps[this.at - 1] ?? null,
+      step,
+      before: until.at(-2) ?? null,
+      askedFrom: until.findLast((earlier) => step && !asksTheSame(earlier, step)) ?? null,
       canUndo: this.at > 0,
-      canRedo: this.at < this.steps.length,
+      undone: this.steps[this.at] ?? null,
       isKept: this.isKept,
     };
   }
@@ -117,4 +134,10 @@ export class Draft implements Readable<DraftNow> {
       this.now.set(this.read());
     });
   }
+}
+
+/** Whether two steps are answers to one question. */
+function asksTheSame(a: DraftStep, b: DraftStep): boolean {
+  const question = ({ points, box, source }: DraftStep) => JSON.stringify([points, box, source]);
+  return question(a) === question(b);
 }

@@ -2,7 +2,7 @@
 
 import type { Effort, EffortEvent } from "../api/types";
 
-export const IDLE_AFTER_S = 60;
+export const IDLE_AFTER_S = 30;
 export const NUDGE_AFTER_S = 30;
 
 /** Of an action that is no work of its own: its time counts for the mask after it. */
@@ -36,7 +36,7 @@ export interface EffortOptions {
  * looking for the next object counts.
  *
  * It runs while the page is visible and the annotator active. A pause between two signs of life
- * counts for 60 s at most, as thinking; the rest of it is idle. A page out of sight counts nothing.
+ * counts for 30 s at most, as thinking; the rest of it is idle. A page out of sight counts nothing.
  */
 export class EffortClock {
   private readonly modelId: string | null;

@@ -1,20 +1,21 @@
 // What the rest of the tool uses: start at `Desk`, which opens images (`OpenImage`) and saves them.
 
-export type { Choice, Choices, MaskConflict } from "./conflict";
+export type { Choice, Choices } from "./conflict";
 export { browserStorage } from "./browser-storage";
 export type { KeyPress } from "./chord";
-export { Desk, type DeskClient, type ImageConflict, type Opened } from "./desk";
+export { Desk, type DeskClient, type Opened } from "./desk";
+export type { DisputedMask, ImageConflict, Making } from "./disputed";
 export type { Draft, DraftNow, DraftStep } from "./draft";
 export { EffortClock, type Happening, IDLE_AFTER_S, NO_EFFORT, NUDGE_AFTER_S } from "./effort";
+export type { ImageNow, PlacedMask } from "./image-now";
+export { LastSeen, type SeenImage } from "./last-seen";
 export type { Hold } from "./leases";
 export {
   type ActOptions,
   DocumentError,
-  type ImageNow,
   type NewMask,
   type NewRegion,
   type OpenImage,
-  type PlacedMask,
 } from "./open-image";
 export type { Move } from "./ordering";
 export type { SaveState } from "./save-state";

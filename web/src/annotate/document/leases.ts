@@ -15,6 +15,8 @@ export type Hold =
 
 export interface LeasesOptions {
   readonly client: Pick<Client, "lease" | "release">;
+  /** The name of who works here. */
+  readonly annotator: string;
   readonly lock: TabLock;
   /** Told when an image is no longer this tab's. */
   readonly onLost: (imageId: number, holder: LeaseHolder | null) => void;
@@ -22,6 +24,7 @@ export interface LeasesOptions {
 
 export class Leases {
   private readonly client: Pick<Client, "lease" | "release">;
+  private readonly annotator: string;
   private readonly lock: TabLock;
   private readonly onLost: (imageId: number, holder: LeaseHolder | null) => void;
   private readonly unlocks = new Map<number, () => void>();
@@ -29,8 +32,9 @@ export class Leases {
   private readonly turns = new Map<number, Promise<unknown>>();
   private readonly timer: ReturnType<typeof setInterval>;
 
-  constructor({ client, lock, onLost }: LeasesOptions) {
+  constructor({ client, annotator, lock, onLost }: LeasesOptions) {
     this.client = client;
+    this.annotator = annotator;
     this.lock = lock;
     this.onLost = onLost;
     this.timer = setInterval(() => void this.renew(), RENEWED_EVERY_MS);
@@ -58,6 +62,11 @@ export class Leases {
         return { kind: "taken", holder: error.holder };
       }
     });
+  }
+
+  /** Keep other tabs from an image while the server can't be asked. False if another has it. */
+  reserve(imageId: number, takeOver: boolean): Promise<boolean> {
+    return this.inTurn(imageId, () => this.lockTab(imageId, takeOver));
   }
 
   /** Let others at it, unless it is wanted again when the turn comes. */
@@ -101,7 +110,7 @@ export class Leases {
 
   private async lockTab(imageId: number, steal: boolean): Promise<boolean> {
     if (this.unlocks.has(imageId)) return true;
-    const onStolen = () => this.lose(imageId, null);
+    const onStolen = () => this.lose(imageId, { annotator: this.annotator, expires_at: "" });
     const unlock = await this.lock(`image ${imageId}`, { steal, onStolen });
     if (unlock) this.unlocks.set(imageId, unlock);
     return unlock !== null;
@@ -116,9 +125,12 @@ export class Leases {
   private async renew(): Promise<void> {
     if (globalThis.document?.visibilityState === "hidden") return;
     for (const [imageId, token] of [...this.tokens]) {
-      await this.client.lease(imageId, token).catch((error: unknown) => {
+      try {
+        const renewed = await this.client.lease(imageId, token);
+        if (this.token(imageId) === token) this.tokens.set(imageId, renewed.token);
+      } catch (error) {
         if (error instanceof ApiError && error.kind === "lease") this.lose(imageId, error.holder);
-      });
+      }
     }
   }
 }

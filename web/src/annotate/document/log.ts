@@ -1,6 +1,6 @@
 // What an image's log says: what can be undone and redone, and what each step did to the masks.
 
-import type { Action, ActionKind, Change, LogEntry, Version } from "../api/types";
+import type { Action, ActionKind, Change, ImageState, LogEntry, Version } from "../api/types";
 
 /** What the stacks depend on. */
 export interface LoggedStep {
@@ -39,6 +39,18 @@ export function stacks(log: Iterable<LoggedStep>): Stacks {
 /** A target that is not the last is nothing that the server takes: it moves nothing. */
 function move(from: string[], to: string[], target: string | null): void {
   if (from.length && from.at(-1) === target) to.push(from.pop()!);
+}
+
+/** What an image of a state is after an action, with which its log ends. */
+export function stateAfter(
+  state: ImageState,
+  { kind, state: given }: Pick<Action, "kind" | "state">,
+  log: readonly LoggedStep[],
+): ImageState {
+  if (given) return given;
+  const isTakenBack = kind === "undo" && state === "started" && !stacks(log).undo.length;
+  if (isTakenBack) return "new";
+  return state === "new" || state === "skipped" ? "started" : state;
 }
 
 /** The versions of an image's masks, by the masks' ids. */

@@ -50,6 +50,8 @@ export const ICONS = {
   bottom: "M10 3v10M5 8.500l5 4.500 5-4.500M4 16.500h12",
   group: "M3 6V3h3M14 3h3v3M17 14v3h-3M6 17H3v-3M6 6h5v5H6zM9 9h5v5H9z",
   ungroup: "M3 3h7v7H3zM12 10h5v7h-7v-5",
+  pin: "M7 3h6l-.8 6 2.8 3H5l2.800-3L7 3zM10 12v5.500",
+  broken: "M3 4h14v5l-3 2-3-2-3 3-2-1-3 2zM3 16.500V15.500l3-2 2 1 3-3 3 2 3-2v5z",
   leave: "M8 3.500H4v13h4M12 6.500l4 3.500-4 3.500M16 10H7.500",
 } as const;
 

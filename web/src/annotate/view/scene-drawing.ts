@@ -12,6 +12,8 @@ const MARKS = [
 const MARK_PX = 8; // of the screen, as all here
 const HANDLE_PX = 4;
 const CROSS_PX = 16;
+const LEAST_BRUSH_PX = 4;
+const FOUND_BRUSH_PX = 9; // a circle of less is easily lost
 const CASING_PX = 1.5; // a light line has dark beside it, and the other way round
 const ACCENT = "#ffd60a";
 
@@ -101,14 +103,22 @@ export class SceneDrawing {
     context.stroke();
   }
 
-  /** Solid where it paints, in dashes where it erases. */
+  /**
+   * Solid where it paints, in dashes where it erases. One that is too small to be found has a
+   * ring round it, which says nothing of its size.
+   */
   private brush({ at, diameter, erases }: Brush): void {
     const [x, y] = this.camera.toScreen(at);
+    const radius = (diameter / 2) * this.camera.scale;
     const path = new Path2D();
-    path.arc(x, y, Math.max((diameter / 2) * this.camera.scale, 1), 0, 2 * Math.PI);
+    path.arc(x, y, Math.max(radius, LEAST_BRUSH_PX / 2), 0, 2 * Math.PI);
     if (erases) this.context.setLineDash([5, 5]);
     this.stroke(path, "white", 1.5);
     this.context.setLineDash([]);
+    if (radius >= FOUND_BRUSH_PX / 2) return;
+    const ring = new Path2D();
+    ring.arc(x, y, FOUND_BRUSH_PX, 0, 2 * Math.PI);
+    this.stroke(ring, "rgb(255 255 255 / 70%)", 1);
   }
 
   private cross(place: Place): void {

@@ -1,6 +1,6 @@
 // What somebody may do with an image: by their role, by its state, by who has it.
 
-import type { ImageState, Project, Role } from "../api/types";
+import type { Annotator, ImageState, LeaseHolder, Project } from "../api/types";
 import type { Hold } from "../document";
 
 /** Why an image is only shown, and how that is changed. */
@@ -12,16 +12,22 @@ export interface OnlyShown {
   readonly takesOver: boolean;
 }
 
-/** null if the image can be changed. */
-export function onlyShown(hold: Hold, state: ImageState, role: Role): OnlyShown | null {
-  if (hold.kind === "another tab") {
-    return {
-      why: "Another tab of this browser has this image.",
-      offer: "Work here",
-      takesOver: true,
-    };
-  }
+/** Of an image that the same person has open elsewhere. */
+export const ELSEWHERE: OnlyShown = {
+  why: "You work on this image in another tab.",
+  offer: "Work here",
+  takesOver: true,
+};
+
+/** null if the image can be changed by who is named. */
+export function onlyShown(
+  hold: Hold,
+  state: ImageState,
+  { name, role }: Pick<Annotator, "name" | "role">,
+): OnlyShown | null {
+  if (hold.kind === "another tab") return ELSEWHERE;
   if (hold.kind === "taken") {
+    if (isOwn(hold.holder, name)) return ELSEWHERE;
     const who = hold.holder?.annotator ?? "Somebody else";
     const why = `${who} works on this image. You can look at it.`;
     return { why, offer: role === "admin" ? "Take over" : "", takesOver: true };
@@ -31,6 +37,11 @@ export function onlyShown(hold: Hold, state: ImageState, role: Role): OnlyShown 
     return { why, offer: "", takesOver: false };
   }
   return null;
+}
+
+/** Whether an image is held by another tab or browser of the one who works here. */
+export function isOwn(holder: LeaseHolder | null, name: string | undefined): boolean {
+  return holder !== null && holder.annotator === name;
 }
 
 /** Whether somebody accepts and returns the images of a project. */

@@ -2,7 +2,7 @@
 // accepted.
 
 import type { Chosen } from "../api/types";
-import type { DraftStep, EffortClock, OpenImage } from "../document";
+import { type DraftStep, type EffortClock, type OpenImage, uuid4 } from "../document";
 import { Observable, type Readable } from "../observable";
 import { decodeRle, encodeRle, fromMask, type ImageSize, Region, toMask } from "../../regions";
 import {
@@ -15,14 +15,9 @@ import {
   type Segmenter,
   surest,
 } from "../../segmenter";
+import { type Answer, answersOf } from "./answers";
 import type { Model } from "./model";
-
-/** One thing that a question may mean. */
-export interface Answer {
-  readonly name: string;
-  readonly predictedIou: number;
-  readonly mask: Mask;
-}
+import { wordsOfStep } from "./step-words";
 
 export interface DraftingNow {
   readonly points: readonly Point[];
@@ -33,6 +28,9 @@ export interface DraftingNow {
   readonly answers: readonly Answer[];
   readonly chosen: number;
   readonly isAsking: boolean;
+  /** What undo and redo would do to it, in words; null where that is nothing. */
+  readonly undoable: string | null;
+  readonly redoable: string | null;
 }
 
 /** What a click would give, where the pointer is: asked before there is a click. */
@@ -165,19 +163,21 @@ export class Drafting {
     const step = this.step;
     const region = this.now.value.region;
     if (!step || this.isAsking || !region) return null;
-    const { maskId, source, predictedIou, group } = step;
+    const { maskId, becomes, source, predictedIou, group } = step;
     if (region.isEmpty && !maskId) {
       this.discard();
       return null;
     }
     const options = { effort: this.clock.take(), endsDraft: true };
-    const isThere = maskId !== null && this.image.mask(maskId) !== undefined;
+    // Another tab may have accepted it already: then it is a mask of the image.
+    const there = [maskId, becomes].find((known) => known && this.image.mask(known));
     let id: string | null;
-    if (isThere) {
-      this.image.edit(maskId, { region, source, predictedIou }, options);
-      id = region.isEmpty ? null : maskId;
+    if (there) {
+      this.image.edit(there, { region, source, predictedIou }, options);
+      id = region.isEmpty ? null : there;
     } else {
-      id = this.image.add({ region, source, predictedIou, labelId, group }, options);
+      const mask = { id: becomes, region, source, predictedIou, labelId, group };
+      id = this.image.add(mask, options);
     }
     this.reset();
     this.tell();
@@ -208,7 +208,7 @@ export class Drafting {
   }
 
   redo(): boolean {
-    if (!this.image.draft.value.canRedo) return false;
+    if (!this.image.draft.value.undone) return false;
     this.clock.record({ kind: "redo" });
     this.image.draft.redo();
     this.takeUp();
@@ -240,15 +240,11 @@ export class Drafting {
     const [segmenter, embedding] = await this.segmenter();
     const seen = await this.seen(question);
     signal.throwIfAborted();
-    const prompt = this.prompt(question, segmenter, embedding);
+    const prompt = this.prompt(question, this.step, segmenter, embedding);
     const masks = seen ?? (await segmenter.predict(embedding, prompt, { signal })).masks;
     if (signal.aborted) return;
     const choices = choicesOf(masks);
-    this.answers = choices.map(({ name, mask }) => ({
-      name,
-      predictedIou: mask.predictedIou,
-      mask,
-    }));
+    this.answers = answersOf(choices);
     this.chosen = surest(choices);
     this.isAsking = false;
     this.clock.record({
@@ -256,6 +252,24 @@ export class Drafting {
       chosen: choices.length > 1 ? (this.chosen as Chosen) : null,
     });
     this.pushAnswer();
+  }
+
+  /**
+   * Have the other answers again to the question behind a step that is taken up, as after a reload;
+   * the step itself stays as it is.
+   */
+  private async askAgain(): Promise<void> {
+    const { step, askedFrom } = this.image.draft.value;
+    if (!step || step.chosen === null || step.source !== "model") return;
+    this.asking.abort();
+    const { signal } = (this.asking = new AbortController());
+    const [segmenter, embedding] = await this.segmenter();
+    const prompt = this.prompt(step, askedFrom, segmenter, embedding);
+    const { masks } = await segmenter.predict(embedding, prompt, { signal });
+    if (signal.aborted || this.step !== step) return;
+    this.answers = answersOf(choicesOf(masks));
+    this.chosen = step.chosen;
+    this.tell();
   }
 
   /** The answer to a first click that the pointer has asked for already. */
@@ -270,8 +284,13 @@ export class Drafting {
     return [await this.model.ready, await this.model.open(this.image.id)];
   }
 
-  private prompt({ points, box }: Question, segmenter: Segmenter, embedding: ImageEmbedding) {
-    const step = this.step;
+  /** A question that goes on from a step. */
+  private prompt(
+    { points, box }: Question,
+    step: DraftStep | null,
+    segmenter: Segmenter,
+    embedding: ImageEmbedding,
+  ): Prompt {
     const prompt: { -readonly [K in keyof Prompt]: Prompt[K] } = { points };
     if (box) prompt.box = box;
     if (step?.logits) prompt.mask = step.logits;
@@ -314,6 +333,7 @@ export class Drafting {
     const step = this.step;
     return {
       maskId: step?.maskId ?? null,
+      becomes: step?.becomes ?? uuid4(),
       points: [],
       box: null,
       chosen: null,
@@ -338,6 +358,7 @@ export class Drafting {
     this.answers = [];
     this.asked = this.step ?? NOTHING;
     this.tell();
+    this.askAgain().catch(() => {}); // the mask is there, only what else it may be is not
   }
 
   private reset(): void {
@@ -358,7 +379,7 @@ export class Drafting {
   }
 
   private look(): DraftingNow {
-    const step = this.step;
+    const { step, before, undone } = this.image.draft.value;
     return {
       points: this.asked.points,
       box: this.asked.box,
@@ -367,6 +388,8 @@ export class Drafting {
       answers: this.answers,
       chosen: this.chosen,
       isAsking: this.isAsking,
+      undoable: this.isAsking ? "click" : step && wordsOfStep(step, before),
+      redoable: undone && wordsOfStep(undone, step),
     };
   }
 }

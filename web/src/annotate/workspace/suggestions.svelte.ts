@@ -4,7 +4,7 @@
 import type { Client } from "../api";
 import type { Effort, Suggestion } from "../api/types";
 import type { OpenImage, PlacedMask } from "../document";
-import { decodeRle, type Region } from "../../regions";
+import { decodeRle, isAlike, type Region } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
 
 export interface Suggested {
@@ -12,6 +12,8 @@ export interface Suggested {
   readonly region: Region;
   readonly predictedIou: number;
 }
+
+const COPY_IOU = 0.9; // two of at least this are one object's
 
 interface Accepting {
   /** All without them. */
@@ -23,27 +25,39 @@ interface Accepting {
 export class Suggestions {
   private stored = $state.raw<readonly PlacedMask<Region>[]>([]);
   private found = $state.raw<readonly Suggested[]>([]);
-  readonly shown: readonly Suggested[] = $derived([...this.stored.map(ofEngine), ...this.found]);
+  private masks = $state.raw<readonly PlacedMask<Region>[]>([]);
+  private readonly all: readonly Suggested[] = $derived([
+    ...this.stored.map(ofEngine),
+    ...this.found,
+  ]);
+  /** Without near copies of masks that are there, and of surer suggestions. */
+  readonly shown: readonly Suggested[] = $derived(this.unlike(this.all));
+  /** How many near copies are not shown. */
+  readonly leftOut: number = $derived(this.all.length - this.shown.length);
+  /** Pairs that were compared: each costs once. */
+  private readonly compared = new WeakMap<Region, WeakMap<Region, boolean>>();
 
   /** The one to decide on: the surest of the engine's, then of what was found. */
   readonly first: ReadonlySet<string> = $derived(
     new Set(this.shown.slice(0, 1).map((one) => one.id)),
   );
 
+  private asking = new AbortController();
+
   constructor(private readonly client: Pick<Client, "everything">) {}
 
-  /** Whether somebody asked for suggestions just now. */
+  /** Whether somebody asked for suggestions just now, and has not answered all of them. */
   get wasAsked(): boolean {
-    return this.found.length > 0;
+    return this.shown.some((one) => this.found.includes(one));
   }
 
-  /** What the engine suggests in the image, as it is now. */
-  take(stored: readonly PlacedMask<Region>[]): void {
-    this.stored = stored;
+  /** What the engine suggests in the image, and the masks that it has now. */
+  take(stored: readonly PlacedMask<Region>[], masks: readonly PlacedMask<Region>[]): void {
+    [this.stored, this.masks] = [stored, masks];
   }
 
   /**
-   * Look for everything in an image, or in a box of it, that is not among its masks.
+   * Look for everything in an image, or in a box of it. Its near copies of masks are not shown.
    * @returns false if the image was left meanwhile. Throws ApiError.
    */
   async ask(
@@ -51,13 +65,11 @@ export class Suggestions {
     box: BoxXyxy | null,
     isOpen: () => boolean,
   ): Promise<boolean> {
-    const answer = await this.client.everything(image.id, box);
+    this.asking.abort();
+    const { signal } = (this.asking = new AbortController());
+    const answer = await this.client.everything(image.id, box, signal);
     if (!isOpen()) return false;
-    const { masks, suggested } = image.value;
-    const known = [...masks, ...suggested];
-    this.found = answer
-      .map(justFound)
-      .filter(({ region }) => !known.some((mask) => mask.region.equals(region)));
+    this.found = answer.map(justFound);
     return true;
   }
 
@@ -76,20 +88,49 @@ export class Suggestions {
     this.drop(found);
   }
 
-  /** Take them, or some, away; what the engine suggested comes back by an undo alone. */
+  /** Take them, or some with their near copies, away; what the engine suggested comes back by an undo alone. */
   reject(image: OpenImage<Region>, effort: Effort, ids?: ReadonlySet<string>): void {
-    const { stored, found } = this.taken(ids);
+    const { stored, found } = this.taken(ids ? this.withCopies(ids) : idsOf(this.all));
     if (stored.length) image.rejectSuggested(stored, { effort });
     this.drop(found);
   }
 
-  /** Forget what was found just now. */
+  /** Forget what was found just now, and what is asked. */
   clear(): void {
+    this.asking.abort();
     this.found = [];
   }
 
-  private taken(ids: ReadonlySet<string> | undefined) {
-    const isTaken = ({ id }: { readonly id: string }) => !ids || ids.has(id);
+  /** What is no near copy of a mask, nor of one before it. */
+  private unlike(suggested: readonly Suggested[]): Suggested[] {
+    const known = this.masks.map(({ region }) => region);
+    const kept: Suggested[] = [];
+    for (const one of suggested) {
+      if (known.some((region) => this.isCopy(one.region, region))) continue;
+      kept.push(one);
+      known.push(one.region);
+    }
+    return kept;
+  }
+
+  /** With those that were not shown for the sake of these, which would come up now. */
+  private withCopies(ids: ReadonlySet<string>): ReadonlySet<string> {
+    const named = this.all.filter(({ id }) => ids.has(id));
+    const isCopy = (one: Suggested) => named.some(({ region }) => this.isCopy(one.region, region));
+    return idsOf(this.all.filter((one) => ids.has(one.id) || isCopy(one)));
+  }
+
+  private isCopy(a: Region, b: Region): boolean {
+    let row = this.compared.get(a);
+    if (!row) this.compared.set(a, (row = new WeakMap()));
+    let is = row.get(b);
+    if (is === undefined) row.set(b, (is = isAlike(a, b, COPY_IOU)));
+    return is;
+  }
+
+  /** Those of the ids; without them, all that are shown. */
+  private taken(ids: ReadonlySet<string> = idsOf(this.shown)) {
+    const isTaken = ({ id }: { readonly id: string }) => ids.has(id);
     return {
       stored: this.stored.filter(isTaken).map(({ id }) => id),
       found: this.found.filter(isTaken),
@@ -99,6 +140,10 @@ export class Suggestions {
   private drop(found: readonly Suggested[]): void {
     this.found = this.found.filter((one) => !found.includes(one));
   }
+}
+
+function idsOf(suggested: readonly Suggested[]): ReadonlySet<string> {
+  return new Set(suggested.map(({ id }) => id));
 }
 
 function ofEngine({ id, region, version }: PlacedMask<Region>): Suggested {

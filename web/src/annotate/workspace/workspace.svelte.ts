@@ -1,22 +1,20 @@
 // What the page works on: one project, one open image, one tool. The screen shows it, and tells it
 // what hands do.
 
-import { ApiError, Client } from "../api";
-import type { ImageState, ImageSummary, Label, Project } from "../api/types";
+import { Client } from "../api";
+import type { ImageState, Label, Project } from "../api/types";
 import {
   browserStorage,
   Desk,
-  DocumentError,
   EffortClock,
-  type ImageConflict,
   type ImageNow,
   isMac,
-  type OpenImage,
-  type SaveState,
+  LastSeen,
   Settings,
   type SettingValues,
   Shortcuts,
 } from "../document";
+import { forgetSeen } from "../kept-page";
 import type { Readable } from "../observable";
 import {
   decodeRle,
@@ -28,30 +26,26 @@ import {
   type Region,
 } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
-import { type DrawnMask, PALETTE, type PictureSource } from "../view";
-import { type OnlyShown, onlyShown, recounted } from "./access";
+import { type DrawnMask, PALETTE } from "../view";
+import type { OnlyShown } from "./access";
+import { beginning } from "./beginning";
 import { Catalogue, type CatalogueNow } from "./catalogue";
-import { Drafting, type DraftingNow } from "./drafting";
+import { Complaints } from "./complaints.svelte";
+import type { Drafting, DraftingNow } from "./drafting";
 import { Model } from "./model";
 import { MaskColours, type Palette } from "./mask-colours";
-import { pictureOf } from "./picture";
+import { Opening, type OpenNow } from "./opening.svelte";
 import { Preview } from "./preview.svelte";
+import type { Question } from "./question";
 import { Review } from "./review.svelte";
 import { Rounds } from "./rounds";
+import { Saving } from "./saving.svelte";
 import { Selection } from "./selection.svelte";
 import { Suggestions } from "./suggestions.svelte";
+import { Surroundings } from "./surroundings";
 import { allTools, type Tool, type ToolName } from "./tools";
 
 const EDITING: ReadonlySet<ToolName> = new Set(["brush", "eraser", "lasso", "polygon"]);
-const LOOK_AROUND_MS = 20_000;
-
-/** An image that is open, with all that belongs to it. */
-export interface OpenNow {
-  readonly image: OpenImage<Region>;
-  readonly drafting: Drafting;
-  readonly size: { readonly width: number; readonly height: number };
-  readonly picture: PictureSource;
-}
 
 export class Workspace {
   project = $state.raw<Project | null>(null);
@@ -60,24 +54,29 @@ export class Workspace {
   open = $state.raw<OpenNow | null>(null);
   now = $state.raw<ImageNow<Region> | null>(null);
   draft = $state.raw<DraftingNow | null>(null);
-  saved = $state.raw<SaveState | null>(null);
-  conflict = $state.raw<ImageConflict | null>(null);
   settings = $state.raw<SettingValues>(null!);
   waiting = $state("");
-  error = $state("");
+  /** Whether the server does not answer. */
+  isAway = $state(false);
   nudged = $state(false);
   /** What is good to know, and no fault. */
   notice = $state("");
   /** Why the image is only shown; null if it can be changed. */
   onlyShown = $state.raw<OnlyShown | null>(null);
   isSignedOut = $state(false);
+  /** What is to be answered before the work goes on. */
+  question = $state.raw<Question | null>(null);
   labelId = $state<number | null>(null);
   toolName = $state<ToolName>("click");
+  /** Whether the next image begins with the same tool, and with the same label. */
+  keepsTool = $state(false);
+  keepsLabel = $state(false);
   hidden = $state.raw<ReadonlySet<string>>(new Set());
   /** Changes when the keys do. */
   keys = $state.raw<object>({});
 
   readonly client = new Client();
+  readonly complaints: Complaints = new Complaints(() => this.around.isThere());
   readonly model = new Model(this.client);
   readonly selection = new Selection(
     () => this.open?.image,
@@ -93,9 +92,20 @@ export class Workspace {
   private readonly kept = new Settings(browserStorage());
   private readonly list = new Catalogue(this.client);
   private readonly colours = new MaskColours();
+  readonly opening = new Opening(
+    this,
+    () => this.desk!,
+    this.list,
+    () => this.colours.clear(),
+  );
+  private readonly around = new Surroundings(this, this.list, () => this.desk);
+  readonly saving = new Saving(
+    this,
+    () => this.desk,
+    () => this.around.isThere(),
+  );
   private desk: Desk<Region> | null = null;
-  private opening = 0;
-  private unfollow: (() => void)[] = [];
+  private seen: LastSeen | null = null;
 
   constructor() {
     this.clock = this.newClock(null);
@@ -104,28 +114,26 @@ export class Workspace {
     follow(this.list.now, (now) => (this.catalogue = now));
     follow(this.model.waiting, (words) => (this.waiting = words));
     follow(this.shortcuts, () => (this.keys = {}));
-    follow(this.client.isSignedOut, (is) => (this.isSignedOut = is));
+    follow(this.client.isSignedOut, (is) => {
+      this.isSignedOut = is;
+      if (is) void forgetSeen(this.seen);
+    });
   }
 
   /** Begin: with the image that the address names, else with the next one to work on. */
   async start(): Promise<void> {
+    this.around.watch();
     const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
-    const [project, next] = await Promise.all([
-      this.client.project(),
-      named ? null : this.client.next(),
-      this.list.filter("", ""),
-    ]);
+    this.seen = await LastSeen.open();
+    const { project, first } = await beginning(this.client, this.list, this.seen, named);
     this.project = project;
     this.setLabels(project.labels);
     this.clock = this.newClock(project.model_id);
     this.clock.watch(document);
-    this.desk = await Desk.start(this.client, CODEC, project);
-    follow(this.desk.saved, (state) => (this.saved = state));
-    follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
-    if (project.signed_in) setInterval(() => void this.lookAround(), LOOK_AROUND_MS);
-    const { images } = this.catalogue;
-    const first = named ? { id: named, name: `image ${named}` } : (next ?? images[0] ?? null);
-    await this.rounds.openFrom(first, (id) => this.client.next(id));
+    this.desk = await Desk.start(this.client, CODEC, project, this.seen);
+    this.saving.watch(this.desk);
+    if (project.signed_in) this.around.watchOthers();
+    await this.rounds.start(first);
   }
 
   get drafting(): Drafting | null {
@@ -144,58 +152,35 @@ export class Workspace {
   attempt(action: () => unknown): void {
     Promise.resolve()
       .then(action)
-      .then(() => (this.error = ""))
+      .then(() => this.complaints.clear())
       .catch((error: Error) => this.complain(error));
   }
 
   // --- images
 
-  async openImage(id: number, takeOver = false): Promise<void> {
-    const turn = ++this.opening;
-    if (this.open?.image.id === id) this.closeImage(this.open);
-    this.notice = "";
-    this.model.prepare(id); // meanwhile, as the picture
-    const known = this.catalogue.images.find((image) => image.id === id);
-    const early = known && pictureIfSized(this.client, known);
-    // Where it fails, the image that is open stays.
-    const { image, hold, notes } = await this.desk!.open(id, takeOver);
-    if (turn !== this.opening) {
-      if (this.open?.image.id !== id) this.desk!.close(id);
-      return;
-    }
-    if (this.open) this.closeImage(this.open);
-    const { size } = image;
-    if (!size) throw new Error("this image can't be read");
-    const drafting = new Drafting(image, size, this.model, this.clock, (error) =>
-      this.complain(error),
-    );
-    const isSame = early?.width === size.width && early.height === size.height;
-    const picture = isSame ? early : pictureOf(this.client, id, size);
-    this.open = { image, drafting, size, picture };
-    this.onlyShown = onlyShown(hold, image.value.state, this.project!.annotator.role);
-    this.review.show(id, notes);
-    if (image.value.state === "returned") this.review.next();
-    this.unfollow = [
-      follow(image, (now) => this.take(now)),
-      follow(drafting.state, (now) => (this.draft = now)),
-    ];
-    history.replaceState(null, "", `#image=${id}`);
-    this.rounds.chooseTool();
-    this.model.open(id).catch((error: Error) => this.complain(error));
-    void this.prepareNext(id);
+  openImage(id: number, takeOver = false): Promise<void> {
+    return this.opening.open(id, takeOver);
   }
 
   async step(by: 1 | -1): Promise<void> {
-    const following = (id: number) => this.list.neighbour(id, by);
-    if (this.open) await this.rounds.openFrom(await following(this.open.image.id), following);
+    await this.rounds.step((id) => this.list.neighbour(id, by));
   }
 
-  /** The store is another than the page knows, as after an import: show it as it is now. */
+  /** The store is another than the page knows, as after an import. */
   async refresh(): Promise<void> {
-    this.project = await this.client.project();
-    this.setLabels(this.project.labels);
-    await this.list.filter(this.catalogue.state, this.catalogue.text);
+    await this.around.reread();
     if (this.open) await this.openImage(this.open.image.id);
+  }
+
+  /** Note that the file of an image can't be read. */
+  noteFault(id: number, fault: string): void {
+    this.list.update({ id, state: "unreadable", fault });
+    void this.lookAround();
+  }
+
+  /** See what others did meanwhile, and which files can be read. */
+  lookAround(): Promise<void> {
+    return this.around.lookAround();
   }
 
   filter(state: ImageState | "", text: string): void {
@@ -206,34 +191,11 @@ export class Workspace {
     this.attempt(() => this.list.more());
   }
 
-  /** Send at once what waits. */
-  saveNow(): void {
-    this.desk?.retry();
-  }
-
-  /** Take back an image that others got meanwhile. */
-  async regain(imageId: number): Promise<void> {
-    const hold = await this.desk!.regain(imageId);
-    if (hold.kind === "taken") {
-      const who = hold.holder?.annotator ?? "somebody else";
-      throw new DocumentError(`${who} still has it; what you did stays kept here`);
-    }
-    if (this.open?.image.id === imageId) this.onlyShown = null;
-  }
-
   /** Get out. What was not sent stays in this browser for when the same person is back. */
   async signOut(): Promise<void> {
     await this.client.signOut();
+    await forgetSeen(this.seen);
     location.reload();
-  }
-
-  async resolve(choices: ReadonlyMap<string, "mine" | "theirs" | "both">): Promise<void> {
-    await this.desk!.resolve(choices);
-  }
-
-  /** Give up what of an image the server refuses. */
-  async giveUp(imageId: number): Promise<void> {
-    await this.desk!.discard(imageId);
   }
 
   // --- the mask in work
@@ -262,6 +224,7 @@ export class Workspace {
 
   choose(name: ToolName): void {
     this.toolName = name;
+    this.notice = "";
     this.preview.clear();
     const isIdle = this.selection.size === 1 && this.drafting?.isEmpty;
     if (EDITING.has(name) && isIdle) this.refine();
@@ -316,9 +279,11 @@ export class Workspace {
 
   // --- labels
 
-  chooseLabel(labelId: number | null): void {
-    if (this.selection.size) this.attempt(() => this.selection.label(labelId));
-    else this.labelId = labelId;
+  /** Label the selected masks, or else the next. keeps: and those of the next images. */
+  chooseLabel(labelId: number | null, keeps = this.keepsLabel): void {
+    if (this.selection.size) return this.attempt(() => this.selection.label(labelId));
+    this.labelId = labelId;
+    this.keepsLabel = keeps && labelId !== null;
   }
 
   async addLabel(name: string): Promise<void> {
@@ -341,7 +306,8 @@ export class Workspace {
       const isOpen = () => this.open === open;
       const isAsked = await this.suggestions.ask(open.image, box, isOpen);
       if (isAsked && !this.suggestions.wasAsked) {
-        this.complain(new Error("nothing new was found there"));
+        this.suggestions.clear();
+        this.notice = "Nothing was found there that is not a mask already.";
       }
     } finally {
       this.waiting = "";
@@ -395,75 +361,17 @@ export class Workspace {
     });
   }
 
-  private take(now: ImageNow<Region>): void {
-    const before = this.now?.state;
-    this.now = now;
-    this.suggestions.take(now.suggested);
-    this.selection.prune();
-    const { open, project } = this;
-    if (before && project) {
-      this.project = { ...project, counts: recounted(project.counts, before, now.state) };
-    }
-    if (open)
-      this.list.update({
-        id: open.image.id,
-        masks: now.masks.length,
-        suggestions: now.suggested.length,
-        state: now.state,
-      });
-  }
-
-  private closeImage({ image, drafting }: OpenNow): void {
-    drafting.close();
-    for (const stop of this.unfollow) stop();
-    this.desk!.close(image.id);
-    this.open = this.now = this.draft = null;
-    this.preview.clear();
-    this.suggestions.take([]);
-    this.suggestions.clear();
-    this.selection.clear();
-    this.hidden = new Set();
-    this.colours.clear();
-    this.nudged = false;
-  }
-
-  private async prepareNext(id: number): Promise<void> {
-    await this.model.open(id).catch(() => null);
-    const next = await this.list.neighbour(id, 1).catch(() => null);
-    if (next && this.open?.image.id === id) this.model.prepare(next.id);
-  }
-
-  /** See what the others did meanwhile. */
-  private async lookAround(): Promise<void> {
-    if (document.visibilityState === "hidden" || this.isSignedOut) return;
-    try {
-      const { counts, images, masks } = await this.client.project();
-      this.project = { ...this.project!, counts, images, masks };
-      await this.list.refresh();
-    } catch {
-      // The next look will do.
-    }
-  }
-
-  private setLabels(labels: readonly Label[]): void {
+  setLabels(labels: readonly Label[]): void {
     this.labels = labels;
     this.shortcuts.setLabels(labels);
   }
 
-  private complain(error: Error): void {
-    if (error.name === "AbortError") return;
-    const isPlain = error instanceof ApiError || error instanceof DocumentError;
-    if (!isPlain) console.error(error);
-    this.error = error.message;
+  complain(error: Error): void {
+    void this.complaints.show(error).then((away) => (this.notice = away || this.notice));
   }
 }
 
 const CODEC = { encode: encodeRle, decode: decodeRle };
-
-/** The picture of an image that somebody looked into before. */
-function pictureIfSized(client: Client, { id, width, height }: ImageSummary): PictureSource | null {
-  return width && height ? pictureOf(client, id, { width, height }) : null;
-}
 
 function follow<T>(readable: Readable<T>, run: (value: T) => void): () => void {
   return readable.subscribe(run);

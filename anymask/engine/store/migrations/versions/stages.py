@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, Text
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 
 ID = sa.Uuid(as_uuid=False)
 FIRST_STAGE = "assisted-manual"

@@ -1,0 +1,103 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Action, ImageDocument, Suggestion, Version } from "../../src/annotate/api/types";
+import { Draft } from "../../src/annotate/document/draft";
+import { NO_EFFORT } from "../../src/annotate/document/effort";
+import { MemoryShelf } from "../../src/annotate/document/memory-shelf";
+import { OpenImage } from "../../src/annotate/document/open-image";
+import { Versions } from "../../src/annotate/document/versions";
+import { Suggestions } from "../../src/annotate/workspace/suggestions.svelte";
+import { decodeRle, encodeRle, type Region } from "../../src/regions";
+import { regionOf } from "../regions/drawn";
+
+const SIZE = { width: 64, height: 48 };
+
+/** A bar of so many columns. */
+const bar = (left: number, columns: number): Region =>
+  regionOf(SIZE.width, SIZE.height, (x) => x >= left && x < left + columns);
+
+function version(region: Region, predicted_iou: number, is_suggested: boolean): Version {
+  const [left, top, right, bottom] = region.box;
+  const facts = { label_id: null, group: null, order: 0, source: "detector", is_suggested };
+  return {
+    ...facts,
+    id: crypto.randomUUID(),
+    segmentation: encodeRle(region),
+    bbox: [left, top, right - left, bottom - top],
+    area: region.area,
+    predicted_iou,
+  };
+}
+
+function open(...masks: Version[]): OpenImage<Region> {
+  const document: ImageDocument = {
+    ...{ id: 1, name: "a.jpg", ...SIZE, state: "new", revision: 0, lease: null, annotator: null },
+    ...{
+      updated_at: "2026-11-27T00:00:00Z",
+      fault: null,
+      file: "a file",
+      is_replaced: false,
+      suggestions: 0,
+      log: [],
+      notes: [],
+    },
+    masks: masks.map((one, i) => ({ id: `mask ${i}`, version: one })),
+  };
+  return new OpenImage(document, [], {
+    annotator: "Ada",
+    versions: new Versions({ encode: encodeRle, decode: decodeRle }, async () => []),
+    draft: new Draft(1, new MemoryShelf(), { steps: [], at: 0 }),
+    sink: { put: (_, action) => sent.push(action) },
+  });
+}
+
+let sent: Action[];
+let answer: Suggestion[];
+const suggestions = () => new Suggestions({ everything: async () => answer });
+const suggestion = (region: Region, predicted_iou: number): Suggestion => {
+  const { segmentation, bbox, area } = version(region, predicted_iou, true);
+  return { segmentation, bbox, area, predicted_iou };
+};
+const scores = (shown: Suggestions) => shown.shown.map(({ predictedIou }) => predictedIou);
+
+function follow(shown: Suggestions, image: OpenImage<Region>): void {
+  image.subscribe((now) => shown.take(now.suggested, now.masks));
+}
+
+beforeEach(() => ([sent, answer] = [[], []]));
+
+describe("near copies are not offered", () => {
+  it("neither of masks nor of surer suggestions, and are counted", async () => {
+    const image = open(version(bar(0, 20), 0.9, false));
+    const shown = suggestions();
+    follow(shown, image);
+    answer = [
+      suggestion(bar(0, 19), 0.95), // 0.95 of the mask
+      suggestion(bar(30, 20), 0.9),
+      suggestion(bar(31, 19), 0.8), // and of the one before
+      suggestion(bar(30, 10), 0.7), // its half
+    ];
+    expect(await shown.ask(image, null, () => true)).toBe(true);
+    expect([scores(shown), shown.leftOut]).toEqual([[0.9, 0.7], 2]);
+  });
+
+  it("once a mask like them is drawn, and again when it is taken back", async () => {
+    const image = open(version(bar(0, 20), 0.9, true), version(bar(40, 9), 0.8, true));
+    const shown = suggestions();
+    follow(shown, image);
+    expect([scores(shown), shown.leftOut]).toEqual([[0.9, 0.8], 0]);
+    image.add({ region: bar(0, 21), source: "brush" });
+    expect([scores(shown), shown.leftOut]).toEqual([[0.8], 1]);
+    await image.undo();
+    expect([scores(shown), shown.leftOut]).toEqual([[0.9, 0.8], 0]);
+  });
+
+  it("and what is rejected takes them along", () => {
+    const image = open(version(bar(0, 20), 0.9, true), version(bar(0, 19), 0.8, true));
+    const shown = suggestions();
+    follow(shown, image);
+    expect([scores(shown), shown.leftOut]).toEqual([[0.9], 1]);
+    shown.reject(image, NO_EFFORT, shown.first);
+    expect([scores(shown), shown.leftOut]).toEqual([[], 0]);
+    expect(sent.map(({ kind, changes }) => [kind, changes.length])).toEqual([["reject", 2]]);
+  });
+});
