@@ -91,6 +91,7 @@ export class Catalogue {
       this.current.set({ ...this.current.value, images: [...before, ...images], total });
     });
     this.fetching = fetching.finally(() => (this.fetching = null));
+    this.fetching.catch(() => {}); // whoever asks hears of it
     return fetching;
   }
 }
