@@ -22,7 +22,7 @@ def check(page: Page, state: str) -> None:
         page.add_script_tag(path=AXE)
     found = []
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=theme)
         page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
         page.wait_for_timeout(FADED_MS)
         results: dict[str, list[dict[str, Any]]] = page.evaluate(RUN)
