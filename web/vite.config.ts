@@ -7,9 +7,15 @@ const headers = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
+// What answers for the server lies beside the page, under a name that stays.
+const WORKER = "src/annotate/service-worker/service-worker.ts";
+
 // The pages are a part of the Python package; parts of them alone, `--mode library`, are for tests.
 const builds = {
-  page: { input: ["index.html", "annotate.html", "rate.html"], outDir: "../anymask/engine/static" },
+  page: {
+    input: ["index.html", "annotate.html", "rate.html", WORKER],
+    outDir: "../anymask/engine/static",
+  },
   library: { input: ["test.html", "test-view.html", "test-document.html"], outDir: "dist" },
 };
 
@@ -19,6 +25,9 @@ const own = { target: python, changeOrigin: false }; // the server compares host
 const proxy = { "/picture": python, "/sample": python, "^/model/": python, "/api": own };
 
 export default defineConfig(({ mode }) => {
+  const entryFileNames = ({ name }: { name: string }) =>
+    name === "service-worker" ? "service-worker.js" : "assets/[name]-[hash].js";
+  const output = { entryFileNames };
   const { input, outDir } = mode === "library" ? builds.library : builds.page;
   return {
     base: "./",
@@ -28,7 +37,7 @@ export default defineConfig(({ mode }) => {
     resolve: { conditions: [...defaultClientConditions, "onnxruntime-web-use-extern-wasm"] },
     optimizeDeps: { exclude: ["onnxruntime-web"] },
     worker: { format: "es" },
-    build: { target: "es2022", outDir, emptyOutDir: true, rolldownOptions: { input } },
+    build: { target: "es2022", outDir, emptyOutDir: true, rolldownOptions: { input, output } },
     server: { headers, proxy },
     preview: { headers },
   };

@@ -42,7 +42,6 @@ PUSH = """
   effort: tool.NO_EFFORT,
 })
 """
-REGAIN = "() => desk.regain(1).then(({ kind }) => kind)"
 LEFT = "() => image.value.masks.map(({ version }) => version.bbox[0])"
 SAVED = "(kind) => desk.saved.value.kind === kind"
 
@@ -175,19 +174,28 @@ def test_two_tabs_do_not_work_on_one_image(
         assert first.evaluate(OPEN) == "held"
         assert second.evaluate(OPEN) == "another tab"
         assert second.evaluate("image.isReadOnly")
-        assert second.evaluate(OPEN, True) == "held"
-        first.wait_for_function(SAVED, arg="lease lost")
+        server.is_down = True
         first.evaluate(ADD, 1)
+        first.evaluate(PUSH, 7)
+        first.wait_for_function(SAVED, arg="offline")
+        server.is_down = False
+        assert second.evaluate(OPEN, True) == "held"
+        assert second.evaluate("image.draft.value.step.points[0].x") == 7
+        first.wait_for_function(SAVED, arg="lease lost")
+        with pytest.raises(PlaywrightError, match="only shown"):
+            first.evaluate(ADD, 3)
+        first.evaluate("image.draft.discard()")  # it is the other's now
         second.evaluate(ADD, 2)
         second.wait_for_function(SAVED, arg="saved")
-        assert len(server.log) == 1
+        assert len(server.log) == 2
         second.close()
         deadline = time.monotonic() + 10  # a closed tab's locks go a moment later
-        while (hold := first.evaluate(REGAIN)) != "held":
+        while (hold := first.evaluate(OPEN)) != "held":
             assert (hold, time.monotonic() < deadline) == ("another tab", True)
             time.sleep(0.05)
         first.wait_for_function(SAVED, arg="saved")
-        assert first.evaluate(LEFT) == [2, 1]
+        assert first.evaluate(LEFT) == [1, 2]
+        assert first.evaluate("image.draft.value.step.points[0].x") == 7
         assert len(server.log) == 2
 
 

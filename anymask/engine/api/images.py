@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from anymask.engine.api import schema, values
 from anymask.engine.api.workplace import Asking, Here, ImageId
 from anymask.engine.store.documents import document
-from anymask.engine.store.images import list_images, next_image
+from anymask.engine.store.images import list_images, next_image, note_file
 from anymask.engine.store.masks import versions_of
 from anymask.engine.store.values import ImageFilter, State
 
 router = APIRouter(prefix="/api", tags=["images"])
 
 MOST_IMAGES = 1_000
+NO_CONTENT = 204
+SHA256 = "^[0-9a-f]{64}$"
 CURSOR: dict[str, Any] = {"pattern": "^[0-9]{1,15}$"}
 
 
@@ -54,7 +56,21 @@ def image(here: Here, annotator: Asking, image_id: ImageId) -> schema.ImageDocum
     """An image with its masks, its log and its notes."""
     whole = here.store.read(document, image_id)
     looked_into = here.looked_into(whole.image)
-    return values.document(replace(whole, image=looked_into))
+    file, is_replaced = here.file_of_masks(looked_into)
+    whole = replace(whole, image=looked_into)
+    return values.document(whole, file.fingerprint, is_replaced=is_replaced)
+
+
+@router.put("/images/{image_id}/file", status_code=NO_CONTENT)
+def fits(
+    here: Here, annotator: Asking, image_id: ImageId, file: Annotated[str, Query(pattern=SHA256)]
+) -> Response:
+    """Say that an image's masks are right for a file that lies there in the place of theirs.
+
+    file: its SHA-256, hexadecimal.
+    """
+    here.store.write(note_file, image_id, file)
+    return Response(status_code=NO_CONTENT)
 
 
 @router.get("/images/{image_id}/versions")

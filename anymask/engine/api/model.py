@@ -32,7 +32,8 @@ def embedding(here: Here, annotator: Asking, image_id: ImageId) -> Response:
         waiting = schema.Waiting(position=here.embeddings.want(image_id))
         return JSONResponse(waiting.model_dump(), ACCEPTED, NOT_KEPT)
     here.embeddings.expect(image_id)
-    return Response(content, media_type=BINARY, headers=NOT_KEPT)
+    headers = {**NOT_KEPT, "ETag": f'"{file.fingerprint}"'}  # which picture it is of
+    return Response(content, media_type=BINARY, headers=headers)
 
 
 @router.post("/decode")

@@ -194,7 +194,7 @@ class NotePatch(Message):
 
 
 class ImageDocument(Message):
-    """All of an image that a page works on."""
+    """All of an image that a page works on. file, is_replaced: see ``file_of_masks``."""
 
     id: int
     name: str
@@ -207,6 +207,8 @@ class ImageDocument(Message):
     annotator: str | None
     updated_at: AwareDatetime
     fault: str | None
+    file: str
+    is_replaced: bool
     masks: list[Mask]
     log: list[LogEntry]
     notes: list[Note]

@@ -14,14 +14,18 @@ def summary(image: values.ImageSummary) -> schema.ImageSummary:
     return schema.ImageSummary.model_validate(image)
 
 
-def document(whole: values.ImageDocument) -> schema.ImageDocument:
-    """All of an image."""
+def document(
+    whole: values.ImageDocument, fingerprint: str, *, is_replaced: bool
+) -> schema.ImageDocument:
+    """All of an image. fingerprint: of its file. is_replaced: since its masks were drawn."""
     image = schema.ImageSummary.model_validate(whole.image)
     facts: dict[str, Any] = {
         name: getattr(image, name) for name in schema.ImageSummary.model_fields if name != "masks"
     }
     return schema.ImageDocument(
         **facts,
+        file=fingerprint,
+        is_replaced=is_replaced,
         masks=[mask(one) for one in whole.masks],
         log=[schema.LogEntry.model_validate(entry) for entry in whole.log],
         notes=[schema.Note.model_validate(note) for note in whole.notes],

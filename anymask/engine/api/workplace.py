@@ -16,7 +16,7 @@ from anymask.engine.model.model import Model
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import annotator_of
-from anymask.engine.store.images import check_size, image_summary, set_size
+from anymask.engine.store.images import check_size, image_summary, note_file, set_size
 from anymask.engine.store.log.states import note_fault, note_readable
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import Annotator, ImageSummary
@@ -115,6 +115,19 @@ class Workplace:
             if error.kind not in ("storage", "busy"):  # it can be looked at meanwhile
                 raise
         return replace(image, width=width, height=height)
+
+    def file_of_masks(self, image: ImageSummary) -> tuple[ImageFile, bool]:
+        """An image's file, and whether its masks were drawn on another one that lay there before.
+
+        Raises ``StoreError``.
+        """
+        file = self.folder.file(image.name)
+        if file.fingerprint == image.fingerprint:
+            return file, False
+        if image.fingerprint is not None and (image.masks or image.suggestions):
+            return file, True
+        self._note(note_file, image.id, file.fingerprint)
+        return file, False
 
 
 def file_of(store: Store, folder: ImageFolder, image_id: int) -> ImageFile:

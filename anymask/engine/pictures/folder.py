@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from anymask.errors import StoreError
 
 CHUNK = 1 << 20
+SETTLES_NS = 1_000_000_000  # a file may be written twice within one tick of its clock
 REMEMBERED = 20_000  # fingerprints of files that have not changed since
 
 
@@ -37,7 +39,10 @@ class ImageFolder:
         path = self._inside(name)
         try:
             status = path.stat()
-            changed = status.st_size, status.st_mtime_ns, status.st_ino
+            if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < SETTLES_NS:
+                return ImageFile(name, path, _sha256_of(path))
+            times = status.st_mtime_ns, status.st_ctime_ns  # the second can't be set
+            changed = status.st_size, *times, status.st_ino
             return ImageFile(name, path, _fingerprint(path, changed))
         except FileNotFoundError:
             raise StoreError(
@@ -56,8 +61,12 @@ class ImageFolder:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _fingerprint(path: Path, changed: tuple[int, int, int]) -> str:
+def _fingerprint(path: Path, changed: tuple[int, ...]) -> str:
     """changed: what differs where the content does; a file is read once for each."""
+    return _sha256_of(path)
+
+
+def _sha256_of(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

@@ -130,6 +130,11 @@ def set_size(session: Session, image_id: int, width: int, height: int) -> None:
     image.width, image.height = width, height
 
 
+def note_file(session: Session, image_id: int, fingerprint: str) -> None:
+    """Note which file an image's masks are of from now on. Raises ``StoreError``."""
+    locked_image(session, image_id).fingerprint = fingerprint
+
+
 def check_size(image: ImageRow | ImageSummary, width: int, height: int) -> None:
     """Raise ``StoreError`` if masks were drawn on an image of another size."""
     drawn_on = image.width, image.height
@@ -200,6 +205,7 @@ def _summary(
         is_missing=image.is_missing,
         suggestions=image.suggestions,
         fault=image.fault,
+        fingerprint=image.fingerprint,
     )
 
 

@@ -107,7 +107,8 @@ class ImageRow(Table):
 
     place: what lists are sorted by (``naming.place``). folded: the name as it is searched.
     masks, suggestions, revision: how many current masks, suggested ones and actions there are.
-    fault: why the file can't be read; the state is ``unreadable`` then.
+    fault: why the file can't be read; the state is ``unreadable`` then. fingerprint: SHA-256 of the
+    file that the masks were drawn on.
     """
 
     __tablename__ = "images"
@@ -129,6 +130,7 @@ class ImageRow(Table):
     lease_token_sha256: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]
     fault: Mapped[str | None]
+    fingerprint: Mapped[str | None]
 
     __table_args__ = (
         # The last column of these two is there to be found without the row.

@@ -76,7 +76,8 @@ class ImageSummary:
     name: its path relative to the folder, with ``/``. width, height: upright; None until its file
     was looked into. masks: how many it has. suggestions: how many more are suggested. revision: how
     many actions. annotator: whose work it is: who acted last, but for a review. fault: why the file
-    can't be read.
+    can't be read. fingerprint: SHA-256, hexadecimal, of the file that the masks were drawn on; None
+    where nobody has looked into it.
     """
 
     id: int
@@ -92,6 +93,7 @@ class ImageSummary:
     is_missing: bool = False
     suggestions: int = 0
     fault: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

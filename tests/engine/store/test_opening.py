@@ -29,7 +29,7 @@ LATER = '''
 import sqlalchemy as sa
 from alembic import op
 revision = "later"
-down_revision = "0003"
+down_revision = "0004"
 def upgrade():
     op.add_column("images", sa.Column("camera", sa.Text))
     {last}

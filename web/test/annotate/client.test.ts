@@ -60,10 +60,12 @@ describe("what is sent", () => {
 
 describe("what comes back", () => {
   it("an embedding, or its place in the queue", async () => {
-    const bytes = clientOf(answering(() => new Response(new Uint8Array([1, 2, 3]))));
-    expect(new Uint8Array((await bytes.embedding(1)) as ArrayBuffer)).toEqual(
-      new Uint8Array([1, 2, 3]),
-    );
+    const headers = { ETag: '"abc"' };
+    const ready = clientOf(answering(() => new Response(new Uint8Array([1, 2, 3]), { headers })));
+    expect(await ready.embedding(1)).toEqual({
+      bytes: new Uint8Array([1, 2, 3]).buffer,
+      file: "abc",
+    });
     const queued = clientOf(answering(() => Response.json({ position: 4 }, { status: 202 })));
     expect(await queued.embedding(1)).toEqual({ position: 4 });
   });

@@ -87,7 +87,7 @@ class StoredImage {
     const times = { annotator: null, updated_at: "2026-01-01T00:00:00Z", lease, fault: null };
     const suggestions = this.list.filter(({ version }) => version.is_suggested).length;
     const lists = { masks: this.list, suggestions, log: [...this.log], notes: this.notes };
-    return { ...facts, ...times, ...lists, revision: this.log.length };
+    return { ...facts, ...times, ...lists, ...FILE, revision: this.log.length };
   }
 
   act(annotator: string, actions: readonly Action[]): void {
@@ -123,6 +123,9 @@ class StoredImage {
     return new Refusal(409, "conflict", "the masks have changed", more);
   }
 }
+
+/** What lies there, always. */
+const FILE = { file: "a file", is_replaced: false };
 
 export class FakeServer {
   readonly images = new Map<number, StoredImage>();

@@ -31,7 +31,15 @@ function version(region: Region, predicted_iou: number, is_suggested: boolean): 
 function open(...masks: Version[]): OpenImage<Region> {
   const document: ImageDocument = {
     ...{ id: 1, name: "a.jpg", ...SIZE, state: "new", revision: 0, lease: null, annotator: null },
-    ...{ updated_at: "2026-11-27T00:00:00Z", fault: null, suggestions: 0, log: [], notes: [] },
+    ...{
+      updated_at: "2026-11-27T00:00:00Z",
+      fault: null,
+      file: "a file",
+      is_replaced: false,
+      suggestions: 0,
+      log: [],
+      notes: [],
+    },
     masks: masks.map((one, i) => ({ id: `mask ${i}`, version: one })),
   };
   return new OpenImage(document, [], {

@@ -36,6 +36,12 @@ const SIGN_OF_LIFE_MS = 4_000;
 const LONG_MS = 300_000; // for the model, and for megabytes
 const IMPORT_MS = 3_600_000;
 
+export interface EmbeddingBytes {
+  readonly bytes: ArrayBuffer;
+  /** SHA-256 of the file that it is of. */
+  readonly file: string;
+}
+
 /** Every method throws ApiError. */
 export class Client {
   private readonly transport: Transport;
@@ -113,12 +119,20 @@ export class Client {
     return this.transport.url(`/api/images/${id}/thumbnail`);
   }
 
-  /** The embedding's bytes; while it is computed, its place in the queue. */
-  embedding(id: number, signal?: AbortSignal): Promise<ArrayBuffer | { position: number }> {
+  /** The embedding; while it is computed, its place in the queue. */
+  embedding(id: number, signal?: AbortSignal): Promise<EmbeddingBytes | { position: number }> {
     const ask = { signal, timeoutMs: LONG_MS };
-    return this.transport.ask(`/api/images/${id}/embedding`, ask, (response) =>
-      response.status === 202 ? response.json() : response.arrayBuffer(),
-    );
+    return this.transport.ask(`/api/images/${id}/embedding`, ask, async (response) => {
+      if (response.status === 202) return response.json();
+      const file = response.headers.get("ETag")?.replaceAll('"', "") ?? "";
+      return { bytes: await response.arrayBuffer(), file };
+    });
+  }
+
+  /** Say that the masks of an image are right for the file that it has now. */
+  async keepMasks(id: number, file: string): Promise<void> {
+    const path = `/api/images/${id}/file${search({ file })}`;
+    await this.transport.ask(path, { method: "PUT" }, async () => undefined);
   }
 
   // --- work

@@ -115,6 +115,10 @@ export interface Mask {
 }
 
 export interface ImageDocument extends Omit<ImageSummary, "masks"> {
+  /** SHA-256 of the file. */
+  readonly file: string;
+  /** Whether it lies in the place of the one that the masks were drawn on. */
+  readonly is_replaced: boolean;
   readonly masks: readonly Mask[];
   readonly log: readonly LogEntry[];
   readonly notes: readonly Note[];

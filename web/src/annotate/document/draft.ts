@@ -3,6 +3,7 @@
 
 import type { BoxXyxy, Chosen, Effort, Segmentation } from "../api/types";
 import { Observable, type Readable, type Unsubscribe } from "../observable";
+import { MemoryShelf } from "./memory-shelf";
 import type { Shelf } from "./shelf";
 
 /** All that is needed to go on from here. */
@@ -53,7 +54,7 @@ export class Draft implements Readable<DraftNow> {
 
   constructor(
     private readonly imageId: number,
-    private readonly shelf: Pick<Shelf, "putDraftStep" | "moveDraft" | "endDraft">,
+    private shelf: Pick<Shelf, "putDraftStep" | "moveDraft" | "endDraft">,
     kept: DraftSteps,
   ) {
     this.steps = [...kept.steps];
@@ -89,6 +90,11 @@ export class Draft implements Readable<DraftNow> {
   discard(): void {
     this.end();
     this.keep(this.shelf.endDraft(this.imageId));
+  }
+
+  /** Leave what is kept as it is, to another tab. */
+  detach(): void {
+    this.shelf = new MemoryShelf();
   }
 
   /** Forget the steps: the action that accepts them clears them where they are kept. */

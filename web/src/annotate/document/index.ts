@@ -7,15 +7,15 @@ export { Desk, type DeskClient, type Opened } from "./desk";
 export type { DisputedMask, ImageConflict, Making } from "./disputed";
 export type { Draft, DraftNow, DraftStep } from "./draft";
 export { EffortClock, type Happening, IDLE_AFTER_S, NO_EFFORT, NUDGE_AFTER_S } from "./effort";
+export type { ImageNow, PlacedMask } from "./image-now";
+export { LastSeen, type SeenImage } from "./last-seen";
 export type { Hold } from "./leases";
 export {
   type ActOptions,
   DocumentError,
-  type ImageNow,
   type NewMask,
   type NewRegion,
   type OpenImage,
-  type PlacedMask,
 } from "./open-image";
 export type { Move } from "./ordering";
 export type { SaveState } from "./save-state";

@@ -2,6 +2,7 @@
 
 import type { Action } from "../api/types";
 import type { DraftStep, DraftSteps } from "./draft";
+import { answer, ended } from "./requests";
 import type { Shelf, WaitingAction } from "./shelf";
 
 const ACTIONS = "actions"; // {imageId, action} under a key that the database counts up
@@ -142,18 +143,4 @@ function stepsOf(imageId: number): IDBKeyRange {
 
 function isRequest(outcome: unknown): outcome is IDBRequest {
   return typeof outcome === "object" && outcome !== null && "readyState" in outcome;
-}
-
-function answer<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
-function ended(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new Error("the browser kept nothing"));
-  });
 }

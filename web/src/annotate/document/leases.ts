@@ -64,6 +64,11 @@ export class Leases {
     });
   }
 
+  /** Keep other tabs from an image while the server can't be asked. False if another has it. */
+  reserve(imageId: number, takeOver: boolean): Promise<boolean> {
+    return this.inTurn(imageId, () => this.lockTab(imageId, takeOver));
+  }
+
   /** Let others at it, unless it is wanted again when the turn comes. */
   letGo(imageId: number, isWanted: () => boolean = () => false): Promise<void> {
     return this.inTurn(imageId, async () => {

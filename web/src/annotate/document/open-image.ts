@@ -13,6 +13,7 @@ import type {
 import { Observable, type Readable, type Unsubscribe } from "../observable";
 import type { Draft } from "./draft";
 import { NO_EFFORT } from "./effort";
+import { type ImageNow, PlacedMask } from "./image-now";
 import { localTime } from "./local-time";
 import { changed, entryOf, fits, type Stacks, stacks, stateAfter } from "./log";
 import { type Move, moved } from "./ordering";
@@ -50,35 +51,6 @@ export interface ActOptions {
   readonly endsDraft?: boolean;
 }
 
-/** A mask of the image; the same object as long as its version is. */
-export class PlacedMask<R extends RegionFacts> {
-  constructor(
-    readonly id: string,
-    readonly version: Version,
-    private readonly versions: Versions<R>,
-  ) {}
-
-  /** Decoded when first asked for. */
-  get region(): R {
-    return this.versions.region(this.version);
-  }
-}
-
-/** The image at a moment; never changed. */
-export interface ImageNow<R extends RegionFacts> {
-  /** Bottom to top. */
-  readonly masks: readonly PlacedMask<R>[];
-  /** What the engine suggests, the surest first. */
-  readonly suggested: readonly PlacedMask<R>[];
-  /** Ids of masks that are new, other or gone since the moment before. */
-  readonly changed: ReadonlySet<string>;
-  readonly state: ImageState;
-  /** What undo and redo would act on. */
-  readonly undoable: LogEntry | null;
-  readonly redoable: LogEntry | null;
-  readonly log: readonly LogEntry[];
-}
-
 export interface OpenImageOptions<R extends RegionFacts> {
   readonly annotator: string;
   readonly versions: Versions<R>;
@@ -92,10 +64,12 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
   readonly name: string;
   /** null: the file can't be read. */
   readonly size: { readonly width: number; readonly height: number } | null;
+  /** SHA-256 of the file that it was opened with. */
+  readonly file: string;
   readonly draft: Draft;
   private readonly annotator: string;
   private readonly versions: Versions<R>;
-  private readonly sink: ActionSink | null;
+  private sink: ActionSink | null;
   private readonly now: Observable<ImageNow<R>>;
   private masks: ReadonlyMap<string, Version> = new Map();
   private placed = new Map<string, PlacedMask<R>>();
@@ -112,6 +86,7 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
   ) {
     this.id = document.id;
     this.name = document.name;
+    this.file = document.file;
     const { width, height } = document;
     this.size = width && height ? { width, height } : null;
     this.state = document.state;
@@ -129,6 +104,12 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
 
   get isReadOnly(): boolean {
     return this.sink === null;
+  }
+
+  /** Be only looked at from now on, as another tab works on it. */
+  release(): void {
+    this.sink = null;
+    this.draft.detach();
   }
 
   subscribe(run: (now: ImageNow<R>) => void): Unsubscribe {

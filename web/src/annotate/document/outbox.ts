@@ -21,9 +21,15 @@ interface Entry {
   readonly key: Promise<number | null>;
 }
 
+/** Why an image's actions are not sent while the server is away: its lease could not be asked for. */
+export interface NoLease {
+  readonly kind: "no lease";
+  readonly since: Date;
+}
+
 interface Queue {
   entries: Entry[];
-  block: Block | null;
+  block: Block | NoLease | null;
   /** How many of the first go one by one, to find which of them is refused. */
   alone: number;
 }
@@ -87,7 +93,7 @@ export class Outbox implements ActionSink {
     return this.queues.get(imageId)?.entries.map(({ action }) => action) ?? [];
   }
 
-  blockOf(imageId: number): Block | null {
+  blockOf(imageId: number): Block | NoLease | null {
     return this.queues.get(imageId)?.block ?? null;
   }
 
@@ -152,7 +158,7 @@ export class Outbox implements ActionSink {
   }
 
   /** Stop sending an image's actions, or go on with null. */
-  block(imageId: number, block: Block | null): void {
+  block(imageId: number, block: Block | NoLease | null): void {
     this.queue(imageId).block = block;
     this.tell();
   }
@@ -261,9 +267,14 @@ export class Outbox implements ActionSink {
     const queues = [...this.queues.values()];
     const waiting = queues.reduce((sum, { entries }) => sum + entries.length, 0);
     const facts = { waiting, isKept: !waiting || (this.keeps && !this.unkept.size) };
-    const block = queues.find((queue) => queue.block)?.block;
+    const blocks = queues.flatMap(({ block }) => block ?? []);
+    const block = blocks.find((one) => one.kind !== "no lease");
     if (block) return { ...facts, ...block };
     if (!waiting) return { ...facts, kind: "saved" };
+    const [unheld] = blocks.filter((one) => one.kind === "no lease");
+    if (unheld) {
+      return { ...facts, kind: "offline", since: unheld.since, reason: "", isAnswered: false };
+    }
     if (this.offline) return { ...facts, ...this.offline, kind: "offline" };
     return { ...facts, kind: "saving" };
   }

@@ -40,6 +40,11 @@ export class Catalogue {
     await this.fetch(null);
   }
 
+  /** Show what was listed before, while the server is away. */
+  show(images: readonly ImageSummary[]): void {
+    this.current.set({ ...this.current.value, images, total: images.length });
+  }
+
   /** The next page, if there is one. */
   async more(): Promise<void> {
     if (this.fetching || this.after === null) return;
@@ -90,8 +95,8 @@ export class Catalogue {
       const before = after === null ? [] : this.current.value.images;
       this.current.set({ ...this.current.value, images: [...before, ...images], total });
     });
-    this.fetching = fetching.finally(() => (this.fetching = null));
-    this.fetching.catch(() => {}); // whoever asks hears of it
+    const end = () => void (this.fetching = null);
+    this.fetching = fetching.then(end, end); // who asks is told what goes wrong
     return fetching;
   }
 }

@@ -163,7 +163,7 @@ export const ACTS: Readonly<Record<ShortcutName, Act>> = {
   "image.previous": (work) => work.step(-1),
   "image.done": (work) => work.rounds.finish("done"),
   "image.skip": (work) => work.rounds.finish("skipped"),
-  "image.save": (work) => work.saveNow(),
+  "image.save": (work) => work.saving.now(),
 
   "tool.note": pinNote,
   "note.next": nextNote,

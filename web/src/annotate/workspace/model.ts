@@ -10,10 +10,18 @@ const MOST_KEPT = 6; // embeddings: 4 MB each, and as much again in the worker
 /** What an annotator waits for, in words; "" for nothing. */
 export type Waiting = string;
 
+interface Received {
+  /** SHA-256 of the file that it is of; null before it is known. */
+  file: string | null;
+  readonly embedding: Promise<ImageEmbedding>;
+}
+
 export class Model {
   private readonly segmenter: Promise<Segmenter>;
-  private readonly embeddings = new Map<number, Promise<ImageEmbedding>>();
+  private readonly embeddings = new Map<number, Received>();
   private readonly wait = new Observable<Waiting>("loading the model…");
+  /** Whether it could not be loaded. */
+  isBroken = false;
   private current = 0; // the image that is waited for
 
   constructor(
@@ -24,7 +32,10 @@ export class Model {
     this.segmenter = Segmenter.load(folder, { onProgress: (news) => this.tell(news, loaded) });
     this.segmenter.then(
       () => this.wait.set(""),
-      (error: Error) => this.wait.set(error.message),
+      (error: Error) => {
+        this.isBroken = true;
+        this.wait.set(error.message);
+      },
     );
   }
 
@@ -36,9 +47,14 @@ export class Model {
     return this.segmenter;
   }
 
-  /** The embedding of the image that is open; the others' stay for a while. */
-  async open(imageId: number): Promise<ImageEmbedding> {
+  /**
+   * The embedding of the image that is open; the others' stay for a while. file: SHA-256 of its file,
+   * where that is known: an embedding of another one, which lay there before, is of no use.
+   */
+  async open(imageId: number, file?: string): Promise<ImageEmbedding> {
     this.current = imageId;
+    const before = this.embeddings.get(imageId);
+    if (file && before?.file && before.file !== file) this.forget(imageId, before);
     return this.embedding(imageId);
   }
 
@@ -48,27 +64,33 @@ export class Model {
   }
 
   private embedding(imageId: number): Promise<ImageEmbedding> {
-    let embedding = this.embeddings.get(imageId);
-    if (!embedding) {
-      embedding = this.receive(imageId);
-      embedding.catch(() => {
-        this.embeddings.delete(imageId);
-        if (imageId === this.current) this.wait.set("");
-      });
-    }
+    const received = this.embeddings.get(imageId) ?? this.receive(imageId);
     this.embeddings.delete(imageId);
-    this.embeddings.set(imageId, embedding); // the latest last
+    this.embeddings.set(imageId, received); // the latest last
     this.forgetOldest();
-    return embedding;
+    return received.embedding;
   }
 
-  private async receive(imageId: number): Promise<ImageEmbedding> {
+  private receive(imageId: number): Received {
+    const received: Received = {
+      file: null,
+      embedding: this.fetch(imageId, (file) => (received.file = file)),
+    };
+    received.embedding.catch(() => {
+      this.embeddings.delete(imageId);
+      if (imageId === this.current) this.wait.set("");
+    });
+    return received;
+  }
+
+  private async fetch(imageId: number, onFile: (file: string) => void): Promise<ImageEmbedding> {
     const segmenter = await this.segmenter;
     for (;;) {
       const answer = await this.client.embedding(imageId);
-      if (answer instanceof ArrayBuffer) {
+      if ("bytes" in answer) {
         if (imageId === this.current) this.wait.set("");
-        return segmenter.receive(answer);
+        onFile(answer.file);
+        return segmenter.receive(answer.bytes);
       }
       if (imageId === this.current) this.wait.set(wordsOf(answer.position));
       await new Promise((resume) => setTimeout(resume, ASK_AGAIN_MS));
@@ -76,11 +98,15 @@ export class Model {
     }
   }
 
+  private forget(imageId: number, { embedding }: Received): void {
+    this.embeddings.delete(imageId);
+    embedding.then((unneeded) => unneeded.close()).catch(() => {});
+  }
+
   private forgetOldest(): void {
-    for (const [imageId, embedding] of this.embeddings) {
+    for (const [imageId, received] of this.embeddings) {
       if (this.embeddings.size <= MOST_KEPT) return;
-      this.embeddings.delete(imageId);
-      embedding.then((unneeded) => unneeded.close()).catch(() => {});
+      this.forget(imageId, received);
     }
   }
 

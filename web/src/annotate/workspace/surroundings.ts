@@ -1,11 +1,12 @@
 // What goes on around the work: whether the server is there, and what others do meanwhile.
 
 import type { Client } from "../api";
-import type { Project } from "../api/types";
-import type { Desk } from "../document";
+import type { Label, Project } from "../api/types";
+import type { Desk, OpenImage } from "../document";
 import type { Region } from "../../regions";
 import type { Catalogue } from "./catalogue";
 import { AWAY, type Complaints } from "./complaints.svelte";
+import type { Model } from "./model";
 import { Presence } from "./presence";
 
 const LOOK_AROUND_MS = 20_000;
@@ -18,6 +19,10 @@ export interface SurroundedWork {
   isAway: boolean;
   project: Project | null;
   notice: string;
+  readonly open: { readonly image: OpenImage<Region> } | null;
+  readonly model: Pick<Model, "open" | "isBroken">;
+  attempt(action: () => unknown): void;
+  setLabels(labels: readonly Label[]): void;
 }
 
 export class Surroundings {
@@ -49,16 +54,30 @@ export class Surroundings {
     setInterval(() => void this.lookAround(), LOOK_AROUND_MS);
   }
 
+  /** The project and its list may be others than the page knows: show them as they are now. */
+  async reread(): Promise<void> {
+    const { work, list } = this;
+    const project = await work.client.project();
+    const isSame =
+      project.id === work.project?.id && project.annotator.id === work.project.annotator.id;
+    if (!isSame) return location.reload();
+    work.project = project;
+    work.setLabels(project.labels);
+    await list.filter(list.now.value.state, list.now.value.text);
+  }
+
   private take(isAway: boolean): void {
     const { work } = this;
     const isBack = work.isAway && !isAway;
     work.isAway = isAway;
     if (!isBack) return;
-    if (!work.project) return location.reload(); // the page could not begin
+    // The page could not begin; what was done is kept.
+    if (!work.project || !work.open || work.model.isBroken) return location.reload();
     work.complaints.clearPassing();
     if (work.notice === AWAY) work.notice = "";
-    this.desk()?.retry();
-    void this.lookAround();
+    this.desk()?.goOn();
+    work.attempt(() => this.reread());
+    void work.model.open(work.open.image.id).catch(() => {}); // who clicks is told
   }
 
   /** See what others did meanwhile. */

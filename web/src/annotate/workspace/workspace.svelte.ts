@@ -2,21 +2,20 @@
 // what hands do.
 
 import { Client } from "../api";
-import type { ImageState, Label, LeaseHolder, Project } from "../api/types";
+import type { ImageState, Label, Project } from "../api/types";
 import {
   browserStorage,
   Desk,
-  DocumentError,
   EffortClock,
-  type ImageConflict,
   type ImageNow,
   isMac,
-  type SaveState,
+  LastSeen,
   Settings,
   type SettingValues,
   Shortcuts,
   tabStorage,
 } from "../document";
+import { forgetSeen } from "../kept-page";
 import type { Readable } from "../observable";
 import {
   decodeRle,
@@ -29,18 +28,20 @@ import {
 } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
 import { type DrawnMask, PALETTE } from "../view";
-import { ELSEWHERE, isOwn, type OnlyShown } from "./access";
+import type { OnlyShown } from "./access";
+import { beginning } from "./beginning";
 import { Catalogue, type CatalogueNow } from "./catalogue";
 import { Complaints } from "./complaints.svelte";
 import type { Drafting, DraftingNow } from "./drafting";
 import { Model } from "./model";
 import { NextLabel } from "./next-label.svelte";
 import { MaskColours, type Palette } from "./mask-colours";
-import { Opening, type OpenNow } from "./opening";
+import { Opening, type OpenNow } from "./opening.svelte";
 import { Preview } from "./preview.svelte";
 import type { Question } from "./question";
 import { Review } from "./review.svelte";
 import { Rounds } from "./rounds";
+import { Saving } from "./saving.svelte";
 import { Selection } from "./selection.svelte";
 import { Suggestions } from "./suggestions.svelte";
 import { Surroundings } from "./surroundings";
@@ -55,8 +56,6 @@ export class Workspace {
   open = $state.raw<OpenNow | null>(null);
   now = $state.raw<ImageNow<Region> | null>(null);
   draft = $state.raw<DraftingNow | null>(null);
-  saved = $state.raw<SaveState | null>(null);
-  conflict = $state.raw<ImageConflict | null>(null);
   settings = $state.raw<SettingValues>(null!);
   waiting = $state("");
   /** Whether the server does not answer. */
@@ -94,14 +93,20 @@ export class Workspace {
   private readonly kept = new Settings(browserStorage());
   private readonly list = new Catalogue(this.client);
   private readonly colours = new MaskColours();
-  private readonly opening = new Opening(
+  readonly opening = new Opening(
     this,
     () => this.desk!,
     this.list,
     () => this.colours.clear(),
   );
   private readonly around = new Surroundings(this, this.list, () => this.desk);
+  readonly saving = new Saving(
+    this,
+    () => this.desk,
+    () => this.around.isThere(),
+  );
   private desk: Desk<Region> | null = null;
+  private seen: LastSeen | null = null;
 
   constructor() {
     this.clock = this.newClock(null);
@@ -110,29 +115,26 @@ export class Workspace {
     follow(this.list.now, (now) => (this.catalogue = now));
     follow(this.model.waiting, (words) => (this.waiting = words));
     follow(this.shortcuts, () => (this.keys = {}));
-    follow(this.client.isSignedOut, (is) => (this.isSignedOut = is));
+    follow(this.client.isSignedOut, (is) => {
+      this.isSignedOut = is;
+      if (is) void forgetSeen(this.seen);
+    });
   }
 
   /** Begin: with the image that the address names, else with the next one to work on. */
   async start(): Promise<void> {
     this.around.watch();
     const named = Number(new URLSearchParams(location.hash.slice(1)).get("image"));
-    const [project, next] = await Promise.all([
-      this.client.project(),
-      named ? null : this.client.next(),
-      this.list.filter("", ""),
-    ]);
+    this.seen = await LastSeen.open();
+    const { project, first } = await beginning(this.client, this.list, this.seen, named);
     this.project = project;
     this.setLabels(project.labels);
     this.nextLabel.restore(project);
     this.clock = this.newClock(project.model_id);
     this.clock.watch(document);
-    this.desk = await Desk.start(this.client, CODEC, project);
-    follow(this.desk.saved, (state) => this.takeSaved(state));
-    follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
+    this.desk = await Desk.start(this.client, CODEC, project, this.seen);
+    this.saving.watch(this.desk);
     if (project.signed_in) this.around.watchOthers();
-    const { images } = this.catalogue;
-    const first = named ? { id: named, name: `image ${named}` } : (next ?? images[0] ?? null);
     await this.rounds.start(first);
   }
 
@@ -166,11 +168,9 @@ export class Workspace {
     await this.rounds.step((id) => this.list.neighbour(id, by));
   }
 
-  /** The store is another than the page knows, as after an import: show it as it is now. */
+  /** The store is another than the page knows, as after an import. */
   async refresh(): Promise<void> {
-    this.project = await this.client.project();
-    this.setLabels(this.project.labels);
-    await this.list.filter(this.catalogue.state, this.catalogue.text);
+    await this.around.reread();
     if (this.open) await this.openImage(this.open.image.id);
   }
 
@@ -193,37 +193,11 @@ export class Workspace {
     this.attempt(() => this.list.more());
   }
 
-  /** Look for the server, and send what waits, at once. */
-  saveNow(): void {
-    void this.around.isThere();
-    this.desk?.retry();
-  }
-
-  /** Take back an image that others got meanwhile. */
-  async regain(imageId: number): Promise<void> {
-    const isMine = this.saved?.kind === "lease lost" && this.isMine(this.saved.holder);
-    const hold = await this.desk!.regain(imageId, isMine);
-    if (hold.kind === "another tab") throw new DocumentError("another tab has this image still");
-    if (hold.kind === "taken") {
-      const who = hold.holder?.annotator ?? "somebody else";
-      throw new DocumentError(`${who} still has it; what you did stays kept here`);
-    }
-    if (this.open?.image.id === imageId) this.onlyShown = null;
-  }
-
   /** Get out. What was not sent stays in this browser for when the same person is back. */
   async signOut(): Promise<void> {
     await this.client.signOut();
+    await forgetSeen(this.seen);
     location.reload();
-  }
-
-  async resolve(choices: ReadonlyMap<string, "mine" | "theirs" | "both">): Promise<void> {
-    await this.desk!.resolve(choices);
-  }
-
-  /** Give up what of an image the server refuses. */
-  async giveUp(imageId: number): Promise<void> {
-    await this.desk!.discard(imageId);
   }
 
   // --- the mask in work
@@ -381,18 +355,6 @@ export class Workspace {
     await this.preview.ask(open.drafting, place, isWanted);
   }
 
-  /** Whether an image is held by another tab of who works here. */
-  isMine(holder: LeaseHolder | null): boolean {
-    return isOwn(holder, this.project?.annotator.name);
-  }
-
-  private takeSaved(state: SaveState): void {
-    this.saved = state;
-    if (state.kind === "saved") this.complaints.clearPassing();
-    if (state.kind !== "lease lost" || state.imageId !== this.open?.image.id) return;
-    if (this.isMine(state.holder)) this.onlyShown = ELSEWHERE; // the other tab goes on with all
-  }
-
   private newClock(modelId: string | null): EffortClock {
     return new EffortClock({
       modelId,
@@ -401,7 +363,7 @@ export class Workspace {
     });
   }
 
-  private setLabels(labels: readonly Label[]): void {
+  setLabels(labels: readonly Label[]): void {
     this.labels = labels;
     this.shortcuts.setLabels(labels);
   }

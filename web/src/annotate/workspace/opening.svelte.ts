@@ -48,6 +48,8 @@ export interface OpeningWork {
 }
 
 export class Opening {
+  /** Whether the file lies in the place of the one that the masks were drawn on. */
+  isReplaced = $state(false);
   private turns = 0;
   private unfollow: (() => void)[] = [];
 
@@ -68,7 +70,7 @@ export class Opening {
     work.model.prepare(id); // meanwhile, as the picture
     const known = work.catalogue.images.find((image) => image.id === id);
     const early = known && pictureIfSized(work.client, known);
-    const { image, hold, notes } = await this.desk().open(id, takeOver);
+    const { image, hold, notes, isReplaced } = await this.desk().open(id, takeOver);
     if (turn !== this.turns) {
       if (work.open?.image.id !== id) this.desk().close(id);
       return;
@@ -84,19 +86,28 @@ export class Opening {
     work.open = { image, drafting, size, picture };
     work.complaints.clear();
     work.onlyShown = onlyShown(hold, image.value.state, work.project!.annotator);
+    this.isReplaced = isReplaced;
     work.review.show(id, notes);
     if (image.value.state === "returned") work.review.next();
     this.unfollow = [
       image.subscribe((now) => this.take(now)),
       drafting.state.subscribe((now) => {
         if (now.answers.length && now.answers !== work.draft?.answers) work.complaints.clear();
-        work.draft = now;
+        work.draft = image.isReadOnly ? null : now;
       }),
     ];
     history.replaceState(null, "", `#image=${id}`);
     work.rounds.begin();
-    work.model.open(id).catch((error: Error) => work.complain(error));
+    work.model.open(id, image.file).catch((error: Error) => work.complain(error));
     void this.prepareNext(id);
+  }
+
+  /** The masks are right for the file that lies there now. */
+  async keepMasks(): Promise<void> {
+    const { client, open } = this.work;
+    if (!open) return;
+    await client.keepMasks(open.image.id, open.image.file);
+    this.isReplaced = false;
   }
 
   private close({ image, drafting }: OpenNow): void {
