@@ -72,6 +72,7 @@ class Sample:
     answer.
     options: which page and bands of the file are the image.
     details: of each mask; () where the format has none.
+    state: what its annotators say of the image, where the format does.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Sample:
     groups: tuple[str | None, ...]
     options: ReadOptions = AS_STORED
     details: tuple[Detail, ...] = ()
+    state: str | None = None
 
     def __repr__(self) -> str:
         return f"Sample({self.name!r}, {len(self.content):,} bytes, {len(self.masks)} masks)"

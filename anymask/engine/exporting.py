@@ -42,6 +42,7 @@ def annotated_images_of(
             _objects(masked, names),
             from_back=True,
             file=None if folder is None else folder.file(image.name).path,
+            state=None if image.state == "unreadable" else image.state,
         )
 
 

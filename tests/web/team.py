@@ -63,7 +63,7 @@ class Team:
             opens(page, image)
         yield page
         close(opened, self.address)
-        assert errors == []
+        assert not errors, errors
 
 
 def close(context: BrowserContext, address: str) -> None:

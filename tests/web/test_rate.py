@@ -28,6 +28,7 @@ from anymask.datasets.sample import Dataset
 from anymask.engine.page import STATIC
 from anymask.evaluation.result import Result
 from tests.evaluation import invented
+from tests.web.axe import check
 
 pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -189,6 +190,29 @@ def test_it_goes_on_after_a_kill_and_says_how_raters_did(
     assert len(rating.read().ratings) == 6
     lines = rating.out.read_text().splitlines()
     assert [json.loads(line)["rating"] for line in lines[1:]] == [7, 8] * 3
+
+
+def test_axe_finds_nothing_serious(page: Page, rating: Rating) -> None:
+    check(page, "the start")
+    begin(page, "Ada")
+    total = int(page.locator("header .count").inner_text().rpartition(" ")[2])
+    check(page, "a mask")
+    page.keyboard.press("m")
+    check(page, "a filled mask")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="How to rate")).to_be_visible()
+    check(page, "the guidelines")
+    page.keyboard.press("Escape")
+    press(page, 7, 1, total)
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_text("You said 7 of this mask")).to_be_visible()
+    check(page, "a mask that was rated")
+    rating.process.kill()
+    rating.process.wait()
+    page.wait_for_timeout(300)
+    page.keyboard.press("9")
+    expect(page.get_by_text("Your rating is not saved yet")).to_be_visible()
+    check(page, "a server that is away")
 
 
 def test_the_mask_is_drawn_and_hidden(page: Page, rating: Rating) -> None:

@@ -7,48 +7,90 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from anymask.engine.sample import drawing
-from tests.web.test_annotate import start
+from tests.web.test_annotate import Tool, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.timeout(600)]
 
+TIMEOUT_MS = 60_000
+
 
 @pytest.fixture
-def page(tmp_path: Path, browser: Browser, mobile_sam: object) -> Iterator[Page]:
-    """The first and the third file are none."""
-    for name in ("b.png", "d.png"):
+def tool(tmp_path: Path, mobile_sam: object) -> Iterator[Tool]:
+    """The first file is cut short, and the third is none."""
+    for name in ("a.png", "b.png", "d.png"):
         Image.fromarray(drawing()).save(tmp_path / name)
-    for name in ("a.png", "c.png"):
-        (tmp_path / name).write_text("no image")
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "c.png").write_text("no image")
     tool = start(tmp_path)
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.set_default_timeout(60_000)
-    page.goto(tool.address)
-    expect(page.locator("footer .hint")).to_contain_text("can't be read: a.png", timeout=120_000)
-    page.wait_for_function("document.querySelector('footer button').textContent !== '100 %'")
-    yield page
-    page.close()
+    yield tool
     tool.process.kill()
     tool.process.wait()
 
 
-def at(page: Page, name: str) -> None:
-    expect(page.locator("header .name")).to_have_text(name, timeout=60_000)
-
-
-def test_the_next_that_can_be_read_is_opened(page: Page) -> None:
+@pytest.fixture
+def page(tool: Tool, browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(TIMEOUT_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
+    page.goto(tool.address)
     at(page, "b.png")
+    page.wait_for_function("document.querySelector('footer button').textContent !== '100 %'")
+    for name in ("a.png", "c.png"):
+        expect(row(page, name)).to_contain_text("unreadable: ")
+    yield page
+    expect.set_options(timeout=None)
+    page.close()
+
+
+def at(page: Page, name: str) -> None:
+    expect(page.locator("header .name")).to_have_text(name, timeout=120_000)
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator("li", has_text=name)
+
+
+def test_the_next_that_can_be_read_is_opened(page: Page, tool: Tool) -> None:
     page.keyboard.press("PageDown")
     at(page, "d.png")
     expect(page.locator("footer .hint")).to_contain_text("Passed over, as it can't be read: c.png")
     page.keyboard.press("PageUp")
     at(page, "b.png")
+    page.keyboard.press("PageUp")
+    expect(page.locator("footer .hint")).to_contain_text("No image there can be read: a.png")
     page.get_by_role("button", name="Done", exact=True).click()
     at(page, "d.png")
-    page.keyboard.press("PageDown")
-    at(page, "d.png")
+    page.get_by_role("button", name="Done", exact=True).click()
+    expect(
+        page.get_by_text("That was the last image. What can't be read is left: 2.")
+    ).to_be_visible()
+    for _ in range(100):
+        if tool.json("/api/images/4")["lease"] is None:
+            break
+        page.wait_for_timeout(100)
+    assert tool.json("/api/images/4")["lease"] is None, "others may go on with it"
+
+
+def test_they_are_listed_apart_and_opened_once_they_are_whole(page: Page, tool: Tool) -> None:
+    expect(page.get_by_role("progressbar", name="Finished images")).to_have_attribute(
+        "aria-valuemax", "2"
+    )
+    row(page, "c.png").click()
+    expect(page.get_by_role("alert")).to_contain_text("c.png is not an image")
+    at(page, "b.png")
+    states = page.get_by_label("Show images of a state")
+    states.select_option("unreadable")
+    expect(page.locator("aside li")).to_have_count(2)
+    Image.fromarray(drawing()).save(tool.folder / "c.png")
+    row(page, "c.png").click()
+    at(page, "c.png")
+    states.select_option("")
+    expect(row(page, "c.png")).to_contain_text("new")
+    expect(page.get_by_role("option", name="unreadable (1)")).to_have_count(1)
 
 
 def test_done_accepts_no_suggestion_that_nobody_accepted(page: Page) -> None:

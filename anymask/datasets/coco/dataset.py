@@ -76,7 +76,7 @@ def dataset(file: CocoFile, places: Sequence[Place], url: Callable[[str], str]) 
             place.name,
             partial(
                 _read, place.name, tuple(map(url, place.paths)), image.sides_hw,
-                file.objects_of(image), ReadOptions(page=place.page),
+                file.objects_of(image), image.state, ReadOptions(page=place.page),
             ),
             image.label,
         ),
@@ -133,6 +133,7 @@ def _read(
     urls: tuple[str, ...],
     sides_hw: SidesHW,
     annotations: tuple[CocoAnnotation, ...],
+    state: str | None,
     options: ReadOptions,
 ) -> Iterator[Sample | Unread]:
     try:
@@ -166,7 +167,7 @@ def _read(
         return
     has_details = any(detail is not NO_DETAIL for detail in details)
     kept = tuple(details) if has_details else ()
-    yield Sample(name, content, tuple(masks), tuple(groups), options, kept)
+    yield Sample(name, content, tuple(masks), tuple(groups), options, kept, state)
     yield from lost.notes(name)
     for line, _ in lost_polygons.lines("a part of annotation"):
         yield LeftOut(name, line)

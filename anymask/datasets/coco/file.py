@@ -67,6 +67,12 @@ class CocoImage:
         height, width = self.sides_hw
         return None if height is None or width is None else (height, width)
 
+    @property
+    def state(self) -> str | None:
+        """What its annotators say of it, as anymask writes it."""
+        stated = self.entry.get("state")
+        return stated if isinstance(stated, str) else None
+
 
 @dataclass(frozen=True)
 class CocoFile:

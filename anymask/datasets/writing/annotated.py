@@ -38,7 +38,7 @@ class AnnotatedImage:
     masks are of. from_back: whether later objects lie over earlier ones, for formats in which a
     pixel has one object; otherwise small ones lie over large ones. file: the image's bytes or where
     it lies, for who wants it beside the annotations. undecided: how many masks it has that are of
-    no object.
+    no object. state: what its annotators say of it, such as ``done``.
     """
 
     name: str
@@ -47,6 +47,7 @@ class AnnotatedImage:
     from_back: bool = False
     file: bytes | Path | None = None
     undecided: int = 0
+    state: str | None = None
 
 
 def of_sample(sample: Sample) -> AnnotatedImage:
@@ -60,7 +61,14 @@ def of_sample(sample: Sample) -> AnnotatedImage:
     height, width = sample.masks[0]["size"]
     content = sample.content if sample.options == AS_STORED else None
     undecided = len(sample.masks) - len(objects)
-    return AnnotatedImage(sample.name, (height, width), objects, file=content, undecided=undecided)
+    return AnnotatedImage(
+        sample.name,
+        (height, width),
+        objects,
+        file=content,
+        undecided=undecided,
+        state=sample.state,
+    )
 
 
 def annotated_images(

@@ -17,8 +17,9 @@ IMAGES = "images"
 class CocoWriter:
     """Images and their objects, numbered from 1 on, as COCO's evaluation needs them.
 
-    as_polygons: instead of run lengths. An object's ``group`` and its score stay with it, under
-    names that COCO has not: ``group``, ``predicted_iou`` and ``score``.
+    as_polygons: instead of run lengths. An object's ``group`` and its score stay with it, and the
+    ``state`` of an image, under names that COCO has not: ``group``, ``predicted_iou``, ``score``,
+    ``state``.
     """
 
     images = IMAGES
@@ -35,7 +36,8 @@ class CocoWriter:
         height, width = image.image_hw
         image_id = self._images.count + 1
         entry = CocoImage(id=image_id, file_name=image.name, width=width, height=height)
-        self._image_lines.write(self._images.next(entry))
+        stated = {} if image.state is None else {"state": image.state}
+        self._image_lines.write(self._images.next({**entry, **stated}))
         for one in image.objects:
             written = coco_object(
                 one.mask,

@@ -91,7 +91,7 @@ def _given(sample: Sample, labels: Mapping[str, str] | None, report: ImportRepor
                 report.note(NUMBERS_ALONE)
             label = labels.get(label, label if labels else None)
         given.append(GivenMask(mask, label, detail.group, detail.predicted_iou))
-    return GivenImage(sample.name, hw, tuple(given))
+    return GivenImage(sample.name, hw, tuple(given), sample.state)
 
 
 def _upright_masks(sample: Sample, hw: tuple[int, int]) -> list[RLE]:

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from anymask.datasets.writing.folder import ImageFiles
 from anymask.datasets.writing.formats import KEEPINGS, DatasetFormat, Pixels, write
 from anymask.engine.exporting import annotated_images_of
+from anymask.engine.store.images import list_images
 from tests.engine.importing.stores import (
     MaskArray,
     Seen,
@@ -24,6 +25,7 @@ from tests.engine.importing.stores import (
     seen,
 )
 from tests.engine.importing.stores import given as mask_of
+from tests.engine.store.test_images import put_state
 
 EVERY = list(DatasetFormat)
 HW = (9, 12)
@@ -80,6 +82,23 @@ def test_all_that_a_format_keeps_comes_back(form: DatasetFormat, tmp_path: Path)
         assert (again.masks, again.already) == (0, report.masks)
         into_itself = brought(one, tmp_path / "out", folder)
         assert into_itself.masks == 0, into_itself.lines()
+
+
+def test_what_was_done_stays_done_by_way_of_coco(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "photos", {"a.png": HW, "b.png": HW, "c.png": HW})
+    with fresh(tmp_path / "one.sqlite", folder) as one, fresh(tmp_path / "b.sqlite", folder) as two:
+        for name in ("a.png", "b.png", "c.png"):
+            put(one, name, HW, mask_of(square(1, 1), "cat"))
+        a, b, _ = (image.id for image in one.read(list_images).images)
+        put_state(one, a, "done")
+        put_state(one, b, "accepted")
+        write(annotated_images_of(one), tmp_path / "out", DatasetFormat.coco, ImageFiles.none)
+        into_itself = brought(one, tmp_path / "out", folder)
+        assert into_itself.masks == 0
+        brought(two, tmp_path / "out", folder)
+        for store in (one, two):
+            images = store.read(list_images).images
+            assert [image.state for image in images] == ["done", "accepted", "started"]
 
 
 small_masks = st.lists(arrays(bool, HW).filter(np.any), min_size=1, max_size=4)

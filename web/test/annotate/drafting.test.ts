@@ -173,10 +173,28 @@ describe("the end", () => {
     expect(now()).toMatchObject({ points: [], region: null, answers: [] });
   });
 
-  it("a question without its answer can't be accepted", () => {
+  it("a question without its answer is accepted with it, and what is done meanwhile is after it", async () => {
     drafting.click(3, 4, 1);
-    expect(drafting.accept(null)).toBeNull();
+    expect(drafting.accept(7)).toBeNull();
     expect(sent).toEqual([]);
+    drafting.click(9, 9, 1);
+    await vi.waitFor(() => expect(sent).toHaveLength(1));
+    await settled();
+    expect(sent[0].changes[0].after).toMatchObject({ label_id: 7, area: 400 });
+    expect(prompts.map(({ points }) => points)).toEqual([
+      [{ x: 3, y: 4, label: 1 }],
+      [{ x: 9, y: 9, label: 1 }],
+    ]);
+    expect(now().points).toEqual([{ x: 9, y: 9, label: 1 }]);
+  });
+
+  it("giving up ends that, too", async () => {
+    drafting.click(3, 4, 1);
+    drafting.accept(null);
+    drafting.discard();
+    drafting.click(5, 4, 1);
+    await settled();
+    expect([sent, now().points.length]).toEqual([[], 1]);
   });
 
   it("undo goes back step by step, redo on again", async () => {

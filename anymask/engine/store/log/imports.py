@@ -27,10 +27,11 @@ from anymask.engine.store.log.actions import append_actions
 from anymask.engine.store.log.segmentations import LONGEST_GROUP
 from anymask.engine.store.masks import masks_of
 from anymask.engine.store.tables import ImageRow, LabelRow, MaskRow
-from anymask.engine.store.values import Action, Annotator, Change, Label, Version
+from anymask.engine.store.values import Action, Annotator, Change, Label, State, Version
 from anymask.errors import Error, StoreError
 
 SOURCE = "import"
+FINISHED = ("done", "accepted")  # what an image stays that nobody here has worked on
 UNLABELLED = "object"  # what formats that ask for a label call a mask without one
 ORIGIN = uuid.UUID("0d5e7a34-52c1-4d0e-9f6c-3b1f5d6f8a21")  # of ids, the same every time
 NOT_THERE = "is in the folder, and not in the store yet: open it once with `anymask annotate`"
@@ -49,11 +50,15 @@ class GivenMask:
 
 @dataclass(frozen=True, slots=True)
 class GivenImage:
-    """An image and masks for it, from the back on. hw: (H, W) of its file, upright."""
+    """An image and masks for it, from the back on. hw: (H, W) of its file, upright.
+
+    state: what those who drew them said of it; one that is not known is none.
+    """
 
     name: str
     hw: tuple[int, int]
     masks: tuple[GivenMask, ...]
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +246,7 @@ def _add(
     now: datetime,
 ) -> None:
     plan.row.height, plan.row.width = image.hw
+    was_new = plan.row.state == "new"
     changes = [
         Change(mask_id, None, _version(mask_id, mask, plan.above + number, label_ids))
         for number, (mask_id, mask) in enumerate(plan.new)
@@ -250,6 +256,10 @@ def _add(
         action_id = _id(image.name, *(change.mask_id for change in some))
         action = Action(action_id, "import", now, tuple(some))
         append_actions(session, plan.row, annotator, [action], now)
+    if changes and was_new and image.state in FINISHED:
+        state: State = "accepted" if image.state == "accepted" and annotator.reviews else "done"
+        finish = Action(_id(image.name, changes[0].mask_id, state), "state", now, state=state)
+        append_actions(session, plan.row, annotator, [finish], now)
 
 
 def _version(

@@ -1,7 +1,7 @@
 // What the rest of the tool uses: start at `Desk`, which opens images (`OpenImage`) and saves them.
 
 export type { Choice, Choices } from "./conflict";
-export { browserStorage } from "./browser-storage";
+export { browserStorage, tabStorage } from "./browser-storage";
 export type { KeyPress } from "./chord";
 export { Desk, type DeskClient, type Opened } from "./desk";
 export type { DisputedMask, ImageConflict, Making } from "./disputed";

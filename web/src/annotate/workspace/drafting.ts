@@ -16,6 +16,7 @@ import {
   surest,
 } from "../../segmenter";
 import { type Answer, answersOf } from "./answers";
+import { Glances } from "./glances";
 import type { Model } from "./model";
 import { wordsOfStep } from "./step-words";
 
@@ -33,12 +34,6 @@ export interface DraftingNow {
   readonly redoable: string | null;
 }
 
-/** What a click would give, where the pointer is: asked before there is a click. */
-interface Glance {
-  readonly at: Point;
-  readonly masks: Promise<readonly Mask[] | null>;
-}
-
 interface Question {
   readonly points: readonly Point[];
   readonly box: BoxXyxy | null;
@@ -53,7 +48,9 @@ export class Drafting {
   private chosen = 0;
   private asking = new AbortController();
   private isAsking = false;
-  private glance: Glance | null = null;
+  private readonly glances = new Glances((at) => this.glance(at));
+  /** What hands were ahead with, while an answer was under way that is to be accepted. */
+  private hasty: { readonly labelId: number | null; readonly then: (() => void)[] } | null = null;
   private region: { readonly of: DraftStep; readonly is: Region } | null = null;
 
   constructor(
@@ -78,34 +75,21 @@ export class Drafting {
 
   // --- questions to the model
 
-  /**
-   * What a click would give, without one; null if another place is asked about before the answer is
-   * there. A click that comes to the same place has its answer then, or gets it sooner.
-   */
+  /** What a click would give, without one; null if another place is asked about meanwhile. */
   glanceAt(x: number, y: number): Promise<readonly Mask[] | null> {
-    const at: Point = { x, y };
-    if (!this.glance || !isSame(this.glance.at, at)) {
-      const options = { latestOf: "hover", multimaskOutput: true };
-      const masks = this.segmenter()
-        .then(([segmenter, embedding]) => segmenter.predict(embedding, { points: [at] }, options))
-        .then((answer) => answer.masks)
-        .catch(() => null);
-      this.glance = { at, masks };
-      void masks.then((seen) => {
-        if (!seen && this.glance?.masks === masks) this.glance = null;
-      });
-    }
-    return this.glance.masks;
+    return this.glances.at(x, y);
   }
 
   /** Add a click. label: 1 object, 0 background. */
   click(x: number, y: number, label: 0 | 1): void {
+    if (this.hasty) return void this.hasty.then.push(() => this.click(x, y, label));
     if (!label && this.isEmpty) return; // there is nothing to take away from
     this.clock.record({ kind: "click", x, y, add: label === 1 });
     this.ask({ ...this.asked, points: [...this.asked.points, { x, y, label }] });
   }
 
   box(box: BoxXyxy): void {
+    if (this.hasty) return void this.hasty.then.push(() => this.box(box));
     this.clock.record({ kind: "box", box });
     this.ask({ ...this.asked, box });
   }
@@ -158,8 +142,9 @@ export class Drafting {
 
   // --- its end
 
-  /** Make it a mask of the image; its id, or null if there is none. */
+  /** Make it a mask of the image, once it is there; its id, or null if there is none yet. */
   accept(labelId: number | null): string | null {
+    if (this.isAsking) this.hasty ??= { labelId, then: [] };
     const step = this.step;
     const region = this.now.value.region;
     if (!step || this.isAsking || !region) return null;
@@ -252,6 +237,11 @@ export class Drafting {
       chosen: choices.length > 1 ? (this.chosen as Chosen) : null,
     });
     this.pushAnswer();
+    const { hasty } = this;
+    if (!hasty) return;
+    this.hasty = null;
+    this.accept(hasty.labelId);
+    for (const act of hasty.then) act();
   }
 
   /**
@@ -274,10 +264,19 @@ export class Drafting {
 
   /** The answer to a first click that the pointer has asked for already. */
   private async seen({ points, box }: Question): Promise<readonly Mask[] | null> {
-    const { glance } = this;
-    this.glance = null; // three masks as large as the image
+    const masks = this.glances.take(points[0]);
     const isFirst = !this.step && !box && points.length === 1 && points[0].label !== 0;
-    return isFirst && glance && isSame(glance.at, points[0]) ? glance.masks : null;
+    return isFirst ? masks : null;
+  }
+
+  private async glance(at: Point): Promise<readonly Mask[] | null> {
+    const options = { latestOf: "hover", multimaskOutput: true };
+    try {
+      const [segmenter, embedding] = await this.segmenter();
+      return (await segmenter.predict(embedding, { points: [at] }, options)).masks;
+    } catch {
+      return null;
+    }
   }
 
   private async segmenter(): Promise<[Segmenter, ImageEmbedding]> {
@@ -303,6 +302,7 @@ export class Drafting {
 
   private stopAsking(): void {
     this.asking.abort();
+    this.hasty = null;
     this.isAsking = false;
     this.asked = this.step ?? NOTHING;
   }
@@ -392,8 +392,4 @@ export class Drafting {
       redoable: undone && wordsOfStep(undone, step),
     };
   }
-}
-
-function isSame(a: Point, b: Point): boolean {
-  return a.x === b.x && a.y === b.y;
 }

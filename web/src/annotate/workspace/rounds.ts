@@ -6,6 +6,7 @@ import type { OpenImage, SettingValues } from "../document";
 import type { Region } from "../../regions";
 import { type OnlyShown, reviews } from "./access";
 import type { DraftingNow } from "./drafting";
+import type { NextLabel } from "./next-label.svelte";
 import type { Question } from "./question";
 import { strayMark } from "./stray-mark";
 import type { ToolName } from "./tools";
@@ -41,14 +42,15 @@ export interface Work {
   notice: string;
   question: Question | null;
   toolName: ToolName;
-  labelId: number | null;
   readonly keepsTool: boolean;
-  readonly keepsLabel: boolean;
+  readonly nextLabel: NextLabel;
   acceptDraft(): void;
   discard(): void;
   choose(name: ToolName): void;
   openImage(id: number): Promise<void>;
+  readonly catalogue: { readonly images: readonly ImageSummary[] };
   noteFault(id: number, fault: string): void;
+  lookAround(): Promise<void>;
   attempt(action: () => unknown): void;
 }
 
@@ -124,8 +126,10 @@ export class Rounds {
 
   /** Open an image that is asked for by itself. Throws ApiError. */
   async open(id: number): Promise<void> {
-    if (await this.reads(id)) return;
-    throw this.refused!;
+    const { work } = this;
+    const known = work.catalogue.images.find((image) => image.id === id);
+    if (!(await this.reads(id))) throw this.refused!;
+    if (known?.state === "unreadable") void work.lookAround(); // it is another file now
   }
 
   /** Open an image by its place in the list, or say why that can't be. */
@@ -162,7 +166,9 @@ export class Rounds {
     const { isOpen, passed } = await this.openFrom(await following(id), following);
     if (isOpen || id === undefined) return;
     const end = toReview ? "Nothing more to review." : "That was the last image.";
-    const why = passed.length ? `${end} What is left can't be read: ${named(passed)}.` : end;
+    const unreadable = this.work.project?.counts.unreadable ?? 0;
+    const rest = passed.length ? named(passed) : unreadable && unreadable.toLocaleString();
+    const why = rest ? `${end} What can't be read is left: ${rest}.` : end;
     this.leave(id); // whoever goes on with it does not have to wait
     this.work.onlyShown = { why, offer: "Go on with this one", takesOver: false };
   }
@@ -207,9 +213,10 @@ export class Rounds {
       ended.push("tool");
       work.toolName = "click";
     }
-    if (!work.keepsLabel && work.labelId !== null) {
+    const { nextLabel } = work;
+    if (!nextLabel.keeps && nextLabel.id !== null) {
       ended.push("label");
-      work.labelId = null;
+      nextLabel.choose(null, false);
     }
     if (!ended.length) return;
     const [tool, label] = ["The click tool again", "no label is chosen"];

@@ -13,6 +13,7 @@ import {
   Settings,
   type SettingValues,
   Shortcuts,
+  tabStorage,
 } from "../document";
 import { forgetSeen } from "../kept-page";
 import type { Readable } from "../observable";
@@ -33,6 +34,7 @@ import { Catalogue, type CatalogueNow } from "./catalogue";
 import { Complaints } from "./complaints.svelte";
 import type { Drafting, DraftingNow } from "./drafting";
 import { Model } from "./model";
+import { NextLabel } from "./next-label.svelte";
 import { MaskColours, type Palette } from "./mask-colours";
 import { Opening, type OpenNow } from "./opening.svelte";
 import { Preview } from "./preview.svelte";
@@ -66,11 +68,9 @@ export class Workspace {
   isSignedOut = $state(false);
   /** What is to be answered before the work goes on. */
   question = $state.raw<Question | null>(null);
-  labelId = $state<number | null>(null);
   toolName = $state<ToolName>("click");
-  /** Whether the next image begins with the same tool, and with the same label. */
+  /** Whether the next image begins with the same tool. */
   keepsTool = $state(false);
-  keepsLabel = $state(false);
   hidden = $state.raw<ReadonlySet<string>>(new Set());
   /** Changes when the keys do. */
   keys = $state.raw<object>({});
@@ -82,6 +82,7 @@ export class Workspace {
     () => this.open?.image,
     () => this.clock,
   );
+  readonly nextLabel = new NextLabel(tabStorage());
   readonly preview = new Preview();
   readonly suggestions = new Suggestions(this.client);
   readonly review = new Review(this.client);
@@ -128,6 +129,7 @@ export class Workspace {
     const { project, first } = await beginning(this.client, this.list, this.seen, named);
     this.project = project;
     this.setLabels(project.labels);
+    this.nextLabel.restore(project);
     this.clock = this.newClock(project.model_id);
     this.clock.watch(document);
     this.desk = await Desk.start(this.client, CODEC, project, this.seen);
@@ -209,7 +211,7 @@ export class Workspace {
   /** Make the mask in work a mask of the image. */
   acceptDraft(): void {
     this.nudged = false;
-    if (!this.drafting?.accept(this.labelId)) return;
+    if (!this.drafting?.accept(this.nextLabel.id)) return;
     this.selection.clear();
     if (this.settings.hasHints) this.set({ hasHints: false });
   }
@@ -280,10 +282,9 @@ export class Workspace {
   // --- labels
 
   /** Label the selected masks, or else the next. keeps: and those of the next images. */
-  chooseLabel(labelId: number | null, keeps = this.keepsLabel): void {
-    if (this.selection.size) return this.attempt(() => this.selection.label(labelId));
-    this.labelId = labelId;
-    this.keepsLabel = keeps && labelId !== null;
+  chooseLabel(labelId: number | null, keeps = this.nextLabel.keeps): void {
+    if (this.selection.size) this.attempt(() => this.selection.label(labelId));
+    else this.nextLabel.choose(labelId, keeps);
   }
 
   async addLabel(name: string): Promise<void> {
@@ -316,7 +317,8 @@ export class Workspace {
 
   /** Accept all suggestions, or those of the ids. */
   acceptSuggested(ids?: ReadonlySet<string>): void {
-    const { open, labelId } = this;
+    const { open } = this;
+    const labelId = this.nextLabel.id;
     if (open) this.suggestions.accept(open.image, { ids, labelId, effort: this.clock.take() });
   }
 
