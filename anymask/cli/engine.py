@@ -14,6 +14,7 @@ from rich.table import Table
 
 from anymask.cli.filling.importing import import_
 from anymask.cli.filling.prefilling import prefill
+from anymask.cli.running.simulating import simulate
 from anymask.cli.serving.stores import StoreArgument, open_store
 from anymask.datasets.writing.folder import ImageFiles, check_new
 from anymask.datasets.writing.formats import DatasetFormat, write
@@ -143,6 +144,7 @@ def export(
 
 app.command("import")(import_)
 app.command("prefill")(prefill)
+app.command("simulate")(simulate)
 
 
 @people.command("add")
