@@ -120,7 +120,7 @@ def fill(
             yield Filled(image.name, None, f"{_holder(image)} is at work on it")
             continue
         try:
-            result = _result(folder, image)
+            result = result_of(folder, image)
         except StoreError as error:
             yield Filled(image.name, None, str(error))
             continue
@@ -276,13 +276,13 @@ def _read(record: Path) -> tuple[tuple[int, int], list[Suggestion]]:
     return (image["height"], image["width"]), [one for one in found if one is not None]
 
 
-def _result(folder: ImageFolder, image: ImageSummary) -> NamedResult:
+def result_of(folder: ImageFolder, image: ImageSummary) -> NamedResult:
+    """The record of an image, under a name that no other images change."""
     photograph = Photograph(str(folder.path_of(image.name)), image.name)
     return NamedResult(photograph, _record_name(image.id))
 
 
 def _record_name(image_id: int) -> str:
-    """The same whatever other images there are."""
     return f"{image_id}{RECORD_ENDING}"
 
 
