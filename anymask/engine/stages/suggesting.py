@@ -78,6 +78,8 @@ def suggest(
             known=len(found) - len(fresh),
             withdrawn=len(changes["withdraw"]),
         )
+    except LeaseError:  # an admin took it over
+        return None
     finally:
         store.write(release_lease, image_id, engine, lease.token)
 
