@@ -91,9 +91,9 @@ def next_image(
 ) -> ImageSummary | None:
     """The next image to work on that no other holds, behind ``after`` and then from the top.
 
-    First what is new, what this annotator began or got back, and what the engine did and is to be
-    looked at; then what others left. review:
-    of the images that are done, those of others first. None if nothing is left.
+    First what is new, what this annotator began or got back, and what came back that the engine
+    did; then what others left. review: of the images that are done, those of others first. None if
+    nothing is left.
     """
     free = or_(
         ImageRow.lease_expires_at.is_(None),
