@@ -12,8 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from anymask.cli.filling.automatic import automatic
 from anymask.cli.filling.importing import import_
 from anymask.cli.filling.prefilling import prefill
+from anymask.cli.running.auditing import audit
 from anymask.cli.running.simulating import simulate
 from anymask.cli.serving.stores import StoreArgument, open_store
 from anymask.datasets.writing.folder import ImageFiles, check_new
@@ -29,6 +31,7 @@ app = typer.Typer(
 )
 people = typer.Typer(help="Annotators: add, list and remove them.", no_args_is_help=True)
 app.add_typer(people, name="annotators")
+app.add_typer(audit, name="audit")
 
 
 class By(StrEnum):
@@ -143,6 +146,7 @@ def export(
 
 
 app.command("import")(import_)
+app.command("automatic")(automatic)
 app.command("prefill")(prefill)
 app.command("simulate")(simulate)
 

@@ -1,1 +1,1 @@
-"""Commands that run the data engine over a store."""
+"""Commands that run the data engine: its stages, models, audits and the order of work."""

@@ -9,6 +9,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from anymask.engine.store.annotators import engine_id
 from anymask.engine.store.checks import checked_text
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.naming import folded
@@ -90,8 +91,9 @@ def next_image(
 ) -> ImageSummary | None:
     """The next image to work on that no other holds, behind ``after`` and then from the top.
 
-    First what is new, and what this annotator began or got back; then what others left. review:
-    of the images that are done, those of others first. None if nothing is left.
+    First what is new, what this annotator began or got back, and what came back that the engine
+    did; then what others left. review: of the images that are done, those of others first. None if
+    nothing is left.
     """
     free = or_(
         ImageRow.lease_expires_at.is_(None),
@@ -103,7 +105,8 @@ def next_image(
     if review:
         rounds = [[("done", ImageRow.annotator_id != annotator.id)], [("done", own)]]
     else:
-        rounds = [[("new", None), ("started", own), ("returned", own)]]
+        of_nobody = ImageRow.annotator_id == engine_id()
+        rounds = [[("new", None), ("started", own), ("returned", or_(own, of_nobody))]]
         rounds.append([("started", None), ("returned", None)])
     starts = [None] if after is None else [_behind(session, after), None]
     for wanted in rounds:
@@ -211,6 +214,8 @@ def conditions_of(images: ImageFilter) -> list[ColumnElement[bool]]:
         wanted.append(ImageRow.state.in_(images.states))
     if images.is_suggested:
         wanted.append(ImageRow.suggestions > 0)
+    if images.is_held_out is not None:
+        wanted.append(ImageRow.is_held_out.is_(images.is_held_out))
     if images.label_id is not None:
         carried = and_(LabelledRow.label_id == images.label_id, LabelledRow.image_id == ImageRow.id)
         wanted.append(exists().where(carried))
