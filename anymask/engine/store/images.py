@@ -211,6 +211,8 @@ def conditions_of(images: ImageFilter) -> list[ColumnElement[bool]]:
         wanted.append(ImageRow.state.in_(images.states))
     if images.is_suggested:
         wanted.append(ImageRow.suggestions > 0)
+    if images.is_held_out is not None:
+        wanted.append(ImageRow.is_held_out.is_(images.is_held_out))
     if images.label_id is not None:
         carried = and_(LabelledRow.label_id == images.label_id, LabelledRow.image_id == ImageRow.id)
         wanted.append(exists().where(carried))

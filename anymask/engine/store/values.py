@@ -99,6 +99,7 @@ class ImageFilter:
 
     states: any of them; empty for all. label_id: carried by a mask. text: in the name, upper or
     lower case. annotator_id: whose work it is. is_suggested: only those with suggested masks.
+    is_held_out: only those that no model learns from, or only the others; None: both.
     """
 
     states: tuple[State, ...] = ()
@@ -107,6 +108,7 @@ class ImageFilter:
     annotator_id: int | None = None
     is_missing: bool = False
     is_suggested: bool = False
+    is_held_out: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

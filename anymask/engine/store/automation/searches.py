@@ -43,6 +43,8 @@ def unsearched(
 ) -> list[ImageSummary]:
     """Images of some states that a finder has not looked through with a model, by their ids.
 
+    Not those that are held out: what is measured by their masks must have no part in them.
+
     after: the last id of the ones before.
     """
     query = (
@@ -88,6 +90,7 @@ def _search_by(source: str) -> ColumnElement[bool]:
 def _still_open(model_id: str, states: Sequence[State]) -> list[ColumnElement[bool]]:
     return [
         ImageRow.is_missing.is_(False),
+        ImageRow.is_held_out.is_(False),
         ImageRow.state.in_(states),
         or_(SearchRow.model_id.is_(None), SearchRow.model_id != model_id),
     ]
