@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from anymask.cli.filling.automatic import automatic
 from anymask.cli.filling.importing import import_
 from anymask.cli.filling.prefilling import prefill
 from anymask.cli.serving.stores import StoreArgument, open_store
@@ -142,6 +143,7 @@ def export(
 
 
 app.command("import")(import_)
+app.command("automatic")(automatic)
 app.command("prefill")(prefill)
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from anymask.engine.store.annotators import engine_id
 from anymask.engine.store.checks import checked_text
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.naming import folded
@@ -90,7 +91,8 @@ def next_image(
 ) -> ImageSummary | None:
     """The next image to work on that no other holds, behind ``after`` and then from the top.
 
-    First what is new, and what this annotator began or got back; then what others left. review:
+    First what is new, what this annotator began or got back, and what the engine did and is to be
+    looked at; then what others left. review:
     of the images that are done, those of others first. None if nothing is left.
     """
     free = or_(
@@ -103,7 +105,8 @@ def next_image(
     if review:
         rounds = [[("done", ImageRow.annotator_id != annotator.id)], [("done", own)]]
     else:
-        rounds = [[("new", None), ("started", own), ("returned", own)]]
+        of_nobody = ImageRow.annotator_id == engine_id()
+        rounds = [[("new", None), ("started", own), ("returned", or_(own, of_nobody))]]
         rounds.append([("started", None), ("returned", None)])
     starts = [None] if after is None else [_behind(session, after), None]
     for wanted in rounds:
