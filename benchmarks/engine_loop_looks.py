@@ -76,7 +76,7 @@ def looked(weights: str, held_out: Path, kept: Path, everything: int) -> dict[st
                 if len(every) and truths:
                     overlap = rle.iou([one["segmentation"] for one in every], truths)
                     found += int((overlap.max(axis=0) >= FOUND_IOU).sum())
-    figures = {name: float(value) for name, value in points.metrics(rows).items()}
+    figures = {name: float(value) for name, value in points.metrics(rows)}
     return {
         "model_id": model.model_id,
         **figures,
