@@ -37,6 +37,8 @@ from typing import Any
 
 from engine_loop_looks import looked
 
+from machine import describe
+
 HERE = Path(__file__).resolve().parent
 HELD_OUT = 4  # one in so many
 PARTS = 3
@@ -153,7 +155,7 @@ def stage_2(loop: Loop) -> JSON:
     """Semi-automatic: the second part, what the detector is sure of suggested before."""
     loop.place(loop.project, loop.pool[1])
     enter(loop, "semi-automatic")
-    simulated(loop, loop.project, 1)  # the store hears of the second part
+    scan(loop, loop.project)
     command("engine", "prefill", loop.project)
     return simulated(loop, loop.project, len(loop.pool[0]) + len(loop.pool[1]))
 
@@ -162,7 +164,7 @@ def stage_3(loop: Loop) -> JSON:
     """Fully automatic: the third part, everything that the model finds."""
     loop.place(loop.project, loop.pool[2])
     enter(loop, "fully-automatic")
-    simulated(loop, loop.project, 1)
+    scan(loop, loop.project)
     found: JSON = json.loads(command("engine", "automatic", loop.project, "--fast", "--json"))
     return found
 
@@ -172,10 +174,27 @@ def retrain_on_all(loop: Loop) -> JSON:
     return retrain(loop)
 
 
+def chosen(loop: Loop, by: str) -> JSON:
+    """A third of the pool in the order that a choice gives, and a training from that alone."""
+    folder = loop.work / f"choice-{by}"
+    names = [name for part in loop.pool for name in part]
+    loop.place(folder, names)
+    scan(loop, folder)
+    command("engine", "choose", folder, "--by", by)
+    work = simulated(loop, folder, len(loop.pool[0]))
+    made = json.loads(command("engine", "retrain", folder, "--json"))
+    return {"work": work, "model": made, "look": look(loop, checkpoint(folder, made))}
+
+
 def enter(loop: Loop, stage: str) -> None:
     """Go on to a stage: the rules are for projects larger than this."""
     reason = ("--force", "--reason", "the loop of the benchmark")
     command("engine", "stage", loop.project, "--enter", stage, *reason)
+
+
+def scan(loop: Loop, folder: Path) -> None:
+    """Have a project's store hear of photographs that came: whoever starts a server does."""
+    simulated(loop, folder, 0)
 
 
 def look(loop: Loop, weights: str) -> JSON:
@@ -183,11 +202,14 @@ def look(loop: Loop, weights: str) -> JSON:
     return looked(weights, loop.work / "held_out", loop.work / "embeddings", EVERYTHING)
 
 
+def checkpoint(folder: Path, made: JSON) -> str:
+    """What a retraining of a project made, whether it is used or not."""
+    return str(folder / ".anymask" / "models" / made["path"])
+
+
 def model_of(loop: Loop, step: str) -> str:
-    """The checkpoint that a retraining made, whether it is used or not."""
-    made = json.loads((loop.work / f"{step}.json").read_text())
-    path = Path(made["path"])
-    return str(path if path.is_absolute() else loop.project / ".anymask" / "models" / path)
+    """The checkpoint of a step."""
+    return checkpoint(loop.project, json.loads((loop.work / f"{step}.json").read_text()))
 
 
 STEPS: dict[str, Callable[[Loop], JSON]] = {
@@ -203,7 +225,42 @@ STEPS: dict[str, Callable[[Loop], JSON]] = {
     "stage-3": stage_3,
     "retrain-3": retrain_on_all,
     "look-3": lambda loop: look(loop, model_of(loop, "retrain-3")),
+    "choice-random": lambda loop: chosen(loop, "random"),
+    "choice-uncertain": lambda loop: chosen(loop, "uncertain"),
+    "choice-unlike": lambda loop: chosen(loop, "unlike"),
 }
+
+
+def report(loop: Loop) -> str:
+    """What is there so far, as tables."""
+    there = {
+        name: json.loads((loop.work / f"{name}.json").read_text())
+        for name in STEPS
+        if (loop.work / f"{name}.json").exists()
+    }
+    head = (
+        "| | images | masks | masks an image | s a mask | accepted | rejected | objects left "
+        "| mean IoU | minutes of processor |"
+    )
+    lines = [head, "|" + " --- |" * 10]
+    for name in ("stage-1", "control", "stage-2"):
+        if (one := there.get(name)) is not None:
+            lines.append(
+                f"| {name} | {one['images']} | {one['masks']} | {one['masks_per_image']:.2f} "
+                f"| {one['seconds_per_mask']:.1f} | {one['accepted']} | {one['rejected']} "
+                f"| {one['left']} | {one['mean_iou']:.3f} | {one['cpu_minutes']:.1f} |"
+            )
+    lines += ["", "| model | 1-click mIoU | best of three | everything found | masks |"]
+    lines.append("|" + " --- |" * 5)
+    looks = {name: there[name] for name in STEPS if name.startswith("look-") and name in there}
+    looks |= {n: one["look"] for n, one in there.items() if n.startswith("choice-")}
+    for name, one in looks.items():
+        lines.append(
+            f"| {name} | {100 * one['miou_1']:.1f} | {100 * one['oracle_1']:.1f} "
+            f"| {one['found']} of {one['objects']} | {one['masks']} |"
+        )
+    threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+    return "\n".join([f"# The data engine's loop\n\n{describe(threads)}\n", *lines, ""])
 
 
 def main() -> None:
@@ -218,6 +275,10 @@ def main() -> None:
     loop = split(arguments.data, arguments.work)
     for name in arguments.step or STEPS:
         loop.once(name, partial(STEPS[name], loop))
+    text = report(loop)
+    print(text)
+    if arguments.write:
+        (HERE / "results" / f"{time.strftime('%Y-%m-%d')}-engine-loop.md").write_text(text)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def simulate(
     until: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="End when so many images are done.", show_default=False
+            min=0, metavar="N", help="End when so many images are done.", show_default=False
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of where hands click.")] = 0,

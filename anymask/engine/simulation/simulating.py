@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from anymask.engine.simulation.annotating import Person, Work, annotate, skip
-from anymask.engine.simulation.client import JSON, Client, RefusedError
+from anymask.engine.simulation.client import JSON, PATIENCE_S, Client, RefusedError
 from anymask.engine.simulation.truth import Truth
 from anymask.errors import DatasetError, Error
 
@@ -26,7 +26,7 @@ class Office:
     """Where annotators work. until: end when so many images are done; None for all.
 
     on_image: told of each image that is done, by one thread at a time. passed: images that were
-    skipped, with the reason.
+    skipped, with the reason. patience_s: how long the server may be away.
     """
 
     url: str
@@ -36,6 +36,7 @@ class Office:
     on_image: OnImage = lambda name, work: None
     total: Work = field(default_factory=Work)
     passed: list[tuple[str, str]] = field(default_factory=list)
+    patience_s: float = PATIENCE_S
     stopping: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _begun: int = 0
@@ -63,8 +64,11 @@ class Office:
             return there
         return min(there, max(0, self.until - self._counted(token, DONE)))
 
+    def _client(self, token: str | None) -> Client:
+        return Client(self.url, token, patience_s=self.patience_s, stopping=self.stopping)
+
     def _counted(self, token: str | None, states: Sequence[str]) -> int:
-        client = Client(self.url, token, stopping=self.stopping)
+        client = self._client(token)
         try:
             counts = client.project()["counts"]
         finally:
@@ -72,7 +76,7 @@ class Office:
         return sum(int(counts[state]) for state in states)
 
     def _work(self, token: str | None) -> None:
-        client = Client(self.url, token, stopping=self.stopping)
+        client = self._client(token)
         try:
             while self._takes_turn():
                 image = client.next_image()

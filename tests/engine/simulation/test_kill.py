@@ -71,7 +71,8 @@ def test_the_server_is_killed(
         tokens = staff(store, 2)
     port, dice = free_port(), random.Random(1)
     person = Person(COSTS, Habits(image_s=1e6, mask_s=1e6))
-    office = Office(f"http://127.0.0.1:{port}/", Truth.open(str(truth), photos), person)
+    url, objects = f"http://127.0.0.1:{port}/", Truth.open(str(truth), photos)
+    office = Office(url, objects, person, patience_s=600)
     ended: list[int] = []
     worker = threading.Thread(target=lambda: ended.append(office.staff(tokens).images))
     worker.start()
