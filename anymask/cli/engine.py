@@ -14,6 +14,8 @@ from rich.table import Table
 
 from anymask.cli.filling.importing import import_
 from anymask.cli.filling.prefilling import prefill
+from anymask.cli.running.detector import detector
+from anymask.cli.running.retraining import retrain
 from anymask.cli.serving.stores import StoreArgument, open_store
 from anymask.datasets.writing.folder import ImageFiles, check_new
 from anymask.datasets.writing.formats import DatasetFormat, write
@@ -143,6 +145,8 @@ def export(
 
 app.command("import")(import_)
 app.command("prefill")(prefill)
+app.command("detector")(detector)
+app.command("retrain")(retrain)
 
 
 @people.command("add")
