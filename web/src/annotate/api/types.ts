@@ -125,6 +125,7 @@ export interface ImageDocument extends Omit<ImageSummary, "masks"> {
 
 // --- actions
 
+/** What can be undone, also where the engine did it by itself. */
 export type DoneKind =
   | "add"
   | "edit"
@@ -136,7 +137,8 @@ export type DoneKind =
   | "label"
   | "import"
   | "accept"
-  | "reject";
+  | "reject"
+  | "automatic";
 /** What the engine does; nobody undoes it. */
 export type EngineKind = "suggest" | "withdraw";
 export type ActionKind = DoneKind | EngineKind | "undo" | "redo" | "state";
