@@ -10,12 +10,11 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.datasets.sample import Sample
 from anymask.engine.store.automation.held_out import count_learnable
 from anymask.engine.store.automation.models import (
-    EngineModel,
     ModelState,
     model_in_use,
     model_of_id,
 )
-from anymask.errors import EmbeddingError, RecipeError
+from anymask.errors import EmbeddingError, Error, RecipeError
 from anymask.evaluation.result import Row
 from anymask.predict.detector import Detector
 from anymask.predict.predictor import Predictor
@@ -86,22 +85,21 @@ def train_detector(here: Workshop, asked: DetectorTraining) -> Outcome:
         return detector_rows(sam, detector.reading(sam.model_id), held_out, embedding_of)
 
     rows = measured(Detector(new))
-    sure = sure_threshold(rows, asked.precision)
     after = detector_figures(rows)
     old = _old(here, encoder.model_id)
     before = detector_figures(measured(old)) if old is not None else {}
-    reasons = tuple(worse(before, after, DETECTOR_FIGURES))
+    reasons = [*worse(before, after, DETECTOR_FIGURES)]
+    try:
+        sure = asdict(sure_threshold(rows, asked.precision))
+    except Error as error:
+        sure = {}
+        reasons.append(str(error))
     figures = {**plan, **after, "old": before, "worse": reasons, "encoder_id": encoder.model_id}
-    figures |= {"threshold": sure.threshold, "sure": asdict(sure)}
+    figures |= {"threshold": sure.get("threshold"), "sure": sure}
     state: ModelState = "refused" if reasons else "promoted"
     model = here.models.note(here.store, "detector", new, encoder.model_id, state, figures)
     here.models.clear("detector")
     return Outcome(model, tuple(model.figures.get("worse", ())))
-
-
-def detector_threshold(model: EngineModel) -> float:
-    """The threshold that was chosen for a detector."""
-    return float(model.figures["threshold"])
 
 
 def _prepare(here: Workshop, folder: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from PIL import Image
 from anymask.cli.serving.stores import beside_images
 from anymask.engine.store.folder import scan_folder
 from anymask.engine.store.images import list_images, set_size
+from anymask.engine.store.leases import release_lease
 from anymask.engine.store.store import Store
 from anymask.weights.checkpoint import Checkpoint
 from tests.conftest import ROOT
@@ -58,6 +59,17 @@ class Project:
                     store.write(set_size, image.id, HW[1], HW[0])
                     page = Page(store, image.id, ann)
                     page.send(add(version(10, 5, 30, 20)), add(version(2, 2, 8, 8)), become("done"))
+                    store.write(release_lease, image.id, ann, page.token)
+
+    def reopen(self, *numbers: int) -> None:
+        """Say that some images are not done after all."""
+        with self.store() as store:
+            ann = annotator(store, "Bob")
+            for image in store.read(list_images).images:
+                if int(image.name.split(".")[0]) in numbers:
+                    page = Page(store, image.id, ann)
+                    page.send(become("started"))
+                    store.write(release_lease, image.id, ann, page.token)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -3,47 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from anymask.engine.disk_cache import embedding_cache, picture_cache
-from anymask.engine.pictures.folder import ImageFolder
-from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.automation.held_out import hold_out
 from anymask.engine.store.automation.models import list_models, model_in_use
 from anymask.errors import OutputError, StoreError
-from anymask.retraining import process, sam
+from anymask.retraining import sam
 from anymask.retraining.models_folder import ModelsFolder
 from anymask.retraining.sam import Retraining, new_masks, retrain
 from anymask.retraining.workshop import Workshop
-from tests.retraining.conftest import HELD_OUT
 from tests.retraining.project import SAM_QUICK, Project
 
 GOOD = {"miou_1": 0.5, "found": 0.5, "calibration_error": 0.1}
-
-
-@pytest.fixture
-def here(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
-    """A workshop that trains in this process, and exports nothing for browsers."""
-    monkeypatch.setattr(sam, "run", lambda trial, *told: process._train(asdict(trial)))
-    monkeypatch.setattr(sam, "_export", lambda *given: None)
-    cache = project.cache / "annotate"
-    with project.store() as store:
-        store.write(hold_out, HELD_OUT)
-        yield Workshop(
-            store,
-            ImageFolder(project.folder),
-            ModelsFolder(project.models),
-            Pictures(picture_cache(cache)),
-            embedding_cache(cache),
-            lambda line: None,
-            lambda done, total: None,
-            offline=True,
-        )
 
 
 @pytest.fixture

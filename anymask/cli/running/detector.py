@@ -92,13 +92,15 @@ def _tell(outcome: Outcome, precision: float, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(asdict(outcome.model), default=str))
         return
-    sure = figures["sure"]
     lines = [
         f"box AP {100 * figures['ap']:.1f}, AP50 {100 * figures['ap_50']:.1f}, AR@100 at IoU 0.5 "
-        f"{100 * figures['ar_100_50']:.1f}, on {figures['held_out_images']} images held out",
-        f"threshold {sure['threshold']:.3f}: {100 * sure['precision']:.0f} % of {sure['kept']} "
-        f"masks are right ({100 * sure['low']:.0f} to {100 * sure['high']:.0f} %)",
+        f"{100 * figures['ar_100_50']:.1f}, on {figures['held_out_images']} images held out"
     ]
-    if sure["precision"] < precision:
-        lines.append(f"no threshold is as precise as {precision:g}")
+    if sure := figures["sure"]:
+        lines.append(
+            f"threshold {sure['threshold']:.3f}: {100 * sure['precision']:.0f} % of {sure['kept']} "
+            f"masks are right ({100 * sure['low']:.0f} to {100 * sure['high']:.0f} %)"
+        )
+        if sure["precision"] < precision:
+            lines.append(f"no threshold is as precise as {precision:g}")
     tell_outcome(outcome, lines)
