@@ -17,6 +17,8 @@ from anymask.cli.filling.importing import import_
 from anymask.cli.filling.prefilling import prefill
 from anymask.cli.running.auditing import audit
 from anymask.cli.running.choose import choose
+from anymask.cli.running.detector import detector
+from anymask.cli.running.retraining import retrain
 from anymask.cli.running.simulating import simulate
 from anymask.cli.running.stage import stage
 from anymask.cli.running.status import status
@@ -104,6 +106,8 @@ app.command("simulate")(simulate)
 app.command("choose")(choose)
 app.command("stage")(stage)
 app.command("status")(status)
+app.command("detector")(detector)
+app.command("retrain")(retrain)
 
 
 @people.command("add")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anymask.cli.options import OfflineOption, WeightsOption
+from anymask.cli.options import OfflineOption
 from anymask.cli.progress import work_bar
+from anymask.cli.serving.models import ModelInUseOption, ModelsOption
 from anymask.cli.serving.stores import FolderOption, beside_images, folder_of, open_store
 from anymask.errors import Error, MissingExtraError
 
@@ -62,7 +63,8 @@ def simulate(
         typer.Option(metavar="FIELD=VALUE", help="How they go about it.", show_default=False),
     ] = None,
     images: FolderOption = None,
-    weights: WeightsOption = "mobile-sam",
+    weights: ModelInUseOption = None,
+    models: ModelsOption = None,
     offline: OfflineOption = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a line.")] = False,
 ) -> None:
@@ -95,7 +97,8 @@ def simulate(
         _run(office, _tokens(tokens, annotators))
     else:
         assert folder is not None
-        with _server(where, folder, weights, offline or None, annotators) as (url, own):
+        server = _server(where, folder, annotators, weights, models, offline or None)
+        with server as (url, own):
             office = Office(url, objects, person, until)
             _run(office, own)
     _tell(office, json_)
@@ -109,7 +112,12 @@ def _run(office: Office, tokens: list[str | None]) -> None:
 
 @contextmanager
 def _server(
-    where: str, folder: Path, weights: str, offline: bool | None, annotators: int
+    where: str,
+    folder: Path,
+    annotators: int,
+    weights: str | None,
+    models: Path | None,
+    offline: bool | None,
 ) -> Iterator[tuple[str, list[str | None]]]:
     """The address of a server for the simulated annotators, and their tokens."""
     from anymask.engine.annotate import Project
@@ -118,11 +126,18 @@ def _server(
     from anymask.predict.load import ModelSource
     from anymask.weights.fetch import cache_folder
 
-    model_id = ModelSource(weights, offline=offline).load().model_id
-    source = ModelSource(weights, offline=offline, model_id=model_id)
     with _store(where, folder) as store:
         scan_folder(store, folder)
-        project = Project(folder, source, cache_folder() / "annotate", needs_tokens=True)
+        choice = model_in_use_of(store, weights, where, models)
+        model_id = ModelSource(choice.weights, offline=offline).load().model_id
+        source = ModelSource(choice.weights, offline=offline, model_id=model_id)
+        project = Project(
+            folder,
+            source,
+            cache_folder() / "annotate",
+            needs_tokens=True,
+            encoder_id=choice.encoder_id,
+        )
         tokens: list[str | None] = [*staff(store, annotators)]
         with serving(store, project) as url:
             yield url, tokens

@@ -30,6 +30,12 @@ export interface Annotator {
   readonly role: Role;
 }
 
+/** folder: where a browser gets it, from the page's own on. */
+export interface ModelInUse {
+  readonly id: string;
+  readonly folder: string;
+}
+
 export interface Project {
   /** Of the store, made with it: two folders of one name are two projects. */
   readonly id: string;
