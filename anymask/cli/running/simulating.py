@@ -13,7 +13,7 @@ import typer
 
 from anymask.cli.options import OfflineOption
 from anymask.cli.progress import work_bar
-from anymask.cli.serving.models import ModelInUseOption, ModelsOption
+from anymask.cli.serving.models import ModelInUseOption, ModelsOption, model_in_use_of
 from anymask.cli.serving.stores import FolderOption, beside_images, folder_of, open_store
 from anymask.errors import Error, MissingExtraError
 

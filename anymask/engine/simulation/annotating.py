@@ -196,7 +196,7 @@ def _done(desk: Desk, clock: Clock) -> None:
 
 def _asked(desk: Desk, clicks: Sequence[Click]) -> list[Answer]:
     points = [{"x": x, "y": y, "label": label} for (x, y), label in clicks]
-    answers = desk.client.decode(desk.image["id"], points)
+    answers = desk.client.decode(desk.image["id"], points, desk.model_id)
     return [
         Answer(rle.decode(one["segmentation"]).astype(bool), one["predicted_iou"])
         for one in answers

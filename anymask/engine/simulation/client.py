@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from anymask.errors import Error
 
@@ -80,11 +80,10 @@ class Client:
         """Let go of an image."""
         self._ask("DELETE", f"/api/images/{image_id}/lease?token={token}")
 
-    def decode(self, image_id: int, points: Sequence[JSON]) -> list[JSON]:
-        """The model's masks for clicks, best first."""
-        suggestions: list[JSON] = self._ask(
-            "POST", f"/api/images/{image_id}/decode", {"points": list(points)}
-        )
+    def decode(self, image_id: int, points: Sequence[JSON], model_id: str) -> list[JSON]:
+        """A model's masks for clicks, best first: the one that the image was begun with."""
+        where = f"/api/images/{image_id}/decode?model={quote(model_id)}"
+        suggestions: list[JSON] = self._ask("POST", where, {"points": list(points)})
         return suggestions
 
     def act(self, image_id: int, token: str, actions: Sequence[JSON]) -> None:
