@@ -38,6 +38,7 @@ from typing import Any
 from engine_loop_looks import looked
 
 from machine import describe
+from pages import show
 
 HERE = Path(__file__).resolve().parent
 HELD_OUT = 4  # one in so many
@@ -259,8 +260,12 @@ def report(loop: Loop) -> str:
             f"| {name} | {100 * one['miou_1']:.1f} | {100 * one['oracle_1']:.1f} "
             f"| {one['found']} of {one['objects']} | {one['masks']} |"
         )
-    threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
-    return "\n".join([f"# The data engine's loop\n\n{describe(threads)}\n", *lines, ""])
+    lines += ["", "| command | minutes of processor | what came of it |", "|" + " --- |" * 3]
+    for name in ("retrain-1", "detector", "retrain-2", "stage-3", "retrain-3"):
+        if (one := there.get(name)) is not None:
+            came = one.get("state") or f"{one.get('masks', '–')} masks"
+            lines.append(f"| {name} | {one['cpu_minutes']:.1f} | {came} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -275,10 +280,13 @@ def main() -> None:
     loop = split(arguments.data, arguments.work)
     for name in arguments.step or STEPS:
         loop.once(name, partial(STEPS[name], loop))
-    text = report(loop)
-    print(text)
+    tables = report(loop)
+    print(tables)
     if arguments.write:
+        threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+        text = f"# The data engine's loop\n\n{describe(threads)}\n\n{tables}\n"
         (HERE / "results" / f"{time.strftime('%Y-%m-%d')}-engine-loop.md").write_text(text)
+        show(HERE.parent / "docs" / "engine.md", "engine-loop", tables)
 
 
 if __name__ == "__main__":

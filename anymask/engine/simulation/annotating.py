@@ -20,6 +20,7 @@ from datetime import datetime
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from anymask.core import rle
 from anymask.core.interaction import Click
@@ -203,9 +204,7 @@ def _asked(desk: Desk, clicks: Sequence[Click]) -> list[Answer]:
     ]
 
 
-def _overlaps(
-    desk: Desk, masks: Sequence[RLE]
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _overlaps(desk: Desk, masks: Sequence[RLE]) -> npt.NDArray[np.float64]:
     """IoU of masks (N,) and objects (K,): (N, K)."""
     if not masks or not desk.objects:
         return np.zeros((len(masks), len(desk.objects)))
