@@ -15,6 +15,7 @@ from rich.table import Table
 from anymask.cli.filling.automatic import automatic
 from anymask.cli.filling.importing import import_
 from anymask.cli.filling.prefilling import prefill
+from anymask.cli.running.auditing import audit
 from anymask.cli.running.choose import choose
 from anymask.cli.running.stage import stage
 from anymask.cli.running.status import status
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 people = typer.Typer(help="Annotators: add, list and remove them.", no_args_is_help=True)
 app.add_typer(people, name="annotators")
+app.add_typer(audit, name="audit")
 
 
 class RoleName(StrEnum):

@@ -40,6 +40,7 @@ from anymask.errors import Error
 if TYPE_CHECKING:
     from anymask.engine.stages.automatic import Filled, Segment
     from anymask.engine.store.store import Store
+    from anymask.engine.store.values import State
     from anymask.jobs.many_images import Settings
     from anymask.predict.load import ModelSource
     from anymask.predict.promptable import Promptable
@@ -139,7 +140,7 @@ def automatic(
     }
     if actors is not None and executor != Executor.ray:
         raise typer.BadParameter("--actors goes with --on ray")
-    taken = [state.value for state in states or [FilledState.new]]
+    taken: list[State] = [state.value for state in states or [FilledState.new]]
     with open_store(where) as store:
         from anymask.engine.pictures.folder import ImageFolder
         from anymask.engine.stages.automatic import fill, images_to_fill, search_of

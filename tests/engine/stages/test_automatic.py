@@ -18,10 +18,10 @@ from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.stages.automatic import (
     Added,
     Filled,
-    result_of,
     fill,
     images_to_fill,
     put_masks,
+    result_of,
     search_of,
 )
 from anymask.engine.stages.suggesting import suggest
@@ -79,38 +79,42 @@ def left(page: Page) -> None:
     assert page.store.write(release_lease, page.image_id, page.annotator, page.token)
 
 
-def test_what_is_found_is_masks_and_the_image_is_done(store: Store) -> None:
-    image_id = image(store)
-    assert put(store, image_id, found(0), found(20)) == Added(added=2)
+def test_what_is_found_is_masks_and_the_image_is_done(sqlite_store: Store) -> None:
+    image_id = image(sqlite_store)
+    assert put(sqlite_store, image_id, found(0), found(20)) == Added(added=2)
     assert [
         (one.version.source, one.version.predicted_iou, one.version.stability_score)
-        for one in masks(store, image_id)
+        for one in masks(sqlite_store, image_id)
     ] == [("everything", 0.9, 0.97)] * 2
-    seen = store.read(image_summary, image_id)
+    seen = sqlite_store.read(image_summary, image_id)
     assert (seen.state, seen.masks, seen.annotator, seen.lease) == ("done", 2, ENGINE_NAME, None)
-    (tally,) = summed(store.read(status))
+    (tally,) = summed(sqlite_store.read(status))
     assert (tally.masks, tally.automatic, tally.images, tally.seconds) == (2, 2, 1, 0.0)
-    assert put(store, image_id, found(0), found(20)) == Added(), "the same again changes nothing"
-    assert store.read(image_summary, image_id).masks == 2
+    assert put(sqlite_store, image_id, found(0), found(20)) == Added(), (
+        "the same again changes nothing"
+    )
+    assert sqlite_store.read(image_summary, image_id).masks == 2
 
 
-def test_what_the_image_has_and_what_a_person_removed_is_left_out(store: Store) -> None:
-    page = Page(store, image(store), annotator(store))
+def test_what_the_image_has_and_what_a_person_removed_is_left_out(sqlite_store: Store) -> None:
+    page = Page(sqlite_store, image(sqlite_store), annotator(sqlite_store))
     mine, deleted = version(segmentation=rectangle(0, 4, 8, 8)), add(version(20, 4, 8, 8))
     page.send(add(mine), deleted)
     change = deleted.changes[0]
     assert isinstance(change.after, Version)
     page.send(act("delete", Change(change.mask_id, change.after.id, None)))
     left(page)
-    assert put(store, page.image_id, found(0), found(20), found(40)) == Added(added=1, known=2)
-    assert places(store, page.image_id) == [0, 40]
+    assert put(sqlite_store, page.image_id, found(0), found(20), found(40)) == Added(
+        added=1, known=2
+    )
+    assert places(sqlite_store, page.image_id) == [0, 40]
 
 
-def test_what_was_suggested_and_is_a_mask_now_is_withdrawn(store: Store) -> None:
-    image_id = image(store)
-    suggest(store, image_id, [found(0), found(40)], "detector", "d")
-    assert put(store, image_id, found(0), found(20)) == Added(added=2, withdrawn=1)
-    seen = store.read(image_summary, image_id)
+def test_what_was_suggested_and_is_a_mask_now_is_withdrawn(sqlite_store: Store) -> None:
+    image_id = image(sqlite_store)
+    suggest(sqlite_store, image_id, [found(0), found(40)], "detector", "d")
+    assert put(sqlite_store, image_id, found(0), found(20)) == Added(added=2, withdrawn=1)
+    seen = sqlite_store.read(image_summary, image_id)
     assert (seen.masks, seen.suggestions) == (2, 1), "the other still waits for an answer"
 
 
@@ -131,30 +135,32 @@ def test_a_newer_model_replaces_what_no_person_touched(store: Store) -> None:
     assert (tally.masks, tally.removed, tally.automatic) == (1, 1, 1)
 
 
-def test_nobody_undoes_what_the_engine_did(store: Store) -> None:
+def test_nobody_undoes_what_the_engine_did(sqlite_store: Store) -> None:
     """A step too far back would empty the image."""
-    image_id = image(store)
-    put(store, image_id, found(0))
-    entry = store.read(document, image_id).log[0]
-    page = Page(store, image_id, annotator(store))
+    image_id = image(sqlite_store)
+    put(sqlite_store, image_id, found(0))
+    entry = sqlite_store.read(document, image_id).log[0]
+    page = Page(sqlite_store, image_id, annotator(sqlite_store))
     (change,) = entry.changes
     with pytest.raises(Exception, match="was changed by another"):
         page.send(act("undo", Change(change.mask_id, change.after, None), target=entry.id))
-    assert places(store, image_id) == [0]
+    assert places(sqlite_store, image_id) == [0]
 
 
-def test_nobody_is_disturbed_at_work(store: Store) -> None:
-    page = Page(store, image(store), annotator(store))
-    assert put(store, page.image_id, found(0)) is None
-    seen = store.read(image_summary, page.image_id)
+def test_nobody_is_disturbed_at_work(sqlite_store: Store) -> None:
+    page = Page(sqlite_store, image(sqlite_store), annotator(sqlite_store))
+    assert put(sqlite_store, page.image_id, found(0)) is None
+    seen = sqlite_store.read(image_summary, page.image_id)
     page.send(become("done"))
     left(page)
-    assert put_masks(store, seen, HW, [found(0)], "m", "m 1") is None, "it was done meanwhile"
-    assert masks(store, page.image_id) == []
+    assert put_masks(sqlite_store, seen, HW, [found(0)], "m", "m 1") is None, (
+        "it was done meanwhile"
+    )
+    assert masks(sqlite_store, page.image_id) == []
 
 
-def to_fill(store: Store, search: str = "m 1", states: Sequence[State] = NEW) -> list[str]:
-    return [one.name for one in images_to_fill(store, search, states)]
+def to_fill(sqlite_store: Store, search: str = "m 1", states: Sequence[State] = NEW) -> list[str]:
+    return [one.name for one in images_to_fill(sqlite_store, search, states)]
 
 
 def test_which_images_are_taken(store: Store) -> None:
@@ -256,7 +262,7 @@ def test_a_held_image_is_taken_the_next_time_without_computing_it_again(
                 taken.append(Page(sqlite_store, ids[2], annotator(sqlite_store, "Bob")))
             yield outcome
 
-    job.segment = meanwhile  # type: ignore[method-assign]
+    job.segment = meanwhile  # type: ignore[assignment]
     assert list(job.run()) == [
         Filled("a.png", None, "Ann is at work on it"),
         Filled("a.webp", Added(4)),

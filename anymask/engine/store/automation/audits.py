@@ -101,13 +101,7 @@ def start_audit(
     image is left.
     """
     now = now or current_time()
-    before = last_audit(session)
-    if before is not None and before.ended_at is None:
-        raise StoreError(
-            "invalid",
-            f"an audit runs since {before.started_at.astimezone():%Y-%m-%d %H:%M}: report it when "
-            "its images are done, or end it",
-        )
+    check_none_runs(session)
     audit = Audit(str(uuid4()), now, None, seed)
     session.add(AuditRow(id=audit.id, started_at=now, ended_at=None, seed=seed, figures=None))
     session.flush()
@@ -122,6 +116,17 @@ def start_audit(
     if not masks:
         raise StoreError("invalid", NOTHING_TO_AUDIT)
     return audit, masks
+
+
+def check_none_runs(session: Session) -> None:
+    """Raise ``StoreError`` where an audit is not ended."""
+    last = last_audit(session)
+    if last is not None and last.ended_at is None:
+        raise StoreError(
+            "invalid",
+            f"an audit runs since {last.started_at.astimezone():%Y-%m-%d %H:%M}: "
+            "`anymask engine audit end` ends it",
+        )
 
 
 def last_audit(session: Session) -> Audit | None:
