@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anymask.cli.options import OfflineOption
-from anymask.cli.progress import download_bar, work_bar
+from anymask.cli.progress import download_bar, tell, work_bar
 from anymask.cli.serving.models import (
     ModelInUseOption,
     ModelsOption,
@@ -63,6 +63,7 @@ def prefill(
         from anymask.engine.pictures.folder import ImageFolder
         from anymask.engine.pictures.pictures import Pictures
         from anymask.engine.stages.detecting import detecting
+        from anymask.engine.stages.running import running
         from anymask.engine.stages.searching import count_unsearched, search
         from anymask.predict.detector import Detector
         from anymask.predict.load import ModelSource
@@ -85,10 +86,12 @@ def prefill(
             choice.encoder_id,
         )
         searched = []
-        with work_bar(count_unsearched(store, finder)) as step:
+        total = count_unsearched(store, finder)
+        with running(store, "prefill", total, tell) as run, work_bar(total) as step:
             for one in search(store, ImageFolder(folder), finder):
                 searched.append(one)
                 step(one.suggested is not None, one.name)
+                run.step(len(searched))
     _tell(searched)
 
 

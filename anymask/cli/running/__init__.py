@@ -1,1 +1,1 @@
-"""Commands of the engine's own work: what runs for hours, and what decides on it."""
+"""Commands that run the data engine: its stages, models, audits and the order of work."""

@@ -197,7 +197,10 @@ class NotePatch(Message):
 
 
 class ImageDocument(Message):
-    """All of an image that a page works on."""
+    """All of an image that a page works on.
+
+    is_audited: whether its automatic masks are to be corrected for an audit.
+    """
 
     id: int
     name: str
@@ -212,6 +215,7 @@ class ImageDocument(Message):
     masks: list[Mask]
     log: list[LogEntry]
     notes: list[Note]
+    is_audited: bool
 
 
 class Change(Message):

@@ -25,6 +25,7 @@ def document(whole: values.ImageDocument) -> schema.ImageDocument:
         masks=[mask(one) for one in whole.masks],
         log=[schema.LogEntry.model_validate(entry) for entry in whole.log],
         notes=[schema.Note.model_validate(note) for note in whole.notes],
+        is_audited=whole.is_audited,
     )
 
 

@@ -258,12 +258,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ImageDocument:
-    """All of an image that a page works on; what versions a log names is asked for apart."""
+    """All of an image that a page works on; what versions a log names is asked for apart.
+
+    is_audited: whether its automatic masks are to be corrected for an audit.
+    """
 
     image: ImageSummary
     masks: tuple[Mask, ...]
     log: tuple[LogEntry, ...]
     notes: tuple[Note, ...]
+    is_audited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

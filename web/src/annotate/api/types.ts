@@ -140,7 +140,7 @@ export type DoneKind =
   | "reject"
   | "automatic";
 /** What the engine does; nobody undoes it. */
-export type EngineKind = "suggest" | "withdraw";
+export type EngineKind = "suggest" | "withdraw" | "automatic";
 export type ActionKind = DoneKind | EngineKind | "undo" | "redo" | "state";
 
 /** One mask's part in an action, with what it becomes. */
