@@ -102,12 +102,12 @@ def export(
 app.command("import")(import_)
 app.command("automatic")(automatic)
 app.command("prefill")(prefill)
-app.command("simulate")(simulate)
 app.command("choose")(choose)
-app.command("stage")(stage)
-app.command("status")(status)
 app.command("detector")(detector)
 app.command("retrain")(retrain)
+app.command("simulate")(simulate)
+app.command("stage")(stage)
+app.command("status")(status)
 
 
 @people.command("add")

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anymask.cli.options import OfflineOption
+from anymask.cli.progress import tell
 from anymask.cli.running.training import (
     HeldOutOption,
     SetOption,
+    followed,
     hold_out_images,
     tell_outcome,
     workshop_of,
@@ -60,9 +62,9 @@ def detector(
         asked = _asked(store, weights, where, models, tuple(set_ or ()), precision)
         with (
             workshop_of(store, where, images, models, offline) as here,
-            running(store, "detector"),
+            running(store, "detector", tell=tell) as run,
         ):
-            outcome = train_detector(here, asked)
+            outcome = train_detector(followed(here, run), asked)
     _tell(outcome, precision, json_)
 
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anymask.cli.options import OfflineOption
+from anymask.cli.progress import tell
 from anymask.cli.running.training import (
     HeldOutOption,
     SetOption,
+    followed,
     hold_out_images,
     tell_outcome,
     workshop_of,
@@ -116,8 +118,8 @@ def _run(here: Workshop, asked: Retraining) -> Outcome:
     from anymask.engine.stages.running import running
     from anymask.retraining.sam import retrain as retrain_once
 
-    with running(here.store, "retrain"):
-        return retrain_once(here, asked)
+    with running(here.store, "retrain", tell=tell) as run:
+        return retrain_once(followed(here, run), asked)
 
 
 def _watch(here: Workshop, asked: Retraining, enough: int, as_json: bool) -> None:

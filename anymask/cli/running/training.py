@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from anymask.cli.serving.models import models_folder
 from anymask.cli.serving.stores import folder_of
 
 if TYPE_CHECKING:
+    from anymask.engine.stages.running import Running
     from anymask.engine.store.store import Store
     from anymask.retraining.workshop import Outcome, Workshop
 
@@ -61,6 +63,17 @@ def workshop_of(
         _steps(),
         offline or None,
     )
+
+
+def followed(here: Workshop, run: Running) -> Workshop:
+    """The same, whose steps others can see."""
+
+    def step(done: int, total: int) -> None:
+        run.total = total
+        run.step(done)
+        here.on_step(done, total)
+
+    return replace(here, on_step=step)
 
 
 def hold_out_images(store: Store, fraction: float | None) -> None:

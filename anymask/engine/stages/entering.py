@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from anymask.engine.store.automation.audits import latest_figures
 from anymask.engine.store.automation.figures import stage_figures
@@ -149,7 +149,7 @@ def _images(store: Store) -> float:
 def _precision(store: Store) -> float | None:
     """Of the detector in use, at its threshold."""
     detector = store.read(model_in_use, "detector")
-    return None if detector is None else _figure(detector.figures.get("sure"), "precision")
+    return None if detector is None else _figure(detector.figures, "sure", "precision")
 
 
 def _accepted(store: Store) -> float | None:
@@ -160,12 +160,14 @@ def _accepted(store: Store) -> float | None:
 
 def _audit(store: Store) -> float | None:
     audit = store.read(latest_figures)
-    return None if audit is None else _figure(audit[1], "share_above_90")
+    return None if audit is None else _figure(audit[1], "share_above", "0.9", "share")
 
 
-def _figure(figures: Any, name: str) -> float | None:
-    value = figures.get(name) if isinstance(figures, Mapping) else None
-    return float(cast(float, value)) if isinstance(value, int | float) else None
+def _figure(figures: Any, *names: str) -> float | None:
+    """What lies in figures under names in one another, as in JSON; None where nothing does."""
+    for name in names:
+        figures = figures.get(name) if isinstance(figures, Mapping) else None
+    return float(figures) if isinstance(figures, int | float) else None
 
 
 def _number(value: float) -> str:

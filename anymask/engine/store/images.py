@@ -99,8 +99,8 @@ def next_image(
 
     They stand by rank, then by place; those of a negative rank come wherever ``after`` is. In stage
     2, images with suggestions come first. First what is new, what this annotator began or got back,
-    and what the engine did and is to be looked at; then what others left. review: of the images
-    that are done, those of others first. None if nothing is left.
+    and what came back that the engine did; then what others left. review: of the images that are
+    done, those of others first. None if nothing is left.
     """
     free = or_(
         ImageRow.lease_expires_at.is_(None),

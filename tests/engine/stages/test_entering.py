@@ -124,7 +124,7 @@ def test_the_last_stage_wants_answers_and_an_audit(store: Store) -> None:
     for mask in waiting[:3]:
         desk.send(act("accept", Change(mask.id, mask.version.id, version())), now=NOW)
     desk.send(act("reject", Change(waiting[3].id, waiting[3].version.id, None)), now=NOW)
-    figures = {"masks_above_90": 0.93, "share_above_90": 0.93}
+    figures = {"share_above": {"0.9": {"share": 0.93}, "0.75": {"share": 0.97}}}
     audit = AuditRow(id=new_id(), started_at=NOW, ended_at=NOW, seed=0, figures=figures)
     store.write(lambda session: session.add(audit))
     has = {one.name: one.has for one in rule_of(store, FULL)}
