@@ -115,6 +115,8 @@ export interface ImageDocument extends Omit<ImageSummary, "masks"> {
   readonly masks: readonly Mask[];
   readonly log: readonly LogEntry[];
   readonly notes: readonly Note[];
+  /** Whether its automatic masks are to be corrected for an audit. */
+  readonly is_audited: boolean;
 }
 
 // --- actions
