@@ -75,7 +75,13 @@ def test_automatic_masks_are_corrected_and_judged(
     assert page.document()["is_audited"]
     change, iou = less(masks[0])
     gone = Change(masks[1].id, masks[1].version.id, None)
-    answer = page.send(act("edit", change), act("delete", gone), become("done"))
+    deleted = act("delete", gone)
+    answer = page.send(act("edit", change), deleted)
+    assert answer.status_code == 200, answer.text
+    back = act("undo", Change(gone.mask_id, None, masks[1].version), target=deleted.id)
+    assert page.send(back).status_code == 200, "what is sent back is what it was"
+    again = act("redo", gone, target=deleted.id)
+    answer = page.send(again, become("done"))
     assert answer.status_code == 200, answer.text
     assert not page.document()["is_audited"]
     other = Page(client, 2)
