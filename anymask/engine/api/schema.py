@@ -130,6 +130,7 @@ class Version(Message):
     order: int
     source: str
     predicted_iou: float | None
+    stability_score: float | None = None
     is_suggested: bool = False
 
 

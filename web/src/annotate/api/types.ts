@@ -102,6 +102,8 @@ export interface Version {
   /** How it was made, such as `model`, `brush`, `import`. */
   readonly source: string;
   readonly predicted_iou: number | null;
+  /** Of a mask that was found automatically. */
+  readonly stability_score?: number | null;
   /** By the engine: no mask yet, until somebody accepts it. */
   readonly is_suggested: boolean;
 }
@@ -115,6 +117,8 @@ export interface ImageDocument extends Omit<ImageSummary, "masks"> {
   readonly masks: readonly Mask[];
   readonly log: readonly LogEntry[];
   readonly notes: readonly Note[];
+  /** Whether its automatic masks are to be corrected for an audit. */
+  readonly is_audited: boolean;
 }
 
 // --- actions
