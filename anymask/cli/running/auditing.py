@@ -132,22 +132,21 @@ def _print(figures: Mapping[str, Any], *, as_json: bool) -> None:
         table.add_row(
             name,
             str(part["masks"]),
-            _shown(part["deleted"]),
-            _shown(part["unchanged"]),
+            _percent(part["deleted"]),
+            _percent(part["unchanged"]),
             "–" if part["mean_iou"] is None else f"{part['mean_iou']:.3f}",
-            *(_shown(part["share_above"][level]) for level in levels),
+            *(_with_interval(part["share_above"][level]) for level in levels),
         )
-    published = figures["published"]
-    shares = (f"{published['share_above'][level]:.0%}" for level in levels)
-    table.add_row("Segment Anything §5", *4 * ["–"], *shares)
     Console().print(table)
+    published = figures["published"]
+    shares = (f"{published['share_above'][level]:.0%} above {level}" for level in levels)
     low, high = published["agreement_of_people"]
-    typer.echo(
-        f"two people agree to an IoU of {low:.0%} to {high:.0%} elsewhere; sizes are COCO's; "
-        "in brackets 95% intervals by a bootstrap over images",
-        err=True,
-    )
+    typer.echo(f"Segment Anything §5: {', '.join(shares)}")
+    typer.echo(f"two people who mask the same agree to an IoU of {low:.2f}–{high:.2f}, by others")
     _tell_thresholds(figures)
+    typer.echo(
+        "sizes are COCO's; in brackets intervals of 95%, by a bootstrap over images", err=True
+    )
 
 
 def _tell_thresholds(figures: Mapping[str, Any]) -> None:
@@ -162,9 +161,11 @@ def _tell_thresholds(figures: Mapping[str, Any]) -> None:
     )
 
 
-def _shown(share: Mapping[str, float | None] | None) -> str:
-    if share is None:
-        return "–"
-    if share["low"] is None or share["high"] is None:
-        return f"{share['share']:.1%}"
-    return f"{share['share']:.1%} ({share['low']:.1%}–{share['high']:.1%})"
+def _percent(share: Mapping[str, float | None] | None) -> str:
+    return "–" if share is None else f"{share['share']:.1%}"
+
+
+def _with_interval(share: Mapping[str, float | None] | None) -> str:
+    if share is None or share["low"] is None or share["high"] is None:
+        return _percent(share)
+    return f"{_percent(share)} ({100 * share['low']:.0f}–{100 * share['high']:.0f})"

@@ -74,6 +74,7 @@ def _stored_change(given: schema.Change) -> values.Change:
         order=after.order,
         source=after.source,
         predicted_iou=after.predicted_iou,
+        stability_score=after.stability_score,
         is_suggested=after.is_suggested,
     )
     return values.Change(given.mask_id, given.before, drawn)

@@ -13,7 +13,14 @@ import type { Mask, Prompt } from "../../src/segmenter";
 const SIZE = { width: 64, height: 48 };
 const DOCUMENT: ImageDocument = {
   ...{ id: 1, name: "a.jpg", ...SIZE, state: "new", revision: 0, lease: null, annotator: null },
-  ...{ updated_at: "2026-11-27T00:00:00Z", masks: [], suggestions: 0, log: [], notes: [] },
+  ...{
+    updated_at: "2026-11-27T00:00:00Z",
+    masks: [],
+    suggestions: 0,
+    log: [],
+    notes: [],
+    is_audited: false,
+  },
 };
 
 /** A square of the image as the model answers. */

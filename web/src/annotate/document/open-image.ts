@@ -91,6 +91,8 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
   /** null: the file can't be read. */
   readonly size: { readonly width: number; readonly height: number } | null;
   readonly draft: Draft;
+  /** Whether its masks are to be corrected for an audit, until it is done. */
+  readonly isAudited: boolean;
   private readonly annotator: string;
   private readonly versions: Versions<R>;
   private readonly sink: ActionSink | null;
@@ -113,6 +115,7 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
     const { width, height } = document;
     this.size = width && height ? { width, height } : null;
     this.state = document.state;
+    this.isAudited = document.is_audited;
     this.annotator = annotator;
     this.versions = versions;
     this.draft = draft;

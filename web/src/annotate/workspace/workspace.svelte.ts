@@ -130,6 +130,11 @@ export class Workspace {
     await this.rounds.openFrom(first, (id) => this.client.next(id));
   }
 
+  /** Whether the open image's masks are to be corrected for an audit. */
+  get isAudited(): boolean {
+    return this.open?.image.isAudited === true && this.now?.state === "returned";
+  }
+
   get drafting(): Drafting | null {
     return this.open?.drafting ?? null;
   }
