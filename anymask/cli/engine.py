@@ -17,6 +17,8 @@ from anymask.cli.filling.importing import import_
 from anymask.cli.filling.prefilling import prefill
 from anymask.cli.running.auditing import audit
 from anymask.cli.running.choose import choose
+from anymask.cli.running.detector import detector
+from anymask.cli.running.retraining import retrain
 from anymask.cli.running.stage import stage
 from anymask.cli.running.status import status
 from anymask.cli.serving.stores import StoreArgument, open_store
@@ -100,6 +102,8 @@ app.command("import")(import_)
 app.command("automatic")(automatic)
 app.command("prefill")(prefill)
 app.command("choose")(choose)
+app.command("detector")(detector)
+app.command("retrain")(retrain)
 app.command("stage")(stage)
 app.command("status")(status)
 

@@ -34,6 +34,7 @@ from anymask.cli.everything_options import (
 )
 from anymask.cli.options import DeviceOption, DtypeOption, Executor, ExecutorOption, OfflineOption
 from anymask.cli.progress import download_bar, tell, work_bar
+from anymask.cli.serving.models import ModelInUseOption, ModelsOption, model_in_use_of
 from anymask.cli.serving.stores import FolderOption, StoreArgument, folder_of, open_store
 from anymask.errors import Error
 
@@ -70,15 +71,8 @@ def automatic(
             show_default=False,
         ),
     ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            help="A name of `anymask weights list`, or a checkpoint; by default the model that the "
-            "project uses.",
-            metavar="W",
-            show_default=False,
-        ),
-    ] = None,
+    weights: ModelInUseOption = None,
+    models: ModelsOption = None,
     preset: PresetOption = Preset.official,
     fast: FastOption = False,
     points_per_side: PointsPerSideOption = None,
@@ -150,7 +144,8 @@ def automatic(
         from anymask.predict.load import ModelSource
 
         folder = folder_of(where, images)
-        source = ModelSource(weights or _weights_in_use(store), device, dtype, offline or None)
+        choice = model_in_use_of(store, weights, where, models)
+        source = ModelSource(choice.weights, device, dtype, offline or None)
         cluster = _cluster(actors) if executor == Executor.ray else None
         flags |= _audited_thresholds(store, flags)
         with download_bar(f"fetching {source.weights}") as bar:
@@ -170,15 +165,6 @@ def automatic(
                     step(one.added is not None, "")
                     run.step(len(filled))
     _tell(filled, settings, as_json=json_)
-
-
-def _weights_in_use(store: Store) -> str:
-    """The checkpoint that the project uses, or the default weights."""
-    from anymask.engine.store.automation.models import model_in_use
-    from anymask.weights.registry import DEFAULT
-
-    model = store.read(model_in_use, "sam")
-    return DEFAULT if model is None else model.path
 
 
 def _audited_thresholds(store: Store, flags: Mapping[str, float | None]) -> dict[str, float]:

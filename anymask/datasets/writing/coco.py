@@ -17,8 +17,8 @@ IMAGES = "images"
 class CocoWriter:
     """Images and their objects, numbered from 1 on, as COCO's evaluation needs them.
 
-    as_polygons: instead of run lengths. An object's ``group`` and its score stay with it, under
-    names that COCO has not: ``group``, ``predicted_iou`` and ``score``.
+    as_polygons: instead of run lengths. An object's ``group`` and its scores stay with it, under
+    names that COCO has not: ``group``, ``predicted_iou``, ``score`` and ``stability_score``.
     """
 
     images = IMAGES
@@ -44,10 +44,11 @@ class CocoWriter:
                 image_id,
                 self._labels.number(one),
             )
-            score = one.predicted_iou
+            score, stability = one.predicted_iou, one.stability_score
             more = {
                 **({} if one.group is None else {"group": one.group}),
                 **({} if score is None else {"score": score, "predicted_iou": score}),
+                **({} if stability is None else {"stability_score": stability}),
             }
             self._object_lines.write(self._objects.next({**written, **more}))
 

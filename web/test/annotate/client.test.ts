@@ -61,11 +61,11 @@ describe("what is sent", () => {
 describe("what comes back", () => {
   it("an embedding, or its place in the queue", async () => {
     const bytes = clientOf(answering(() => new Response(new Uint8Array([1, 2, 3]))));
-    expect(new Uint8Array((await bytes.embedding(1)) as ArrayBuffer)).toEqual(
+    expect(new Uint8Array((await bytes.embedding(1, "m@1")) as ArrayBuffer)).toEqual(
       new Uint8Array([1, 2, 3]),
     );
     const queued = clientOf(answering(() => Response.json({ position: 4 }, { status: 202 })));
-    expect(await queued.embedding(1)).toEqual({ position: 4 });
+    expect(await queued.embedding(1, "m@1")).toEqual({ position: 4 });
   });
 
   it("a refusal is what the server says, with who holds the image", async () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,11 @@ class EngineModel:
     made_at: datetime
     decided_at: datetime | None
     figures: Mapping[str, Any]
+
+    @property
+    def encoder_id(self) -> str:
+        """The model that makes the same embeddings: this one, unless its encoder is another's."""
+        return str(self.figures.get("encoder_id") or self.model_id)
 
 
 def model_in_use(session: Session, kind: ModelKind) -> EngineModel | None:
@@ -93,7 +99,7 @@ def add_model(
         state=state,
         made_at=now,
         decided_at=None if state == "candidate" else now,
-        figures=dict(figures),
+        figures=json.loads(json.dumps(figures)),  # as it will be read
     )
     session.add(row)
     session.flush()

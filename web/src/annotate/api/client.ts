@@ -20,6 +20,7 @@ import type {
   Lease,
   Member,
   MemberPatch,
+  ModelInUse,
   Note,
   NoteDraft,
   NotePatch,
@@ -100,10 +101,19 @@ export class Client {
     return this.transport.url(`/api/images/${id}/thumbnail`);
   }
 
-  /** The embedding's bytes; while it is computed, its place in the queue. */
-  embedding(id: number, signal?: AbortSignal): Promise<ArrayBuffer | { position: number }> {
+  /** The model that the next image is annotated with. */
+  model(): Promise<ModelInUse> {
+    return this.transport.json("/api/model");
+  }
+
+  /** The embedding's bytes for a model; while it is computed, its place in the queue. */
+  embedding(
+    id: number,
+    model: string,
+    signal?: AbortSignal,
+  ): Promise<ArrayBuffer | { position: number }> {
     const ask = { signal, timeoutMs: LONG_MS };
-    return this.transport.ask(`/api/images/${id}/embedding`, ask, (response) =>
+    return this.transport.ask(`/api/images/${id}/embedding${search({ model })}`, ask, (response) =>
       response.status === 202 ? response.json() : response.arrayBuffer(),
     );
   }
@@ -190,10 +200,11 @@ export class Client {
 
   // --- the model on the server
 
-  /** Everything in the image or in a box of it. */
-  everything(id: number, box: BoxXyxy | null, signal?: AbortSignal): Promise<Suggestion[]> {
-    const ask = { method: "POST", json: { box }, signal, timeoutMs: LONG_MS } as const;
-    return this.transport.json(`/api/images/${id}/everything`, ask);
+  /** Everything that a model finds in the image or in a box of it; null: the one in use. */
+  everything(id: number, box: BoxXyxy | null, model: string | null): Promise<Suggestion[]> {
+    const ask = { method: "POST", json: { box }, timeoutMs: LONG_MS } as const;
+    const query = search({ model: model ?? undefined });
+    return this.transport.json(`/api/images/${id}/everything${query}`, ask);
   }
 
   /** For browsers that can't run the decoder: best first. */

@@ -30,6 +30,12 @@ export interface Annotator {
   readonly role: Role;
 }
 
+/** folder: where a browser gets it, from the page's own on. */
+export interface ModelInUse {
+  readonly id: string;
+  readonly folder: string;
+}
+
 export interface Project {
   /** Of the store, made with it: two folders of one name are two projects. */
   readonly id: string;
@@ -123,6 +129,7 @@ export interface ImageDocument extends Omit<ImageSummary, "masks"> {
 
 // --- actions
 
+/** What can be undone, also where the engine did it by itself. */
 export type DoneKind =
   | "add"
   | "edit"
@@ -134,7 +141,8 @@ export type DoneKind =
   | "label"
   | "import"
   | "accept"
-  | "reject";
+  | "reject"
+  | "automatic";
 /** What the engine does; nobody undoes it. */
 export type EngineKind = "suggest" | "withdraw" | "automatic";
 export type ActionKind = DoneKind | EngineKind | "undo" | "redo" | "state";

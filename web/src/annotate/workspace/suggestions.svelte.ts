@@ -43,15 +43,16 @@ export class Suggestions {
   }
 
   /**
-   * Look for everything in an image, or in a box of it, that is not among its masks.
+   * Have a model look for everything in an image, or in a box of it, that is not among its masks.
    * @returns false if the image was left meanwhile. Throws ApiError.
    */
   async ask(
     image: OpenImage<Region>,
     box: BoxXyxy | null,
+    model: string | null,
     isOpen: () => boolean,
   ): Promise<boolean> {
-    const answer = await this.client.everything(image.id, box);
+    const answer = await this.client.everything(image.id, box, model);
     if (!isOpen()) return false;
     const { masks, suggested } = image.value;
     const known = [...masks, ...suggested];

@@ -44,6 +44,7 @@ import { allTools, type Tool, type ToolName } from "./tools";
 
 const EDITING: ReadonlySet<ToolName> = new Set(["brush", "eraser", "lasso", "polygon"]);
 const LOOK_AROUND_MS = 20_000;
+const LOOK_FOR_MODEL_MS = 5_000; // as the server does
 
 /** An image that is open, with all that belongs to it. */
 export interface OpenNow {
@@ -122,6 +123,7 @@ export class Workspace {
     this.desk = await Desk.start(this.client, CODEC, project);
     follow(this.desk.saved, (state) => (this.saved = state));
     follow(this.desk.conflict, (conflict) => (this.conflict = conflict));
+    setInterval(() => void this.model.look().catch(() => {}), LOOK_FOR_MODEL_MS);
     if (project.signed_in) setInterval(() => void this.lookAround(), LOOK_AROUND_MS);
     const { images } = this.catalogue;
     const first = named ? { id: named, name: `image ${named}` } : (next ?? images[0] ?? null);
@@ -169,6 +171,8 @@ export class Workspace {
       return;
     }
     if (this.open) this.closeImage(this.open);
+    this.model.move();
+    this.clock.modelId = this.model.id ?? this.project!.model_id;
     const { size } = image;
     if (!size) throw new Error("this image can't be read");
     const drafting = new Drafting(image, size, this.model, this.clock, (error) =>
@@ -344,7 +348,7 @@ export class Workspace {
     this.waiting = box ? "looking for everything in the box…" : "looking for everything…";
     try {
       const isOpen = () => this.open === open;
-      const isAsked = await this.suggestions.ask(open.image, box, isOpen);
+      const isAsked = await this.suggestions.ask(open.image, box, this.model.id, isOpen);
       if (isAsked && !this.suggestions.wasAsked) {
         this.complain(new Error("nothing new was found there"));
       }
