@@ -90,7 +90,7 @@ class Project:
     def run(self, *words: object) -> tuple[int, str, str]:
         """The same, to its end: status, output, errors."""
         process = self.start(*words)
-        out, errors = process.communicate(timeout=300)
+        out, errors = process.communicate(timeout=600)
         return process.returncode, out, errors
 
     def retrain(self, *words: object) -> tuple[Any, ...]:

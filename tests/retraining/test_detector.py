@@ -16,6 +16,8 @@ from anymask.retraining.workshop import Workshop
 from tests.retraining.conftest import HELD_OUT, NUMBERS, held_out
 from tests.retraining.project import QUICK, Project, sets
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 SETTINGS = (*QUICK, "channels=16", "ema=0")
 
 
@@ -43,7 +45,6 @@ def test_prefill_takes_the_detector_and_its_threshold(
     assert not suggested & set(held_out()), "people alone annotate what is held out"
 
 
-@pytest.mark.slow
 def test_a_detector_that_is_never_sure_is_not_used(project: Project) -> None:
     words = ("detector", project.folder, "--weights", project.weights, "--held-out", HELD_OUT)
     status, out, errors = project.run(*words, *sets(*SETTINGS))

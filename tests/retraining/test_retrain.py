@@ -17,7 +17,7 @@ from anymask.weights.load import load_checkpoint
 from tests.retraining.conftest import HELD_OUT, IMAGES, NUMBERS, held_out
 from tests.retraining.project import Project, figures_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 EASY = ("--held-out", HELD_OUT, "--json")
 
 
