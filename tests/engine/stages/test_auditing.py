@@ -9,6 +9,7 @@ import pytest
 
 from anymask.engine.stages.auditing import drawn, report, start
 from anymask.engine.stages.automatic import put_masks
+from anymask.engine.stages.searching import Found
 from anymask.engine.store.automation.audits import (
     auditable,
     audited_images,
@@ -22,7 +23,7 @@ from anymask.engine.store.leases import release_lease
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import Annotator, Change
 from anymask.errors import StoreError
-from tests.engine.stages.test_automatic import found
+from tests.engine.stages.test_automatic import found, look
 from tests.engine.store.steps import HW, Page, act, add, annotator, become, image, version
 
 
@@ -30,7 +31,7 @@ def filled(store: Store, name: str, *places: int) -> int:
     """An image in which the engine found masks."""
     image_id = image(store, name)
     seen = store.read(image_summary, image_id)
-    assert put_masks(store, seen, HW, [found(x) for x in places], "m", "m 1")
+    assert put_masks(store, seen, Found(HW, [found(x) for x in places]), look())
     return image_id
 
 
