@@ -126,7 +126,7 @@ def _print(figures: Mapping[str, Any], *, as_json: bool) -> None:
     levels = list(figures["share_above"])
     table = Table(
         "", "masks", "deleted", "unchanged", "mean IoU", *(f"IoU > {level}" for level in levels),
-        box=None,
+        box=None, pad_edge=False,
     )  # fmt: skip
     for name, part in (("all", figures), *figures["by_size"].items()):
         table.add_row(

@@ -17,6 +17,7 @@ from anymask.engine.store.automation.audits import (
     last_audit,
     latest_figures,
 )
+from anymask.engine.store.automation.searches import unsearched
 from anymask.engine.store.documents import document
 from anymask.engine.store.images import image_summary, next_image
 from anymask.engine.store.leases import release_lease
@@ -80,6 +81,8 @@ def test_an_audit_from_start_to_end(store: Store) -> None:
     with pytest.raises(StoreError, match="an audit runs since"):
         start(store, 9, seed=1)
     assert set(store.read(audited_images, started.audit.id).values()) == {"returned"}
+    waiting = store.read(unsearched, "detector", "d", ("new", "returned"))
+    assert [one.name for one in waiting] == ["e.png"], "nothing is suggested in what is audited"
     page = opened(store, ann, a)
     masks = {one.version.bbox[0]: one for one in store.read(document, a).masks}
     half = version(0, 4, 4, 8)  # of 8 by 8
