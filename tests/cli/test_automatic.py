@@ -94,6 +94,20 @@ def test_everything_becomes_masks_once(tmp_path: Path, weights: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_cluster_does_the_same(tmp_path: Path, weights: Path) -> None:
+    pytest.importorskip("ray")
+    here, there = photos(tmp_path / "here", 2), photos(tmp_path / "there", 2)
+    words = (*LOOSE, "--weights", weights, "--device", "cpu")
+    assert automatic(here, *words).exit_code == 0
+    done = automatic(there, *words, "--on", "ray", "--actors", 1, "--work", tmp_path / "work")
+    assert done.exit_code == 0, done.output
+    counts = [[one.masks for one in images_of(folder)] for folder in (here, there)]
+    assert counts[0] == counts[1] != [0, 0]
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_each_image_is_filled_once_whenever_it_is_killed(tmp_path: Path, weights: Path) -> None:
     folder, dice = photos(tmp_path / "photos", IMAGES), random.Random(0)

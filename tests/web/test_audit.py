@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, expect
 from anymask.core import rle
 from anymask.engine.model.suggestion import suggestion
 from anymask.engine.stages.auditing import report, start
-from anymask.engine.stages.automatic import Added, put_masks
+from anymask.engine.stages.automatic import Added, Pass, put_masks
+from anymask.engine.stages.searching import Found
 from anymask.engine.store.automation.audits import last_audit
 from anymask.engine.store.images import image_summary
 from anymask.engine.store.store import Store
@@ -48,7 +49,7 @@ def begin_audit(scratch: Path, image_id: int) -> None:
         found.append(one)
     with store_of(scratch) as store:
         seen = store.read(image_summary, image_id)
-        added = put_masks(store, seen, (HEIGHT, WIDTH), found, "m", "m 1")
+        added = put_masks(store, seen, Found((HEIGHT, WIDTH), found), Pass("m", "m 1"))
         assert added == Added(added=3)
         assert start(store, 1, 0).masks == 3
 

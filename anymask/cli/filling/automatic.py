@@ -137,7 +137,7 @@ def automatic(
     taken: list[State] = [state.value for state in states or [FilledState.new]]
     with open_store(where) as store:
         from anymask.engine.pictures.folder import ImageFolder
-        from anymask.engine.stages.automatic import fill, images_to_fill, search_of
+        from anymask.engine.stages.automatic import Pass, fill, images_to_fill
         from anymask.engine.stages.running import running
         from anymask.jobs.many_images import Settings
         from anymask.jobs.results import Format
@@ -153,12 +153,12 @@ def automatic(
         config = configure(preset, flags)
         config = replace(config, **own_thresholds(sam, source.weights, flags))
         settings = Settings(sam.model_id, sam.dtype_name, config, Format.json)
-        segment = _segment(sam, source, cluster)
+        segment, look = _segment(sam, source, cluster), Pass.of(settings)
         filled: list[Filled] = []
         with running(store, "automatic", None, tell) as run:
-            to_do = images_to_fill(store, search_of(settings), taken)
+            to_do = images_to_fill(store, look, taken)
             run.total = len(to_do)
-            out = _jobs_folder(store, work) / search_of(settings).rpartition(" ")[2]
+            out = _jobs_folder(store, work) / look.key.rpartition(" ")[2]
             with work_bar(len(to_do)) as step:
                 for one in fill(store, ImageFolder(folder), to_do, out, settings, segment):
                     filled.append(one)
@@ -228,8 +228,8 @@ def _tell(filled: list[Filled], settings: Settings, *, as_json: bool) -> None:
     else:
         typer.echo(f"{_counted(sums['added'], 'mask')} in {_counted(len(done), 'image')}")
     notes = {
-        "known": "left out, as the image has them or a person removed them",
-        "replaced": "of an older model replaced, which no person had touched",
+        "known": "left out, like others that the image has or that a person removed",
+        "replaced": "of an older model gone, which no person had touched",
         "withdrawn": "suggested before, and masks now",
     }
     for name, words in notes.items():

@@ -126,7 +126,7 @@ def _print(figures: Mapping[str, Any], *, as_json: bool) -> None:
     levels = list(figures["share_above"])
     table = Table(
         "", "masks", "deleted", "unchanged", "mean IoU", *(f"IoU > {level}" for level in levels),
-        box=None,
+        box=None, pad_edge=False,
     )  # fmt: skip
     for name, part in (("all", figures), *figures["by_size"].items()):
         table.add_row(
@@ -150,7 +150,12 @@ def _print(figures: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _tell_thresholds(figures: Mapping[str, Any]) -> None:
+    from anymask.engine.stages.audit_figures import FEWEST
+
     thresholds, wanted = figures["thresholds"], f"{figures['wanted']:.0%}"
+    if figures["masks"] < FEWEST:
+        typer.echo(f"thresholds are suggested from {FEWEST} masks on")
+        return
     if thresholds is None:
         typer.echo(f"no thresholds give {wanted} of masks above 0.9, of those that are corrected")
         return

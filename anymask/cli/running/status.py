@@ -124,7 +124,8 @@ def _print_tallies(tallies: Sequence[Tally], keys: tuple[str, ...]) -> None:
         table.add_row(*(str(getattr(tally, key) or "–") for key in keys), *_cells(tally))
     for tally in summed(tallies) if len(lines) > 1 else ():
         table.add_row("all", *[""] * (len(keys) - 1), *_cells(tally))
-    figures_console().print(table)
+    if lines:
+        figures_console().print(table)
 
 
 def _cells(tally: Tally) -> list[str]:

@@ -16,12 +16,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 from anymask.core import rle
 from anymask.datasets import sa1b_record
 from anymask.datasets.photographs import Photograph
 from anymask.engine.model.suggestion import Suggestion, suggestion
 from anymask.engine.pictures.folder import ImageFolder
+from anymask.engine.stages.searching import Found
 from anymask.engine.stages.suggesting import SAME_IOU, removed_from, unlike
 from anymask.engine.store.annotators import ENGINE_NAME, engine_annotator
 from anymask.engine.store.automation.searches import put_search, unfilled
@@ -40,7 +42,6 @@ from anymask.engine.store.values import (
     ImageDocument,
     ImageSummary,
     Kind,
-    Lease,
     State,
     Version,
 )
@@ -81,17 +82,28 @@ class Filled:
     reason: str = ""
 
 
-def search_of(settings: Settings) -> str:
-    """What tells a pass over the images from one with another model or other settings."""
-    digest = hashlib.sha256(json.dumps(settings.to_json(), sort_keys=True).encode())
-    return f"{settings.model} {digest.hexdigest()[:8]}"
+@dataclass(frozen=True)
+class Pass:
+    """A look through the project's images.
+
+    model_id: of the model. key: what tells it from one with another model or other settings.
+    """
+
+    model_id: str
+    key: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The pass with these settings."""
+        digest = hashlib.sha256(json.dumps(settings.to_json(), sort_keys=True).encode())
+        return cls(settings.model, f"{settings.model} {digest.hexdigest()[:8]}")
 
 
-def images_to_fill(store: Store, search: str, states: Sequence[State]) -> list[ImageSummary]:
+def images_to_fill(store: Store, look: Pass, states: Sequence[State]) -> list[ImageSummary]:
     """The images that a pass goes through (``searches.unfilled``). Raises ``StoreError``."""
     images: list[ImageSummary] = []
     while some := store.read(
-        unfilled, SOURCE, search, states, images[-1].id if images else 0, AT_ONCE
+        unfilled, SOURCE, look.key, states, images[-1].id if images else 0, AT_ONCE
     ):
         images.extend(some)
     return images
@@ -133,20 +145,12 @@ def fill(
     _remove_if_empty(out)
 
 
-def put_masks(
-    store: Store,
-    image: ImageSummary,
-    hw: tuple[int, int],
-    found: Sequence[Suggestion],
-    model_id: str,
-    search: str,
-) -> Added | None:
+def put_masks(store: Store, image: ImageSummary, found: Found, look: Pass) -> Added | None:
     """Make masks of what was found in an image, and note that it was looked for, in one step.
 
-    image: as it was when it was chosen. hw: its size by what looked. Those like its masks, and like
-    those that a person removed, are left out; what an older pass found and no person touched goes.
-    The image is done then. None, and nothing is changed, where somebody works on it, or did
-    meanwhile. Raises ``StoreError``.
+    image: as it was when it was chosen. Those like its masks, and like those that a person removed,
+    are left out; what an older pass found and no person touched goes. The image is done then. None,
+    and nothing is changed, where somebody works on it, or did meanwhile. Raises ``StoreError``.
     """
     engine = store.write(engine_annotator)
     try:
@@ -154,7 +158,7 @@ def put_masks(
     except LeaseError:
         return None
     try:
-        return _put_masks(store, engine, lease, image, hw, found, model_id, search)
+        return _put_masks(store, (engine, lease.token), image, found, look)
     except LeaseError:  # an admin took it over
         return None
     finally:
@@ -162,16 +166,11 @@ def put_masks(
 
 
 def _put_masks(
-    store: Store,
-    engine: Annotator,
-    lease: Lease,
-    image: ImageSummary,
-    hw: tuple[int, int],
-    found: Sequence[Suggestion],
-    model_id: str,
-    search: str,
+    store: Store, holder: tuple[Annotator, str], image: ImageSummary, found: Found, look: Pass
 ) -> Added | None:
-    store.write(set_size, image.id, hw[1], hw[0])
+    """holder: the engine, and the token of its lease."""
+    height, width = found.hw
+    store.write(set_size, image.id, width, height)
     now = store.read(document, image.id)
     if (now.image.state, now.image.annotator) != (image.state, image.annotator):
         return None
@@ -181,7 +180,7 @@ def _put_masks(
         for mask in now.masks
         if mask.id not in own and not mask.version.is_suggested
     ]
-    fresh = unlike(found, [*settled, *removed_from(store, now, ("reject", "delete"))])
+    fresh = unlike(found.suggestions, [*settled, *removed_from(store, now, ("reject", "delete"))])
     namespace = uuid.uuid5(uuid.UUID(store.write(project_id)), f"{image.id} {SOURCE}")
     wanted = {str(uuid.uuid5(namespace, one.segmentation["counts"])): one for one in fresh}
     stale = {mask_id: version for mask_id, version in own.items() if mask_id not in wanted}
@@ -194,9 +193,9 @@ def _put_masks(
             *(Change(mask_id, None, _version(one)) for mask_id, one in new.items()),
         ),
     }
-    actions = _actions(changes, model_id, now.image.state)
-    store.write(put_search, image.id, engine, lease.token, actions, source=SOURCE, model_id=search)
-    return Added(len(new), len(found) - len(fresh), len(stale), len(answered))
+    actions = _actions(changes, look.model_id, now.image.state)
+    store.write(put_search, image.id, *holder, actions, source=SOURCE, model_id=look.key)
+    return Added(len(new), len(found.suggestions) - len(fresh), len(stale), len(answered))
 
 
 def _actions(
@@ -252,8 +251,7 @@ def _put_outcome(
         return Filled(image.name, None, outcome.reason)
     record = out / _record_name(image.id)
     try:
-        hw, found = _read(record)
-        added = put_masks(store, image, hw, found, settings.model, search_of(settings))
+        added = put_masks(store, image, _read(record), Pass.of(settings))
     except (RecordError, StoreError) as error:
         if isinstance(error, StoreError) and error.kind in ("storage", "busy"):
             raise
@@ -265,15 +263,15 @@ def _put_outcome(
     return Filled(image.name, added)
 
 
-def _read(record: Path) -> tuple[tuple[int, int], list[Suggestion]]:
-    """The size of an image, (H, W), and what was found in it. Raises ``RecordError``."""
+def _read(record: Path) -> Found:
+    """What was found in an image. Raises ``RecordError``."""
     content = sa1b_record.from_bytes(record.read_bytes(), record.name)
     image = content["image"]
     found = (
         suggestion(one["segmentation"], one["predicted_iou"], one["stability_score"])
         for one in content["annotations"]
     )
-    return (image["height"], image["width"]), [one for one in found if one is not None]
+    return Found((image["height"], image["width"]), [one for one in found if one is not None])
 
 
 def result_of(folder: ImageFolder, image: ImageSummary) -> NamedResult:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from anymask.cli.main import app
 from anymask.core import rle
 from anymask.engine.pictures.folder import ImageFolder
-from anymask.engine.stages.automatic import fill, images_to_fill, search_of
+from anymask.engine.stages.automatic import Pass, fill, images_to_fill
 from anymask.engine.store.documents import document
 from anymask.engine.store.images import list_images
 from anymask.engine.store.store import Store
@@ -36,7 +36,7 @@ def masks(photos: Path, weights: Path, store: Store, client: TestClient) -> list
     """The masks of the first image, after the model went over all."""
     sam = ModelSource(str(weights), "cpu", offline=True).load()
     settings = Settings(sam.model_id, sam.dtype_name, LOOSE, Format.json)
-    images = images_to_fill(store, search_of(settings), ("new",))
+    images = images_to_fill(store, Pass.of(settings), ("new",))
     segment = partial(segment_results, sam)
     filled = list(
         fill(store, ImageFolder(photos), images, photos.parent / "job", settings, segment)

@@ -9,6 +9,7 @@ import pytest
 
 from anymask.engine.stages.auditing import drawn, report, start
 from anymask.engine.stages.automatic import put_masks
+from anymask.engine.stages.searching import Found
 from anymask.engine.store.automation.audits import (
     auditable,
     audited_images,
@@ -16,13 +17,14 @@ from anymask.engine.store.automation.audits import (
     last_audit,
     latest_figures,
 )
+from anymask.engine.store.automation.searches import unsearched
 from anymask.engine.store.documents import document
 from anymask.engine.store.images import image_summary, next_image
 from anymask.engine.store.leases import release_lease
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import Annotator, Change
 from anymask.errors import StoreError
-from tests.engine.stages.test_automatic import found
+from tests.engine.stages.test_automatic import found, look
 from tests.engine.store.steps import HW, Page, act, add, annotator, become, image, version
 
 
@@ -30,7 +32,7 @@ def filled(store: Store, name: str, *places: int) -> int:
     """An image in which the engine found masks."""
     image_id = image(store, name)
     seen = store.read(image_summary, image_id)
-    assert put_masks(store, seen, HW, [found(x) for x in places], "m", "m 1")
+    assert put_masks(store, seen, Found(HW, [found(x) for x in places]), look())
     return image_id
 
 
@@ -79,6 +81,8 @@ def test_an_audit_from_start_to_end(store: Store) -> None:
     with pytest.raises(StoreError, match="an audit runs since"):
         start(store, 9, seed=1)
     assert set(store.read(audited_images, started.audit.id).values()) == {"returned"}
+    waiting = store.read(unsearched, "detector", "d", ("new", "returned"))
+    assert [one.name for one in waiting] == ["e.png"], "nothing is suggested in what is audited"
     page = opened(store, ann, a)
     masks = {one.version.bbox[0]: one for one in store.read(document, a).masks}
     half = version(0, 4, 4, 8)  # of 8 by 8

@@ -18,12 +18,13 @@ from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.stages.automatic import (
     Added,
     Filled,
+    Pass,
     fill,
     images_to_fill,
     put_masks,
     result_of,
-    search_of,
 )
+from anymask.engine.stages.searching import Found
 from anymask.engine.stages.suggesting import suggest
 from anymask.engine.store.annotators import ENGINE_NAME
 from anymask.engine.store.automation.audits import end_audit, start_audit
@@ -33,7 +34,7 @@ from anymask.engine.store.images import image_summary, list_images
 from anymask.engine.store.leases import release_lease
 from anymask.engine.store.store import Store
 from anymask.engine.store.tables import ImageRow
-from anymask.engine.store.tallies import status, summed
+from anymask.engine.store.tallies import status
 from anymask.engine.store.values import Change, Mask, State, Version
 from anymask.jobs.many_images import Outcome, Settings, segment_results
 from anymask.jobs.result_names import NamedResult
@@ -62,9 +63,13 @@ def found(x: int, width: int = 8, predicted_iou: float = 0.9) -> Suggestion:
     return one
 
 
+def look(key: str = "m 1") -> Pass:
+    return Pass(key.split()[0], key)
+
+
 def put(store: Store, image_id: int, *some: Suggestion, search: str = "m 1") -> Added | None:
     seen = store.read(image_summary, image_id)
-    return put_masks(store, seen, HW, some, search.split()[0], search)
+    return put_masks(store, seen, Found(HW, some), look(search))
 
 
 def masks(store: Store, image_id: int) -> list[Mask]:
@@ -88,7 +93,7 @@ def test_what_is_found_is_masks_and_the_image_is_done(sqlite_store: Store) -> No
     ] == [("everything", 0.9, 0.97)] * 2
     seen = sqlite_store.read(image_summary, image_id)
     assert (seen.state, seen.masks, seen.annotator, seen.lease) == ("done", 2, ENGINE_NAME, None)
-    (tally,) = summed(sqlite_store.read(status))
+    (tally,) = sqlite_store.read(status)  # that it says the image is done is no work
     assert (tally.masks, tally.automatic, tally.images, tally.seconds) == (2, 2, 1, 0.0)
     assert put(sqlite_store, image_id, found(0), found(20)) == Added(), (
         "the same again changes nothing"
@@ -153,14 +158,14 @@ def test_nobody_is_disturbed_at_work(sqlite_store: Store) -> None:
     seen = sqlite_store.read(image_summary, page.image_id)
     page.send(become("done"))
     left(page)
-    assert put_masks(sqlite_store, seen, HW, [found(0)], "m", "m 1") is None, (
+    assert put_masks(sqlite_store, seen, Found(HW, [found(0)]), look()) is None, (
         "it was done meanwhile"
     )
     assert masks(sqlite_store, page.image_id) == []
 
 
 def to_fill(sqlite_store: Store, search: str = "m 1", states: Sequence[State] = NEW) -> list[str]:
-    return [one.name for one in images_to_fill(sqlite_store, search, states)]
+    return [one.name for one in images_to_fill(sqlite_store, look(search), states)]
 
 
 def test_which_images_are_taken(store: Store) -> None:
@@ -203,7 +208,7 @@ def folder(tmp_path: Path, sqlite_store: Store) -> ImageFolder:
     return ImageFolder(images)
 
 
-class Pass:
+class Job:
     """Everything in a folder's images by discs, which counts what it computes."""
 
     def __init__(self, store: Store, folder: ImageFolder, out: Path) -> None:
@@ -211,7 +216,7 @@ class Pass:
         self.asked: list[str] = []
 
     def run(self, settings: Settings = SETTINGS) -> Iterator[Filled]:
-        images = images_to_fill(self.store, search_of(settings), NEW)
+        images = images_to_fill(self.store, Pass.of(settings), NEW)
         return fill(self.store, self.folder, images, self.out, settings, self.segment)
 
     def segment(
@@ -226,7 +231,7 @@ class Pass:
 def test_each_image_is_filled_once_and_nothing_is_left_behind(
     sqlite_store: Store, folder: ImageFolder, tmp_path: Path
 ) -> None:
-    job = Pass(sqlite_store, folder, tmp_path / "jobs" / "1")
+    job = Job(sqlite_store, folder, tmp_path / "jobs" / "1")
     assert list(job.run()) == [Filled(name, Added(4)) for name in ("a.png", "a.webp", "b.png")]
     assert list(job.run()) == []
     assert not (tmp_path / "jobs").exists()
@@ -240,7 +245,7 @@ def test_each_image_is_filled_once_and_nothing_is_left_behind(
 def test_what_was_found_is_kept_until_the_store_has_it(
     sqlite_store: Store, folder: ImageFolder, tmp_path: Path
 ) -> None:
-    job = Pass(sqlite_store, folder, tmp_path / "1")
+    job = Job(sqlite_store, folder, tmp_path / "1")
     results = [result_of(folder, one) for one in sqlite_store.read(list_images).images]
     list(job.segment(results[:2], job.out, SETTINGS))  # and ended before the store had any
     assert [one.name for one in job.run()] == ["a.png", "a.webp", "b.png"]
@@ -251,7 +256,7 @@ def test_what_was_found_is_kept_until_the_store_has_it(
 def test_a_held_image_is_taken_the_next_time_without_computing_it_again(
     sqlite_store: Store, folder: ImageFolder, tmp_path: Path
 ) -> None:
-    job, ann = Pass(sqlite_store, folder, tmp_path / "1"), annotator(sqlite_store)
+    job, ann = Job(sqlite_store, folder, tmp_path / "1"), annotator(sqlite_store)
     ids = [one.id for one in sqlite_store.read(list_images).images]
     first = Page(sqlite_store, ids[0], ann)
     segment, taken = job.segment, list[Page]()
@@ -278,7 +283,7 @@ def test_a_held_image_is_taken_the_next_time_without_computing_it_again(
 def test_what_cannot_be_read_is_passed_over_and_an_outdated_record_is_made_again(
     sqlite_store: Store, folder: ImageFolder, tmp_path: Path
 ) -> None:
-    job = Pass(sqlite_store, folder, tmp_path / "1")
+    job = Job(sqlite_store, folder, tmp_path / "1")
     first, _, last = sqlite_store.read(list_images).images
     list(job.segment([result_of(folder, last)], job.out, SETTINGS))
     (job.out / "99.json").write_text("of an image that is gone")

@@ -65,6 +65,12 @@ class GreySegmenter:
 
 
 @pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """What databases do alike is tested with the ranks themselves."""
+    return sqlite_store
+
+
+@pytest.fixture
 def folder(tmp_path: Path, store: Store) -> ImageFolder:
     """Six images, each of another grey: 0, 50, …, 250."""
     images = tmp_path / "images"

@@ -129,5 +129,6 @@ def _still_open(model_id: str, states: Sequence[State]) -> list[ColumnElement[bo
         ImageRow.is_missing.is_(False),
         ImageRow.is_held_out.is_(False),
         ImageRow.state.in_(states),
+        ImageRow.id.not_in(audited_ids()),
         or_(SearchRow.model_id.is_(None), SearchRow.model_id != model_id),
     ]
