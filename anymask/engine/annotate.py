@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -38,7 +39,7 @@ from anymask.engine.page import LOOPBACK, Files, Isolated
 from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import local_annotator
-from anymask.engine.store.images import list_images
+from anymask.engine.store.images import list_images, queued_images
 from anymask.engine.store.project import project_facts
 from anymask.engine.store.store import Store
 from anymask.predict.load import ModelSource
@@ -147,6 +148,8 @@ def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
 
 
 def _ahead(store: Store, image_id: int) -> Sequence[int]:
-    """The images behind one, the nearest first."""
+    """The images that come next to who works on one, and those behind it in the list, by turns."""
+    queue = store.read(queued_images, image_id, AHEAD)
     page = store.read(list_images, after=str(image_id), limit=AHEAD)
-    return [image.id for image in page.images]
+    by_turns = chain.from_iterable(zip_longest(queue, [image.id for image in page.images]))
+    return list(dict.fromkeys(one for one in by_turns if one is not None))[:AHEAD]

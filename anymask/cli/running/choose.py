@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anymask.cli.options import OfflineOption, WeightsOption
+from anymask.cli.options import OfflineOption
 from anymask.cli.progress import download_bar, tell, work_bar
+from anymask.cli.serving.models import (
+    ModelChoice,
+    ModelInUseOption,
+    ModelsOption,
+    model_in_use_of,
+)
 from anymask.cli.serving.stores import FolderOption, StoreArgument, folder_of, open_store
 
 if TYPE_CHECKING:
@@ -49,7 +55,8 @@ def choose(
         ),
     ] = 1_000,
     images: FolderOption = None,
-    weights: WeightsOption = "mobile-sam",
+    weights: ModelInUseOption = None,
+    models: ModelsOption = None,
     offline: OfflineOption = False,
 ) -> None:
     """Choose in which order images that nobody began come to annotators.
@@ -58,15 +65,16 @@ def choose(
     also while people work; images that are added later come last.
     """
     with open_store(where) as store:
-        from anymask.engine.pictures.folder import ImageFolder
         from anymask.engine.stages.choosing import choose as choose_images
         from anymask.engine.stages.choosing import count_looks
         from anymask.engine.stages.running import running
 
-        folder = Path() if by not in LOOKING and "://" in where else folder_of(where, images)
         total = count_looks(store, by.value, among)
         with running(store, "choose", total, tell) as run, work_bar(total) as step:
-            looking = _looking(weights, offline) if by in LOOKING else None
+            looking = None
+            if by in LOOKING:
+                choice = model_in_use_of(store, weights, where, models)
+                looking = _looking(folder_of(where, images), choice, offline)
 
             def on_image(done: int) -> None:
                 step(True, "")
@@ -74,7 +82,6 @@ def choose(
 
             chosen = choose_images(
                 store,
-                ImageFolder(folder),
                 by.value,
                 looking,
                 seed=seed,
@@ -84,17 +91,21 @@ def choose(
     _tell(chosen, by)
 
 
-def _looking(weights: str, offline: bool) -> Looking:
+def _looking(folder: Path, choice: ModelChoice, offline: bool) -> Looking:
     from anymask.engine.disk_cache import embedding_cache, picture_cache
+    from anymask.engine.pictures.folder import ImageFolder
     from anymask.engine.pictures.pictures import Pictures
     from anymask.engine.stages.choosing import Looking
+    from anymask.engine.stages.kept_embeddings import KeptEmbeddings
     from anymask.predict.load import ModelSource
     from anymask.weights.fetch import cache_folder
 
-    with download_bar(f"fetching {weights}") as bar:
-        sam = ModelSource(weights, offline=offline or None).load(bar)
+    with download_bar(f"fetching {choice.weights}") as bar:
+        sam = ModelSource(choice.weights, offline=offline or None).load(bar)
     cache = cache_folder() / "annotate"
-    return Looking(sam, Pictures(picture_cache(cache)), embedding_cache(cache))
+    pictures = Pictures(picture_cache(cache))
+    kept = KeptEmbeddings(sam, pictures, embedding_cache(cache), choice.encoder_id)
+    return Looking(ImageFolder(folder), kept)
 
 
 def _tell(chosen: Chosen, by: Choice) -> None:

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from anymask.core.prompts import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, Prompts
 from anymask.engine.api import schema
+from anymask.engine.api.model_messages import ModelInUse
 from anymask.engine.api.workplace import Asking, Here, ImageId
 from anymask.engine.model.everything import everything as look_for_everything
 from anymask.errors import PromptError, StoreError
@@ -23,10 +24,10 @@ NOT_KEPT = {"Cache-Control": "no-store"}  # 2 MB each, and the server has them a
 
 
 @router.get("/model")
-def model(here: Here, annotator: Asking) -> schema.ModelInUse:
+def model(here: Here, annotator: Asking) -> ModelInUse:
     """The model that the next image is annotated with, and where a browser gets it."""
     now = here.models.now
-    return schema.ModelInUse(id=now.model.id, folder=f"model/{now.key}/")
+    return ModelInUse(id=now.model.id, folder=f"model/{now.key}/")
 
 
 @router.get(

@@ -87,13 +87,6 @@ class Project(Message):
     version: str
 
 
-class ModelInUse(Message):
-    """id: name and hash. folder: where a browser gets it, from the page's own on."""
-
-    id: str
-    folder: str
-
-
 class LeaseHolder(Message):
     """Who may change an image just now."""
 

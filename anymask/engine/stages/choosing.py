@@ -18,10 +18,9 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import Segmenter
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.embeddings import name_of
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
-from anymask.engine.pictures.pictures import Pictures
+from anymask.engine.stages.kept_embeddings import KeptEmbeddings
 from anymask.engine.stages.orders import falling_order, farthest_first, random_order, spread
 from anymask.engine.store.automation.ranks import (
     Choosable,
@@ -41,53 +40,51 @@ MOST_FARTHEST = 2_000  # of unlike images, each of which is compared with all
 AT_ONCE = 1_000
 
 
-@dataclass(frozen=True)
 class Looking:
-    """A model that looks at images, and where its embeddings are kept."""
+    """A model that looks at the images of a folder by their kept embeddings.
 
-    sam: Segmenter
-    pictures: Pictures
-    embeddings: DiskCache
+    What it sees is kept beside them, a thousandth of their size: the next choice is quick.
+    """
+
+    def __init__(self, folder: ImageFolder, embeddings: KeptEmbeddings) -> None:
+        self.folder = folder
+        self._embeddings = embeddings
+        self._sam = embeddings.sam
 
     def pooled(self, file: ImageFile) -> Floats:
         """The mean of an image's embedding over its grid, (C,), of length 1."""
-        return self._kept("pooled", file, pooled)
+        return self._kept(f"pooled {self._embeddings.encoder_id}", file, pooled)
 
     def uncertainty(self, file: ImageFile) -> Floats:
         """How unsure the model is of what it sees, (1,) in about 0-1."""
-        return self._kept("uncertainty", file, lambda one: uncertainty(self.sam, one))
+        name = f"uncertainty {self._sam.model_id}"
+        return self._kept(name, file, lambda embedding: uncertainty(self._sam, embedding))
 
-    def _kept(self, what: str, file: ImageFile, of: Callable[[ImageEmbedding], Floats]) -> Floats:
-        """Kept beside the embeddings, a thousandth of their size: the next choice is quick."""
-        name = name_of(self.sam.model_id, file)
-        content = self.embeddings.get(f"{what} {name}")
+    def _kept(self, name: str, file: ImageFile, of: Callable[[ImageEmbedding], Floats]) -> Floats:
+        name = name_of(name, file)
+        content = self._embeddings.cache.get(name)
         if content:
             return np.frombuffer(content, "<f4")
-        value = of(self._embedding(name, file)).astype("<f4")
-        self.embeddings.put(f"{what} {name}", value.tobytes())
+        value = of(self._embeddings.of(file)).astype("<f4")
+        self._embeddings.cache.put(name, value.tobytes())
         return value
-
-    def _embedding(self, name: str, file: ImageFile) -> ImageEmbedding:
-        content = self.embeddings.get(name)
-        if content is None:
-            content = self.sam.encode(self.pictures.pixels(file)).to_bytes()
-            self.embeddings.put(name, content)
-        return ImageEmbedding.from_bytes(content)
 
 
 class Looks:
     """Looks at images one after the other. passed_over: names of those that can't be, and why."""
 
-    def __init__(self, folder: ImageFolder, on_image: Callable[[int], None]) -> None:
+    def __init__(self, on_image: Callable[[int], None]) -> None:
         self.passed_over: list[tuple[str, str]] = []
-        self._folder, self._on_image, self._count = folder, on_image, 0
+        self._on_image, self._count = on_image, 0
 
-    def at(self, images: Sequence[Choosable], look: Look) -> tuple[list[Choosable], list[Floats]]:
+    def at(
+        self, images: Sequence[Choosable], folder: ImageFolder, look: Look
+    ) -> tuple[list[Choosable], list[Floats]]:
         """The images that can be looked at, and what is known of each."""
         seen, values = [], []
         for image in images:
             try:
-                values.append(look(self._folder.file(image.name)))
+                values.append(look(folder.file(image.name)))
                 seen.append(image)
             except (ImageError, StoreError) as error:
                 self.passed_over.append((image.name, str(error)))
@@ -106,7 +103,6 @@ class Chosen:
 
 def choose(
     store: Store,
-    folder: ImageFolder,
     by: By,
     looking: Looking | None = None,
     *,
@@ -120,7 +116,7 @@ def choose(
     where there are more; those that were not looked at follow in that order. on_image: takes how
     many were looked at so far. Raises ``StoreError``.
     """
-    looks = Looks(folder, on_image)
+    looks = Looks(on_image)
     images = store.read(choosable_images)
     if by == "name":
         _keep(store, [(image.id, 0) for image in images], None)
@@ -130,13 +126,13 @@ def choose(
     pool = [image for image in drawn if not image.is_held_out]
     best: list[Choosable] = []
     if looking is not None and by == "uncertain":
-        seen, values = looks.at(pool[:among], looking.uncertainty)
+        seen, values = looks.at(pool[:among], looking.folder, looking.uncertainty)
         best = [seen[n] for n in falling_order([value[0] for value in values])]
     elif looking is not None and by == "unlike":
         learned = store.read(learned_images)
         some = [learned[n] for n in random_order([image.name for image in learned], seed)]
-        _, known = looks.at(some[:among], looking.pooled)
-        seen, values = looks.at(pool[:among], looking.pooled)
+        _, known = looks.at(some[:among], looking.folder, looking.pooled)
+        seen, values = looks.at(pool[:among], looking.folder, looking.pooled)
         farthest = farthest_first(_stacked(values), _stacked(known), MOST_FARTHEST)
         best = [seen[n] for n in farthest]
     ahead = {image.id for image in best}

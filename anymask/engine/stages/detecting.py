@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from anymask.core.embedding import ImageEmbedding
 from anymask.engine.disk_cache import DiskCache
-from anymask.engine.embeddings.embeddings import name_of, renamed
 from anymask.engine.model.suggestion import suggestion
 from anymask.engine.pictures.folder import ImageFile
 from anymask.engine.pictures.pictures import Pictures
+from anymask.engine.stages.kept_embeddings import KeptEmbeddings
 from anymask.engine.stages.searching import Finder, Found
 from anymask.predict.detector import Detector, segment_detections
 from anymask.predict.promptable import Promptable
@@ -30,17 +29,12 @@ def detecting(
     own. Raises ``EmbeddingError`` for a detector of another model's embeddings; ``find`` raises
     ``ImageError``.
     """
-    encoder_id = encoder_id or sam.model_id
-    detector.check_reads(encoder_id)
+    kept = KeptEmbeddings(sam, pictures, embeddings, encoder_id)
+    detector.check_reads(kept.encoder_id)
     reader = detector.reading(sam.model_id)
 
     def find(file: ImageFile) -> Found:
-        name = name_of(encoder_id, file)
-        content = embeddings.get(name)
-        if content is None:
-            content = renamed(sam.encode(pictures.pixels(file)).to_bytes(), encoder_id)
-            embeddings.put(name, content)
-        embedding = ImageEmbedding.from_bytes(renamed(content, sam.model_id))
+        embedding = kept.of(file)
         detected = segment_detections(sam, embedding, reader, threshold)
         found = (
             suggestion(one["segmentation"], one["predicted_iou"]) for one in detected.annotations

@@ -127,6 +127,24 @@ def next_image(
     return None
 
 
+def queued_images(session: Session, after: int, limit: int) -> list[int]:
+    """The ids of new images as they come to annotators behind one, whoever holds them.
+
+    Raises ``StoreError`` where there is no image ``after``.
+    """
+    wanted = [ImageRow.is_missing.is_(False), ImageRow.state == "new", ImageRow.id != after]
+    kinds = [ImageRow.suggestions > 0, None] if current_stage(session) == PREFILLED else [None]
+    ids: list[int] = []
+    for kind in kinds:
+        for start in _starts(session, after):
+            asked = [one for one in (kind, start) if one is not None]
+            query = select(ImageRow.id).where(*wanted, *asked).order_by(*QUEUE).limit(limit)
+            ids = list(dict.fromkeys([*ids, *session.scalars(query)]))
+            if len(ids) >= limit:
+                return ids[:limit]
+    return ids
+
+
 def set_size(session: Session, image_id: int, width: int, height: int) -> None:
     """Note the upright size of an image once its file was looked into.
 

@@ -25,6 +25,7 @@ from anymask.engine.stages.choosing import (
     pooled,
     uncertainty,
 )
+from anymask.engine.stages.kept_embeddings import KeptEmbeddings
 from anymask.engine.store.folder import add_images, scan_folder
 from anymask.engine.store.images import list_images, next_image, set_size
 from anymask.engine.store.leases import release_lease
@@ -64,6 +65,12 @@ class GreySegmenter:
 
 
 @pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """What databases do alike is tested with the ranks themselves."""
+    return sqlite_store
+
+
+@pytest.fixture
 def folder(tmp_path: Path, store: Store) -> ImageFolder:
     """Six images, each of another grey: 0, 50, …, 250."""
     images = tmp_path / "images"
@@ -75,13 +82,14 @@ def folder(tmp_path: Path, store: Store) -> ImageFolder:
 
 
 @pytest.fixture
-def looking(tmp_path: Path) -> Looking:
+def sam() -> GreySegmenter:
+    return GreySegmenter()
+
+
+@pytest.fixture
+def looking(tmp_path: Path, folder: ImageFolder, sam: GreySegmenter) -> Looking:
     caches = (DiskCache(tmp_path / name, 1 << 20) for name in ("pictures", "embeddings"))
-    return Looking(cast(Any, GreySegmenter()), Pictures(next(caches)), next(caches))
-
-
-def encoded(looking: Looking) -> list[int]:
-    return cast(GreySegmenter, looking.sam).encoded
+    return Looking(folder, KeptEmbeddings(cast(Any, sam), Pictures(next(caches)), next(caches)))
 
 
 def draw_in(store: Store, *names: str) -> None:
@@ -123,56 +131,52 @@ def test_the_mean_is_over_the_image_and_not_over_its_padding() -> None:
     assert pooled(embedding).tolist() == [1, 0]
 
 
-def test_uncertainty_is_of_the_surest_mask_of_each_click() -> None:
-    sam = GreySegmenter()
+def test_uncertainty_is_of_the_surest_mask_of_each_click(sam: GreySegmenter) -> None:
     embedding = sam.encode(np.full((6, 8, 3), 128, np.uint8))
     assert uncertainty(cast(Any, sam), embedding) == pytest.approx([1 - np.cos(128 / 255)])
 
 
-def test_the_least_sure_come_first(store: Store, folder: ImageFolder, looking: Looking) -> None:
-    chosen = choose(store, folder, "uncertain", looking)
+def test_the_least_sure_come_first(store: Store, looking: Looking, sam: GreySegmenter) -> None:
+    chosen = choose(store, "uncertain", looking)
     assert chosen.order == NAMES[::-1]
     assert queue(store) == NAMES[::-1]
-    assert len(encoded(looking)) == 6
-    choose(store, folder, "uncertain", looking)
-    assert len(encoded(looking)) == 6, "what is known is kept"
+    assert len(sam.encoded) == 6
+    choose(store, "uncertain", looking)
+    assert len(sam.encoded) == 6, "what is known is kept"
 
 
-def test_the_least_like_what_is_annotated_come_first(
-    store: Store, folder: ImageFolder, looking: Looking
-) -> None:
+def test_the_least_like_what_is_annotated_come_first(store: Store, looking: Looking) -> None:
     draw_in(store, "0.png")
     assert count_looks(store, "unlike", 100) == 6
     looks: list[int] = []
-    chosen = choose(store, folder, "unlike", looking, on_image=looks.append)
+    chosen = choose(store, "unlike", looking, on_image=looks.append)
     assert chosen.order[0] == "5.png"
     assert chosen.order[1] in ("2.png", "3.png"), "the middle between 0 and 5"
     assert queue(store) == chosen.order
     assert looks == [1, 2, 3, 4, 5, 6]
 
 
-def test_random_by_seed_needs_no_model(store: Store, folder: ImageFolder) -> None:
-    first = choose(store, folder, "random", seed=1).order
+@pytest.mark.usefixtures("folder")
+def test_random_by_seed_needs_no_model(store: Store) -> None:
+    first = choose(store, "random", seed=1).order
     assert queue(store) == first
     assert sorted(first) == NAMES
-    assert choose(store, folder, "random", seed=2).order != first
-    assert choose(store, folder, "name").order == NAMES
+    assert choose(store, "random", seed=2).order != first
+    assert choose(store, "name").order == NAMES
     assert queue(store) == NAMES
 
 
-def test_only_so_many_are_looked_at(store: Store, folder: ImageFolder, looking: Looking) -> None:
-    drawn = choose(store, folder, "random", seed=3).order
-    chosen = choose(store, folder, "uncertain", looking, seed=3, among=2)
-    assert len(encoded(looking)) == 2
+def test_only_so_many_are_looked_at(store: Store, looking: Looking, sam: GreySegmenter) -> None:
+    drawn = choose(store, "random", seed=3).order
+    chosen = choose(store, "uncertain", looking, seed=3, among=2)
+    assert len(sam.encoded) == 2
     assert sorted(chosen.order[:2]) == sorted(drawn[:2])
     assert chosen.order[2:] == drawn[2:], "the others are as they were drawn"
 
 
-def test_held_out_images_are_spread_over_the_order(
-    store: Store, folder: ImageFolder, looking: Looking
-) -> None:
+def test_held_out_images_are_spread_over_the_order(store: Store, looking: Looking) -> None:
     hold_out(store, "0.png", "1.png")
-    chosen = choose(store, folder, "uncertain", looking)
+    chosen = choose(store, "uncertain", looking)
     assert [name for name in chosen.order if name > "1.png"] == NAMES[:1:-1]
     assert {chosen.order.index(name) for name in ("0.png", "1.png")} == {1, 4}
 
@@ -182,31 +186,27 @@ def test_what_cannot_be_looked_at_comes_later(
 ) -> None:
     (folder.path / "5.png").write_bytes(b"broken")
     (folder.path / "4.png").unlink()
-    chosen = choose(store, folder, "uncertain", looking)
+    chosen = choose(store, "uncertain", looking)
     assert chosen.order[:4] == NAMES[3::-1]
     reasons = dict(chosen.passed_over)
     assert sorted(reasons) == ["4.png", "5.png"]
     assert "there is no file" in reasons["4.png"]
 
 
-def test_what_comes_after_a_choice_comes_last(
-    store: Store, folder: ImageFolder, looking: Looking
-) -> None:
-    chosen = choose(store, folder, "uncertain", looking)
+def test_what_comes_after_a_choice_comes_last(store: Store, looking: Looking) -> None:
+    chosen = choose(store, "uncertain", looking)
     store.write(add_images, ["00.png"])
     assert queue(store) == [*chosen.order, "00.png"]
-    choose(store, folder, "name")
+    choose(store, "name")
     assert queue(store)[1] == "00.png", "as the list has it"
 
 
-def test_what_was_begun_comes_before_what_was_chosen(
-    store: Store, folder: ImageFolder, looking: Looking
-) -> None:
-    choose(store, folder, "uncertain", looking)
+def test_what_was_begun_comes_before_what_was_chosen(store: Store, looking: Looking) -> None:
+    choose(store, "uncertain", looking)
     ann = annotator(store)
     third = store.read(list_images).images[3]
     draw(store, third.id, ann, add())
-    choose(store, folder, "uncertain", looking)
+    choose(store, "uncertain", looking)
     first = store.read(next_image, ann)
     assert first is not None
     assert first.name == "3.png"

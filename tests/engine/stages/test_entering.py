@@ -15,7 +15,7 @@ from anymask.engine.store.automation.models import add_model
 from anymask.engine.store.automation.stages import current_stage, enter_stage, stage_history
 from anymask.engine.store.automation.tables import AuditRow
 from anymask.engine.store.documents import document
-from anymask.engine.store.images import next_image
+from anymask.engine.store.images import next_image, queued_images
 from anymask.engine.store.leases import release_lease
 from anymask.engine.store.store import Store
 from anymask.engine.store.tables import ImageRow
@@ -109,10 +109,10 @@ def test_two_who_enter_at_once(store: Store) -> None:
     ],
 )
 def test_rules_that_are_none(
-    store: Store, stage: Any, numbers: dict[str, float], said: str
+    sqlite_store: Store, stage: Any, numbers: dict[str, float], said: str
 ) -> None:
     with pytest.raises(StoreError, match=said):
-        set_rule(store, stage, numbers)
+        set_rule(sqlite_store, stage, numbers)
 
 
 def test_the_last_stage_wants_answers_and_an_audit(store: Store) -> None:
@@ -166,6 +166,18 @@ def test_images_with_suggestions_come_first_in_stage_2(store: Store) -> None:
     desk = Page(store, ids[2], ann)
     desk.send(become("done"))
     assert names(store, ann, 3) == ["a.png", "b.png", "a.png"]
+
+
+def test_what_is_computed_ahead_is_what_comes_next(store: Store) -> None:
+    ids = [image(store, name) for name in ("a.png", "b.png", "c.png", "d.png")]
+    assert store.read(queued_images, ids[1], 2) == [ids[2], ids[3]]
+    assert store.read(queued_images, ids[2], 9) == [ids[3], ids[0], ids[1]]
+    suggested(store, ids[3], 1)
+    enter(store, SEMI, force=True)
+    assert store.read(queued_images, ids[0], 2) == [ids[3], ids[1]]
+    query = update(ImageRow).where(ImageRow.id == ids[2]).values(rank=-1)
+    store.write(lambda session: session.execute(query))
+    assert store.read(queued_images, ids[0], 2) == [ids[3], ids[2]]
 
 
 def test_ranks_come_before_places_and_negative_ones_at_once(store: Store) -> None:

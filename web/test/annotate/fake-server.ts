@@ -26,7 +26,6 @@ export const SHAPES: Readonly<Record<ActionKind, (change: Change) => boolean>> =
   add: creates,
   duplicate: creates,
   import: creates,
-  automatic: creates,
   delete: removes,
   edit: alters,
   label: alters,
