@@ -29,6 +29,7 @@ async function side(folder) {
   const plain = await prepare.run({ image_embeddings: embedding, ...has(0) });
   const masking = isOld ? null : await open(`${folder}/mask.onnx`);
   const unmasked = Object.entries(plain).map(([name, value]) => [`${name}_unmasked`, value]);
+  const taken = (given) => Object.fromEntries(answer.inputNames.map((name) => [name, given[name]]));
   const masked = () =>
     isOld
       ? prepare.run({ image_embeddings: embedding, ...has(1) })
@@ -37,8 +38,8 @@ async function side(folder) {
     folder,
     kinds: {
       prepare: () => prepare.run({ image_embeddings: embedding, ...has(0) }),
-      click: () => answer.run({ ...plain, ...click }),
-      correction: async () => answer.run({ ...(await masked()), ...click }),
+      click: () => answer.run(taken({ ...plain, ...click })),
+      correction: async () => answer.run(taken({ ...(await masked()), ...click })),
     },
     times: { prepare: [], click: [], correction: [] },
   };

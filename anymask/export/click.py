@@ -10,28 +10,51 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anymask.export import image_side
-from anymask.export.image_side import ImageSide, Own
+from anymask.export.image_side import LAST, ImageSide, Own, as_norms_get, own_parts
 from anymask.models.layers import LayerNorm2d
 from anymask.models.mask_decoder import logit_map, transposed_2x2
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 
 
+def click_names(depth: int) -> tuple[str, ...]:
+    """What the click graph takes of an image, in this order: ``own_parts`` and ``squares``."""
+    names = []
+    for j in range(1, depth + 1):
+        names += [f"keys_{j}", f"values_{j}", f"queries_{j}"]
+        names += [f"told_{i}_{j}" for i in range(1, j + 1)]
+    return (*names, f"keys_{LAST}", f"values_{LAST}", "upscaled", "always", "squares")
+
+
+def own_names(depth: int) -> tuple[str, ...]:
+    """What is prepared of an image: ``click_names`` and ``masks``.
+
+    ``masks``: products of positions with ``mask_rows``, as norms get both, (norms, 17, L).
+    """
+    return (*click_names(depth), "masks")
+
+
 class PrepareGraph(nn.Module):
-    """What all prompts about an image share, once an image: (1, C, h, w) to ``own_parts``."""
+    """What all prompts about an image share, once an image: (1, C, h, w) to ``own_names``."""
 
     def __init__(self, sam: Sam) -> None:
         super().__init__()
         self.sam = sam
 
-    def forward(self, image_embeddings: Tensor) -> Own:
+    def forward(self, image_embeddings: Tensor) -> tuple[Tensor, ...]:
         decoder = self.sam.mask_decoder
-        image = image_embeddings + self.sam.prompt_encoder.embed_masks(None, None)
-        rows, upscaled, *layers = image_side.own_parts(decoder, image.flatten(2).mT[0])
+        image = (
+            (image_embeddings + self.sam.prompt_encoder.embed_masks(None, None)).flatten(2).mT[0]
+        )
+        own = own_parts(decoder, image)
         first = self.sam.positions().layers[0]
-        layers[0] = layers[0] + first.token_to_image.flatten(0, 1)
-        layers[2] = layers[2] + first.image_to_token.flatten(0, 1)
-        return rows, upscaled, *layers
+        own["keys_1"] = own["keys_1"] + first.token_to_image.flatten(0, 1)
+        own["queries_1"] = own["queries_1"] + first.image_to_token.flatten(0, 1)
+        seen = list(as_norms_get(decoder, image))
+        own["squares"] = torch.stack([(rows * rows).sum(dim=1) for rows in seen])
+        masks = as_norms_get(decoder, mask_rows(self.sam))
+        own["masks"] = torch.stack([told @ rows.mT for told, rows in zip(masks, seen)])
+        return tuple(own[name] for name in own_names(self.sam.config.decoder.depth))
 
 
 class MaskGraph(nn.Module):
@@ -44,26 +67,42 @@ class MaskGraph(nn.Module):
         super().__init__()
         self.sam = sam
 
-    def forward(self, mask_input: Tensor, *own: Tensor) -> Own:
-        encoder = self.sam.prompt_encoder
-        *before, last = encoder.mask_downscaling
-        assert isinstance(last, nn.Conv2d)
-        assert last.bias is not None
-        steps = nn.Sequential(*before)(mask_input)[0].flatten(1)  # 16 L
-        steps = torch.cat([steps, torch.ones_like(steps[:1])])
-        told = torch.cat(
-            [last.weight[:, :, 0, 0].T, (last.bias - encoder.no_mask_embed.weight[0])[None]]
+    def forward(self, mask_input: Tensor, *prepared: Tensor) -> tuple[Tensor, ...]:
+        decoder = self.sam.mask_decoder
+        own = dict(zip(own_names(self.sam.config.decoder.depth), prepared))
+        *before, _ = self.sam.prompt_encoder.mask_downscaling
+        steps = nn.Sequential(*before)(mask_input)[0].flatten(1)
+        steps = torch.cat([steps, torch.ones_like(steps[:1])])  # 17 L
+        rows = mask_rows(self.sam)
+        changes = {
+            name: steps.mT @ change if name == "upscaled" else change @ steps
+            for name, change in own_parts(decoder, rows).items()
+        }
+        products = [
+            2 * with_image + (told @ told.mT) @ steps
+            for told, with_image in zip(as_norms_get(decoder, rows), own["masks"])
+        ]
+        changes["squares"] = torch.stack([(steps * product).sum(dim=0) for product in products])
+        return tuple(
+            own[name] + changes[name] for name in click_names(self.sam.config.decoder.depth)
         )
-        rows, upscaled, *layers = image_side.own_parts(self.sam.mask_decoder, told)
-        changes = [steps.mT @ rows, steps.mT @ upscaled, *(part @ steps for part in layers)]
-        return tuple(part + change for part, change in zip(own, changes))
+
+
+def mask_rows(sam: Sam) -> Tensor:
+    """What an embedded mask's 16 channels, and having one at all, add to positions: (17, C)."""
+    encoder = sam.prompt_encoder
+    last = encoder.mask_downscaling[-1]
+    assert isinstance(last, nn.Conv2d)
+    assert last.bias is not None
+    having = (last.bias - encoder.no_mask_embed.weight[0])[None]
+    return torch.cat([last.weight[:, :, 0, 0].T, having])
 
 
 class ClickGraph(nn.Module):
     """Prompts about one prepared image to predicted IoUs (P, T) and logits (P, T, 4h, 4w).
 
     point_coords (P, N, 2), point_labels (P, N) as ``LowResDecoderGraph`` has them, then
-    ``own_parts``. All mask tokens are answered with.
+    ``own_names`` but for what only masks need. All mask tokens are answered with.
     """
 
     def __init__(self, sam: Sam) -> None:
@@ -71,48 +110,45 @@ class ClickGraph(nn.Module):
         self.sam = sam
 
     def forward(
-        self, point_coords: Tensor, point_labels: Tensor, *own: Tensor
+        self, point_coords: Tensor, point_labels: Tensor, *prepared: Tensor
     ) -> tuple[Tensor, Tensor]:
         decoder = self.sam.mask_decoder
         labels = point_labels.to(torch.int64)
         batch = PromptBatch(point_coords, labels, torch.zeros_like(labels[:, 0]))
         prompt, absent = decoder.tokens(self.sam.prompt_encoder(batch))
-        image, upscaled, *layers = own
-        tokens, side = self._two_way(prompt, absent, image, layers)
-        logits = decoder.hyper(tokens) @ self._upscaled(side, upscaled).mT
+        own = dict(zip(click_names(self.sam.config.decoder.depth), prepared))
+        tokens, side = self._two_way(prompt, absent, own)
+        logits = decoder.hyper(tokens) @ self._upscaled(side, own["upscaled"]).mT
         return decoder.predicted_iou(tokens), logit_map(logits)
 
-    def _two_way(
-        self, prompt: Tensor, absent: Tensor, image: Tensor, layers: list[Tensor]
-    ) -> tuple[Tensor, ImageSide]:
+    def _two_way(self, prompt: Tensor, absent: Tensor, own: Own) -> tuple[Tensor, ImageSide]:
         """``TwoWayTransformer.forward``: output tokens (P, 1 + T, C) and the image's side."""
         transformer, positions = self.sam.mask_decoder.transformer, self.sam.positions()
         bias = transformer.bias(absent, prompt.dtype)
         tokens, side = prompt, None
         for i, block in enumerate(transformer.blocks()):
             to_image, to_token = block.cross_attn_token_to_image, block.cross_attn_image_to_token
-            keys, values, queries = layers[3 * i : 3 * i + 3]
-            where = positions.layers[i]
+            where, layer = positions.layers[i], str(i + 1)
             tokens = block.inform_each_other(tokens, prompt, bias)
             if side is None:
-                seen = image_side.seen_first(to_image, tokens + prompt, keys, values)
+                seen = image_side.seen_first(to_image, tokens + prompt, own)
                 tokens = block.digest(tokens, seen)
-                told = image_side.told_first(to_token, tokens + prompt, tokens, queries, bias)
-                side = ImageSide.first(image, *told, block.norm4)
+                told = image_side.told_first(to_token, tokens + prompt, tokens, own, bias)
+                side = ImageSide.first(own, told, block.norm4)
                 continue
             seen = image_side.seen(
-                to_image, tokens + prompt, side, keys, values, where.token_to_image
+                to_image, tokens + prompt, side, own, layer, where.token_to_image
             )
             tokens = block.digest(tokens, seen)
             told = image_side.told(
-                to_token, tokens + prompt, tokens, side, queries, where.image_to_token, bias
+                to_token, tokens + prompt, tokens, side, own, layer, where.image_to_token, bias
             )
-            side = side.next(*told, block.norm4, to_token.heads)
+            side = side.next(own, told, block.norm4, to_token.heads)
         assert side is not None
         count = 1 + self.sam.config.decoder.mask_tokens
         tokens, prompt = tokens[:, :count], prompt[:, :count]
         last = transformer.final_attn_token_to_image
-        seen = image_side.seen_last(last, tokens + prompt, side, positions.final)
+        seen = image_side.seen(last, tokens + prompt, side, own, LAST, positions.final)
         return transformer.norm_final_attn(tokens + seen), side
 
     def _upscaled(self, side: ImageSide, own: Tensor) -> Tensor:

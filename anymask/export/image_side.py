@@ -1,15 +1,17 @@
 """The image's side of the decoder as sums of a few rows, for graphs that answer clicks.
 
 The numbers of ``models.two_way`` up to rounding, from its weights. What costs there is thousands of
-image positions with hundreds of channels. Here they are never normalised, and hardly ever
+image positions with hundreds of channels. Here they are never put together, and hardly ever
 multiplied by a weight (docs/adr/0021):
 
 * A layer adds ``Aᵀ V`` to the image: K rows of attention (K, L), by what K tokens and heads tell it
   (K, C). So a product by a weight is ``(X + Aᵀ V) W = X W + Aᵀ (V W)``: ``X W`` is computed once an
-  image, and ``V W`` has few rows.
+  image, and ``V W`` has few rows. Tokens go first: a score is ``Q (X W)ᵀ + (Q (V W)ᵀ) A``.
 * A norm is ``(x - mean) / deviation * gain + shift``. Means are taken off ``X`` and ``V``, gains go
   into the next weight, deviations, one a position, into what has few rows. A norm forgets the scale
   of what it gets: the next layer adds ``(A * deviation)ᵀ V`` to what was not divided.
+* A deviation is of a sum of squares: ``|x|² + a·(2 V x + V Vᵀ a)`` at a position. ``|x|²`` is the
+  image's own, and ``V x`` nearly: what a head tells is a few numbers by a weight.
 * The embedding of a mask is 16 channels by a weight: a sum of a few rows, too.
 
 Shape legend: P prompts, T tokens, L image positions, C channels, H heads, D head width, K = H·T.
@@ -17,7 +19,8 @@ Shape legend: P prompts, T tokens, L image positions, C channels, H heads, D hea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -25,33 +28,59 @@ from torch import Tensor, nn
 from anymask.models.mask_decoder import MaskDecoder
 from anymask.models.two_way import (
     ImageToTokenAttention,
+    Projections,
     TokenToImageAttention,
-    TwoWayAttentionBlock,
-    dot,
 )
 
-Own = tuple[Tensor, ...]  # of an image: what ``own_parts`` gives
-
-
-def own_names(depth: int) -> tuple[str, ...]:
-    """What the parts of ``own_parts`` are called as inputs and outputs of graphs."""
-    layers = [f"{part}_{i + 1}" for i in range(depth) for part in ("keys", "values", "queries")]
-    return tuple(f"shared_{part}" for part in ("image", "upscaled", *layers))
+Own = dict[str, Tensor]  # of an image, by the names of ``own_parts``
+LAST = "last"  # instead of a layer's number: the last look
 
 
 def own_parts(decoder: MaskDecoder, image: Tensor) -> Own:
-    """All that clicks need of image positions (L, C), or of a sum's rows (K, C), but for biases.
+    """What clicks need of image positions (L, C), or of a sum's rows (K, C), but for biases.
 
-    Those rows, centred, and their share in the upscaling, (L, C) both; then for each layer their
-    share in its keys, values and queries, (H·D, L) each.
+    ``keys_i``, ``values_i``, ``queries_i``: their share in those of layer i; ``keys_last``,
+    ``values_last``: of the last look; ``told_i_j``: their products with what the heads of layer i
+    can tell, as norm j gets both; (H·D, L) each. ``always``: their products with what layers tell
+    in any case, (pairs i, j; L). ``upscaled``: their share in the upscaling, (L, 4·C/4).
     """
-    given, layers = image, []
+    own: Own = {}
+    always: list[Tensor] = []
+    tellers: list[tuple[Tensor, Tensor]] = []
+    shift = torch.zeros_like(image[0])
+    for j, block in enumerate(decoder.transformer.blocks(), 1):
+        to_image, to_token = block.cross_attn_token_to_image, block.cross_attn_image_to_token
+        own |= _keys_and_values(to_image, image, str(j))
+        own[f"queries_{j}"] = to_token.q_proj.weight @ image.mT
+        image = centred(image)
+        out = to_token.out_proj
+        tellers.append((centred(out.weight.T), centred(out.bias + shift)))
+        for i, (weight, bias) in enumerate(tellers, 1):
+            own[f"told_{i}_{j}"] = weight @ image.mT
+            always.append(image @ bias)
+        gain, shift = block.norm4.weight, block.norm4.bias
+        image = image * gain
+        tellers = [(centred(weight * gain), centred(bias * gain)) for weight, bias in tellers]
+    own |= _keys_and_values(decoder.transformer.final_attn_token_to_image, image, LAST)
+    return own | {"upscaled": image @ upscaling(decoder)[0], "always": torch.stack(always)}
+
+
+def _keys_and_values(attention: TokenToImageAttention, image: Tensor, layer: str) -> Own:
+    """The share of image positions (L, C) in what tokens see: (H·D, L) each."""
+    keys, values = (projection.weight @ image.mT for projection in _seen_by(attention))
+    return {f"keys_{layer}": keys, f"values_{layer}": values}
+
+
+def _seen_by(attention: TokenToImageAttention) -> tuple[nn.Linear, nn.Linear]:
+    return attention.k_proj, attention.v_proj
+
+
+def as_norms_get(decoder: MaskDecoder, image: Tensor) -> Iterator[Tensor]:
+    """Image positions (L, C), or a sum's rows, norm by norm: centred, after earlier gains."""
     for block in decoder.transformer.blocks():
-        weights = _image_weights(block)
-        layers += [weight @ given.mT for weight in weights]
-        given = centred(given) * block.norm4.weight
-    weight, _ = upscaling(decoder)
-    return centred(image), given @ weight, *layers
+        image = centred(image)
+        yield image
+        image = image * block.norm4.weight
 
 
 def centred(x: Tensor) -> Tensor:
@@ -68,51 +97,83 @@ def upscaling(decoder: MaskDecoder) -> tuple[Tensor, Tensor]:
     return centred(weight).flatten(1), centred(first.bias).repeat(4)
 
 
-def _image_weights(block: TwoWayAttentionBlock) -> tuple[Tensor, Tensor, Tensor]:
-    """Of keys and values that tokens see, and of the queries of positions: (H·D, C)."""
-    to_image, to_token = block.cross_attn_token_to_image, block.cross_attn_image_to_token
-    return to_image.k_proj.weight, to_image.v_proj.weight, to_token.q_proj.weight
+@dataclass(frozen=True)
+class Told:
+    """What the tokens tell an image in one layer: it adds stepsᵀ @ rows.
+
+    steps: (P, K, L); rows: (P, K, C), centred; values: (P, H, T, D), of which rows are made;
+    total: (P or 1, 1, L), the sum of each head's steps.
+    """
+
+    steps: Tensor
+    rows: Tensor
+    values: Tensor
+    total: Tensor
 
 
 @dataclass(frozen=True)
 class ImageSide:
-    """The image between two layers: ``rows / deviation * norm.weight + norm.bias``.
+    """The image between two layers: its own part, and stepsᵀ @ rows, both divided by deviation.
 
-    rows: (P, L, C), centred over the channels; an image's own, and stepsᵀ @ told. deviation,
-    rate: (P, 1, L), one the other's inverse. norm: that it went through last. steps: (P, K, L) and
-    told: (P, K, C), of each layer so far.
+    steps: (P, K + 1, L) and rows: (P, K + 1, C) of all layers so far and the norm's shift.
+    deviation: (P, 1, L). told: of each layer, as the norm gets it.
     """
 
+    steps: Tensor
     rows: Tensor
     deviation: Tensor
     norm: nn.LayerNorm
-    steps: tuple[Tensor, ...]
-    told: tuple[Tensor, ...]
+    told: tuple[Told, ...]
 
     @property
     def rate(self) -> Tensor:
         return self.deviation.reciprocal()
 
     @classmethod
-    def first(cls, image: Tensor, steps: Tensor, told: Tensor, norm: nn.LayerNorm) -> ImageSide:
-        """After the first layer. image: (L, C), centred."""
-        told = centred(told)
-        rows = image + steps.mT @ told
-        return cls(rows, deviation(rows, norm.eps), norm, (steps,), (told,))
+    def first(cls, own: Own, told: Told, norm: nn.LayerNorm) -> ImageSide:
+        """After the first layer."""
+        return cls._normed(own, (replace(told, rows=centred(told.rows)),), norm, norm.eps)
 
-    def next(self, steps: Tensor, told: Tensor, norm: nn.LayerNorm, heads: int) -> ImageSide:
+    def next(self, own: Own, told: Told, norm: nn.LayerNorm, heads: int) -> ImageSide:
         """After one more. The steps of each head sum to one: a shift in all of them is a shift."""
         gain, shift = self.norm.weight, self.norm.bias
-        steps, told = steps * self.deviation, centred(told + shift / heads)
-        rows = centred(self.rows * gain) + steps.mT @ told
-        before = tuple(centred(earlier * gain) for earlier in self.told)
-        spread = deviation(rows, norm.eps * self.deviation.mT * self.deviation.mT)
-        return ImageSide(rows, spread, norm, (*self.steps, steps), (*before, told))
+        before = [replace(earlier, rows=centred(earlier.rows * gain)) for earlier in self.told]
+        rows = centred(told.rows + shift / heads)
+        told = Told(told.steps * self.deviation, rows, told.values, self.deviation)
+        epsilon = norm.eps * self.deviation * self.deviation
+        return self._normed(own, (*before, told), norm, epsilon)
 
-    def product(self, own: Tensor, weight: Tensor) -> Tensor:
-        """Rows, their gain, and a weight (H·D, C): (P, H·D, L). own: the image's, (H·D, L)."""
-        told = torch.cat(self.told, dim=1) * self.norm.weight
-        return own + (weight @ told.mT) @ torch.cat(self.steps, dim=1)
+    @classmethod
+    def _normed(
+        cls, own: Own, told: tuple[Told, ...], norm: nn.LayerNorm, epsilon: Tensor | float
+    ) -> ImageSide:
+        variance = sum_of_squares(own, told) / len(norm.weight)
+        deviation = (variance + epsilon).sqrt()
+        steps = torch.cat([*(layer.steps for layer in told), deviation], dim=1)
+        shift = norm.bias.expand(len(steps), 1, -1)
+        rows = torch.cat([*(layer.rows * norm.weight for layer in told), shift], dim=1)
+        return cls(steps, rows, deviation, norm, told)
+
+    def scores(self, asked: Tensor, own: Tensor, projection: nn.Linear) -> Tensor:
+        """What asks (P, H, T, D) of each position, times deviation: (P, H, T, L).
+
+        own: the image's share in the projection, (H·D, L).
+        """
+        rows = self._projected(projection, asked.shape[1])
+        told = (asked @ rows.mT).flatten(1, 2) @ self.steps
+        return asked @ _heads(own, asked.shape[1]) + torch.unflatten(told, 1, asked.shape[1:3])
+
+    def mixed(self, weights: Tensor, own: Tensor, projection: nn.Linear) -> Tensor:
+        """What positions show, but for a bias, by weights (P, H, T, L): (P, H, T, D)."""
+        weights = weights * self.rate[:, None]
+        rows = self._projected(projection, weights.shape[1])
+        told = torch.unflatten(weights.flatten(1, 2) @ self.steps.mT, 1, weights.shape[1:3])
+        return weights @ _heads(own, weights.shape[1]).mT + told @ rows
+
+    def _projected(self, projection: nn.Linear, heads: int) -> Tensor:
+        """The rows by a weight: (P, H, K + 1, D)."""
+        rows = self.rows @ projection.weight.T
+        return torch.unflatten(rows, -1, (heads, -1)).transpose(1, 2)
 
     def upscaled(self, own: Tensor, decoder: MaskDecoder) -> tuple[Tensor, Tensor]:
         """Input of the upscaling's norm (P, L, 4·C/4), but for a factor of each position.
@@ -120,76 +181,70 @@ class ImageSide:
         own: the image's, (L, 4·C/4). With it what the norm's epsilon is multiplied by, (P, L, 1).
         """
         weight, bias = upscaling(decoder)
-        shift = (self.norm.bias @ weight) + bias
-        told = (torch.cat(self.told, dim=1) * self.norm.weight) @ weight
-        told = torch.cat([told, shift.expand(len(told), 1, -1)], dim=1)
-        steps = torch.cat([*self.steps, self.deviation], dim=1)
-        return own + steps.mT @ told, (self.deviation * self.deviation).mT
+        rows = self.rows @ weight
+        rows = torch.cat([rows[:, :-1], rows[:, -1:] + bias], dim=1)  # the shift's
+        return own + self.steps.mT @ rows, (self.deviation * self.deviation).mT
 
 
-def deviation(rows: Tensor, epsilon: Tensor | float) -> Tensor:
-    """Standard deviation of centred rows (P, L, C): (P, 1, L)."""
-    return ((rows * rows).mean(dim=-1, keepdim=True) + epsilon).sqrt().mT
+def sum_of_squares(own: Own, told: tuple[Told, ...]) -> Tensor:
+    """Of the image and all that it was told, over the channels, as the next norm gets them.
 
-
-def seen_first(
-    attention: TokenToImageAttention, tokens: Tensor, keys: Tensor, values: Tensor
-) -> Tensor:
-    """What tokens (P, T, C) see of an image that no layer has changed yet.
-
-    keys: (H·D, L) with positions; values: (H·D, L).
+    (P, 1, L).
     """
+    norm = len(told)
+    total = own["squares"][norm - 1]
+    for i, layer in enumerate(told):
+        pair = norm * (norm - 1) // 2 + i
+        heads = layer.values.shape[1]
+        image = (2 * layer.values @ _heads(own[f"told_{i + 1}_{norm}"], heads)).flatten(1, 2)
+        products = image + (layer.rows @ layer.rows.mT) @ layer.steps
+        for later in told[i + 1 :]:
+            products = products + (2 * layer.rows @ later.rows.mT) @ later.steps
+        total = total + 2 * own["always"][pair] * layer.total
+        ones = torch.ones_like(layer.rows[:1, :, :1]).mT  # onnxruntime has no fast sum over rows
+        total = total + ones @ (layer.steps * products)
+    return total
+
+
+def seen_first(attention: TokenToImageAttention, tokens: Tensor, own: Own) -> Tensor:
+    """What tokens (P, T, C) see of an image that no layer has changed yet: keys with positions."""
     q = attention.split_heads(attention.q_proj(tokens)) * attention.scale
-    weights = dot(q, _heads(keys, attention.heads)).softmax(dim=-1)
-    mixed = dot(weights, _heads(values, attention.heads).mT).transpose(1, 2).flatten(2)
-    out: Tensor = attention.out_proj(mixed + attention.v_proj.bias)
-    return out
+    weights = (q @ _heads(own["keys_1"], attention.heads)).softmax(dim=-1)
+    return _shown(attention, weights @ _heads(own["values_1"], attention.heads).mT)
 
 
 def seen(
     attention: TokenToImageAttention,
     tokens: Tensor,
     side: ImageSide,
-    keys: Tensor,
-    values: Tensor,
+    own: Own,
+    layer: str,
     positions: Tensor,
 ) -> Tensor:
-    """What tokens (P, T, C) see of an image. keys, values: its own; positions: (H, D, L)."""
+    """What tokens (P, T, C) see of an image in a layer or the ``LAST``. positions: (H, D, L)."""
     q = attention.split_heads(attention.q_proj(tokens)) * attention.scale
-    rate, shift = side.rate[:, None], side.norm.bias
-    keys = _heads(side.product(keys, attention.k_proj.weight), attention.heads)
-    weights = ((q @ keys) * rate + dot(q, positions)).softmax(dim=-1)
-    values = _heads(side.product(values, attention.v_proj.weight), attention.heads)
-    mixed = ((weights * rate) @ values.mT).transpose(1, 2).flatten(2)
-    out: Tensor = attention.out_proj(mixed + attention.v_proj(shift))
-    return out
+    scores = side.scores(q, own[f"keys_{layer}"], attention.k_proj) * side.rate[:, None]
+    weights = (scores + q @ positions).softmax(dim=-1)
+    return _shown(attention, side.mixed(weights, own[f"values_{layer}"], attention.v_proj))
 
 
-def seen_last(
-    attention: TokenToImageAttention, tokens: Tensor, side: ImageSide, positions: Tensor
-) -> Tensor:
-    """``seen``, of rows: few tokens look for the last time, and nothing is at hand of the image."""
-    q = attention.split_heads(attention.q_proj(tokens)) * attention.scale
-    gain, shift = side.norm.weight, side.norm.bias
-    q_image = dot(q, attention.head_weights(attention.k_proj)).flatten(1, 2) * gain  # P K C
-    scores = (q_image @ side.rows.mT) * side.rate + dot(q, positions).flatten(1, 2)
-    rows = (scores.softmax(dim=-1) * side.rate) @ side.rows * gain + shift  # P K C
-    rows = torch.unflatten(rows, 1, (attention.heads, -1))
-    mixed = dot(rows, attention.head_weights(attention.v_proj).mT).transpose(1, 2).flatten(2)
-    out: Tensor = attention.out_proj(mixed + attention.v_proj.bias)
+def _shown(attention: TokenToImageAttention, mixed: Tensor) -> Tensor:
+    """Heads (P, H, T, D) to what they show the tokens, (P, T, C)."""
+    out: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2) + attention.v_proj.bias)
     return out
 
 
 def told_first(
-    attention: ImageToTokenAttention, asked: Tensor, tokens: Tensor, queries: Tensor, bias: Tensor
-) -> tuple[Tensor, Tensor]:
-    """What tokens tell an image that no layer has changed yet: (P, K, L) and (P, K, C).
+    attention: ImageToTokenAttention, asked: Tensor, tokens: Tensor, own: Own, bias: Tensor
+) -> Told:
+    """What tokens tell an image that no layer has changed yet: queries with positions.
 
-    asked: (P, T, C), the tokens with their positions; queries: (H·D, L) with theirs; bias:
-    (P, 1, 1, T), very negative at absent tokens.
+    asked: (P, T, C), the tokens with their positions; bias: (P, 1, 1, T), very negative at absent
+    tokens.
     """
     k = attention.split_heads(attention.k_proj(asked)) * attention.scale
-    return _shares(dot(k, _heads(queries, attention.heads)), bias), _told(attention, tokens)
+    queries = _heads(own["queries_1"], attention.heads)
+    return _told(attention, tokens, _shares(k @ queries, bias))
 
 
 def told(
@@ -197,16 +252,15 @@ def told(
     asked: Tensor,
     tokens: Tensor,
     side: ImageSide,
-    queries: Tensor,
+    own: Own,
+    layer: str,
     positions: Tensor,
     bias: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """What tokens tell an image; as ``told_first``. queries: its own; positions: (H, D, L)."""
+) -> Told:
+    """What tokens tell an image in a later layer; as ``told_first``. positions: (H, D, L)."""
     k = attention.split_heads(attention.k_proj(asked)) * attention.scale
-    queries = _heads(side.product(queries, attention.q_proj.weight), attention.heads)
-    shift = torch.unflatten(attention.q_proj.weight @ side.norm.bias, 0, (attention.heads, -1))
-    scores = (k @ queries) * side.rate[:, None] + dot(k, positions + shift[..., None])
-    return _shares(scores, bias), _told(attention, tokens)
+    scores = side.scores(k, own[f"queries_{layer}"], attention.q_proj) * side.rate[:, None]
+    return _told(attention, tokens, _shares(scores + k @ positions, bias))
 
 
 def _heads(x: Tensor, heads: int) -> Tensor:
@@ -224,9 +278,10 @@ def _shares(scores: Tensor, bias: Tensor) -> Tensor:
     return (powers * powers.sum(dim=2, keepdim=True).reciprocal()).flatten(1, 2)
 
 
-def _told(attention: ImageToTokenAttention, tokens: Tensor) -> Tensor:
-    """What each token adds to positions that attend to it, by head, with the bias: (P, K, C)."""
+def _told(attention: Projections, tokens: Tensor, shares: Tensor) -> Told:
+    """What each token (P, T, C) adds to positions that attend to it, by head, with the bias."""
     out_weights = torch.unflatten(attention.out_proj.weight, 1, (attention.heads, -1))
     values = attention.split_heads(attention.v_proj(tokens))
-    added = dot(values, out_weights.permute(1, 2, 0))  # P H T C
-    return (added + attention.out_proj.bias / attention.heads).flatten(1, 2)
+    added = values @ out_weights.permute(1, 2, 0)  # P H T C
+    rows = (added + attention.out_proj.bias / attention.heads).flatten(1, 2)
+    return Told(shares, rows, values, torch.ones_like(shares[:, :1]))

@@ -21,9 +21,8 @@ from torch import Tensor, nn
 from anymask.core.atomic import make_folder, writing
 from anymask.core.image import RGB
 from anymask.errors import Error, ExportError, MissingExtraError
-from anymask.export.click import ClickGraph, MaskGraph, PrepareGraph
+from anymask.export.click import ClickGraph, MaskGraph, PrepareGraph, click_names, own_names
 from anymask.export.graphs import DecoderGraph, EncoderGraph
-from anymask.export.image_side import own_names
 from anymask.export.parity import TOLERANCES, Parity, check, measure, measure_upsampled
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
@@ -202,10 +201,10 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
     size = torch.tensor([side / 2, side / 1.0])
     several = {0: ANY, 1: ANY}
     answers = ("iou_predictions", "low_res_masks")
-    prepare, names = PrepareGraph(sam), own_names(sam.config.decoder.depth)
+    prepare, depth = PrepareGraph(sam), sam.config.decoder.depth
+    prepared, taken = _shared(own_names(depth)), _shared(click_names(depth))
     with torch.no_grad():
         own = tuple(array.clone() for array in prepare(embedding))
-    fixed = (None,) * len(own)
     return {
         ENCODER_FILE: Graph(
             EncoderGraph(sam),
@@ -214,20 +213,20 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
             ("image_embeddings",),
             (None,),
         ),
-        PREPARE_FILE: Graph(prepare, (embedding,), PROMPT_INPUTS[:1], names, (None,)),
+        PREPARE_FILE: Graph(prepare, (embedding,), PROMPT_INPUTS[:1], prepared, (None,)),
         MASK_FILE: Graph(
             MaskGraph(sam),
             (masks[0][:1], *own),
-            ("mask_input", *(name + UNMASKED for name in names)),
-            names,
-            (None, fixed),
+            ("mask_input", *(name + UNMASKED for name in prepared)),
+            taken,
+            (None, (None,) * len(prepared)),
         ),
         CLICK_FILE: Graph(
             ClickGraph(sam),
-            (*points, *own),
-            ("point_coords", "point_labels", *names),
+            (*points, *own[: len(taken)]),
+            ("point_coords", "point_labels", *taken),
             answers,
-            (several, several, fixed),
+            (several, several, (None,) * len(taken)),
         ),
         DECODER_FILE: Graph(
             DecoderGraph(sam, single_mask),
@@ -237,6 +236,11 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
             (None, several, several, {0: ANY}, {0: ANY}, None),
         ),
     }
+
+
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of inputs and outputs, which must differ from those of anything in between."""
+    return tuple(f"shared_{name}" for name in names)
 
 
 def _prepared(checkpoint: Checkpoint) -> Sam:

@@ -25,7 +25,7 @@ from anymask.weights import registry
 from anymask.weights.fetch import fetch_row, sha256_of
 from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
 
-EXPORT_FILE, FORMAT = "export.json", 2  # 1 had no MASK_FILE
+EXPORT_FILE, FORMAT = "export.json", 3  # 1 had no MASK_FILE; 2 prepared less of an image
 ENCODER_FILE, DECODER_FILE, LOW_RES_FILE = "encoder.onnx", "decoder.onnx", "decoder_low_res.onnx"
 PREPARE_FILE, MASK_FILE, CLICK_FILE = "prepare.onnx", "mask.onnx", "click.onnx"
 RUN_FILES = (ENCODER_FILE, PREPARE_FILE, MASK_FILE, CLICK_FILE)  # what we run of an export

@@ -22,7 +22,7 @@ from anymask.core.prompts import Prompts
 from anymask.errors import Error, ExportError, OutputError, PromptError
 from anymask.export import onnx as export
 from anymask.export import parity
-from anymask.export.image_side import own_names
+from anymask.export.click import click_names, own_names
 from anymask.export.onnx import export_onnx
 from anymask.predict.onnx_runtime import OnnxSegmenter
 from anymask.predict.predictor import Predictor
@@ -186,15 +186,16 @@ def test_decoders_have_the_official_names_and_shapes(exported: Exporter) -> None
     assert shapes(full.input) == {**inputs, "orig_im_size": [2]}
     assert [value.name for value in full.output] == ["masks", *outputs]
     prepare = onnx.load(folder / PREPARE_FILE).graph
-    assert tuple(shapes(prepare.output)) == own_names(2)
+    assert tuple(shapes(prepare.output)) == tuple(f"shared_{name}" for name in own_names(2))
     assert shapes(prepare.input) == {"image_embeddings": inputs["image_embeddings"]}
     assert shapes(click.output) == outputs
+    taken = {f"shared_{name}": shapes(prepare.output)[f"shared_{name}"] for name in click_names(2)}
     assert shapes(click.input) == {
-        **shapes(prepare.output),
+        **taken,
         **{name: inputs[name] for name in ("point_coords", "point_labels")},
     }
     mask = onnx.load(folder / MASK_FILE).graph
-    assert shapes(mask.output) == shapes(prepare.output)
+    assert shapes(mask.output) == taken
     assert shapes(mask.input) == {
         "mask_input": [1, 1, 32, 32],
         **{name + UNMASKED: axes for name, axes in shapes(prepare.output).items()},

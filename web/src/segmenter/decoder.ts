@@ -101,8 +101,9 @@ export class Decoder {
 
   async run({ tensors }: Prepared, { coords, labels }: PackedPrompt): Promise<Decoded> {
     const { ort, session } = this.clicking;
+    const taken = Object.entries(tensors).filter(([name]) => session.inputNames.includes(name));
     const answer = await session.run({
-      ...tensors,
+      ...Object.fromEntries(taken), // the rest is for masks
       point_coords: new ort.Tensor("float32", coords, [1, labels.length, 2]),
       point_labels: new ort.Tensor("float32", labels, [1, labels.length]),
     });

@@ -36,21 +36,66 @@ export class Upsampler {
   threshold(logits: Float32Array): FullMask {
     const [height, width] = this.map.imageHw;
     const { first, share } = this.rows;
-    const wide = new WideRows(logits, this.side, this.columns);
-    const painter = new Painter(width, height);
+    const reach = reachOf(logits, this.side);
+    const columns = reach.columnsOf(this.columns);
+    const wide = new WideRows(logits, this.side, this.columns, columns);
+    const painter = new Painter(width, height, columns);
     // Rows of the image between the same rows of logits go together.
     for (let top = 0, end = 0; top < height; top = end) {
       for (end = top + 1; end < height && first[end] === first[top]; end++);
-      if (wide.reach(first[top])) painter.paint(wide.three(first[top]), share, top, end);
+      if (reach.isIn(first[top])) painter.paint(wide.three(first[top]), share, top, end);
     }
     return { pixels: painter.pixels, width, height, area: painter.area, box: painter.box() };
   }
 }
 
+/** Columns of the image, the end exclusive. */
+type Span = readonly [start: number, end: number];
+
+/** Where the object can be: no mean of what is below the threshold is above it. */
+class Reach {
+  /** rows: 1 where a row of logits holds some of the object; left, right: its outermost columns. */
+  constructor(
+    private readonly rows: Uint8Array,
+    private readonly left: number,
+    private readonly right: number,
+  ) {}
+
+  /** Whether anything of the object can be between a row and the next two. */
+  isIn(first: number): boolean {
+    const { rows } = this;
+    return rows[first] + rows[first + 1] + rows[first + 2] > 0;
+  }
+
+  /** The columns of the image in which anything of it can be. */
+  columnsOf({ first }: Axis): Span {
+    let [start, end] = [0, first.length];
+    while (start < end && first[start] + 2 < this.left) start++;
+    while (end > start && first[end - 1] > this.right) end--;
+    return [start, end];
+  }
+}
+
+function reachOf(logits: Float32Array, side: number): Reach {
+  const rows = new Uint8Array(side + 2); // two more, for those that end at the last
+  let [left, right] = [side, -1];
+  for (let y = 0, at = 0; y < side; y++, at += side) {
+    let x = 0;
+    while (x < side && !(logits[at + x] > 0)) x++;
+    if (x === side) continue;
+    rows[y] = 1;
+    if (x < left) left = x;
+    let last = side - 1;
+    while (!(logits[at + last] > 0)) last--;
+    if (last > right) right = last;
+  }
+  return new Reach(rows, left, right);
+}
+
 /** Three rows of logits, as wide as the image. */
 type Rows = readonly [Float32Array, Float32Array, Float32Array];
 
-/** Rows of logits made as wide as the image, the last three asked for being kept. */
+/** Rows of logits made as wide as the image, in `span` of it; the last three asked for are kept. */
 class WideRows {
   private readonly kept: { row: number; values: Float32Array }[];
   private readonly narrow: Float32Array; // a row, and two more pixels whose share is always zero
@@ -59,20 +104,11 @@ class WideRows {
     private readonly logits: Float32Array,
     private readonly side: number,
     private readonly columns: Axis,
+    private readonly span: Span,
   ) {
     const width = columns.first.length;
     this.kept = [0, 1, 2].map(() => ({ row: -1, values: new Float32Array(width) }));
     this.narrow = new Float32Array(side + 2);
-  }
-
-  /**
-   * Whether anything of the object can be between a row and the next two: no mean of what is below
-   * the threshold is above it.
-   */
-  reach(first: number): boolean {
-    const end = Math.min(first + 3, this.side) * this.side;
-    for (let i = first * this.side; i < end; i++) if (this.logits[i] > 0) return true;
-    return false;
   }
 
   three(first: number): Rows {
@@ -91,7 +127,8 @@ class WideRows {
     const { narrow, side } = this;
     const { first, share } = this.columns;
     narrow.set(this.logits.subarray(row * side, (row + 1) * side));
-    for (let x = 0; x < values.length; x++) {
+    const [start, end] = this.span;
+    for (let x = start; x < end; x++) {
       const at = first[x];
       values[x] =
         share[3 * x] * narrow[at] +
@@ -114,6 +151,7 @@ class Painter {
   constructor(
     private readonly width: number,
     height: number,
+    private readonly span: Span,
   ) {
     this.pixels = new Uint8Array(width * height);
     this.left = width;
@@ -140,19 +178,20 @@ class Painter {
     }
   }
 
-  /** Find the runs: a mean of three is above zero if all are, and can't be if none is. */
+  /** Find the runs of the span: a mean of three is above zero if all are, and can't be if none is. */
   private split([a, b, c]: Rows): number {
-    const { runs, width } = this;
+    const { runs } = this;
+    const [start, end] = this.span;
     let count = 0;
     let open = 0; // how many of the three are above zero in the run that x continues: 0, some, 3
-    for (let x = 0; x < width; x++) {
+    for (let x = start; x < end; x++) {
       const above = +(a[x] > 0) + +(b[x] > 0) + +(c[x] > 0);
       const kind = above === 0 || above === 3 ? above : 1;
       if (kind === open) continue;
       if (open) runs[count - 2] = x;
       if (kind) {
         runs[count] = x;
-        runs[count + 1] = width;
+        runs[count + 1] = end;
         runs[count + 2] = +(kind === 3);
         count += 3;
       }

@@ -5,7 +5,7 @@ import type { Resize } from "./resize-map";
 
 const LIST = "export.json";
 const FETCHED = ["encoder.onnx", "prepare.onnx", "mask.onnx", "click.onnx"]; // of what is in it
-const FORMAT = 2; // the `anymask_export` that this code reads
+const FORMAT = 3; // the `anymask_export` that this code reads
 const RESIZES: readonly Resize[] = ["longest_side", "stretch"];
 
 /** What `export.json` says, as far as the browser needs it. */

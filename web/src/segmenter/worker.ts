@@ -15,7 +15,7 @@ import { ResizeMap } from "./resize-map";
 import { Runtime } from "./runtime";
 
 const IMAGE_EMBED = "image_embed"; // the array of an embedding that SAM has
-const MOST_PREPARED = 2; // images, 21 MB each: that which is asked about, and the next of a list
+const MOST_PREPARED = 2; // images, 28 MB each: that which is asked about, and the next of a list
 const WARM_UP_RUNS = 10; // until a run takes no less time than the one before, on two cores
 
 interface Kept {
