@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from large_store import HW, fill
 from PIL import Image
-from store import HW, fill
 
 from anymask.datasets.writing.folder import ImageFiles
 from anymask.datasets.writing.formats import DatasetFormat, write

@@ -28,8 +28,9 @@ LAYERS = {
     "training": 5,
     "evaluation": 5,
     "engine": 6,
-    "cli": 7,
-    "__main__": 8,
+    "retraining": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 STRANGERS = ("training", "evaluation", "engine", "export")  # talk through files only
 DEEP_LEARNING = {"torch", "safetensors", "onnx", "onnxruntime", "transformers"}

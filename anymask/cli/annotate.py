@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anymask.cli.options import OfflineOption, WeightsOption
+from anymask.cli.options import OfflineOption
 from anymask.cli.serving.announcing import NoOpenOption, PortOption, announce
 from anymask.cli.serving.browser_model import browser_model
+from anymask.cli.serving.models import (
+    ModelInUseOption,
+    ModelsOption,
+    model_in_use_of,
+    models_folder,
+)
 from anymask.cli.serving.stores import beside_images
 from anymask.errors import Error, MissingExtraError
 
 if TYPE_CHECKING:
+    from anymask.engine.store.automation.models import EngineModel
     from anymask.engine.store.folder import FolderImages
     from anymask.engine.store.store import Store
 
@@ -53,7 +60,8 @@ def annotate(
         ),
     ] = "127.0.0.1",
     no_open: NoOpenOption = False,
-    weights: WeightsOption = "mobile-sam",
+    weights: ModelInUseOption = None,
+    models: ModelsOption = None,
     review: Annotated[
         bool | None,
         typer.Option(
@@ -98,10 +106,20 @@ def annotate(
     ):
         note_address(url_of(listening))
         _note(opened, folder, images, labels)
-        model = browser_model(weights, offline or None, "engine")
-        source = ModelSource(weights, offline=offline or None, model_id=read_export(model).model_id)
+        choice = model_in_use_of(opened, weights, str(place), models)
+        model = browser_model(choice.weights, offline or None, "engine")
+        model_id = read_export(model).model_id
+        source = ModelSource(choice.weights, offline=offline or None, model_id=model_id)
         needs_tokens = host not in LOOPBACK
-        project = Project(folder, source, cache_folder() / "annotate", needs_tokens, review)
+        project = Project(
+            folder,
+            source,
+            cache_folder() / "annotate",
+            needs_tokens,
+            review,
+            choice.encoder_id,
+            None if weights is not None else lambda one: _found(one, str(place), models),
+        )
         with workplace(opened, project) as here:
             app = annotate_app(here, static, model)
             url = _announced(opened, url_of(listening), needs_tokens)
@@ -131,6 +149,12 @@ def _among_servers(store: Store) -> Iterator[None]:
                 f"anymask: another server works on {store.name}, too; that is fine", err=True
             )
         yield
+
+
+def _found(model: EngineModel, where: str, models: Path | None) -> tuple[Path, Path]:
+    """A promoted model's checkpoint and its export for browsers, as retraining has made it."""
+    folder = models_folder(where, models).checkpoint(model)
+    return folder, browser_model(str(folder), True, "engine")
 
 
 def _announced(store: Store, url: str, needs_tokens: bool) -> str:

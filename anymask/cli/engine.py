@@ -6,21 +6,26 @@ import json
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from anymask.cli.filling.automatic import automatic
 from anymask.cli.filling.importing import import_
 from anymask.cli.filling.prefilling import prefill
+from anymask.cli.running.auditing import audit
+from anymask.cli.running.choose import choose
+from anymask.cli.running.detector import detector
+from anymask.cli.running.retraining import retrain
+from anymask.cli.running.simulating import simulate
+from anymask.cli.running.stage import stage
+from anymask.cli.running.status import status
 from anymask.cli.serving.stores import StoreArgument, open_store
 from anymask.datasets.writing.folder import ImageFiles, check_new
 from anymask.datasets.writing.formats import DatasetFormat, write
 from anymask.datasets.writing.losses import losses
-
-if TYPE_CHECKING:
-    from anymask.engine.store.values import Tally
 
 app = typer.Typer(
     help="The work of annotators: status, backup, import, export, prefill, people.",
@@ -28,15 +33,7 @@ app = typer.Typer(
 )
 people = typer.Typer(help="Annotators: add, list and remove them.", no_args_is_help=True)
 app.add_typer(people, name="annotators")
-
-
-class By(StrEnum):
-    """What figures are told apart by."""
-
-    day = "day"
-    annotator = "annotator"
-    model = "model"
-    each = "each"
+app.add_typer(audit, name="audit")
 
 
 class RoleName(StrEnum):
@@ -49,45 +46,6 @@ class RoleName(StrEnum):
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Of the annotator.")]
-KEYS = {
-    By.day: ("day",),
-    By.annotator: ("annotator",),
-    By.model: ("model_id",),
-    By.each: ("day", "annotator", "model_id"),
-}
-
-
-@app.command()
-def status(
-    where: StoreArgument,
-    by: Annotated[
-        By, typer.Option(help="A line for each day, annotator or model, or for each of all three.")
-    ] = By.each,
-    json_: JsonOption = False,
-) -> None:
-    """Print how far the work is, seconds per mask and masks per image."""
-    with open_store(where) as store:
-        from anymask.engine.store.images import count_images
-        from anymask.engine.store.tallies import status as tallies_of
-        from anymask.engine.store.tallies import summed
-
-        counts, tallies = store.read(count_images), store.read(tallies_of)
-    keys = KEYS[by]
-    lines = summed(tallies, keys)  # type: ignore[arg-type]
-    total = summed(tallies)
-    if json_:
-        facts = {"images": counts.images, "masks": counts.masks, "states": dict(counts.states)}
-        facts |= {"tallies": [_facts(one) for one in lines], "total": [_facts(x) for x in total]}
-        typer.echo(json.dumps(facts, indent=2, default=str))
-        return
-    states = ", ".join(f"{number} {state}" for state, number in counts.states.items() if number)
-    typer.echo(f"{counts.images} images ({states}), {counts.masks} masks")
-    table = Table(*keys, "images", "masks", "s/mask", "masks/image", "clicks", "strokes", box=None)
-    for tally in lines:
-        table.add_row(*(str(getattr(tally, key) or "–") for key in keys), *_cells(tally))
-    for tally in total if len(lines) > 1 else ():
-        table.add_row("all", *[""] * (len(keys) - 1), *_cells(tally))
-    Console().print(table)
 
 
 @app.command()
@@ -142,7 +100,14 @@ def export(
 
 
 app.command("import")(import_)
+app.command("automatic")(automatic)
 app.command("prefill")(prefill)
+app.command("choose")(choose)
+app.command("detector")(detector)
+app.command("retrain")(retrain)
+app.command("simulate")(simulate)
+app.command("stage")(stage)
+app.command("status")(status)
 
 
 @people.command("add")
@@ -204,27 +169,3 @@ def _tell_link(name: str, token: str) -> None:
         f"{name} opens the address of `anymask annotate` with this behind it, once:", err=True
     )
     typer.echo(f"/?token={token}")
-
-
-def _cells(tally: Tally) -> list[str]:
-    """Figures for people."""
-    return [
-        str(tally.images),
-        str(tally.masks),
-        _rounded(tally.seconds_per_mask),
-        _rounded(tally.masks_per_image),
-        str(tally.clicks_add + tally.clicks_remove),
-        str(tally.strokes),
-    ]
-
-
-def _rounded(figure: float | None) -> str:
-    return "–" if figure is None else f"{figure:.1f}"
-
-
-def _facts(tally: Tally) -> dict[str, object]:
-    ratios = {
-        "seconds_per_mask": tally.seconds_per_mask,
-        "masks_per_image": tally.masks_per_image,
-    }
-    return asdict(tally) | ratios

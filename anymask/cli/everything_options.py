@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from anymask.predict.automatic import OFFICIAL, PAPER, AutomaticConfig
+from anymask.predict.promptable import Promptable
 
 OWN_THRESHOLDS = ("pred_iou_thresh", "stability_score_thresh")  # that weights may bring along
 
@@ -31,6 +32,22 @@ def configure(preset: Preset, flags: Mapping[str, float | None]) -> AutomaticCon
     """The preset's settings, but for the flags that are given, by their field's name."""
     given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     return replace(PRESETS[preset], **given)
+
+
+def own_thresholds(
+    sam: Promptable, weights: str, flags: Mapping[str, float | None]
+) -> dict[str, Any]:
+    """The thresholds that suit the weights, as their training found, where none are given."""
+    own = {name: sam.everything[name] for name in sam.everything if name in OWN_THRESHOLDS}
+    own = {name: value for name, value in own.items() if flags[name] is None}
+    if own:
+        typer.echo(f"{weights} was trained for {as_options(own)}", err=True)
+    return own
+
+
+def as_options(thresholds: Mapping[str, float]) -> str:
+    """Settings as one gives them on the command line."""
+    return " ".join(f"--{name.replace('_', '-')} {value:g}" for name, value in thresholds.items())
 
 
 def _flag(text: str, minimum: float | None = 0, maximum: float | None = None) -> Any:

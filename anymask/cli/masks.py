@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 
 from anymask.cli.everything_options import (
-    OWN_THRESHOLDS,
     BoxNmsThreshOption,
     CropLayersOption,
     CropNmsThreshOption,
@@ -29,6 +28,7 @@ from anymask.cli.everything_options import (
     StabilityScoreOffsetOption,
     StabilityScoreThreshOption,
     configure,
+    own_thresholds,
 )
 from anymask.cli.options import (
     EXIT_INTERRUPTED,
@@ -150,7 +150,7 @@ def masks(
         listing = _find(paths, out, format_, page == ALL)
         segment_on_cluster = _find_cluster(actors) if executor == Executor.ray else None
         sam = _load(source)
-        config = replace(config, **_own_thresholds(sam, weights, flags))
+        config = replace(config, **own_thresholds(sam, weights, flags))
         settings = Settings(sam.model_id, sam.dtype_name, config, format_, reading)
         job = listing.photographs, out, settings
         if segment_on_cluster is None:
@@ -202,18 +202,6 @@ def _find(paths: list[str], out: Path, form: Format, every_page: bool) -> Photog
 def _load(source: ModelSource) -> Promptable:
     with download_bar(f"fetching {source.weights}") as bar:
         return source.load(bar)
-
-
-def _own_thresholds(
-    sam: Promptable, weights: str, flags: dict[str, float | None]
-) -> dict[str, Any]:
-    """The thresholds that suit the weights, as their training found, where none are given."""
-    own = {name: sam.everything[name] for name in sam.everything if name in OWN_THRESHOLDS}
-    own = {name: value for name, value in own.items() if flags[name] is None}
-    if own:
-        options = [f"--{name.replace('_', '-')} {value:g}" for name, value in own.items()]
-        typer.echo(f"{weights} was trained for {' '.join(options)}", err=True)
-    return own
 
 
 def _find_cluster(actors: int | None) -> Callable[..., Iterator[Outcome]]:

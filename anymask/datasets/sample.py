@@ -35,6 +35,7 @@ class Undecided(StrEnum):
 
 
 VOID_GROUP = Undecided.void
+NO_OBJECT = "has no object in its mask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ def sample_of(
     of_each = chain(details, repeat(NO_DETAIL))
     visible = [(*one, detail) for one, detail in zip(objects, of_each) if rle.area(one[0])]
     if all(group is VOID_GROUP for _, group, _ in visible):
-        return Unread(name, "has no object in its mask")
+        return Unread(name, NO_OBJECT)
     masks, groups, kept = zip(*visible)
     has_details = any(detail is not NO_DETAIL for detail in kept)
     return Sample(name, content, masks, groups, details=kept if has_details else ())

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -26,22 +27,24 @@ from anymask.engine.api import (
 from anymask.engine.api.application import application
 from anymask.engine.api.guard import Guard
 from anymask.engine.api.metrics import Metrics, Timed
+from anymask.engine.api.model_files import ModelFiles
 from anymask.engine.api.workplace import Workplace, file_of, keep_token
 from anymask.engine.disk_cache import embedding_cache, picture_cache
 from anymask.engine.embeddings.embeddings import Embeddings
 from anymask.engine.model.decoding import Decoder
+from anymask.engine.model.following import Find, Follower
 from anymask.engine.model.model import Model
+from anymask.engine.model.served import Served, ServedModels
 from anymask.engine.page import LOOPBACK, Files, Isolated
 from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import local_annotator
-from anymask.engine.store.images import list_images
+from anymask.engine.store.images import list_images, queued_images
 from anymask.engine.store.log.states import note_fault
 from anymask.engine.store.project import project_facts
 from anymask.engine.store.store import Store
 from anymask.errors import StoreError
 from anymask.predict.load import ModelSource
-from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
 
 PAGE = "annotate.html"
 AHEAD = 30  # images whose embeddings are computed before anybody asks
@@ -64,7 +67,8 @@ class Project:
 
     folder: of the images. source: the model. cache: a folder for what can be made again.
     needs_tokens: whether everybody has to show one. review: whether work is reviewed; None: as set
-    before.
+    before. encoder_id: the model whose embeddings the model reads; "" for its own. find: where a
+    model is that is promoted while people work; None: they stay with this one.
     """
 
     folder: Path
@@ -72,6 +76,8 @@ class Project:
     cache: Path
     needs_tokens: bool = False
     review: bool | None = None
+    encoder_id: str = ""
+    find: Find | None = None
 
 
 @contextmanager
@@ -79,26 +85,29 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
     """A place to work at, its background work ended with it. Raises ``StoreError``."""
     folder = ImageFolder(project.folder)
     made = Pictures(picture_cache(project.cache))
-    model_ = Model(project.source)
-    embeddings = Embeddings(
-        model_,
-        embedding_cache(project.cache),
-        made,
-        partial(file_of, store, folder),
-        partial(_ahead, store),
-        partial(_note_fault, store),
-    )
-    metrics = Metrics(embeddings)
-    decoder = Decoder(model_, metrics.decoded)
+    kept = embedding_cache(project.cache)
+
+    def served(model: Model, browser: Path | None = None) -> Served:
+        embeddings = Embeddings(
+            model,
+            kept,
+            made,
+            partial(file_of, store, folder),
+            partial(_ahead, store),
+            partial(_note_fault, store),
+        )
+        return Served(model, embeddings, Decoder(model, metrics.decoded), browser)
+
+    metrics = Metrics(lambda: models.now.embeddings)
+    models = ServedModels(served(Model(project.source, project.encoder_id)))
     facts = store.write(project_facts, project.review)
+    follower = None if project.find is None else Follower(store, models, served, project.find)
     try:
         yield Workplace(
             store=store,
             folder=folder,
             pictures=made,
-            embeddings=embeddings,
-            model=model_,
-            decoder=decoder,
+            models=models,
             metrics=metrics,
             project_id=facts.id,
             name=folder.path.name or str(folder.path),
@@ -106,8 +115,9 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
             local=None if project.needs_tokens else store.write(local_annotator),
         )
     finally:
-        decoder.close()
-        embeddings.close()
+        if follower is not None:
+            follower.close()
+        models.close()
 
 
 def api() -> FastAPI:
@@ -134,7 +144,7 @@ def annotate_app(here: Workplace, static: Path, model_folder: Path) -> FastAPI:
         keep_token(here, response, token)
         return response
 
-    app.mount("/model", Files(model_folder, only=(EXPORT_FILE, *RUN_FILES)))
+    app.mount("/model", ModelFiles(here.models, model_folder))
     app.router.default = files  # a mount would also answer what addresses of ours refuse
     app.add_middleware(Guard, workplace=here)
     app.add_middleware(Timed, metrics=here.metrics)
@@ -150,6 +160,8 @@ def _note_fault(store: Store, image_id: int, reason: str) -> None:
 
 
 def _ahead(store: Store, image_id: int) -> Sequence[int]:
-    """The images behind one, the nearest first."""
+    """The images that come next to who works on one, and those behind it in the list, by turns."""
+    queue = store.read(queued_images, image_id, AHEAD)
     page = store.read(list_images, after=str(image_id), limit=AHEAD)
-    return [image.id for image in page.images]
+    by_turns = chain.from_iterable(zip_longest(queue, [image.id for image in page.images]))
+    return list(dict.fromkeys(one for one in by_turns if one is not None))[:AHEAD]

@@ -14,23 +14,25 @@ from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.store.labels import list_labels
 from anymask.engine.store.masked_images import masked_images
 from anymask.engine.store.store import Store
-from anymask.engine.store.values import ImageFilter, MaskedImage, State
+from anymask.engine.store.values import ImageFilter, MaskedImage
 from anymask.errors import StoreError
 
-WORKED_ON: tuple[State, ...] = ("started", "done", "returned", "accepted", "unreadable")
+WORKED_ON = ImageFilter(states=("started", "done", "returned", "accepted", "unreadable"))
 
 
 def annotated_images_of(
-    store: Store, folder: ImageFolder | None = None, states: tuple[State, ...] = WORKED_ON
+    store: Store,
+    folder: ImageFolder | None = None,
+    images: ImageFilter = WORKED_ON,
 ) -> Iterator[AnnotatedImage]:
-    """The images of some states with their masks, one by one, as writers of datasets take them.
+    """The images of a filter with their masks, one by one, as writers of datasets take them.
 
     Of the unreadable those that have masks: they were drawn before the file broke.
 
     folder: where the image files are, if they are wanted too. Raises ``StoreError``.
     """
     names = {label.id: label.name for label in store.read(list_labels)}
-    for masked in masked_images(store, ImageFilter(states=states)):
+    for masked in masked_images(store, images):
         image = masked.image
         if image.width is None or image.height is None:  # nobody looked into it: it has no mask
             continue
@@ -50,7 +52,11 @@ def _objects(masked: MaskedImage, names: dict[int | None, str]) -> tuple[Annotat
     versions = [mask.version for mask in masked.masks]
     return tuple(
         AnnotatedObject(
-            version.segmentation, names.get(version.label_id), version.group, version.predicted_iou
+            version.segmentation,
+            names.get(version.label_id),
+            version.group,
+            version.predicted_iou,
+            version.stability_score,
         )
         for version in versions
     )

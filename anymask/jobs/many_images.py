@@ -150,7 +150,13 @@ def segment_all(
     Those that another process has in hand come last: once it is done with them, or was killed and
     this one does them. Raises as ``begin`` and ``masks_of`` do; what is done stays.
     """
-    results = named_results(photographs, settings.format)
+    yield from segment_results(sam, named_results(photographs, settings.format), out, settings)
+
+
+def segment_results(
+    sam: Segmenter, results: Sequence[NamedResult], out: Path, settings: Settings
+) -> Iterator[Outcome]:
+    """``segment_all``, where the results have their names already."""
     begin(out, settings, targets_of(results, out, settings.format))
     attempt = partial(_attempt, sam, out, settings)
     yield from job_folder(out).go_through(results, attempt, _give_up)

@@ -46,9 +46,20 @@ def segment_on_cluster(
     actors: how many hold a model; None: one for each card, or for each four processors.
     Outcomes come in the order in which they are known. Raises ``Error`` and ``OutputError``.
     """
+    results = named_results(photographs, settings.format)
+    yield from segment_results_on_cluster(source, results, out, settings, actors)
+
+
+def segment_results_on_cluster(
+    source: ModelSource,
+    results: Sequence[NamedResult],
+    out: Path,
+    settings: Settings,
+    actors: int | None = None,
+) -> Iterator[Outcome]:
+    """``segment_on_cluster``, where the results have their names already."""
     out = out.resolve()
     join_cluster()
-    results = named_results(photographs, settings.format)
     begin(out, settings, targets_of(results, out, settings.format))
     start = partial(_start_actor, source, out, settings)
     try:

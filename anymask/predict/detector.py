@@ -6,6 +6,7 @@ Shape legend: N boxes or masks, C channels, h w embedding grid.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -74,6 +75,12 @@ class Detector:
 
     def __repr__(self) -> str:
         return f"Detector({self.model_id}, of embeddings by {self.reads}, on {self.device})"
+
+    def reading(self, model_id: str) -> Detector:
+        """The same, of embeddings under the name of another model that has the same encoder."""
+        other = copy(self)
+        other.reads = model_id
+        return other
 
     def check_reads(self, model_id: str) -> None:
         """Raise ``EmbeddingError`` for a model whose embeddings it was not trained on."""

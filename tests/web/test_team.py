@@ -229,6 +229,9 @@ def test_statistics_are_by_person_day_and_model(team: Team) -> None:
         expect(row).to_contain_text(f"{tally['seconds_per_mask']:.1f}")
         dialog.get_by_role("button", name="By model").click()
         expect(dialog.get_by_role("row", name="mobile-sam")).to_be_visible()
+        dialog.get_by_role("button", name="By stage").click()
+        expect(dialog.get_by_role("row", name="1 · assisted-manual")).to_contain_text("0 %")
+        expect(dialog.get_by_text("Stage 1 · assisted-manual")).to_be_visible()
         dialog.get_by_role("button", name="By day").click()
         expect(dialog.locator("tbody tr")).to_have_count(1)
 

@@ -7,35 +7,50 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anymask.cli.options import OfflineOption, WeightsOption
-from anymask.cli.progress import download_bar, work_bar
+from anymask.cli.options import OfflineOption
+from anymask.cli.progress import download_bar, tell, work_bar
+from anymask.cli.serving.models import (
+    ModelInUseOption,
+    ModelsOption,
+    model_in_use_of,
+    models_folder,
+)
 from anymask.cli.serving.stores import FolderOption, StoreArgument, folder_of, open_store
+from anymask.errors import Error
 
 if TYPE_CHECKING:
     from anymask.engine.stages.searching import Searched
+    from anymask.engine.store.store import Store
 
 REASONS_SHOWN = 5
+THRESHOLD = 0.3
 
 
 def prefill(
     where: StoreArgument,
     detector: Annotated[
-        Path,
+        Path | None,
         typer.Option(
-            metavar="RUN", help="A trained detector: RUN/best of `anymask train detector`."
+            metavar="RUN",
+            help="A trained detector: RUN/best of `anymask train detector`. By default the one "
+            "that `anymask engine detector` promoted last.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     threshold: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=0,
             max=1,
             help="Of the detector's score: `anymask evaluate detector` says which gives a wanted "
-            "precision.",
+            "precision. By default the one that was chosen for the detector in use, else "
+            f"{THRESHOLD}.",
+            show_default=False,
         ),
-    ] = 0.3,
+    ] = None,
     images: FolderOption = None,
-    weights: WeightsOption = "mobile-sam",
+    weights: ModelInUseOption = None,
+    models: ModelsOption = None,
     offline: OfflineOption = False,
 ) -> None:
     """Suggest masks in all images that are being worked on; annotators accept or reject them.
@@ -48,28 +63,50 @@ def prefill(
         from anymask.engine.pictures.folder import ImageFolder
         from anymask.engine.pictures.pictures import Pictures
         from anymask.engine.stages.detecting import detecting
+        from anymask.engine.stages.running import running
         from anymask.engine.stages.searching import count_unsearched, search
         from anymask.predict.detector import Detector
         from anymask.predict.load import ModelSource
         from anymask.weights.fetch import cache_folder
 
         folder = folder_of(where, images)
-        with download_bar(f"fetching {weights}") as bar:
-            sam = ModelSource(weights, offline=offline or None).load(bar)
+        if detector is None:
+            detector, chosen = _in_use(store, where, models)
+            threshold = chosen if threshold is None else threshold
+        choice = model_in_use_of(store, weights, where, models)
+        with download_bar(f"fetching {choice.weights}") as bar:
+            sam = ModelSource(choice.weights, offline=offline or None).load(bar)
         cache = cache_folder() / "annotate"
         finder = detecting(
             sam,
             Pictures(picture_cache(cache)),
             embedding_cache(cache),
             Detector.load(detector),
-            threshold,
+            THRESHOLD if threshold is None else threshold,
+            choice.encoder_id,
         )
         searched = []
-        with work_bar(count_unsearched(store, finder)) as step:
+        total = count_unsearched(store, finder)
+        with running(store, "prefill", total, tell) as run, work_bar(total) as step:
             for one in search(store, ImageFolder(folder), finder):
                 searched.append(one)
                 step(one.suggested is not None, one.name)
+                run.step(len(searched))
     _tell(searched)
+
+
+def _in_use(store: Store, where: str, models: Path | None) -> tuple[Path, float]:
+    """The detector in use and its threshold. Raises ``Error`` where there is none."""
+    from anymask.engine.store.automation.models import model_in_use
+
+    model = store.read(model_in_use, "detector")
+    if model is None:
+        raise Error(
+            "no detector is trained yet: `anymask engine detector` trains one; or name one with "
+            "--detector"
+        )
+    folder = models_folder(where, models)
+    return folder.checkpoint(model), float(model.figures.get("threshold", THRESHOLD))
 
 
 def _tell(searched: list[Searched]) -> None:

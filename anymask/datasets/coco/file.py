@@ -377,8 +377,9 @@ def _is_without_masks(annotations: list[dict[str, Any]]) -> str:
 
 
 def _detail(entry: Mapping[str, Any]) -> Detail:
-    group, score = _text(entry.get("group")), number_of(entry.get("predicted_iou"))
-    return Detail(group or None, score) if group or score is not None else NO_DETAIL
+    group = _text(entry.get("group")) or None
+    scores = number_of(entry.get("predicted_iou")), number_of(entry.get("stability_score"))
+    return NO_DETAIL if group is None and scores == (None, None) else Detail(group, *scores)
 
 
 def _text(value: Any) -> str:

@@ -21,13 +21,15 @@ class AnnotatedObject:
     """One object of an image.
 
     mask: of the image's size. label: what it is. group: the name that it shares with other objects
-    of its image. predicted_iou: the model's own score, where a model drew it.
+    of its image. predicted_iou: the model's own score, where a model drew it. stability_score:
+    where everything-mode found it.
     """
 
     mask: RLE
     label: str | None = None
     group: str | None = None
     predicted_iou: float | None = None
+    stability_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def of_sample(sample: Sample) -> AnnotatedImage:
     """What a reader of datasets gives; its groups are labels. Pages of files have no file."""
     details = sample.details or (NO_DETAIL,) * len(sample.masks)
     objects = tuple(
-        AnnotatedObject(mask, label, detail.group, detail.predicted_iou)
+        AnnotatedObject(mask, label, detail.group, detail.predicted_iou, detail.stability_score)
         for mask, label, detail in zip(sample.masks, sample.groups, details)
         if label is not VOID_GROUP
     )

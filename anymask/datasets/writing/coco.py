@@ -17,9 +17,9 @@ IMAGES = "images"
 class CocoWriter:
     """Images and their objects, numbered from 1 on, as COCO's evaluation needs them.
 
-    as_polygons: instead of run lengths. An object's ``group`` and its score stay with it, and the
+    as_polygons: instead of run lengths. An object's ``group`` and its scores stay with it, and the
     ``state`` of an image, under names that COCO has not: ``group``, ``predicted_iou``, ``score``,
-    ``state``.
+    ``stability_score``, ``state``.
     """
 
     images = IMAGES
@@ -46,10 +46,11 @@ class CocoWriter:
                 image_id,
                 self._labels.number(one),
             )
-            score = one.predicted_iou
+            score, stability = one.predicted_iou, one.stability_score
             more = {
                 **({} if one.group is None else {"group": one.group}),
                 **({} if score is None else {"score": score, "predicted_iou": score}),
+                **({} if stability is None else {"stability_score": stability}),
             }
             self._object_lines.write(self._objects.next({**written, **more}))
 

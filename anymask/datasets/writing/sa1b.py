@@ -9,6 +9,7 @@ from typing import Any
 from anymask.core import rle
 from anymask.core.mask_files.sa1b import ImageRecord
 from anymask.datasets.photographs import Photograph
+from anymask.datasets.sample import Detail
 from anymask.datasets.writing.annotated import AnnotatedImage, AnnotatedObject
 from anymask.datasets.writing.folder import Names, place, with_ending
 from anymask.datasets.writing.spool import as_json
@@ -44,12 +45,12 @@ class Sa1bWriter:
 
 def _annotation(one: AnnotatedObject, number: int) -> dict[str, Any]:
     height, width = one.mask["size"]
-    score = {} if one.predicted_iou is None else {"predicted_iou": one.predicted_iou}
+    scores = Detail(None, one.predicted_iou, one.stability_score).scores
     return {
         "id": number,
         "segmentation": one.mask,
         "bbox": rle.bbox_xywh(one.mask),
         "area": rle.area(one.mask),
-        **score,
+        **scores,
         "crop_box": [0.0, 0.0, float(width), float(height)],
     }

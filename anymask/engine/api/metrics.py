@@ -16,9 +16,12 @@ ELSEWHERE = "other"  # files and what is no address: as many labels as people ca
 
 
 class Metrics:
-    """Counts and times of one tool, apart from those of others in the process."""
+    """Counts and times of one tool, apart from those of others in the process.
 
-    def __init__(self, embeddings: Embeddings) -> None:
+    now: the embeddings of the model in use.
+    """
+
+    def __init__(self, now: Callable[[], Embeddings]) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "anymask_requests",
@@ -42,8 +45,8 @@ class Metrics:
             buckets=BATCHES,
             registry=self._registry,
         )
-        self._gauge("waiting", "Images whose embedding is to come.", lambda: embeddings.waiting)
-        self._gauge("computed", "Embeddings made since the start.", lambda: embeddings.computed)
+        self._gauge("waiting", "Images whose embedding is to come.", lambda: now().waiting)
+        self._gauge("computed", "Embeddings made since the start.", lambda: now().computed)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 import anymask
 from anymask.engine.api import schema
+from anymask.engine.api.status_messages import Run, StageFigures, Status, Tally
 from anymask.engine.api.workplace import Asking, Here
+from anymask.engine.stages.running import runs_now
+from anymask.engine.store import values
+from anymask.engine.store.automation.figures import stage_figures
+from anymask.engine.store.automation.stages import current_stage
 from anymask.engine.store.settings import PROJECT_ID, setting
 from anymask.engine.store.tallies import status as tallies_of
 from anymask.engine.store.tallies import summed
@@ -29,15 +36,37 @@ def metrics(here: Here, annotator: Asking) -> Response:
 
 
 @router.get("/api/status")
-def status(here: Here, annotator: Asking) -> schema.Status:
-    """Seconds per mask and masks per image: by day, annotator and model, and of all."""
+def status(here: Here, annotator: Asking) -> Status:
+    """Seconds per mask and masks per image: by day, annotator, model and stage, and of all."""
     tallies = here.store.read(tallies_of)
-    return schema.Status(
-        total=[schema.Tally.model_validate(tally) for tally in summed(tallies)],
-        by_day=[schema.Tally.model_validate(tally) for tally in summed(tallies, ["day"])],
-        by_annotator=[
-            schema.Tally.model_validate(tally) for tally in summed(tallies, ["annotator"])
+    return Status(
+        total=_messages(summed(tallies)),
+        by_day=_messages(summed(tallies, ["day"])),
+        by_annotator=_messages(summed(tallies, ["annotator"])),
+        by_model=_messages(summed(tallies, ["model_id"])),
+        by_stage=[
+            StageFigures(
+                stage=one.stage,
+                tally=Tally.model_validate(one.tally),
+                accepted=one.accepted,
+                share_accepted=one.share_accepted,
+            )
+            for one in here.store.read(stage_figures, tallies)
         ],
-        by_model=[schema.Tally.model_validate(tally) for tally in summed(tallies, ["model_id"])],
-        tallies=[schema.Tally.model_validate(tally) for tally in tallies],
+        stage=here.store.read(current_stage),
+        runs=[
+            Run(
+                kind=run.kind,
+                state=run.state,
+                started_at=run.started_at,
+                ended_at=run.ended_at,
+                done=run.done,
+                total=run.total,
+            )
+            for run in runs_now(here.store)
+        ],
     )
+
+
+def _messages(tallies: Sequence[values.Tally]) -> list[Tally]:
+    return [Tally.model_validate(tally) for tally in tallies]

@@ -5,7 +5,6 @@ Segmentations are COCO's compressed run lengths of the upright original image; t
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
@@ -135,6 +134,7 @@ class Version(Message):
     order: int
     source: str
     predicted_iou: float | None
+    stability_score: float | None = None
     is_suggested: bool = False
 
 
@@ -194,7 +194,10 @@ class NotePatch(Message):
 
 
 class ImageDocument(Message):
-    """All of an image that a page works on. file, is_replaced: see ``file_of_masks``."""
+    """All of an image that a page works on. file, is_replaced: see ``file_of_masks``.
+
+    is_audited: whether its automatic masks are to be corrected for an audit.
+    """
 
     id: int
     name: str
@@ -212,6 +215,7 @@ class ImageDocument(Message):
     masks: list[Mask]
     log: list[LogEntry]
     notes: list[Note]
+    is_audited: bool
 
 
 class Change(Message):
@@ -317,40 +321,6 @@ class Health(Message):
 
     status: Literal["ok"]
     version: str
-
-
-class Tally(Message):
-    """What was done on a day by an annotator with a model; null: of all of them.
-
-    chosen: how often whole, part and subpart. seconds_per_mask, masks_per_image: the figures of
-    *Segment Anything* §4; null where there are none.
-    """
-
-    day: date | None
-    annotator: str | None
-    model_id: str | None
-    images: int
-    masks: int
-    removed: int
-    actions: int
-    seconds: float
-    clicks_add: int
-    clicks_remove: int
-    boxes: int
-    strokes: int
-    chosen: tuple[int, int, int]
-    seconds_per_mask: float | None
-    masks_per_image: float | None
-
-
-class Status(Message):
-    """How the work goes. total: one tally, or none before anything was done."""
-
-    total: list[Tally]
-    by_day: list[Tally]
-    by_annotator: list[Tally]
-    by_model: list[Tally]
-    tallies: list[Tally]
 
 
 class ErrorBody(Message):

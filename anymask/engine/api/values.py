@@ -29,6 +29,7 @@ def document(
         masks=[mask(one) for one in whole.masks],
         log=[schema.LogEntry.model_validate(entry) for entry in whole.log],
         notes=[schema.Note.model_validate(note) for note in whole.notes],
+        is_audited=whole.is_audited,
     )
 
 
@@ -77,6 +78,7 @@ def _stored_change(given: schema.Change) -> values.Change:
         order=after.order,
         source=after.source,
         predicted_iou=after.predicted_iou,
+        stability_score=after.stability_score,
         is_suggested=after.is_suggested,
     )
     return values.Change(given.mask_id, given.before, drawn)

@@ -13,6 +13,7 @@ from anymask.engine.api.metrics import Metrics
 from anymask.engine.embeddings.embeddings import Embeddings
 from anymask.engine.model.decoding import Decoder
 from anymask.engine.model.model import Model
+from anymask.engine.model.served import ServedModels
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.annotators import annotator_of
@@ -28,7 +29,7 @@ COOKIE_S = 90 * 24 * 3600  # since somebody last signed in
 
 @dataclass(frozen=True)
 class Workplace:
-    """A store, the folder behind it, and the model.
+    """A store, the folder behind it, and the models.
 
     project_id: of the store. name: the project's. local: who works without a token; None where
     everybody has to show one.
@@ -37,14 +38,27 @@ class Workplace:
     store: Store
     folder: ImageFolder
     pictures: Pictures
-    embeddings: Embeddings
-    model: Model
-    decoder: Decoder
+    models: ServedModels
     metrics: Metrics
     project_id: str
     name: str
     review: bool
     local: Annotator | None
+
+    @property
+    def model(self) -> Model:
+        """The one in use."""
+        return self.models.now.model
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """Those of the model in use."""
+        return self.models.now.embeddings
+
+    @property
+    def decoder(self) -> Decoder:
+        """That of the model in use."""
+        return self.models.now.decoder
 
     @property
     def cookie(self) -> str:

@@ -6,7 +6,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from anymask.core.embedding import ImageEmbedding
 from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.waiting import WaitingLine
 from anymask.engine.model.model import Model
@@ -58,12 +60,12 @@ class Embeddings:
 
     def ready(self, file: ImageFile) -> bytes | None:
         """An image's embedding if it is there. Raises ``Error`` if it can't be computed."""
-        name = name_of(self._model.id, file)
+        name = name_of(self._model.encoder_id, file)
         with self._lock:
             if name in self._failed:
                 raise ImageError(self._failed[name])
             content = self._at_hand.get(name)
-        return content or self._cache.get(name)
+        return content or self._kept(name)
 
     def want(self, image_id: int) -> int:
         """Have an image's embedding computed; how many come before it."""
@@ -103,6 +105,11 @@ class Embeddings:
         if self._thread is not None:
             self._thread.join(STOP_S)
 
+    def _kept(self, name: str) -> bytes | None:
+        content = self._cache.get(name)
+        is_own = self._model.id == self._model.encoder_id
+        return content if content is None or is_own else renamed(content, self._model.id)
+
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
@@ -119,7 +126,7 @@ class Embeddings:
 
     def _compute(self, image_id: int, file: ImageFile) -> None:
         """Compute an image's embedding, unless it is there; what goes wrong is said when asked."""
-        name = name_of(self._model.id, file)
+        name = name_of(self._model.encoder_id, file)
         with self._lock:
             if name in self._at_hand or name in self._failed:
                 return
@@ -136,7 +143,7 @@ class Embeddings:
         except Exception as error:  # one image must not end the work on all others
             self._fail(name, file, error)
             return
-        self._cache.put(name, content)
+        self._cache.put(name, renamed(content, self._model.encoder_id))
         with self._done:
             self.computed += 1
             self._at_hand[name] = content
@@ -151,6 +158,17 @@ class Embeddings:
             self._done.notify_all()
 
 
-def name_of(model_id: str, file: ImageFile) -> str:
-    """The name under which a model's embedding of a file is kept."""
-    return f"{model_id} {file.fingerprint}"
+def name_of(encoder_id: str, file: ImageFile) -> str:
+    """The name under which an embedding of a file is kept.
+
+    encoder_id: the model that makes the same embeddings as all that share its encoder.
+    """
+    return f"{encoder_id} {file.fingerprint}"
+
+
+def renamed(content: bytes, model_id: str) -> bytes:
+    """The same embedding for another model of the same encoder. Raises ``EmbeddingError``."""
+    embedding = ImageEmbedding.from_bytes(content)
+    if embedding.model == model_id:
+        return content
+    return replace(embedding, model=model_id).to_bytes()

@@ -77,7 +77,7 @@ def _given(sample: Sample, labels: Mapping[str, str] | None, report: ImportRepor
     if sample.options.page is not None:
         raise Error(f"is page {sample.options.page} of a file, and a file is one image here")
     hw = read_size(sample.content, sample.name)
-    masks = _upright_masks(sample, hw)
+    masks = upright_masks(sample, hw)
     details = sample.details or (NO_DETAIL,) * len(masks)
     in_order = sorted(zip(masks, sample.groups, details), key=lambda one: one[2].order)
     given = []
@@ -94,7 +94,7 @@ def _given(sample: Sample, labels: Mapping[str, str] | None, report: ImportRepor
     return GivenImage(sample.name, hw, tuple(given), sample.state)
 
 
-def _upright_masks(sample: Sample, hw: tuple[int, int]) -> list[RLE]:
+def upright_masks(sample: Sample, hw: tuple[int, int]) -> list[RLE]:
     """The masks on the upright (H, W) image. Raises ``Error`` for those of another size."""
     sizes = {(int(mask["size"][0]), int(mask["size"][1])) for mask in sample.masks}
     if sizes <= {hw}:

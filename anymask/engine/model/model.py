@@ -10,10 +10,15 @@ from anymask.predict.promptable import Promptable
 
 
 class Model:
-    """The model of a project. id: its name and hash, known before it is loaded."""
+    """The model of a project. id: its name and hash, known before it is loaded.
 
-    def __init__(self, source: ModelSource) -> None:
+    encoder_id: the model that makes the same embeddings, whose name kept ones have; its own unless
+    it learned with that one's encoder.
+    """
+
+    def __init__(self, source: ModelSource, encoder_id: str = "") -> None:
         self.id = source.model_id
+        self.encoder_id = encoder_id or self.id
         self._source = source
         self._turn = threading.Lock()
         self._loaded: Promptable | None = None

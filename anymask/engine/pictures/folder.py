@@ -36,7 +36,7 @@ class ImageFolder:
 
     def file(self, name: str) -> ImageFile:
         """The file of a name. Raises ``StoreError`` for one that is gone or leads elsewhere."""
-        path = self._inside(name)
+        path = self.path_of(name)
         try:
             status = path.stat()
             if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < SETTLES_NS:
@@ -52,8 +52,11 @@ class ImageFolder:
             reason = error.strerror or error
             raise StoreError("invalid", f"{name} can't be read: {reason}") from None
 
-    def _inside(self, name: str) -> Path:
-        """The path behind a name, links followed. Whatever the store says, it stays inside."""
+    def path_of(self, name: str) -> Path:
+        """The path behind a name, links followed, whether or not there is a file.
+
+        Raises ``StoreError`` for a name that leads out of the folder.
+        """
         path = Path(os.path.realpath(self.path / name.replace("\0", "")))
         if not path.is_relative_to(self.path) or path == self.path:
             raise StoreError("forbidden", f"{name} leads out of the folder")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from anymask.core.embedding import ImageEmbedding
 from anymask.engine.disk_cache import DiskCache
-from anymask.engine.embeddings.embeddings import name_of
 from anymask.engine.model.suggestion import suggestion
 from anymask.engine.pictures.folder import ImageFile
 from anymask.engine.pictures.pictures import Pictures
+from anymask.engine.stages.kept_embeddings import KeptEmbeddings
 from anymask.engine.stages.searching import Finder, Found
 from anymask.predict.detector import Detector, segment_detections
 from anymask.predict.promptable import Promptable
@@ -16,24 +15,27 @@ SOURCE = "detector"
 
 
 def detecting(
-    sam: Promptable, pictures: Pictures, embeddings: DiskCache, detector: Detector, threshold: float
+    sam: Promptable,
+    pictures: Pictures,
+    embeddings: DiskCache,
+    detector: Detector,
+    threshold: float,
+    encoder_id: str = "",
 ) -> Finder:
     """What finds the objects that a detector is sure of.
 
     embeddings: kept ones, the annotation tool's own; what is computed is kept there. threshold: of
-    the detector's scores, in 0-1. Raises ``EmbeddingError`` for a detector of another model's
-    embeddings; ``find`` raises ``ImageError``.
+    the detector's scores, in 0-1. encoder_id: the model whose embeddings ``sam`` reads; "" for its
+    own. Raises ``EmbeddingError`` for a detector of another model's embeddings; ``find`` raises
+    ``ImageError``.
     """
-    detector.check_reads(sam.model_id)
+    kept = KeptEmbeddings(sam, pictures, embeddings, encoder_id)
+    detector.check_reads(kept.encoder_id)
+    reader = detector.reading(sam.model_id)
 
     def find(file: ImageFile) -> Found:
-        name = name_of(sam.model_id, file)
-        content = embeddings.get(name)
-        if content is None:
-            content = sam.encode(pictures.pixels(file)).to_bytes()
-            embeddings.put(name, content)
-        embedding = ImageEmbedding.from_bytes(content)
-        detected = segment_detections(sam, embedding, detector, threshold)
+        embedding = kept.of(file)
+        detected = segment_detections(sam, embedding, reader, threshold)
         found = (
             suggestion(one["segmentation"], one["predicted_iou"]) for one in detected.annotations
         )

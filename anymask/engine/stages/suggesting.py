@@ -63,7 +63,7 @@ def suggest(
         if now.image.state not in OPEN_STATES:
             return None
         settled = [mask.version.segmentation for mask in now.masks if not mask.version.is_suggested]
-        fresh = _unlike(found, [*settled, *_rejected(store, now)])
+        fresh = unlike(found, [*settled, *removed_from(store, now, ("reject",))])
         changes = _changes(store.write(project_id), now, fresh, source)
         actions = [
             Action(str(uuid.uuid4()), kind, datetime.now(UTC), some, Effort(model_id=model_id))
@@ -78,6 +78,8 @@ def suggest(
             known=len(found) - len(fresh),
             withdrawn=len(changes["withdraw"]),
         )
+    except LeaseError:  # an admin took it over
+        return None
     finally:
         store.write(release_lease, image_id, engine, lease.token)
 
@@ -98,13 +100,13 @@ def _changes(
     }
 
 
-def _rejected(store: Store, now: ImageDocument) -> list[rle.RLE]:
-    """The masks that an annotator rejected and did not take back."""
+def removed_from(store: Store, now: ImageDocument, kinds: Sequence[Kind]) -> list[rle.RLE]:
+    """The masks that an image lost by actions of these kinds, and did not get back."""
     there = {mask.id for mask in now.masks}
     last: dict[str, str] = {}
     for entry in now.log:
         for change in entry.changes:
-            if entry.kind == "reject" and change.before and change.mask_id not in there:
+            if entry.kind in kinds and change.before and change.mask_id not in there:
                 last[change.mask_id] = change.before
     if not last:
         return []
@@ -112,16 +114,17 @@ def _rejected(store: Store, now: ImageDocument) -> list[rle.RLE]:
     return [version.segmentation for version in versions]
 
 
-def _unlike(found: Sequence[Suggestion], settled: Sequence[rle.RLE]) -> list[Suggestion]:
-    """What is found and none of what is settled, nor of what was found surer."""
-    kept: list[Suggestion] = []
-    known = list(settled)
-    for one in sorted(found, key=lambda one: -one.predicted_iou):
-        if known and rle.iou([one.segmentation], known).max() >= SAME_IOU:
-            continue
-        kept.append(one)
-        known.append(one.segmentation)
-    return kept
+def unlike(found: Sequence[Suggestion], settled: Sequence[rle.RLE]) -> list[Suggestion]:
+    """What is found and none of what is settled, nor of what was found surer; the surest first."""
+    by_sureness = sorted(found, key=lambda one: -one.predicted_iou)
+    masks = [one.segmentation for one in by_sureness]
+    is_same = rle.iou(masks, [*masks, *settled]) >= SAME_IOU
+    kept: list[int] = []
+    for number in range(len(masks)):
+        known = [*kept, *range(len(masks), is_same.shape[1])]
+        if not is_same[number, known].any():
+            kept.append(number)
+    return [by_sureness[number] for number in kept]
 
 
 def _version(found: Suggestion, source: str) -> Version:

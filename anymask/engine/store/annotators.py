@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from typing import cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ScalarSelect, func, select, update
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.checks import checked_text
@@ -57,6 +57,11 @@ def engine_annotator(session: Session) -> Annotator:
     if row is None:
         row = _added(session, ENGINE_NAME, "annotator", None)
     return _value(row)
+
+
+def engine_id() -> ScalarSelect[int]:
+    """The number of the engine, for a query; of no row before it did anything."""
+    return select(AnnotatorRow.id).where(AnnotatorRow.name == ENGINE_NAME).scalar_subquery()
 
 
 def add_annotator(session: Session, name: str, role: Role) -> tuple[Annotator, str]:

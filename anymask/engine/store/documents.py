@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from anymask.engine.store.automation.audits import is_audited
 from anymask.engine.store.images import image_summary
 from anymask.engine.store.log.actions import log_of
 from anymask.engine.store.masks import masks_of
@@ -20,4 +21,5 @@ def document(session: Session, image_id: int, now: datetime | None = None) -> Im
         masks=tuple(masks_of(session, image_id)),
         log=log_of(session, image_id),
         notes=tuple(notes_of(session, image_id)),
+        is_audited=is_audited(session, image_id),
     )

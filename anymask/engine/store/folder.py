@@ -13,6 +13,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from anymask.datasets.photographs import Photograph, find_photographs
+from anymask.engine.store.automation.held_out import held_out_fraction, is_held_out
+from anymask.engine.store.automation.ranks import rank_of_new
 from anymask.engine.store.checks import UNSTORABLE
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.naming import folded, place
@@ -98,7 +100,8 @@ def _known(session: Session) -> Mapping[str, tuple[int, bool]]:
 
 def add_images(session: Session, names: Sequence[str]) -> int:
     """Add images by name; how many were not there yet."""
-    now = current_time()
+    now, fraction = current_time(), held_out_fraction(session)
+    rank = rank_of_new(session)
     rows = [
         {
             "name": name,
@@ -109,6 +112,8 @@ def add_images(session: Session, names: Sequence[str]) -> int:
             "suggestions": 0,
             "revision": 0,
             "is_missing": False,
+            "is_held_out": is_held_out(name, fraction),
+            "rank": rank,
             "updated_at": now,
         }
         for name in names

@@ -9,11 +9,14 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from anymask.engine.store.annotators import engine_id
+from anymask.engine.store.automation.stages import current_stage
 from anymask.engine.store.checks import checked_text
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.naming import folded
 from anymask.engine.store.tables import AnnotatorRow, ImageRow, LabelledRow
 from anymask.engine.store.values import (
+    STAGES,
     STATES,
     Annotator,
     Counts,
@@ -21,6 +24,7 @@ from anymask.engine.store.values import (
     ImagePage,
     ImageSummary,
     LeaseHolder,
+    Stage,
     State,
 )
 from anymask.errors import StoreError
@@ -29,6 +33,9 @@ MOST_IMAGES = 1_000  # of a page
 LARGEST_SIDE = 1 << 20
 LONGEST_TEXT = 1_000
 ALL = ImageFilter()
+
+PREFILLED: Stage = STAGES[1]
+QUEUE = (ImageRow.rank, ImageRow.place, ImageRow.id)  # what comes to annotators in which order
 
 Holder, Worker = aliased(AnnotatorRow), aliased(AnnotatorRow)
 
@@ -90,8 +97,10 @@ def next_image(
 ) -> ImageSummary | None:
     """The next image to work on that no other holds, behind ``after`` and then from the top.
 
-    First what is new, and what this annotator began or got back; then what others left. review:
-    of the images that are done, those of others first. None if nothing is left.
+    They stand by rank, then by place; those of a negative rank come wherever ``after`` is. In stage
+    2, images with suggestions come first. First what is new, what this annotator began or got back,
+    and what came back that the engine did; then what others left. review: of the images that are
+    done, those of others first. None if nothing is left.
     """
     free = or_(
         ImageRow.lease_expires_at.is_(None),
@@ -103,17 +112,37 @@ def next_image(
     if review:
         rounds = [[("done", ImageRow.annotator_id != annotator.id)], [("done", own)]]
     else:
-        rounds = [[("new", None), ("started", own), ("returned", own)]]
+        of_nobody = ImageRow.annotator_id == engine_id()
+        rounds = [[("new", None), ("started", own), ("returned", or_(own, of_nobody))]]
+        if current_stage(session) == PREFILLED:
+            rounds.insert(0, [(state, _with_suggestions(whose)) for state, whose in rounds[0]])
         rounds.append([("started", None), ("returned", None)])
-    starts = [None] if after is None else [_behind(session, after), None]
+    starts = [None] if after is None else _starts(session, after)
     for wanted in rounds:
         for start in starts:
             ids = [_first(session, state, [free, whose, start]) for state, whose in wanted]
             found = [row for row in ids if row is not None]
             if found:
-                _, image_id = min(found)
-                return image_summary(session, image_id, now)
+                return image_summary(session, min(found)[-1], now)
     return None
+
+
+def queued_images(session: Session, after: int, limit: int) -> list[int]:
+    """The ids of new images as they come to annotators behind one, whoever holds them.
+
+    Raises ``StoreError`` where there is no image ``after``.
+    """
+    wanted = [ImageRow.is_missing.is_(False), ImageRow.state == "new", ImageRow.id != after]
+    kinds = [ImageRow.suggestions > 0, None] if current_stage(session) == PREFILLED else [None]
+    ids: list[int] = []
+    for kind in kinds:
+        for start in _starts(session, after):
+            asked = [one for one in (kind, start) if one is not None]
+            query = select(ImageRow.id).where(*wanted, *asked).order_by(*QUEUE).limit(limit)
+            ids = list(dict.fromkeys([*ids, *session.scalars(query)]))
+            if len(ids) >= limit:
+                return ids[:limit]
+    return ids
 
 
 def set_size(session: Session, image_id: int, width: int, height: int) -> None:
@@ -218,6 +247,8 @@ def conditions_of(images: ImageFilter) -> list[ColumnElement[bool]]:
         wanted.append(ImageRow.state.in_(images.states))
     if images.is_suggested:
         wanted.append(ImageRow.suggestions > 0)
+    if images.is_held_out is not None:
+        wanted.append(ImageRow.is_held_out.is_(images.is_held_out))
     if images.label_id is not None:
         carried = and_(LabelledRow.label_id == images.label_id, LabelledRow.image_id == ImageRow.id)
         wanted.append(exists().where(carried))
@@ -243,19 +274,34 @@ def _behind(session: Session, image_id: int) -> ColumnElement[bool]:
     return tuple_(ImageRow.place, ImageRow.id) > tuple_(place, image_id)
 
 
+def _starts(session: Session, after: int) -> list[ColumnElement[bool] | None]:
+    """Where the next image is looked for, one after the other. Raises ``StoreError``."""
+    row = session.get(ImageRow, after)
+    if row is None:
+        raise no_image(after)
+    behind = tuple_(*QUEUE) > tuple_(row.rank, row.place, row.id)
+    at_once = [] if row.rank < 0 else [ImageRow.rank < 0]
+    return [*at_once, behind, None]
+
+
+def _with_suggestions(condition: ColumnElement[bool] | None) -> ColumnElement[bool]:
+    is_suggested = ImageRow.suggestions > 0
+    return is_suggested if condition is None else and_(condition, is_suggested)
+
+
 def _first(
     session: Session, state: State, conditions: Sequence[ColumnElement[bool] | None]
-) -> tuple[Any, int] | None:
-    """Place and id of the first image of a state that fulfils what is a condition."""
+) -> tuple[Any, ...] | None:
+    """Rank, place and id of the first image of a state that fulfils what is a condition."""
     query = (
-        select(ImageRow.place, ImageRow.id)
+        select(*QUEUE)
         .where(
             ImageRow.is_missing.is_(False),
             ImageRow.state == state,
             *(condition for condition in conditions if condition is not None),
         )
-        .order_by(ImageRow.place, ImageRow.id)
+        .order_by(*QUEUE)
         .limit(1)
     )
     row = session.execute(query).first()
-    return None if row is None else (row.place, row.id)
+    return None if row is None else tuple(row)

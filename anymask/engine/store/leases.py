@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from anymask.engine.store.annotators import same_token, sha256_of
+from anymask.engine.store.annotators import ENGINE_NAME, same_token, sha256_of
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.images import image_summary, locked_image, next_image
 from anymask.engine.store.refusals import LeaseError
@@ -19,6 +19,7 @@ from anymask.engine.store.values import Annotator, ImageSummary, Lease, LeaseHol
 from anymask.errors import StoreError
 
 LASTS = timedelta(minutes=10)
+ENGINE_LASTS = timedelta(seconds=20)  # it holds an image only while it writes, unless it is killed
 TOKEN_BYTES = 24
 
 
@@ -40,8 +41,7 @@ def take_lease(
     now = now or current_time()
     image = locked_image(session, image_id)
     if token is not None and _is_of(image, annotator, token):
-        _renew(image, now)
-        return Lease(token, now + LASTS, image.revision)
+        return Lease(token, _renewed(image, annotator, now), image.revision)
     holder = holder_of(session, image, now)
     if holder is not None:
         is_own = image.lease_annotator_id == annotator.id
@@ -92,7 +92,7 @@ def use_lease(
         if holder is not None and image.lease_annotator_id == annotator.id:
             who = "another page of yours"
         raise LeaseError(f"this page does not hold {image.name}: {who} does", holder)
-    _renew(image, now)
+    _renewed(image, annotator, now)
 
 
 def holder_of(session: Session, image: ImageRow, now: datetime) -> LeaseHolder | None:
@@ -104,17 +104,18 @@ def holder_of(session: Session, image: ImageRow, now: datetime) -> LeaseHolder |
     return None if row is None else LeaseHolder(row.name, expires_at)
 
 
-def _renew(image: ImageRow, now: datetime) -> None:
-    """From now on it lasts as long as a new one."""
-    image.lease_expires_at = now + LASTS
+def _renewed(image: ImageRow, annotator: Annotator, now: datetime) -> datetime:
+    """When it runs out, which is as late from now on as of a new one."""
+    expires_at = now + (ENGINE_LASTS if annotator.name == ENGINE_NAME else LASTS)
+    image.lease_expires_at = expires_at
+    return expires_at
 
 
 def _granted(image: ImageRow, annotator: Annotator, now: datetime) -> Lease:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     image.lease_annotator_id = annotator.id
     image.lease_token_sha256 = sha256_of(token)
-    _renew(image, now)
-    return Lease(token, now + LASTS, image.revision)
+    return Lease(token, _renewed(image, annotator, now), image.revision)
 
 
 def _is_of(image: ImageRow, annotator: Annotator, token: str) -> bool:

@@ -25,3 +25,10 @@ class LeaseError(StoreError):
     def __init__(self, message: str, holder: LeaseHolder | None) -> None:
         super().__init__("lease", message)
         self.holder = holder
+
+
+class RunningError(StoreError):
+    """A run that can't begin, or go on, because another of its kind runs."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("conflict", message)

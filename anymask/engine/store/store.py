@@ -37,6 +37,7 @@ Work = Callable[Concatenate[Session, Given], Result]
 ATTEMPTS = 6
 FIRST_PAUSE_S = 0.02
 TURN_TIMEOUT_S = 10.0  # a page waits for an answer twice as long
+PATIENT_PAUSE_S = 1.0
 
 
 class Store:
@@ -49,6 +50,8 @@ class Store:
         self.engine, self.name, self.path = engine, name, path
         self._turn = threading.Lock()  # SQLite has one writer; here they wait in a line
         self._file = _identity(path)
+        self._patience_s = 0.0
+        self._tell: Callable[[str], None] = lambda _: None
         if path is None:
             # What several statements read is of one moment, as in SQLite.
             snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -114,7 +117,36 @@ class Store:
 
         return self._done(once)
 
+    @contextmanager
+    def patient(self, seconds: float, tell: Callable[[str], None]) -> Iterator[None]:
+        """While the context lasts, ask a store that can't be had again for so long.
+
+        For work that nobody waits for; all threads have the same patience. tell: takes a line when
+        the waiting begins.
+        """
+        before = self._patience_s, self._tell
+        self._patience_s, self._tell = seconds, tell
+        try:
+            yield
+        finally:
+            self._patience_s, self._tell = before
+
     def _done(self, once: Callable[[], Result]) -> Result:
+        began = time.monotonic()
+        is_first = True
+        while True:
+            try:
+                return self._asked(once)
+            except StoreError as error:
+                is_away = error.kind in ("storage", "busy")
+                if not is_away or time.monotonic() - began >= self._patience_s:
+                    raise
+                if is_first:
+                    self._tell(f"{error}; it is asked again for {self._patience_s:.0f} s")
+            is_first = False
+            time.sleep(PATIENT_PAUSE_S)
+
+    def _asked(self, once: Callable[[], Result]) -> Result:
         try:
             return _attempted(once, self.name)
         except StoreError as error:

@@ -137,13 +137,13 @@ class ImageRow(Table):
     fingerprint: Mapped[str | None]
 
     __table_args__ = (
-        # The last column of these two is there to be found without the row.
+        # The last column of these is there to be found without the row.
         Index("images_by_place", "is_missing", "place", "id", "folded"),
         Index("images_counted", "is_missing", "state", "masks"),
+        Index("images_by_rank", "is_missing", "state", "rank", "place", "id", "suggestions"),
         Index("images_by_state", "is_missing", "state", "place", "id"),
         Index("images_by_annotator", "is_missing", "annotator_id", "place", "id"),
         Index("images_with_suggestions", "is_missing", "suggestions", "place", "id"),
-        Index("images_by_rank", "is_missing", "state", "rank", "place", "id"),
         Index("images_held_out", "is_held_out", "is_missing", "id"),
     )
 

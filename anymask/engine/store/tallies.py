@@ -9,23 +9,27 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import date
 from functools import cache
-from typing import Any, Literal, cast
+from operator import attrgetter
+from typing import Any, Literal
 
 from sqlalchemy import Executable, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.tables import AnnotatorRow, Table, TalliedImageRow, TallyRow, table_of
-from anymask.engine.store.values import Effort, Stage, Tally
+from anymask.engine.store.values import Effort, Tally
 
 CHOSEN = ("whole", "part", "subpart")
 SUMS = (
     "images", "masks", "removed", "automatic", "rejected", "actions", "seconds", "clicks_add",
     "clicks_remove", "boxes", "strokes",
 )  # fmt: skip
+
+KEY = ("stage", "day", "annotator", "model_id")
+SUMS_OF = attrgetter(*SUMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +106,16 @@ def insert_new(session: Session, table: type[Table], rows: Sequence[dict[str, An
 
 def status(session: Session) -> tuple[Tally, ...]:
     """What was done, by day, stage, annotator and model, the latest day first."""
+    row = TallyRow
+    keys = (row.stage, row.day, AnnotatorRow.name, row.model_id)
     query = (
-        select(TallyRow, AnnotatorRow.name)
-        .join(AnnotatorRow, TallyRow.annotator_id == AnnotatorRow.id)
-        .order_by(TallyRow.day.desc(), TallyRow.stage, AnnotatorRow.name, TallyRow.model_id)
+        select(*keys, *(getattr(row, name) for name in (*SUMS, *CHOSEN)))
+        .join(AnnotatorRow, row.annotator_id == AnnotatorRow.id)
+        .order_by(row.day.desc(), row.stage, AnnotatorRow.name, row.model_id)
     )
     return tuple(
-        Tally(
-            stage=cast(Stage, row.stage),
-            day=row.day,
-            annotator=name,
-            model_id=row.model_id,
-            chosen=(row.whole, row.part, row.subpart),
-            **{sum_: getattr(row, sum_) for sum_ in SUMS},
-        )
-        for row, name in session.execute(query)
+        Tally(**dict(zip(KEY, values)), **dict(zip(SUMS, values[len(KEY) :])), chosen=values[-3:])
+        for values in map(tuple, session.execute(query))
     )
 
 
@@ -124,14 +123,20 @@ def summed(
     tallies: Iterable[Tally], by: Sequence[Literal["stage", "day", "annotator", "model_id"]] = ()
 ) -> tuple[Tally, ...]:
     """Tallies added up over all but what ``by`` names, in the order of their first."""
-    sums: dict[Tally, Tally] = {}
+    sums: dict[tuple[Any, ...], list[Any]] = {}
     for tally in tallies:
-        key = Tally(**{name: getattr(tally, name) for name in by})
-        before = sums.get(key, key)
-        whole, part, subpart = (a + b for a, b in zip(before.chosen, tally.chosen))
-        more: dict[str, Any] = {name: getattr(before, name) + getattr(tally, name) for name in SUMS}
-        sums[key] = replace(before, chosen=(whole, part, subpart), **more)
-    return tuple(sums.values())
+        key = tuple(getattr(tally, name) for name in by)
+        numbers = [*SUMS_OF(tally), *tally.chosen]
+        before = sums.get(key)
+        sums[key] = numbers if before is None else [a + b for a, b in zip(before, numbers)]
+    return tuple(
+        Tally(
+            **dict(zip(by, key)),
+            **dict(zip(SUMS, numbers)),
+            chosen=(numbers[-3], numbers[-2], numbers[-1]),
+        )
+        for key, numbers in sums.items()
+    )
 
 
 # These two are made once: making and compiling them takes longer than the database does.

@@ -105,6 +105,7 @@ class ImageFilter:
 
     states: any of them; empty for all. label_id: carried by a mask. text: in the name, upper or
     lower case. annotator_id: whose work it is. is_suggested: only those with suggested masks.
+    is_held_out: only those that no model learns from, or only the others; None: both.
     """
 
     states: tuple[State, ...] = ()
@@ -113,6 +114,7 @@ class ImageFilter:
     annotator_id: int | None = None
     is_missing: bool = False
     is_suggested: bool = False
+    is_held_out: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,12 +264,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class ImageDocument:
-    """All of an image that a page works on; what versions a log names is asked for apart."""
+    """All of an image that a page works on; what versions a log names is asked for apart.
+
+    is_audited: whether its automatic masks are to be corrected for an audit.
+    """
 
     image: ImageSummary
     masks: tuple[Mask, ...]
     log: tuple[LogEntry, ...]
     notes: tuple[Note, ...]
+    is_audited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from anymask.core import rle
 from anymask.core.detecting.figures import JudgedImage, box_figures
 from anymask.core.detecting.matching import right_ones
 from anymask.core.detecting.wanted_precision import threshold_for
+from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats, xywh_to_xyxy, xyxy_to_xywh
 from anymask.core.protocol import Segmenter
 from anymask.core.rle import RLE
@@ -71,27 +72,13 @@ class Detection(ImageExperiment):
         return {"detector": self.loaded.model_id, "least_score": self.least_score}
 
     def rows(self, sam: Segmenter, sample: Sample) -> list[Row]:
-        """One row: boxes with their scores, the truth, and each mask's score and what is right."""
+        """One row (``row_of``)."""
         embedding = sam.encode(sample.pixels())
-        boxes, scores = self.loaded.detect(embedding)
-        masks = segment_detections(sam, embedding, self.loaded, self.least_score)
-        drawn = [annotation["segmentation"] for annotation in masks.annotations]
-        counts, right = _judged(drawn, sample)
-        return [
-            {
-                "boxes": np.round(xyxy_to_xywh(boxes), 2).tolist(),
-                "scores": np.round(scores, DIGITS).tolist(),
-                "true_boxes": [rle.bbox_xywh(mask) for mask in sample.masks],
-                "areas": [rle.area(mask) for mask in sample.masks],
-                "is_object": list(sample.is_object),
-                "mask_scores": list(compress(np.round(masks.scores, DIGITS).tolist(), counts)),
-                "right": {f"{100 * least:.0f}": which for least, which in right.items()},
-            }
-        ]
+        return [row_of(sam, embedding, self.loaded, self.least_score, sample)]
 
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
         """COCO's figures of boxes; of masks the thresholds for some precisions, with intervals."""
-        yield from box_figures([_image(row) for row in rows]).items()
+        yield from box_figures([judged_image(row) for row in rows]).items()
         scores = [score for row in rows for score in row["mask_scores"]]
         if rows:
             yield "masks_per_image", len(scores) / len(rows)
@@ -103,6 +90,33 @@ class Detection(ImageExperiment):
     def __getstate__(self) -> dict[str, Any]:
         """Without the detector: another process reads it, too."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def row_of(
+    sam: Segmenter,
+    embedding: ImageEmbedding,
+    detector: Detector,
+    least_score: float,
+    sample: Sample,
+) -> Row:
+    """Boxes with their scores, the truth, and each mask's score and what is right.
+
+    least_score: of the boxes that get a mask. Raises ``EmbeddingError`` for an embedding that
+    ``sam`` or the detector can't read.
+    """
+    boxes, scores = detector.detect(embedding)
+    masks = segment_detections(sam, embedding, detector, least_score)
+    drawn = [annotation["segmentation"] for annotation in masks.annotations]
+    counts, right = _judged(drawn, sample)
+    return {
+        "boxes": np.round(xyxy_to_xywh(boxes), 2).tolist(),
+        "scores": np.round(scores, DIGITS).tolist(),
+        "true_boxes": [rle.bbox_xywh(mask) for mask in sample.masks],
+        "areas": [rle.area(mask) for mask in sample.masks],
+        "is_object": list(sample.is_object),
+        "mask_scores": list(compress(np.round(masks.scores, DIGITS).tolist(), counts)),
+        "right": {f"{100 * least:.0f}": which for least, which in right.items()},
+    }
 
 
 def _thresholds(
@@ -142,7 +156,9 @@ def _lies_in(masks: Sequence[RLE], regions: Sequence[RLE]) -> npt.NDArray[np.boo
     return np.array([region[rle.decode(mask)].mean() > MOSTLY for mask in masks], bool)
 
 
-def _image(row: Row) -> JudgedImage:
+def judged_image(row: Row) -> JudgedImage:
+    """The boxes of a row of ``row_of``, and what is there."""
+
     def boxes(name: str) -> Floats:
         return xywh_to_xyxy(np.array(row[name], np.float32).reshape(-1, 4))
 

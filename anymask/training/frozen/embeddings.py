@@ -22,6 +22,7 @@ from anymask.errors import EmbeddingError, StaleCacheError
 from anymask.predict.predictor import IMAGE_EMBED, Predictor
 
 SEPARATOR = " of image "
+HEADER_BYTES = 1024  # of a file, in which the maker stands
 
 
 class Embeddings:
@@ -42,26 +43,47 @@ class Embeddings:
 
         Raises ``StaleCacheError``, ``ImageError``, and ``OutputError``.
         """
+        return self._tensor(self.embedding(sample))
+
+    def embedding(self, sample: Sample) -> ImageEmbedding:
+        """The same as a value, under the name of the encoder. Raises as ``of``."""
         if self.folder is None:
-            return self._tensor(self.encoder.encode(sample.pixels()))
-        path = self._path(sample)
-        maker = f"{self.encoder.model_id}{SEPARATOR}{sample.fingerprint}"
+            return self.encoder.encode(sample.pixels())
+        path, maker = self._path(sample.name), self._maker(sample.fingerprint)
         if not path.exists():
-            made = replace(self.encoder.encode(sample.pixels()), model=maker)
-            with writing(path) as part:
-                part.write_bytes(made.to_bytes())
+            self.keep(sample.name, sample.fingerprint, self.encoder.encode(sample.pixels()))
             self.computed += 1
         # Also the first time: float16 numbers in all epochs, or in none.
-        return self._tensor(_read(path, maker, sample.name))
+        kept = _read(path, maker, sample.name)
+        return replace(kept, model=self.encoder.model_id)
 
     def check(self, sample: Sample) -> None:
         """Raise ``ImageError`` if a sample's embedding is neither kept nor can be computed."""
-        if self.folder is None or not self._path(sample).exists():
+        if self.folder is None or not self._path(sample.name).exists():
             sample.pixels()
 
-    def _path(self, sample: Sample) -> Path:
+    def is_kept(self, name: str, fingerprint: str) -> bool:
+        """Whether the embedding of a sample of this name and content is there."""
+        try:
+            with self._path(name).open("rb") as file:
+                return self._maker(fingerprint).encode() in file.read(HEADER_BYTES)
+        except FileNotFoundError:
+            return False
+
+    def keep(self, name: str, fingerprint: str, embedding: ImageEmbedding) -> None:
+        """Keep an embedding that the encoder made of a sample, in place of any of that name.
+
+        Raises ``OutputError``.
+        """
+        with writing(self._path(name)) as part:
+            part.write_bytes(replace(embedding, model=self._maker(fingerprint)).to_bytes())
+
+    def _maker(self, fingerprint: str) -> str:
+        return f"{self.encoder.model_id}{SEPARATOR}{fingerprint}"
+
+    def _path(self, name: str) -> Path:
         assert self.folder is not None
-        return self.folder / f"{hashlib.sha256(sample.name.encode()).hexdigest()[:32]}.emb"
+        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.emb"
 
     def _tensor(self, embedding: ImageEmbedding) -> Tensor:
         array = torch.from_numpy(embedding.arrays[IMAGE_EMBED])[None]

@@ -33,7 +33,9 @@ class SamRecipe(Recipe):
 
     The data:
     masks_per_pass: of the images of a pass together, at most; max_mask_fraction: masks over a
-    larger share of the image are left out; jitter: smallest and largest random resizing.
+    larger share of the image are left out; oversample_manual: how much likelier a mask of an image
+    is chosen than one that everything-mode found (§7.6: 10), which its stability score tells;
+    jitter: smallest and largest random resizing.
 
     The user (``core.interaction.Habits``): further_points, box_share.
 
@@ -47,7 +49,7 @@ class SamRecipe(Recipe):
     """
 
     family: ClassVar[str] = "sam"
-    added: ClassVar[tuple[str, ...]] = ("decoder_dropout",)
+    added: ClassVar[tuple[str, ...]] = ("decoder_dropout", "oversample_manual")
     places: ClassVar[tuple[str, ...]] = ("weights", "mae", "teacher")
 
     name: str = "paper"
@@ -74,6 +76,7 @@ class SamRecipe(Recipe):
 
     masks_per_pass: int = 64
     max_mask_fraction: float = 0.9
+    oversample_manual: float = 1.0
     jitter: tuple[float, float] = (1.0, 1.0)
 
     further_points: int = 8
@@ -137,6 +140,7 @@ class SamRecipe(Recipe):
             (not 0 <= self.decoder_dropout < 1, "decoder_dropout must be at least 0 and below 1"),
             (self.decoder_dropout > 0 and not self.train_head, "decoder_dropout needs train_head"),
             (not 0 <= self.box_share <= 1, "box_share must be between 0 and 1"),
+            (not self.oversample_manual >= 1, "oversample_manual must be 1 or more"),
             (self.further_points < 0, "further_points must be 0 or more"),
             (self.lora_rank > 0 and not self.train_encoder, "lora_rank needs train_encoder"),
             (self.distill_steps > 0 and not self.teacher, "distill_steps need a teacher"),

@@ -45,6 +45,7 @@ class Framing:
 
     input_px, mask_side: of the model. scales: of the jitter. masks_per_image: at most, at random.
     max_mask_fraction: masks over a larger share of the image are left out (§A).
+    oversample_manual: how much likelier others are chosen than those of everything-mode.
     needs_pixels: whether images must be decoded.
     """
 
@@ -54,6 +55,7 @@ class Framing:
     scales: tuple[float, float] = UNJITTERED
     masks_per_image: int = 64
     max_mask_fraction: float = 0.9
+    oversample_manual: float = 1.0
     needs_pixels: bool = True
 
     def scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
@@ -82,8 +84,20 @@ class Framing:
         wanted = np.flatnonzero((areas > 0) & ~large & np.array(sample.is_object))
         if not len(wanted):
             raise ImageError(f"{sample.name} has no mask to learn from: all are empty or too large")
-        chosen = rng.permutation(wanted)[: self.masks_per_image]
+        weights = self._weights(sample)[wanted]
+        if len(set(weights)) > 1:
+            count, shares = min(len(wanted), self.masks_per_image), weights / weights.sum()
+            chosen = rng.choice(wanted, count, replace=False, p=shares)
+        else:
+            chosen = rng.permutation(wanted)[: self.masks_per_image]
         return [rle.decode(sample.masks[i]) for i in np.sort(chosen)]
+
+    def _weights(self, sample: Sample) -> npt.NDArray[np.float64]:
+        """How much each mask is wanted; stability is a score that everything-mode alone gives."""
+        if not sample.details:
+            return np.ones(len(sample.masks))
+        is_found = [detail.stability_score is not None for detail in sample.details]
+        return np.where(is_found, 1.0, self.oversample_manual)
 
     def _view(self, image_hw: tuple[int, ...], rng: np.random.Generator) -> View:
         hw = (image_hw[0], image_hw[1])
@@ -101,6 +115,7 @@ def framing_of(config: SamConfig, recipe: SamRecipe) -> Framing:
         recipe.jitter,
         recipe.masks_per_image,
         recipe.max_mask_fraction,
+        recipe.oversample_manual,
         needs_pixels=not recipe.freezes_embeddings,
     )
 

@@ -51,6 +51,7 @@ def _version(version: Version | str | None) -> JSON | None:
         "order": version.order,
         "source": version.source,
         "predicted_iou": version.predicted_iou,
+        "stability_score": version.stability_score,
     }
 
 

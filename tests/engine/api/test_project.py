@@ -6,6 +6,8 @@ import re
 
 from fastapi.testclient import TestClient
 
+from anymask.engine.stages.running import running
+from anymask.engine.store.store import Store
 from tests.engine.api.page import Page
 from tests.engine.store.steps import add, become, version
 
@@ -64,6 +66,20 @@ def test_the_status_has_the_papers_figures(client: TestClient) -> None:
     assert (total["masks"], total["seconds_per_mask"], total["masks_per_image"]) == (2, 2.0, 2.0)
     assert status["by_annotator"][0]["annotator"] == "me"
     assert status["by_model"][0]["model_id"] == "m"
+    (stage,) = status["by_stage"]
+    assert (stage["stage"], stage["tally"]["images"], stage["accepted"]) == (
+        "assisted-manual", 1, 0,
+    )  # fmt: skip
+    assert (status["stage"], status["runs"]) == ("assisted-manual", [])
+
+
+def test_the_status_shows_what_the_engine_does(client: TestClient, store: Store) -> None:
+    with running(store, "prefill", 9) as run:
+        run.step(4)
+        (now,) = client.get("/api/status").json()["runs"]
+    assert (now["kind"], now["state"], now["total"]) == ("prefill", "running", 9)
+    (ended,) = client.get("/api/status").json()["runs"]
+    assert (ended["state"], ended["done"]) == ("ended", 4)
 
 
 def test_health_and_metrics(client: TestClient) -> None:

@@ -62,12 +62,12 @@ describe("what comes back", () => {
   it("an embedding, or its place in the queue", async () => {
     const headers = { ETag: '"abc"' };
     const ready = clientOf(answering(() => new Response(new Uint8Array([1, 2, 3]), { headers })));
-    expect(await ready.embedding(1)).toEqual({
+    expect(await ready.embedding(1, "m@1")).toEqual({
       bytes: new Uint8Array([1, 2, 3]).buffer,
       file: "abc",
     });
     const queued = clientOf(answering(() => Response.json({ position: 4 }, { status: 202 })));
-    expect(await queued.embedding(1)).toEqual({ position: 4 });
+    expect(await queued.embedding(1, "m@1")).toEqual({ position: 4 });
   });
 
   it("a refusal is what the server says, with who holds the image", async () => {

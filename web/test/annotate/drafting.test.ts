@@ -22,6 +22,7 @@ const DOCUMENT: ImageDocument = {
     suggestions: 0,
     log: [],
     notes: [],
+    is_audited: false,
   },
 };
 

@@ -26,13 +26,13 @@ export const SHAPES: Readonly<Record<ActionKind, (change: Change) => boolean>> =
   add: creates,
   duplicate: creates,
   import: creates,
-  automatic: creates,
   delete: removes,
   edit: alters,
   label: alters,
   reorder: alters,
   suggest: creates,
   withdraw: removes,
+  automatic: (change) => creates(change) || removes(change),
   accept: alters,
   reject: removes,
   merge: does,
@@ -88,7 +88,7 @@ class StoredImage {
     const times = { annotator: null, updated_at: "2026-01-01T00:00:00Z", lease, fault: null };
     const suggestions = this.list.filter(({ version }) => version.is_suggested).length;
     const lists = { masks: this.list, suggestions, log: [...this.log], notes: this.notes };
-    return { ...facts, ...times, ...lists, ...FILE, revision: this.log.length };
+    return { ...facts, ...times, ...lists, ...FILE, revision: this.log.length, is_audited: false };
   }
 
   act(annotator: string, actions: readonly Action[]): void {

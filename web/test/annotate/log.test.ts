@@ -54,3 +54,12 @@ it("an undo of what is not the last moves nothing", () => {
   ];
   expect(stacks(log)).toEqual({ undo: ["a", "b"], redo: [] });
 });
+
+it("what the engine does is undone by nobody", () => {
+  const log: LoggedStep[] = [
+    { id: "a", kind: "add", target: null },
+    { id: "b", kind: "automatic", target: null },
+    { id: "c", kind: "withdraw", target: null },
+  ];
+  expect(stacks(log)).toEqual({ undo: ["a"], redo: [] });
+});

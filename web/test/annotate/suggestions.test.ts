@@ -39,6 +39,7 @@ function open(...masks: Version[]): OpenImage<Region> {
       suggestions: 0,
       log: [],
       notes: [],
+      is_audited: false,
     },
     masks: masks.map((one, i) => ({ id: `mask ${i}`, version: one })),
   };
@@ -76,7 +77,7 @@ describe("near copies are not offered", () => {
       suggestion(bar(31, 19), 0.8), // and of the one before
       suggestion(bar(30, 10), 0.7), // its half
     ];
-    expect(await shown.ask(image, null, () => true)).toBe(true);
+    expect(await shown.ask(image, null, "m@1", () => true)).toBe(true);
     expect([scores(shown), shown.leftOut]).toEqual([[0.9, 0.7], 2]);
   });
 

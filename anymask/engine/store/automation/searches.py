@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from anymask.engine.store.annotators import engine_id
+from anymask.engine.store.automation.audits import audited_ids
 from anymask.engine.store.images import summaries, summary_query
 from anymask.engine.store.log.actions import apply_actions
 from anymask.engine.store.tables import ImageRow, SearchRow
@@ -43,12 +45,49 @@ def unsearched(
 ) -> list[ImageSummary]:
     """Images of some states that a finder has not looked through with a model, by their ids.
 
+    Not those that are held out: what is measured by their masks must have no part in them.
+
     after: the last id of the ones before.
     """
     query = (
         summary_query()
         .outerjoin(SearchRow, _search_by(source))
         .where(*_still_open(model_id, states), ImageRow.id > after)
+        .order_by(ImageRow.id)
+        .limit(limit)
+    )
+    return summaries(session, query)
+
+
+def unfilled(
+    session: Session,
+    source: str,
+    model_id: str,
+    states: Sequence[State],
+    after: int = 0,
+    limit: int = 100,
+) -> list[ImageSummary]:
+    """Images whose masks a finder may make by itself and has not with a model, by their ids.
+
+    Those of some states, and those that it did with another model and nobody worked on since. None
+    that is held out, and none that is audited. after: the last id of the ones before.
+    """
+    is_its_own = and_(
+        SearchRow.model_id.is_not(None),
+        ImageRow.state == "done",
+        ImageRow.annotator_id == engine_id(),
+    )
+    query = (
+        summary_query()
+        .outerjoin(SearchRow, _search_by(source))
+        .where(
+            ImageRow.is_missing.is_(False),
+            ImageRow.is_held_out.is_(False),
+            or_(SearchRow.model_id.is_(None), SearchRow.model_id != model_id),
+            or_(ImageRow.state.in_(states), is_its_own),
+            ImageRow.id.not_in(audited_ids()),
+            ImageRow.id > after,
+        )
         .order_by(ImageRow.id)
         .limit(limit)
     )
@@ -88,6 +127,8 @@ def _search_by(source: str) -> ColumnElement[bool]:
 def _still_open(model_id: str, states: Sequence[State]) -> list[ColumnElement[bool]]:
     return [
         ImageRow.is_missing.is_(False),
+        ImageRow.is_held_out.is_(False),
         ImageRow.state.in_(states),
+        ImageRow.id.not_in(audited_ids()),
         or_(SearchRow.model_id.is_(None), SearchRow.model_id != model_id),
     ]

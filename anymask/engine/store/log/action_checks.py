@@ -72,6 +72,10 @@ def _alters(change: Change) -> bool:
     return change.before is not None and change.after is not None
 
 
+def _replaces(change: Change) -> bool:
+    return _creates(change) or _deletes(change)
+
+
 def _does(change: Change) -> bool:
     return change.before is not None or change.after is not None
 
@@ -80,7 +84,7 @@ SHAPES: Mapping[str, Callable[[Change], bool]] = {
     "add": _creates,
     "duplicate": _creates,
     "import": _creates,
-    "automatic": _creates,
+    "automatic": _replaces,
     "delete": _deletes,
     "suggest": _creates,
     "withdraw": _deletes,

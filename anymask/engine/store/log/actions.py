@@ -12,6 +12,7 @@ from typing import Any, cast
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from anymask.engine.store.annotators import ENGINE_NAME
 from anymask.engine.store.automation.stages import current_stage
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.images import locked_image
@@ -104,7 +105,7 @@ def append_actions(
             break
         is_bare = history.is_taken_back
         state = state_after(state, action.kind, action.state, is_taken_back=is_bare)
-        if action.kind not in UNTALLIED:
+        if _is_tallied(action, annotator):
             sheet.add_effort(account, action.effort)
             sheet.add_output(tallied, image.id, output)
         rows.append(_row(image.id, number, annotator, action, step, now))
@@ -176,6 +177,13 @@ def _conflict(session: Session, image: ImageRow, stale: set[str]) -> ConflictErr
         masks_named(session, image.id, sorted(stale)),
         image.revision,
     )
+
+
+def _is_tallied(action: Action, annotator: Annotator) -> bool:
+    """Whether an action is work that figures count. The engine's word on a state is none."""
+    if action.kind == "state":
+        return annotator.name != ENGINE_NAME
+    return action.kind not in UNTALLIED
 
 
 def _output(kind: Kind, changed: Sequence[Changed]) -> Output:

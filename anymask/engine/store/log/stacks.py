@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 # What stays out of both stacks: a kind that changes no mask, and what the engine does.
-UNTOUCHED = ("state", "suggest", "withdraw")
+UNTOUCHED = ("state", "suggest", "withdraw", "automatic")
 
 
 class OutOfTurnError(ValueError):

@@ -21,6 +21,7 @@ import type {
   Lease,
   Member,
   MemberPatch,
+  ModelInUse,
   Note,
   NoteDraft,
   NotePatch,
@@ -119,10 +120,20 @@ export class Client {
     return this.transport.url(`/api/images/${id}/thumbnail`);
   }
 
-  /** The embedding; while it is computed, its place in the queue. */
-  embedding(id: number, signal?: AbortSignal): Promise<EmbeddingBytes | { position: number }> {
+  /** The model that the next image is annotated with. */
+  model(): Promise<ModelInUse> {
+    return this.transport.json("/api/model");
+  }
+
+  /** The embedding for a model; while it is computed, its place in the queue. */
+  embedding(
+    id: number,
+    model: string,
+    signal?: AbortSignal,
+  ): Promise<EmbeddingBytes | { position: number }> {
     const ask = { signal, timeoutMs: LONG_MS };
-    return this.transport.ask(`/api/images/${id}/embedding`, ask, async (response) => {
+    const path = `/api/images/${id}/embedding${search({ model })}`;
+    return this.transport.ask(path, ask, async (response) => {
       if (response.status === 202) return response.json();
       const file = response.headers.get("ETag")?.replaceAll('"', "") ?? "";
       return { bytes: await response.arrayBuffer(), file };
@@ -217,10 +228,16 @@ export class Client {
 
   // --- the model on the server
 
-  /** Everything in the image or in a box of it. */
-  everything(id: number, box: BoxXyxy | null, signal?: AbortSignal): Promise<Suggestion[]> {
-    const ask = { method: "POST", json: { box }, signal, timeoutMs: LONG_MS } as const;
-    return this.transport.json(`/api/images/${id}/everything`, ask);
+  /** Everything that a model finds in the image or in a box of it; null: the one in use. */
+  everything(
+    id: number,
+    box: BoxXyxy | null,
+    model: string | null,
+    signal?: AbortSignal,
+  ): Promise<Suggestion[]> {
+    const ask = { method: "POST", json: { box }, timeoutMs: LONG_MS, signal } as const;
+    const query = search({ model: model ?? undefined });
+    return this.transport.json(`/api/images/${id}/everything${query}`, ask);
   }
 
   /** For browsers that can't run the decoder: best first. */

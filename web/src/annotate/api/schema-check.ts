@@ -25,6 +25,7 @@ export type Answers = [
   Fits<Schemas["LogEntry"], types.LogEntry>,
   Fits<Schemas["Mask"], types.Mask>,
   Fits<Schemas["Member"], types.Member>,
+  Fits<Schemas["ModelInUse"], types.ModelInUse>,
   Fits<Schemas["Note"], types.Note>,
   Fits<Project, types.Project>,
   Fits<Schemas["Status"], types.Status>,

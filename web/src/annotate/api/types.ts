@@ -31,6 +31,12 @@ export interface Annotator {
   readonly role: Role;
 }
 
+/** folder: where a browser gets it, from the page's own on. */
+export interface ModelInUse {
+  readonly id: string;
+  readonly folder: string;
+}
+
 export interface Project {
   /** Of the store, made with it: two folders of one name are two projects. */
   readonly id: string;
@@ -105,6 +111,8 @@ export interface Version {
   /** How it was made, such as `model`, `brush`, `import`. */
   readonly source: string;
   readonly predicted_iou: number | null;
+  /** Of a mask that was found automatically. */
+  readonly stability_score?: number | null;
   /** By the engine: no mask yet, until somebody accepts it. */
   readonly is_suggested: boolean;
 }
@@ -122,6 +130,8 @@ export interface ImageDocument extends Omit<ImageSummary, "masks"> {
   readonly masks: readonly Mask[];
   readonly log: readonly LogEntry[];
   readonly notes: readonly Note[];
+  /** Whether its automatic masks are to be corrected for an audit. */
+  readonly is_audited: boolean;
 }
 
 // --- actions
@@ -141,7 +151,7 @@ export type DoneKind =
   | "reject"
   | "automatic";
 /** What the engine does; nobody undoes it. */
-export type EngineKind = "suggest" | "withdraw";
+export type EngineKind = "suggest" | "withdraw" | "automatic";
 export type ActionKind = DoneKind | EngineKind | "undo" | "redo" | "state";
 
 /** One mask's part in an action, with what it becomes. */
@@ -257,14 +267,21 @@ export interface Invitation {
   readonly token: string;
 }
 
-/** What was done on a day by an annotator with a model; null where it is of all of them. */
+/** The stages of *Segment Anything* §4. */
+export type EngineStage = "assisted-manual" | "semi-automatic" | "fully-automatic";
+
+/** What was done in a stage on a day by an annotator with a model; null: of all of them. */
 export interface Tally {
+  readonly stage: EngineStage | null;
   readonly day: string | null;
   readonly annotator: string | null;
   readonly model_id: string | null;
   readonly images: number;
   readonly masks: number;
   readonly removed: number;
+  /** Of the masks, those that no person drew. */
+  readonly automatic: number;
+  readonly rejected: number;
   readonly actions: number;
   readonly seconds: number;
   readonly clicks_add: number;
@@ -274,7 +291,28 @@ export interface Tally {
   readonly chosen: readonly [number, number, number];
   /** The figures of *Segment Anything* §4; null where there are none. */
   readonly seconds_per_mask: number | null;
+  readonly seconds_per_drawn_mask: number | null;
   readonly masks_per_image: number | null;
+  readonly share_automatic: number | null;
+}
+
+/** What was done in a stage; an image is counted once there. */
+export interface StageFigures {
+  readonly stage: EngineStage;
+  readonly tally: Tally;
+  /** Suggested masks that people accepted. */
+  readonly accepted: number;
+  readonly share_accepted: number | null;
+}
+
+/** The engine's last work of a kind. */
+export interface Run {
+  readonly kind: "prefill" | "automatic" | "retrain" | "audit" | "detector" | "choose";
+  readonly state: "running" | "ended" | "stopped" | "failed" | "lost";
+  readonly started_at: string;
+  readonly ended_at: string | null;
+  readonly done: number;
+  readonly total: number | null;
 }
 
 export interface Status {
@@ -283,6 +321,11 @@ export interface Status {
   readonly by_day: readonly Tally[];
   readonly by_annotator: readonly Tally[];
   readonly by_model: readonly Tally[];
+  readonly by_stage: readonly StageFigures[];
+  /** The one that the project is in. */
+  readonly stage: EngineStage;
+  /** The last of each kind, the latest first. */
+  readonly runs: readonly Run[];
 }
 
 // --- the model on the server

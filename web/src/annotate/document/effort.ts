@@ -39,7 +39,8 @@ export interface EffortOptions {
  * counts for 30 s at most, as thinking; the rest of it is idle. A page out of sight counts nothing.
  */
 export class EffortClock {
-  private readonly modelId: string | null;
+  /** The model that helps from now on. */
+  modelId: string | null;
   private readonly onNudge: () => void;
   private readonly nudgeAfterMs: number;
   private events: EffortEvent[] = [];

@@ -9,7 +9,7 @@ export interface LoggedStep {
   readonly target: string | null;
 }
 
-const UNTOUCHED: ReadonlySet<ActionKind> = new Set(["state", "suggest", "withdraw"]);
+const UNTOUCHED: ReadonlySet<ActionKind> = new Set(["state", "suggest", "withdraw", "automatic"]);
 
 /** Ids of actions; the next to be undone or redone is the last. */
 export interface Stacks {

@@ -67,6 +67,8 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
   /** SHA-256 of the file that it was opened with. */
   readonly file: string;
   readonly draft: Draft;
+  /** Whether its masks are to be corrected for an audit, until it is done. */
+  readonly isAudited: boolean;
   private readonly annotator: string;
   private readonly versions: Versions<R>;
   private sink: ActionSink | null;
@@ -90,6 +92,7 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
     const { width, height } = document;
     this.size = width && height ? { width, height } : null;
     this.state = document.state;
+    this.isAudited = document.is_audited;
     this.annotator = annotator;
     this.versions = versions;
     this.draft = draft;

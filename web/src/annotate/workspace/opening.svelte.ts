@@ -76,6 +76,8 @@ export class Opening {
       return;
     }
     if (work.open) this.close(work.open);
+    work.model.move();
+    work.clock.modelId = work.model.id ?? work.project!.model_id;
     const { size } = image;
     if (!size) throw new Error("this image can't be read");
     const drafting = new Drafting(image, size, work.model, work.clock, (error) =>

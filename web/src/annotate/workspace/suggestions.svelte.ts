@@ -57,17 +57,19 @@ export class Suggestions {
   }
 
   /**
-   * Look for everything in an image, or in a box of it. Its near copies of masks are not shown.
+   * Have a model look for everything in an image, or in a box of it. Near copies of masks are not
+   * shown.
    * @returns false if the image was left meanwhile. Throws ApiError.
    */
   async ask(
     image: OpenImage<Region>,
     box: BoxXyxy | null,
+    model: string | null,
     isOpen: () => boolean,
   ): Promise<boolean> {
     this.asking.abort();
     const { signal } = (this.asking = new AbortController());
-    const answer = await this.client.everything(image.id, box, signal);
+    const answer = await this.client.everything(image.id, box, model, signal);
     if (!isOpen()) return false;
     this.found = answer.map(justFound);
     return true;

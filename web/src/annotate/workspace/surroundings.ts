@@ -10,6 +10,7 @@ import type { Model } from "./model";
 import { Presence } from "./presence";
 
 const LOOK_AROUND_MS = 20_000;
+const LOOK_FOR_MODEL_MS = 5_000; // as the server does
 
 /** The work that all this is around. */
 export interface SurroundedWork {
@@ -20,7 +21,7 @@ export interface SurroundedWork {
   project: Project | null;
   notice: string;
   readonly open: { readonly image: OpenImage<Region> } | null;
-  readonly model: Pick<Model, "open" | "isBroken">;
+  readonly model: Pick<Model, "open" | "look" | "isBroken">;
   attempt(action: () => unknown): void;
   setLabels(labels: readonly Label[]): void;
 }
@@ -47,6 +48,13 @@ export class Surroundings {
     this.presence.isAway.subscribe((isAway) => this.take(isAway));
     // What another tab has sent, nothing else tells.
     this.presence.signs.subscribe(() => void this.desk()?.catchUp());
+  }
+
+  /** Have an eye on which model the server has, from now on. */
+  watchModel(): void {
+    setInterval(() => {
+      if (!this.work.isAway) this.work.model.look().catch(() => {}); // the next look will do
+    }, LOOK_FOR_MODEL_MS);
   }
 
   /** See what the others do, from now on. */

@@ -134,8 +134,14 @@ export class Workspace {
     this.clock.watch(document);
     this.desk = await Desk.start(this.client, CODEC, project, this.seen);
     this.saving.watch(this.desk);
+    this.around.watchModel();
     if (project.signed_in) this.around.watchOthers();
     await this.rounds.start(first);
+  }
+
+  /** Whether the open image's masks are to be corrected for an audit. */
+  get isAudited(): boolean {
+    return this.open?.image.isAudited === true && this.now?.state === "returned";
   }
 
   get drafting(): Drafting | null {
@@ -305,7 +311,7 @@ export class Workspace {
     this.waiting = box ? "looking for everything in the box…" : "looking for everything…";
     try {
       const isOpen = () => this.open === open;
-      const isAsked = await this.suggestions.ask(open.image, box, isOpen);
+      const isAsked = await this.suggestions.ask(open.image, box, this.model.id, isOpen);
       if (isAsked && !this.suggestions.wasAsked) {
         this.suggestions.clear();
         this.notice = "Nothing was found there that is not a mask already.";

@@ -29,7 +29,8 @@ def _columns() -> None:
     no = sa.false()
     op.add_column("images", Column("rank", Integer, nullable=False, server_default="0"))
     op.add_column("images", Column("is_held_out", Boolean, nullable=False, server_default=no))
-    op.create_index("images_by_rank", "images", ["is_missing", "state", "rank", "place", "id"])
+    ranked = ["is_missing", "state", "rank", "place", "id", "suggestions"]
+    op.create_index("images_by_rank", "images", ranked)
     op.create_index("images_held_out", "images", ["is_held_out", "is_missing", "id"])
     op.add_column("versions", Column("stability_score", Double))
     op.add_column("actions", Column("stage", Text, nullable=False, server_default=FIRST_STAGE))

@@ -1,0 +1,67 @@
+"""Figures of the data engine: what came of each stage, as the paper counts (§4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from anymask.engine.store.annotators import ENGINE_NAME
+from anymask.engine.store.tables import ImageRow, TalliedImageRow
+from anymask.engine.store.tallies import status, summed
+from anymask.engine.store.values import STAGES, Stage, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class StageFigures:
+    """What was done in a stage.
+
+    tally: its sums; an image is counted once, whoever made masks in it and however often. accepted:
+    how many suggested masks people accepted.
+    """
+
+    stage: Stage
+    tally: Tally
+    accepted: int
+
+    @property
+    def share_accepted(self) -> float | None:
+        """Of the suggestions that people answered, in 0-1; None where they answered none."""
+        answered = self.accepted + self.tally.rejected
+        return self.accepted / answered if answered > 0 else None
+
+
+def stage_figures(
+    session: Session, tallies: Sequence[Tally] | None = None
+) -> tuple[StageFigures, ...]:
+    """Of each stage in which something was done, the first first.
+
+    tallies: those of ``status``, where they were read already.
+    """
+    tallies = status(session) if tallies is None else tallies
+    query = select(TalliedImageRow.stage, func.count(TalliedImageRow.image_id.distinct())).group_by(
+        TalliedImageRow.stage
+    )
+    images = dict(session.execute(query).all())
+    people = [tally for tally in tallies if tally.annotator != ENGINE_NAME]
+    accepted = {tally.stage: tally.automatic for tally in summed(people, ["stage"])}
+    figures = {
+        tally.stage: StageFigures(
+            tally.stage,
+            replace(tally, images=images.get(tally.stage, 0)),
+            accepted.get(tally.stage, 0),
+        )
+        for tally in summed(tallies, ["stage"])
+        if tally.stage is not None
+    }
+    return tuple(figures[stage] for stage in STAGES if stage in figures)
+
+
+def count_held_out_images(session: Session) -> int:
+    """How many images that are there no model learns from, finished or not."""
+    query = select(func.count()).where(
+        ImageRow.is_held_out.is_(True), ImageRow.is_missing.is_(False)
+    )
+    return session.scalar(query) or 0

@@ -1,0 +1,139 @@
+"""Measuring: what models are worth on images that none of them learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from torch import Tensor
+
+from anymask.core.calibration import OFFICIAL_THRESHOLDS, found_share
+from anymask.core.detecting.figures import box_figures
+from anymask.core.detecting.wanted_precision import PreciseThreshold, threshold_for
+from anymask.core.embedding import ImageEmbedding
+from anymask.core.protocol import Segmenter
+from anymask.datasets.sample import Dataset, Sample
+from anymask.errors import Error, ImageError
+from anymask.evaluation.experiments.detector import judged_image, row_of
+from anymask.evaluation.result import Row
+from anymask.predict.detector import Detector
+from anymask.training.frozen.embeddings import Embeddings
+from anymask.training.sam.recipes import finetune_decoder
+from anymask.training.sam.scenes import Scene, framing_of
+from anymask.training.sam.validation import validate
+from anymask.weights.checkpoint import Checkpoint
+
+MOST_IMAGES, MOST_MASKS = 200, 16  # that are measured with; of an image
+AT_ONCE = 16  # prompts
+RIGHT_IOU = "75"  # with a truth, in percent, from which a suggested mask is right
+LEAST_SCORE = 0.05  # of boxes that are looked at for a threshold
+LOWER_PRECISIONS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
+
+
+def sam_figures(
+    checkpoint: Checkpoint, held_out: Dataset, embeddings: Embeddings, at_least: float | None = None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Figures of a model, and the thresholds that suit everything-mode with it.
+
+    The figures: ``miou_1`` to ``miou_3``; ``found``, the share of objects that a mask for a click
+    anywhere on them finds and everything-mode's thresholds keep; ``calibration_error`` of predicted
+    IoUs; ``objects``. All models are asked the same of the same objects.
+
+    at_least: the share of objects that the thresholds have to leave; None: they are those that the
+    checkpoint has. Raises ``Error`` where nothing can be measured with.
+    """
+    model = checkpoint.build_sam()
+    validation = validate(
+        model, _scenes(checkpoint, held_out), _features(embeddings), prompts_per_pass=AT_ONCE
+    )
+    thresholds = {**OFFICIAL_THRESHOLDS, **checkpoint.everything}
+    if at_least is not None:
+        thresholds = {**OFFICIAL_THRESHOLDS, **validation.everything(at_least)}
+    masks = validation.predicted_iou, validation.stability, validation.actual_iou
+    figures = {
+        **{f"miou_{clicks}": iou for clicks, iou in enumerate(validation.miou, start=1)},
+        "found": found_share(*masks, thresholds),
+        "calibration_error": validation.calibration_error,
+        "objects": float(len(validation.predicted_iou)),
+    }
+    return figures, thresholds
+
+
+def detector_rows(
+    sam: Segmenter,
+    detector: Detector,
+    held_out: Dataset,
+    embedding_of: Callable[[Sample], ImageEmbedding],
+) -> list[Row]:
+    """What a detector finds in held-out images, and which of it is right (``row_of``)."""
+    return [
+        row_of(sam, embedding_of(sample), detector, LEAST_SCORE, sample)
+        for sample in _samples(held_out)
+    ]
+
+
+def detector_figures(rows: Sequence[Row]) -> dict[str, float]:
+    """Box AP and AR of ``detector_rows`` (``box_figures``)."""
+    return box_figures([judged_image(row) for row in rows])
+
+
+def sure_threshold(rows: Sequence[Row], precision: float) -> PreciseThreshold:
+    """The threshold for a wanted precision of suggested masks, or for the next lower one.
+
+    A mask is right from an IoU of 0.75 on: then accepting it is better than drawing it. Raises
+    ``Error`` where none is precise at all.
+    """
+    scores = [score for row in rows for score in row["mask_scores"]]
+    right = [is_right for row in rows for is_right in row["right"][RIGHT_IOU]]
+    lower = [wanted for wanted in LOWER_PRECISIONS if wanted < precision]
+    for wanted in (precision, *lower):
+        try:
+            return threshold_for(scores, right, wanted)
+        except Error as error:
+            reason = error
+    raise reason
+
+
+def same_encoder(one: Checkpoint, other: Checkpoint) -> bool:
+    """Whether two models make the same embeddings of every image."""
+    mine, theirs = (_encoder(checkpoint) for checkpoint in (one, other))
+    is_alike = mine.keys() == theirs.keys() and one.sam_config.encoder == other.sam_config.encoder
+    return is_alike and all(
+        tensor.shape == theirs[name].shape and bool((tensor == theirs[name]).all())
+        for name, tensor in mine.items()
+    )
+
+
+def _encoder(checkpoint: Checkpoint) -> Mapping[str, Tensor]:
+    return {k: v for k, v in checkpoint.state.items() if k.startswith("image_encoder.")}
+
+
+def _scenes(checkpoint: Checkpoint, held_out: Dataset) -> list[Scene]:
+    """The objects to ask about, the same for each model of this size of input."""
+    recipe = replace(
+        finetune_decoder(), images_per_pass=1, masks_per_pass=MOST_MASKS, oversample_manual=1.0
+    )
+    framing = framing_of(checkpoint.sam_config, recipe)
+    scenes = []
+    for number, sample in enumerate(_samples(held_out)):
+        try:
+            scenes.append(framing.scene(sample, np.random.default_rng([0, number])))
+        except ImageError:  # its masks are too small to be seen by any model
+            continue
+    if not scenes:
+        raise Error("the images that are held out have no mask that is large enough to be seen")
+    return scenes
+
+
+def _samples(held_out: Dataset) -> Iterator[Sample]:
+    for part in held_out.drawn(MOST_IMAGES, 0).parts:
+        yield from (sample for sample in part.samples() if isinstance(sample, Sample))
+
+
+def _features(embeddings: Embeddings) -> Callable[[Sequence[Scene]], Tensor]:
+    def features(scenes: Sequence[Scene]) -> Tensor:
+        (scene,) = scenes
+        return embeddings.of(scene.sample)
+
+    return features
