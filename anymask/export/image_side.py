@@ -57,7 +57,7 @@ def own_parts(decoder: MaskDecoder, image: Tensor) -> Own:
         tellers.append((centred(out.weight.T), centred(out.bias + shift)))
         for i, (weight, bias) in enumerate(tellers, 1):
             own[f"told_{i}_{j}"] = weight @ image.mT
-            always.append(image @ bias)
+            always.append((image * bias).sum(dim=-1))  # a product goes wrong in WebAssembly
         gain, shift = block.norm4.weight, block.norm4.bias
         image = image * gain
         tellers = [(centred(weight * gain), centred(bias * gain)) for weight, bias in tellers]
