@@ -71,7 +71,7 @@ class Detection(ImageExperiment):
         return {"detector": self.loaded.model_id, "least_score": self.least_score}
 
     def rows(self, sam: Segmenter, sample: Sample) -> list[Row]:
-        """One row: boxes with their scores, the truth, and each mask's score and what is right."""
+        """One row: boxes and their scores, the truth, and of masks box, score and what is right."""
         embedding = sam.encode(sample.pixels())
         boxes, scores = self.loaded.detect(embedding)
         masks = segment_detections(sam, embedding, self.loaded, self.least_score)
@@ -84,21 +84,26 @@ class Detection(ImageExperiment):
                 "true_boxes": [rle.bbox_xywh(mask) for mask in sample.masks],
                 "areas": [rle.area(mask) for mask in sample.masks],
                 "is_object": list(sample.is_object),
+                "mask_boxes": [rle.bbox_xywh(mask) for mask in compress(drawn, counts)],
                 "mask_scores": list(compress(np.round(masks.scores, DIGITS).tolist(), counts)),
                 "right": {f"{100 * least:.0f}": which for least, which in right.items()},
             }
         ]
 
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
-        """COCO's figures of boxes; of masks the thresholds for some precisions, with intervals."""
-        yield from box_figures([_image(row) for row in rows]).items()
+        """COCO's figures of boxes, and (``masks_…``) of the boxes around masks; thresholds of masks
+        for some precisions, with intervals and the share of objects that are found."""
+        yield from box_figures([_image(row, "boxes", "scores") for row in rows]).items()
+        masks = box_figures([_image(row, "mask_boxes", "mask_scores") for row in rows])
+        yield from ((f"masks_{name}", value) for name, value in masks.items())
+        objects = sum(sum(row["is_object"]) for row in rows)
         scores = [score for row in rows for score in row["mask_scores"]]
         if rows:
             yield "masks_per_image", len(scores) / len(rows)
         for least in RIGHT_IOU:
             at = f"{100 * least:.0f}"
             right = [is_right for row in rows for is_right in row["right"][at]]
-            yield from _thresholds(scores, right, at)
+            yield from _thresholds(scores, right, objects, at)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the detector: another process reads it, too."""
@@ -106,9 +111,12 @@ class Detection(ImageExperiment):
 
 
 def _thresholds(
-    scores: Sequence[float], right: Sequence[bool], at: str
+    scores: Sequence[float], right: Sequence[bool], objects: int, at: str
 ) -> Iterator[tuple[str, float]]:
-    """For each precision that can be had: threshold, what it leaves, the interval's ends."""
+    """For each precision that can be had: threshold, what it leaves and finds, the interval's ends.
+
+    objects: how many there are.
+    """
     for wanted in PRECISIONS:
         try:
             precise = threshold_for(scores, right, wanted)
@@ -117,6 +125,7 @@ def _thresholds(
         name = f"precision_{100 * wanted:.0f}_at_{at}"
         yield f"{name}_threshold", precise.threshold
         yield f"{name}_kept", float(precise.kept)
+        yield f"{name}_recall", precise.precision * precise.kept / objects
         yield f"{name}_low", precise.low
         yield f"{name}_high", precise.high
 
@@ -142,13 +151,15 @@ def _lies_in(masks: Sequence[RLE], regions: Sequence[RLE]) -> npt.NDArray[np.boo
     return np.array([region[rle.decode(mask)].mean() > MOSTLY for mask in masks], bool)
 
 
-def _image(row: Row) -> JudgedImage:
+def _image(row: Row, detected: str, scores: str) -> JudgedImage:
+    """detected, scores: fields of the boxes that are judged."""
+
     def boxes(name: str) -> Floats:
         return xywh_to_xyxy(np.array(row[name], np.float32).reshape(-1, 4))
 
     return JudgedImage(
-        boxes("boxes"),
-        np.array(row["scores"], np.float32),
+        boxes(detected),
+        np.array(row[scores], np.float32),
         boxes("true_boxes"),
         np.array(row["areas"]),
         ~np.array(row["is_object"], bool),

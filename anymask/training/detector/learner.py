@@ -112,12 +112,14 @@ class DetectorLearner:
             scores, boxes = self.model(self.features(scenes))
         scores, boxes = scores.float(), boxes.float()
         losses = [self._losses(*said) for said in zip(scores, boxes, scenes)]
-        score, box, qualities, shares = (torch.stack(sums).sum() for sums in zip(*losses))
-        score, box = score / qualities.clamp(min=1), box / shares.clamp(min=1)
-        loss = score + self.recipe.box_weight * box
+        sums = DetectionLosses(*(torch.stack(each).sum() for each in zip(*losses)))
+        score = sums.score / sums.qualities.clamp(min=1)
+        box = sums.box / sums.shares.clamp(min=1)
+        near = sums.near_box / sums.near_shares.clamp(min=1)
+        loss = score + self.recipe.box_weight * (box + near)
         torch.autograd.backward([loss * (len(scenes) / self.recipe.batch)])
-        sums = {"loss": loss, "score": score, "box": box}
-        return {name: float(value.detach()) * len(scenes) for name, value in sums.items()}
+        parts = {"loss": loss, "score": score, "box": box, "near_box": near}
+        return {name: float(value.detach()) * len(scenes) for name, value in parts.items()}
 
     def _losses(self, scores: Tensor, boxes_xyxy: Tensor, scene: BoxScene) -> DetectionLosses:
         """Of one image: (N,) logits and (N, 4) boxes."""
