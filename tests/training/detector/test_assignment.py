@@ -79,7 +79,7 @@ def test_without_objects_no_cell_answers() -> None:
 
 def test_a_new_detector_begins_with_objects_at_the_level_of_their_size() -> None:
     model = ObjectDetector(DetectorConfig("m", width=8, grid=8, image_px=128, channels=16))
-    scores, boxes = model(torch.zeros(1, 8, 8, 8))
+    scores, boxes, _ = model(torch.zeros(1, 8, 8, 8))
     cells = model.cells()
     for side, stride in ((32.0, 8.0), (64.0, 16.0), (128.0, 32.0)):
         middle = torch.tensor([64.0, 64.0])
