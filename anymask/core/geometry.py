@@ -129,13 +129,16 @@ def box_iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
 
 
-def nms(boxes: npt.ArrayLike, scores: npt.ArrayLike, threshold: float) -> list[int]:
+def nms(
+    boxes: npt.ArrayLike, scores: npt.ArrayLike, threshold: float, most: int | None = None
+) -> list[int]:
     """Which of (N, 4) XYXY boxes stay, best score first, when each removes the lesser ones that it
-    overlaps by an IoU above ``threshold``. Of equal scores the first goes first."""
+    overlaps by an IoU above ``threshold``. Of equal scores the first goes first. most: stay, all if
+    None."""
     boxes = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
     waiting = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
-    kept = []
-    while len(waiting):
+    kept: list[int] = []
+    while len(waiting) and (most is None or len(kept) < most):
         best, waiting = waiting[0], waiting[1:]
         kept.append(int(best))
         overlap = box_iou(boxes[best : best + 1], boxes[waiting])[0]

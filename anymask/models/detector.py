@@ -4,7 +4,8 @@ The data engine's second stage fills in masks for the boxes of a detector that w
 masks of the first, with one category. The paper took a Faster R-CNN over the photograph; this is a
 small head without anchors, in the manner of FCOS (arXiv 1904.01355), over the embedding that is
 computed anyway. A cell says how well its box fits an object (the joint score of Generalized Focal
-Loss, arXiv 2006.04388), and how far the box's sides are from the cell's centre.
+Loss, arXiv 2006.04388), and how far the box's sides are from the cell's centre. A second stage
+looks into the surest boxes (``box_head``).
 
 Shape legend: B images, C channels of the embedding, c channels of the head, h w grid of a level,
 N cells of all levels, finest level first.
@@ -19,6 +20,8 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from anymask.models.box_head import BoxHead, Looked
 
 RARE = 0.01  # of cells are of an object: the first score of every cell (arXiv 1708.02002, §3.3)
 REACH = 2.0  # strides from a cell's centre to each side of its first box
@@ -50,10 +53,14 @@ class DetectorConfig:
 
 
 class Guesses(NamedTuple):
-    """What every cell says: scores (B, N) as logits; boxes_xyxy (B, N, 4), pixels of the input."""
+    """What every cell says: scores (B, N) as logits; boxes_xyxy (B, N, 4), pixels of the input.
+
+    maps: (B, c/2, 2 grid, 2 grid) and (B, c, grid, grid), what the second stage reads.
+    """
 
     scores: Tensor
     boxes_xyxy: Tensor
+    maps: tuple[Tensor, Tensor]
 
 
 class Cells(NamedTuple):
@@ -104,6 +111,7 @@ class ObjectDetector(nn.Module):
         self.tower = Residual(channels)
         widths = [fine] + [channels] * (config.coarser + 1)
         self.answers = nn.ModuleList(_answer(width) for width in widths)
+        self.head = BoxHead((fine, channels), config.image_px)
 
     def forward(self, features: Tensor) -> Guesses:
         """Embeddings (B, C, grid, grid) to what all N cells say."""
@@ -118,7 +126,14 @@ class ObjectDetector(nn.Module):
         maps = [self.fine_tower(self.finer(pyramid[0])), *map(self.tower, pyramid)]
         levels = [answer(level).flatten(2) for answer, level in zip(self.answers, maps)]
         said = torch.cat(levels, 2).transpose(1, 2)  # (B, N, 5)
-        return Guesses(said[..., 0], _boxes(said[..., 1:], self.cells(said.device)))
+        boxes = _boxes(said[..., 1:], self.cells(said.device))
+        return Guesses(said[..., 0], boxes, (maps[0], maps[1]))
+
+    def look(self, guesses: Guesses, image: int, boxes_xyxy: Tensor) -> Looked:
+        """The second stage: boxes (R, 4) of one of the B images, pixels of the model's input."""
+        fine, middle = (each[image : image + 1] for each in guesses.maps)
+        looked: Looked = self.head((fine, middle), boxes_xyxy)
+        return looked
 
     def cells(self, device: torch.device | None = None) -> Cells:
         """Where the N cells are."""

@@ -1,6 +1,6 @@
 """Detector: where objects of any kind are, read off an embedding; and a mask for each.
 
-Shape legend: N boxes or masks, C channels, h w embedding grid.
+Shape legend: N boxes or masks, R boxes for the second stage, C channels, h w embedding grid.
 """
 
 from __future__ import annotations
@@ -29,11 +29,20 @@ from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 
 CANDIDATES = 1000  # the surest cells, whose boxes are compared
+PROPOSALS = 300  # boxes of an image that the second stage looks into
+PROPOSAL_IOU = 0.7  # of those that overlap by more it sees the surest
 MOST_BOXES = 100  # of an image
 BOX_IOU = 0.5  # boxes that overlap by more are of one object, found by trial
 MASK_IOU = 0.8  # masks that do are
 THINNEST_PX = 1.0  # side of a box, in pixels of the model's input
 BOXES_AT_ONCE = 16  # asked about together
+
+
+class Proposals(NamedTuple):
+    """boxes_xyxy: (R, 4), pixels of the model's input; scores: (R,) logits, falling."""
+
+    boxes_xyxy: Tensor
+    scores: Tensor
 
 
 class DetectedBoxes(NamedTuple):
@@ -102,32 +111,58 @@ class Detector:
             raise EmbeddingError(f"the embedding holds no {IMAGE_EMBED} of the size {wanted}")
         features = torch.from_numpy(embedding.arrays[IMAGE_EMBED])[None].to(self.device)
         with torch.inference_mode():
-            scores, boxes = self.model(features)
-        return surest_boxes(scores[0], boxes[0], self.cells, embedding.resize_map)
+            return detected(self.model, features, self.cells, embedding.resize_map)
 
 
-def surest_boxes(
-    scores: Tensor, boxes_xyxy: Tensor, cells: Cells, resize_map: ResizeMap
+def detected(
+    model: ObjectDetector, features: Tensor, cells: Cells, resize_map: ResizeMap
 ) -> DetectedBoxes:
-    """What an image's cells say, without duplicates, in pixels of the image.
-
-    scores: (cells,) logits; boxes_xyxy: (cells, 4), pixels of the model's input. Cells of padding
-    have no say, and boxes end where the image does.
+    """Both stages on one image: features (1, C, h, w). A score is the mean of both stages' scores,
+    the geometric one.
     """
-    height, width = resize_map.content_hw
+    guesses = model(features)
+    proposed = proposals(guesses.scores[0], guesses.boxes_xyxy[0], cells, resize_map.content_hw)
+    looked = model.look(guesses, 0, proposed.boxes_xyxy)
+    scores = (proposed.scores.sigmoid() * looked.scores.sigmoid()).sqrt()
+    return surest_boxes(scores, looked.boxes_xyxy, resize_map)
+
+
+def proposals(
+    scores: Tensor,
+    boxes_xyxy: Tensor,
+    cells: Cells,
+    content_hw: tuple[int, int],
+    most: int = PROPOSALS,
+) -> Proposals:
+    """The surest of the boxes that an image's cells say, at most so many.
+
+    scores: (cells,) logits; boxes_xyxy: (cells, 4), pixels of the model's input. content_hw: of it,
+    the rest is padding, whose cells have no say. Boxes end where the image does.
+    """
+    height, width = content_hw
     end = cells.centres_xy.new_tensor([width, height])
     # A strip that is thinner than any cell still has the first ones.
     is_inside = (cells.centres_xy < end.clamp(min=float(cells.stride_px.min()))).all(-1)
     sure = torch.where(is_inside, scores.float(), -torch.inf)
     best = sure.topk(min(CANDIDATES, int(is_inside.sum())))
-    boxes = np.clip(
-        boxes_xyxy[best.indices].float().cpu().numpy(), 0, [width, height, width, height]
-    )
+    boxes = boxes_xyxy[best.indices].float().clamp(min=0).minimum(end.repeat(2))
+    kept = nms(boxes.cpu().numpy(), best.values.cpu().numpy(), PROPOSAL_IOU, most)
+    which = torch.tensor(kept, dtype=torch.long, device=boxes.device)
+    return Proposals(boxes[which], best.values[which])
+
+
+def surest_boxes(scores: Tensor, boxes_xyxy: Tensor, resize_map: ResizeMap) -> DetectedBoxes:
+    """The surest of R boxes without duplicates, in pixels of the image, which they end with.
+
+    scores: (R,) in 0-1; boxes_xyxy: (R, 4), pixels of the model's input.
+    """
+    height, width = resize_map.content_hw
+    boxes = np.clip(boxes_xyxy.float().cpu().numpy(), 0, [width, height, width, height])
     is_wide = (boxes[:, 2:] - boxes[:, :2] >= THINNEST_PX).all(axis=1)
-    boxes, chances = boxes[is_wide], best.values.sigmoid().cpu().numpy()[is_wide]
+    boxes, chances = boxes[is_wide], scores.float().cpu().numpy()[is_wide]
     in_image = resize_map.to_image(boxes.reshape(-1, 2, 2)).reshape(-1, 4)
-    kept = nms(in_image, chances, BOX_IOU)[:MOST_BOXES]
-    return DetectedBoxes(in_image[kept], chances[kept].astype(np.float32))
+    kept = nms(in_image, chances, BOX_IOU, MOST_BOXES)
+    return DetectedBoxes(in_image[kept], chances[kept])
 
 
 def segment_detections(

@@ -196,6 +196,7 @@ def test_suppression_by_hand() -> None:
     boxes = [[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30], [0, 0, 10, 3]]
     assert nms(boxes, [0.5, 0.9, 0.1, 0.7], 0.7) == [1, 3, 2]
     assert nms(boxes, [0.5, 0.9, 0.1, 0.7], 0.95) == [1, 3, 0, 2]
+    assert nms(boxes, [0.5, 0.9, 0.1, 0.7], 0.95, 2) == [1, 3]
     assert nms(np.zeros((0, 4)), [], 0.5) == []
 
 

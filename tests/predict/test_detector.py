@@ -16,6 +16,7 @@ from anymask.predict.detector import (
     MASK_IOU,
     MOST_BOXES,
     Detector,
+    proposals,
     segment_detections,
     surest_boxes,
 )
@@ -43,7 +44,8 @@ def test_boxes_come_back_to_the_pixels_of_the_image(hw: tuple[int, int]) -> None
     box = np.array([[0.1 * width, 0.2 * height, 0.5 * width, 0.9 * height]], np.float32)
     inside = resize_map.to_input(box.reshape(-1, 2, 2)).reshape(4).tolist()
     scores, boxes = said((0.9, inside))
-    found, chances = surest_boxes(scores, boxes, ObjectDetector(CONFIG).cells(), resize_map)
+    proposed = proposals(scores, boxes, ObjectDetector(CONFIG).cells(), resize_map.content_hw)
+    found, chances = surest_boxes(proposed.scores.sigmoid(), proposed.boxes_xyxy, resize_map)
     assert found[0].tolist() == pytest.approx(box[0].tolist(), rel=1e-4)
     assert chances[0] == pytest.approx(0.9)
     assert found.dtype == chances.dtype == np.float32
@@ -51,8 +53,9 @@ def test_boxes_come_back_to_the_pixels_of_the_image(hw: tuple[int, int]) -> None
 
 def test_boxes_end_where_the_image_does() -> None:
     scores, boxes = said((0.9, [-10.0, -10.0, 300.0, 300.0]))
-    cells = ObjectDetector(CONFIG).cells()
-    found, _ = surest_boxes(scores, boxes, cells, ResizeMap((50, 100), 128))
+    proposed = proposals(scores, boxes, ObjectDetector(CONFIG).cells(), (64, 128))
+    assert proposed.boxes_xyxy[0].tolist() == [0, 0, 128, 64]
+    found, _ = surest_boxes(scores[:1], boxes[:1], ResizeMap((50, 100), 128))
     assert found[0].tolist() == [0, 0, 100, 50]
 
 
@@ -60,7 +63,8 @@ def test_cells_of_padding_have_no_say() -> None:
     cells = ObjectDetector(CONFIG).cells()
     scores = torch.zeros(len(cells.stride_px))
     boxes = torch.cat([cells.centres_xy - 2, cells.centres_xy + 2], -1)
-    found, _ = surest_boxes(scores, boxes, cells, ResizeMap((32, 128), 128))
+    found, _ = proposals(scores, boxes, cells, (32, 128))
+    assert len(proposals(scores, boxes, cells, (32, 128), 5).scores) == 5
     middle = (found[:, 1] + found[:, 3]) / 2
     assert middle.max() <= 32
     assert len(found) > 16
@@ -68,16 +72,15 @@ def test_cells_of_padding_have_no_say() -> None:
 
 def test_the_surer_of_two_boxes_of_one_object_stays_as_by_the_plain_way() -> None:
     rng = np.random.default_rng(0)
-    cells = ObjectDetector(CONFIG).cells()
-    first = rng.uniform(0, 80, (len(cells.stride_px), 2))
+    first = rng.uniform(0, 80, (300, 2))
     where = np.concatenate([first, first + rng.uniform(8, 40, first.shape)], 1).astype(np.float32)
-    scores = rng.normal(size=len(where)).astype(np.float32)
+    scores = rng.uniform(size=len(where)).astype(np.float32)
     found, chances = surest_boxes(
-        torch.from_numpy(scores), torch.from_numpy(where), cells, ResizeMap((128, 128), 128)
+        torch.from_numpy(scores), torch.from_numpy(where), ResizeMap((128, 128), 128)
     )
-    expected = plain_suppression(np.minimum(where, 128), scores)[:MOST_BOXES]
-    np.testing.assert_allclose(found, np.minimum(where, 128)[expected], rtol=1e-5)
-    np.testing.assert_allclose(chances, 1 / (1 + np.exp(-scores[expected])), rtol=1e-5)
+    expected = plain_suppression(where, scores)[:MOST_BOXES]
+    np.testing.assert_allclose(found, where[expected], rtol=1e-5)
+    np.testing.assert_allclose(chances, scores[expected], rtol=1e-5)
 
 
 def plain_suppression(boxes: Floats, scores: Floats) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from anymask.engine.api.annotator_messages import (
+from anymask.engine.api.messages.annotator import (
     Invitation,
     Member,
     MemberDraft,

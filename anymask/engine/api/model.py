@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from anymask.core.prompts import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, Prompts
 from anymask.engine.api import schema
-from anymask.engine.api.model_messages import ModelInUse
+from anymask.engine.api.messages.model import ModelInUse
 from anymask.engine.api.workplace import Asking, Here, ImageId
 from anymask.engine.model.everything import everything as look_for_everything
 from anymask.errors import PromptError, StoreError

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 import anymask
 from anymask.engine.api import schema
-from anymask.engine.api.status_messages import Run, StageFigures, Status, Tally
+from anymask.engine.api.messages.status import Run, StageFigures, Status, Tally
 from anymask.engine.api.workplace import Asking, Here
 from anymask.engine.stages.running import runs_now
 from anymask.engine.store import values

@@ -77,15 +77,19 @@ class Detection(ImageExperiment):
         return [row_of(sam, embedding, self.loaded, self.least_score, sample)]
 
     def metrics(self, rows: Sequence[Row]) -> Iterator[tuple[str, float]]:
-        """COCO's figures of boxes; of masks the thresholds for some precisions, with intervals."""
+        """COCO's figures of boxes, and (``masks_…``) of the boxes around masks; thresholds of masks
+        for some precisions, with intervals and the share of objects that are found."""
         yield from box_figures([judged_image(row) for row in rows]).items()
+        masks = box_figures([judged_image(row, "mask_boxes", "mask_scores") for row in rows])
+        yield from ((f"masks_{name}", value) for name, value in masks.items())
+        objects = sum(sum(row["is_object"]) for row in rows)
         scores = [score for row in rows for score in row["mask_scores"]]
         if rows:
             yield "masks_per_image", len(scores) / len(rows)
         for least in RIGHT_IOU:
             at = f"{100 * least:.0f}"
             right = [is_right for row in rows for is_right in row["right"][at]]
-            yield from _thresholds(scores, right, at)
+            yield from _thresholds(scores, right, objects, at)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the detector: another process reads it, too."""
@@ -99,7 +103,7 @@ def row_of(
     least_score: float,
     sample: Sample,
 ) -> Row:
-    """Boxes with their scores, the truth, and each mask's score and what is right.
+    """Boxes with their scores, the truth, and of each mask its box, its score and what is right.
 
     least_score: of the boxes that get a mask. Raises ``EmbeddingError`` for an embedding that
     ``sam`` or the detector can't read.
@@ -114,15 +118,19 @@ def row_of(
         "true_boxes": [rle.bbox_xywh(mask) for mask in sample.masks],
         "areas": [rle.area(mask) for mask in sample.masks],
         "is_object": list(sample.is_object),
+        "mask_boxes": [rle.bbox_xywh(mask) for mask in compress(drawn, counts)],
         "mask_scores": list(compress(np.round(masks.scores, DIGITS).tolist(), counts)),
         "right": {f"{100 * least:.0f}": which for least, which in right.items()},
     }
 
 
 def _thresholds(
-    scores: Sequence[float], right: Sequence[bool], at: str
+    scores: Sequence[float], right: Sequence[bool], objects: int, at: str
 ) -> Iterator[tuple[str, float]]:
-    """For each precision that can be had: threshold, what it leaves, the interval's ends."""
+    """For each precision that can be had: threshold, what it leaves and finds, the interval's ends.
+
+    objects: how many there are.
+    """
     for wanted in PRECISIONS:
         try:
             precise = threshold_for(scores, right, wanted)
@@ -131,6 +139,7 @@ def _thresholds(
         name = f"precision_{100 * wanted:.0f}_at_{at}"
         yield f"{name}_threshold", precise.threshold
         yield f"{name}_kept", float(precise.kept)
+        yield f"{name}_recall", precise.precision * precise.kept / objects
         yield f"{name}_low", precise.low
         yield f"{name}_high", precise.high
 
@@ -156,15 +165,18 @@ def _lies_in(masks: Sequence[RLE], regions: Sequence[RLE]) -> npt.NDArray[np.boo
     return np.array([region[rle.decode(mask)].mean() > MOSTLY for mask in masks], bool)
 
 
-def judged_image(row: Row) -> JudgedImage:
-    """The boxes of a row of ``row_of``, and what is there."""
+def judged_image(row: Row, detected: str = "boxes", scores: str = "scores") -> JudgedImage:
+    """The boxes of a row of ``row_of``, and what is there.
+
+    detected, scores: fields of the boxes that are judged.
+    """
 
     def boxes(name: str) -> Floats:
         return xywh_to_xyxy(np.array(row[name], np.float32).reshape(-1, 4))
 
     return JudgedImage(
-        boxes("boxes"),
-        np.array(row["scores"], np.float32),
+        boxes(detected),
+        np.array(row[scores], np.float32),
         boxes("true_boxes"),
         np.array(row["areas"]),
         ~np.array(row["is_object"], bool),

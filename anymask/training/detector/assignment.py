@@ -5,6 +5,9 @@ it whose score and box fit it best together. Their score is to be the IoU that t
 boxes of a new detector are as large as their cells, so that it begins with objects at the level of
 their size, without rules for it.
 
+The cells that answer are few, and of a few hundred images too few to learn boxes from. So all cells
+near an object that its size suits learn its box, whoever answers for it (FCOS, arXiv 1904.01355).
+
 Shape legend: N cells, G objects.
 """
 
@@ -15,12 +18,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anymask.models.detector import Cells
+from anymask.models.detector import REACH, Cells
 from anymask.training.detector.overlap import pairwise_iou
 
 CELLS_EACH = 9  # answer for an object, at most
-SCORE_POWER, IOU_POWER = 0.5, 6.0  # how much score and IoU count
+SCORE_POWER, IOU_POWER = 0.5, 3.0  # how much score and IoU count
 NEAR = 2.5  # strides from an object's centre, or inside it if that is less
+FITTING = 0.35, 2.0  # least and most of an object's side by that of a cell's first box
 TINY = 1e-9
 
 
@@ -30,11 +34,13 @@ class Assignment:
 
     object_of: (N,) numbers of objects, -1 of none. quality: (N,) in 0-1, 0 of none. share: (N,) how
     much a cell's box counts, 1 for the best cell of each object, however badly it does so far.
+    near_object: (N,) numbers of the objects whose boxes cells learn besides, -1 of none.
     """
 
     object_of: Tensor
     quality: Tensor
     share: Tensor
+    near_object: Tensor
 
 
 @torch.no_grad()
@@ -46,7 +52,8 @@ def assign(scores: Tensor, boxes_xyxy: Tensor, cells: Cells, objects_xyxy: Tenso
     count = len(scores)
     if not len(objects_xyxy):
         nothing = scores.new_zeros(count)
-        return Assignment(scores.new_full((count,), -1, dtype=torch.long), nothing, nothing)
+        none = scores.new_full((count,), -1, dtype=torch.long)
+        return Assignment(none, nothing, nothing, none)
     iou = pairwise_iou(objects_xyxy, boxes_xyxy)  # (G, N)
     near = is_near(cells, objects_xyxy)
     fit = scores.clamp(min=TINY) ** SCORE_POWER * iou**IOU_POWER
@@ -61,7 +68,8 @@ def assign(scores: Tensor, boxes_xyxy: Tensor, cells: Cells, objects_xyxy: Tenso
     most_fit, most_iou = (x.amax(dim=1, keepdim=True) for x in (mine, torch.where(is_of, iou, 0)))
     shares = mine / most_fit.clamp(min=TINY)
     quality, share = (shares * most_iou).amax(dim=0), shares.amax(dim=0)
-    return Assignment(torch.where(overlap >= 0, object_of, -1), quality, share)
+    near_object = _nearby(near, cells, objects_xyxy)
+    return Assignment(torch.where(overlap >= 0, object_of, -1), quality, share, near_object)
 
 
 def is_near(cells: Cells, objects_xyxy: Tensor) -> Tensor:
@@ -76,3 +84,20 @@ def is_near(cells: Cells, objects_xyxy: Tensor) -> Tensor:
     stride = cells.stride_px[:, None]
     limit = torch.maximum(torch.minimum(half, NEAR * stride), stride / 2)
     return (away <= limit).all(-1)
+
+
+def _nearby(near: Tensor, cells: Cells, objects_xyxy: Tensor) -> Tensor:
+    """Which object's box each cell learns: (N,) numbers, -1 of none.
+
+    near: (G, N), of ``is_near``. Of several the smallest object (FCOS, §3.2).
+    """
+    side = (objects_xyxy[:, 2:] - objects_xyxy[:, :2]).clamp(min=0).prod(-1, keepdim=True).sqrt()
+    relative = side / (2 * REACH * cells.stride_px)  # (G, N)
+    finest, coarsest = cells.stride_px.aminmax()
+    least, most = FITTING
+    is_large_enough = (relative > least) | (cells.stride_px == finest)
+    is_small_enough = (relative < most) | (cells.stride_px == coarsest)
+    smallest, object_of = torch.where(
+        near & is_large_enough & is_small_enough, side, torch.inf
+    ).min(dim=0)
+    return torch.where(smallest.isfinite(), object_of, -1)

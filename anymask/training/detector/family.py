@@ -12,6 +12,7 @@ from anymask.models.detector import DetectorConfig, ObjectDetector
 from anymask.predict.predictor import Predictor
 from anymask.training.counting import META, kept_bytes, operations
 from anymask.training.detector.learner import DetectorLearner
+from anymask.training.detector.looks import PROPOSED
 from anymask.training.detector.recipe import DetectorRecipe
 from anymask.training.distributed import World
 from anymask.training.frozen.embeddings import Embeddings
@@ -46,7 +47,7 @@ def needs(job: TrainingJob) -> Needs:
         model = ObjectDetector(config)
         features = torch.empty(recipe.images_per_pass, config.width, config.grid, config.grid)
     head = kept_bytes(model, lambda: _sum_of(model, features))
-    forward = operations(lambda: model(features)) / recipe.images_per_pass
+    forward = operations(lambda: _sum_of(model, features)) / recipe.images_per_pass
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     return Needs(
         Memory(weights, COPIES * weights, 0, head),
@@ -69,8 +70,11 @@ def summary(entry: Mapping[str, Any]) -> str:
 
 def _sum_of(model: ObjectDetector, features: torch.Tensor) -> torch.Tensor:
     """A number that all answers of a pass have a part in."""
-    scores, boxes = model(features)
-    total: torch.Tensor = scores.sum() + boxes.sum()
+    guesses = model(features)
+    total: torch.Tensor = guesses.scores.sum() + guesses.boxes_xyxy.sum()
+    for image in range(len(features)):
+        looked = model.look(guesses, image, features.new_zeros(PROPOSED, 4))
+        total = total + looked.scores.sum() + looked.boxes_xyxy.sum()
     return total
 
 

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from anymask.core.detecting.figures import box_figures
 from anymask.datasets.sample import Sample
-from anymask.models.detector import DetectorConfig, ObjectDetector
-from anymask.predict.detector import surest_boxes
+from anymask.models.detector import DetectorConfig, Guesses, ObjectDetector
+from anymask.predict.detector import detected, proposals
 from anymask.training.detector.assignment import assign
+from anymask.training.detector.looks import PROPOSED, LookLosses, look_losses, with_truths
 from anymask.training.detector.losses import DetectionLosses, detection_losses
 from anymask.training.detector.recipe import DetectorRecipe
 from anymask.training.detector.scenes import BoxScene, box_scene, flipped
@@ -80,9 +81,10 @@ class DetectorLearner:
         with self.optimiser.averaged():
             self.model.eval()
             for scene in scenes:
-                scores, boxes = self.model(self.features([scene]))
-                found = surest_boxes(scores[0], boxes[0], self.cells, scene.resize_map)
-                judged.append(scene.judged(found))
+                features = self.features([scene])
+                judged.append(
+                    scene.judged(detected(self.model, features, self.cells, scene.resize_map))
+                )
             self.model.train()
         figures = box_figures(judged)
         return Validated(figures.get(WORTH, 0.0), figures)
@@ -109,22 +111,50 @@ class DetectorLearner:
     def _learn(self, number: int, scenes: Sequence[BoxScene]) -> Tally:
         """Add the gradients of one pass."""
         with self.optimiser.autocast():
-            scores, boxes = self.model(self.features(scenes))
-        scores, boxes = scores.float(), boxes.float()
-        losses = [self._losses(*said) for said in zip(scores, boxes, scenes)]
-        score, box, qualities, shares = (torch.stack(sums).sum() for sums in zip(*losses))
-        score, box = score / qualities.clamp(min=1), box / shares.clamp(min=1)
-        loss = score + self.recipe.box_weight * box
+            guesses = self.model(self.features(scenes))
+        scores, boxes = guesses.scores.float(), guesses.boxes_xyxy.float()
+        targets = [self._targets(scene) for scene in scenes]
+        cells = [self._of_cells(*said) for said in zip(scores, boxes, targets)]
+        looks = [self._of_looks(guesses, image, *target) for image, target in enumerate(targets)]
+        sums = DetectionLosses(*(torch.stack(each).sum() for each in zip(*cells)))
+        look_sums = LookLosses(*(torch.stack(each).sum() for each in zip(*looks)))
+        score = sums.score / sums.qualities.clamp(min=1)
+        box = sums.box / sums.shares.clamp(min=1)
+        near = sums.near_box / sums.near_shares.clamp(min=1)
+        look_score = look_sums.score / look_sums.qualities.clamp(min=1)
+        look_box = look_sums.box / look_sums.boxes.clamp(min=1)
+        loss = score + look_score + self.recipe.box_weight * (box + near + look_box)
         torch.autograd.backward([loss * (len(scenes) / self.recipe.batch)])
-        sums = {"loss": loss, "score": score, "box": box}
-        return {name: float(value.detach()) * len(scenes) for name, value in sums.items()}
+        parts = {"loss": loss, "score": score, "box": box, "near_box": near}
+        parts |= {"look_score": look_score, "look_box": look_box}
+        return {name: float(value.detach()) * len(scenes) for name, value in parts.items()}
 
-    def _losses(self, scores: Tensor, boxes_xyxy: Tensor, scene: BoxScene) -> DetectionLosses:
-        """Of one image: (N,) logits and (N, 4) boxes."""
-        objects = torch.from_numpy(scene.objects_xyxy).to(scores.device)
-        counts = torch.from_numpy(scene.counts.copy()).to(scores.device)[self._finest]
+    def _targets(self, scene: BoxScene) -> tuple[Tensor, Tensor]:
+        """Objects (G, 4) of an image, and which of its finest cells count, (g, g)."""
+        device = self.world.device
+        objects = torch.from_numpy(scene.objects_xyxy).to(device)
+        return objects, torch.from_numpy(scene.counts.copy()).to(device)
+
+    def _of_cells(
+        self, scores: Tensor, boxes_xyxy: Tensor, target: tuple[Tensor, Tensor]
+    ) -> DetectionLosses:
+        """The first stage's, of one image: (N,) logits and (N, 4) boxes."""
+        objects, counts = target
         assignment = assign(scores.detach().sigmoid(), boxes_xyxy.detach(), self.cells, objects)
-        return detection_losses(scores, boxes_xyxy, assignment, objects, counts, self.recipe.doubt)
+        return detection_losses(
+            scores, boxes_xyxy, assignment, objects, counts[self._finest], self.recipe.doubt
+        )
+
+    def _of_looks(
+        self, guesses: Guesses, image: int, objects: Tensor, counts: Tensor
+    ) -> LookLosses:
+        """The second stage's, of one image of the pass."""
+        scores, boxes = guesses.scores[image].detach(), guesses.boxes_xyxy[image].detach()
+        side = self.config.image_px  # mirrored images have their padding at the left
+        proposed = proposals(scores, boxes, self.cells, (side, side), PROPOSED)
+        seen = with_truths(proposed.boxes_xyxy, objects)
+        looked = self.model.look(guesses, image, seen)
+        return look_losses(looked, seen, objects, counts, side / len(counts))
 
 
 def parameter_groups(model: ObjectDetector, recipe: DetectorRecipe) -> list[dict[str, object]]:

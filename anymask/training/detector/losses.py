@@ -24,12 +24,16 @@ ALPHA, GAMMA = 0.75, 2.0
 
 
 class DetectionLosses(NamedTuple):
-    """Sums over one image's cells. qualities, shares: what they are divided by."""
+    """Sums over one image's cells: of scores, of the boxes of cells that answer, and of those near
+    an object. qualities, shares, near_shares: what they are divided by.
+    """
 
     score: Tensor
     box: Tensor
+    near_box: Tensor
     qualities: Tensor
     shares: Tensor
+    near_shares: Tensor
 
 
 def detection_losses(
@@ -53,7 +57,23 @@ def detection_losses(
     each = surprise * torch.where(is_object, quality, ALPHA * p.detach() ** GAMMA)
     is_doubtful = ~is_object & (p.detach() > doubt)
     score = each[(counts | is_object) & ~is_doubtful].sum()
-    mine, share = boxes_xyxy[is_object], assignment.share[is_object]
-    theirs = objects_xyxy[assignment.object_of[is_object]]
-    box = ((1 - generalized_iou(mine, theirs)) * share).sum()
-    return DetectionLosses(score, box, quality.sum(), share.sum())
+    box = _box_loss(boxes_xyxy, objects_xyxy, assignment.object_of, assignment.share)
+    near = _near_shares(assignment.near_object, len(objects_xyxy))
+    near_box = _box_loss(boxes_xyxy, objects_xyxy, assignment.near_object, near)
+    return DetectionLosses(score, box, near_box, quality.sum(), assignment.share.sum(), near.sum())
+
+
+def _box_loss(boxes_xyxy: Tensor, objects_xyxy: Tensor, object_of: Tensor, share: Tensor) -> Tensor:
+    """Of the cells (N,) that have an object, by how much each counts."""
+    has = object_of >= 0
+    lack = 1 - generalized_iou(boxes_xyxy[has], objects_xyxy[object_of[has]])
+    return (lack * share[has]).sum()
+
+
+def _near_shares(near_object: Tensor, objects: int) -> Tensor:
+    """(N,): large objects have many cells near them, and count by the root of how many."""
+    has = near_object >= 0
+    count = torch.bincount(near_object[has], minlength=objects)
+    share = torch.zeros(len(near_object), device=near_object.device)
+    share[has] = count[near_object[has]].float().rsqrt()
+    return share

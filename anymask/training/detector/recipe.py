@@ -32,18 +32,18 @@ class DetectorRecipe(Recipe):
 
     name: str = "detector"
     weights: str = "mobile-sam"
-    steps: int = 2400
+    steps: int = 600
     warmup_steps: int = 20
     lr: float = 2e-3
     lr_decay: float = 0.316
-    milestones: tuple[int, ...] = (1600, 2100)
+    milestones: tuple[int, ...] = (400, 525)
     weight_decay: float = 0.05
     clip_norm: float = 5.0
     ema: float = 0.985
     batch: int = 2
     images_per_pass: int = 2
     holdout: float = 0.15
-    validate_every: int = 400
+    validate_every: int = 300
     save_every: int = 100
 
     channels: int = 64

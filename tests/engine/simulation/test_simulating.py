@@ -165,7 +165,7 @@ def test_what_cannot_be_worked_on_is_skipped_and_named(
     ((name, reason),) = room.passed
     assert name == NAMES[0]
     assert "picture" in reason or "image" in reason
-    assert [whole.image.state for whole in documents(store)] == ["skipped", "done", "done"]
+    assert [whole.image.state for whole in documents(store)] == ["unreadable", "done", "done"]
 
 
 def test_who_is_not_let_in_ends_all(store: Store, url: str, truth: Path, photos: Path) -> None:

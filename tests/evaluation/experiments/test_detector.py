@@ -40,6 +40,7 @@ def test_rows_and_metrics(experiment: Detection, tiny_predictor: Predictor) -> N
     for row in rows:
         assert len(row["boxes"]) == len(row["scores"]) > 0
         assert len(row["true_boxes"]) == len(row["areas"]) == 3
+        assert len(row["mask_boxes"]) == len(row["mask_scores"])
         assert len(row["mask_scores"]) == len(row["right"]["50"]) == len(row["right"]["75"])
     metrics = dict(experiment.metrics(rows))
     assert 0 <= metrics["ap"] <= metrics["ap_50"] <= 1
@@ -53,18 +54,20 @@ def test_thresholds_of_a_good_detector() -> None:
     row = {
         "boxes": [[0, 0, 10, 10], [20, 20, 5, 5]],
         "scores": [0.9, 0.3],
-        "true_boxes": [[0, 0, 10, 10]],
-        "areas": [100],
-        "is_object": [True],
+        "true_boxes": [[0, 0, 10, 10], [40, 0, 9, 9]],
+        "areas": [100, 81],
+        "is_object": [True, True],
+        "mask_boxes": [[0, 0, 10, 10], [20, 20, 5, 5]],
         "mask_scores": [0.9, 0.3],
         "right": {"50": [True, False], "75": [True, False]},
         "image": "a",
     }
     metrics = dict(Detection().metrics([row]))
-    assert metrics["ap"] == pytest.approx(1)
+    assert metrics["ar_100"] == metrics["masks_ar_100"] == 0.5
     assert metrics["precision_50_at_50_threshold"] == 0.3
     assert metrics["precision_90_at_75_threshold"] == 0.9
     assert metrics["precision_90_at_50_kept"] == 1
+    assert metrics["precision_90_at_50_recall"] == 0.5
     assert metrics["precision_90_at_50_low"] < 0.5
     assert dict(Detection().metrics([])) == {}
 

@@ -79,7 +79,7 @@ def test_without_objects_no_cell_answers() -> None:
 
 def test_a_new_detector_begins_with_objects_at_the_level_of_their_size() -> None:
     model = ObjectDetector(DetectorConfig("m", width=8, grid=8, image_px=128, channels=16))
-    scores, boxes = model(torch.zeros(1, 8, 8, 8))
+    scores, boxes, _ = model(torch.zeros(1, 8, 8, 8))
     cells = model.cells()
     for side, stride in ((32.0, 8.0), (64.0, 16.0), (128.0, 32.0)):
         middle = torch.tensor([64.0, 64.0])
@@ -88,11 +88,36 @@ def test_a_new_detector_begins_with_objects_at_the_level_of_their_size() -> None
         assert cells.stride_px[assigned.share.argmax()] == stride
 
 
+def test_cells_near_an_object_of_their_size_learn_its_box() -> None:
+    # The first boxes have sides of 32 pixels, and of 128 in the large cell: the finest and the
+    # coarsest here, so that the one takes the smallest objects, too, and the other the largest.
+    objects = torch.tensor([[0.0, 0.0, 32.0, 32.0], [10.0, 2.0, 12.0, 4.0]])
+    none = torch.full((5,), 0.5), torch.zeros(5, 4)
+    assert assign(*none, CELLS, objects).near_object.tolist() == [0, 1, 0, 0, -1]
+    large = torch.tensor([[-240.0, -240.0, 272.0, 272.0]])  # the centre is that of the large cell
+    assert assign(*none, CELLS, large).near_object.tolist() == [-1, -1, -1, -1, 0]
+    assert assign(*none, CELLS, torch.zeros(0, 4)).near_object.tolist() == [-1] * 5
+
+
+def test_an_object_counts_by_the_root_of_the_cells_near_it() -> None:
+    objects = torch.tensor([[0.0, 0.0, 2.0, 2.0], [8.0, 0.0, 10.0, 2.0]])
+    half = torch.tensor([[0.0, 0.0, 2.0, 1.0]]).expand(5, 4)  # of the first object
+    nothing = torch.zeros(5)
+    near = torch.tensor([0, 0, 0, 0, 1])
+    assignment = Assignment(torch.full((5,), -1), nothing, nothing, near)
+    losses = detection_losses(nothing, half, assignment, objects, nothing.bool(), doubt=1.0)
+    assert float(losses.near_shares) == pytest.approx(4 / 2 + 1)
+    # Of the second pair the hull is 20 with 6 in the boxes.
+    assert float(losses.near_box) == pytest.approx(4 / 2 * 0.5 + (1 + 14 / 20))
+    assert float(losses.box) == 0
+
+
 def _losses(
     scores: torch.Tensor, quality: list[float], counts: list[bool], doubt: float = 1.0
 ) -> float:
     wanted = torch.tensor(quality)
-    assignment = Assignment(torch.where(wanted > 0, 0, -1), wanted, (wanted > 0).float())
+    object_of = torch.where(wanted > 0, 0, -1)
+    assignment = Assignment(object_of, wanted, (wanted > 0).float(), object_of)
     boxes = torch.tensor([[0.0, 0.0, 2.0, 2.0]]).expand(len(quality), 4)
     objects = torch.tensor([[0.0, 0.0, 2.0, 2.0]])
     losses = detection_losses(scores, boxes, assignment, objects, torch.tensor(counts), doubt)
@@ -119,7 +144,8 @@ def test_ignored_cells_cost_nothing_unless_they_answer_for_an_object() -> None:
 def test_a_sure_cell_where_nobody_drew_anything_pulls_no_more() -> None:
     scores = torch.tensor([3.0, -3.0], requires_grad=True)
     wanted = torch.zeros(2)
-    assignment = Assignment(torch.tensor([-1, -1]), wanted, wanted)
+    none = torch.tensor([-1, -1])
+    assignment = Assignment(none, wanted, wanted, none)
     boxes, nothing = torch.zeros(2, 4), torch.zeros(0, 4)
     counts = torch.tensor([True, True])
     losses = detection_losses(scores, boxes, assignment, nothing, counts, doubt=0.9)
@@ -132,7 +158,8 @@ def test_a_sure_cell_where_nobody_drew_anything_pulls_no_more() -> None:
 def test_gradients_lead_a_box_to_its_object() -> None:
     objects = torch.tensor([[8.0, 0.0, 16.0, 8.0]])
     box = torch.tensor([[9.0, 1.0, 19.0, 9.0]], requires_grad=True)
-    assignment = Assignment(torch.tensor([0]), torch.tensor([0.5]), torch.tensor([1.0]))
+    first = torch.tensor([0])
+    assignment = Assignment(first, torch.tensor([0.5]), torch.tensor([1.0]), first)
     losses = detection_losses(
         torch.zeros(1), box, assignment, objects, torch.tensor([True]), doubt=1.0
     )

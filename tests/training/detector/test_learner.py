@@ -30,10 +30,10 @@ from tests.training.scripted import write_folder
 
 IMAGES = 4
 BY_HEART = DetectorRecipe(
-    steps=120,
+    steps=60,
     warmup_steps=5,
     lr=5e-3,
-    milestones=(90,),
+    milestones=(45,),
     batch=IMAGES,
     images_per_pass=IMAGES,
     ema=0.9,
@@ -41,8 +41,8 @@ BY_HEART = DetectorRecipe(
     blocks=1,
     flip=0.0,
     holdout=0.0,
-    validate_every=120,
-    save_every=120,
+    validate_every=60,
+    save_every=60,
 )
 
 
@@ -65,7 +65,7 @@ def test_objects_are_learned_by_heart(job: TrainingJob) -> None:
     last = [entry for entry in entries if "ap" in entry][-1]
     assert last["ar_100_50"] == 1
     assert last["ap_50"] > 0.95
-    assert training_of(job.recipe).summary(last).startswith("step 120: of the objects 100.0 %")
+    assert training_of(job.recipe).summary(last).startswith("step 60: of the objects 100.0 %")
     best = Detector.load(job.out / "best", "cpu")
     sam = Predictor(load_checkpoint(job.recipe.weights))
     (sample,) = (x for x in open_dataset(job.data).parts[0].samples() if isinstance(x, Sample))

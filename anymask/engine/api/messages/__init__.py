@@ -1,0 +1,1 @@
+"""Messages: what the HTTP takes and gives, beside those of ``schema``."""
