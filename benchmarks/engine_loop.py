@@ -78,14 +78,10 @@ class Loop:
         """What a step gave, whether it is done now or was before."""
         path = self.work / f"{name}.json"
         if not path.exists():
-            start, cpu = time.time(), os.times()
+            start, cpu = time.time(), sum(os.times()[:4])  # its own, and its commands'
             gave = work()
-            spent = os.times()
             gave["minutes"] = (time.time() - start) / 60
-            gave["cpu_minutes"] = (
-                spent.children_user + spent.children_system
-                - cpu.children_user - cpu.children_system
-            ) / 60  # fmt: skip
+            gave["cpu_minutes"] = (sum(os.times()[:4]) - cpu) / 60
             path.write_text(json.dumps(gave, indent=2))
             print(name, json.dumps(gave), flush=True)
         found: JSON = json.loads(path.read_text())
