@@ -26,6 +26,7 @@ from anymask.models.prompt_encoder import PromptBatch
 
 Array = npt.NDArray[Any]
 Given = Tensor | npt.ArrayLike | None
+TIMES = "mM"  # numpy's kinds: they are no numbers, and go with none
 
 
 def join_prompts(
@@ -92,7 +93,10 @@ def array(name: str, given: Given) -> Array:
         if isinstance(given, Tensor):
             given = given.detach().cpu()
             return np.asarray((given.float() if given.is_floating_point() else given).numpy())
-        return np.asarray(given)
+        plain = np.asarray(given)
+        if plain.dtype.kind in TIMES:
+            raise TypeError
+        return plain
     except (TypeError, ValueError, RuntimeError):
         raise PromptError(f"{name} must be an array or a tensor of numbers") from None
 

@@ -281,6 +281,8 @@ PROMPTS: list[tuple[str, Ask]] = [
     ("point_labels must be", lambda user: user.predict(POINT, [0.5])),
     ("not finite", lambda user: user.predict([[float("nan"), 3]], LABEL)),
     ("'a' is no number", lambda user: user.predict([["a", "3"]], LABEL)),
+    ("point_labels must be an array or a tensor of numbers",
+        lambda user: user.predict(POINT, np.zeros(1, "M8[s]"))),
     ("is empty", lambda user: user.predict(np.zeros((0, 2)), np.zeros(0))),
     ("the point 91,3 lies outside the image, which is 90×60",
         lambda user: user.predict([[91, 3]], LABEL)),
