@@ -218,8 +218,16 @@ class ViT(nn.Module):
 
         Raises ``ValueError`` unless 0 <= rate < 1.
         """
-        if not 0 <= rate < 1:
-            raise ValueError(f"drop path must be at least 0 and below 1, not {rate}")
-        blocks = [block for block in self.blocks if isinstance(block, Block)]
-        for i, block in enumerate(blocks):
-            block.drop_path = rate * i / max(len(blocks) - 1, 1)
+        stagger_drop_path(self.blocks, rate)
+
+
+def stagger_drop_path(blocks: nn.ModuleList, rate: float) -> None:
+    """Let training drop what blocks add: the first never, the last at ``rate``, linear between.
+
+    Raises ``ValueError`` unless 0 <= rate < 1.
+    """
+    if not 0 <= rate < 1:
+        raise ValueError(f"drop path must be at least 0 and below 1, not {rate}")
+    dropping = [block for block in blocks if isinstance(block, Block)]
+    for i, block in enumerate(dropping):
+        block.drop_path = rate * i / max(len(dropping) - 1, 1)

@@ -1,4 +1,4 @@
-"""Convert: other people's SAM weights to a checkpoint of ours, and back.
+"""Convert: other people's weights of SAM and SegGPT to a checkpoint of ours, and back.
 
 Which layout a file has is read off its parameters' names, the size of the model off their shapes.
 """
@@ -20,11 +20,13 @@ from anymask.core.atomic import make_folder, writing
 from anymask.errors import LayoutError
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import SamConfig
+from anymask.models.seggpt import SegGPTConfig
 from anymask.models.tiny_vit import TINY_VIT_5M
 from anymask.models.vit import ViTConfig
 from anymask.weights import parameter_names
 from anymask.weights.checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, check_finite
 from anymask.weights.derivatives import outline
+from anymask.weights.seggpt import layout as seggpt
 from anymask.weights.state_file import write_pickle, write_safetensors
 
 State = Mapping[str, Tensor]
@@ -53,19 +55,23 @@ def to_checkpoint(
 
     Raises ``CorruptFileError`` for weights that are NaN or infinite.
     """
-    state, layout = _in_our_names(dict(state), source, unread)
+    in_context = seggpt.in_our_names(state)
+    is_seggpt = in_context is not None
+    state, layout = in_context or _in_our_names(dict(state), source, unread)
     state = {key: tensor for key, tensor in state.items() if not key.endswith(DERIVED)}
     check_finite(state, source)
     state = {key: _as_float32(tensor, key, source) for key, tensor in state.items()}
+    made_by: dict[str, Any] = {"source": source, "layout": layout, "sha256": sha256}
+    if left_out:
+        made_by["left_out"] = list(left_out[:MOST_LEFT_OUT])
+    if is_seggpt:
+        return Checkpoint(name, seggpt.config_of(state, source), state, sha256, made_by)
     mean, std = (state.pop(key, None) for key in ("pixel_mean", "pixel_std"))
     config = replace(
         config_of(state, source),
         pixel_mean=_pixel_numbers(mean, "pixel_mean", SamConfig.pixel_mean, source),
         pixel_std=_pixel_numbers(std, "pixel_std", SamConfig.pixel_std, source),
     )
-    made_by: dict[str, Any] = {"source": source, "layout": layout, "sha256": sha256}
-    if left_out:
-        made_by["left_out"] = list(left_out[:MOST_LEFT_OUT])
     return Checkpoint(name, config, state, sha256, made_by)
 
 
@@ -81,8 +87,8 @@ def _in_our_names(
         return state, "official"
     beside = f"; other values in it are of {', '.join(unread)}" if unread else ""
     raise LayoutError(
-        f"{source} holds no SAM that anymask knows (official, MobileSAM or Hugging Face), but "
-        f"{outline(state)}{beside}"
+        f"{source} holds no SAM that anymask knows (official, MobileSAM or Hugging Face) and no "
+        f"SegGPT, but {outline(state)}{beside}"
     )
 
 
@@ -115,12 +121,18 @@ def write_official(checkpoint: Checkpoint, path: Path) -> None:
     MobileSAM's package also wants the classifier that it never uses: it loads the file with
     ``strict=False``.
     """
+    if isinstance(checkpoint.config, SegGPTConfig):
+        seggpt.write_official(checkpoint.state, path)
+        return
     make_folder(path.parent)
     write_pickle(checkpoint.state, path)
 
 
 def write_hugging_face(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a folder for ``transformers.SamModel.from_pretrained``."""
+    """Write a folder for ``from_pretrained`` of ``transformers.SamModel``, or of its SegGPT."""
+    if isinstance(checkpoint.config, SegGPTConfig):
+        seggpt.write_hugging_face(checkpoint.state, checkpoint.config, folder)
+        return
     state = parameter_names.to_hugging_face(dict(checkpoint.state), checkpoint.sam_config)
     config = json.dumps(parameter_names.hugging_face_config(checkpoint.sam_config), indent=2)
     make_folder(folder)

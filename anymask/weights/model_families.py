@@ -14,12 +14,14 @@ from typing import Any
 from anymask.models.detector import DetectorConfig, ObjectDetector
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import Sam, SamConfig
+from anymask.models.seggpt import SegGPT, SegGPTConfig
 from anymask.models.tiny_vit import TinyViTConfig
 from anymask.models.vit import ViTConfig
 
-ModelConfig = SamConfig | DetectorConfig
-Model = Sam | ObjectDetector
+ModelConfig = SamConfig | DetectorConfig | SegGPTConfig
+Model = Sam | ObjectDetector | SegGPT
 DETECTOR = "detector"
+SEGGPT = "seggpt"
 SAM = "sam"  # also of files that name no family: they are older than the second one
 ENCODERS: dict[str, type[ViTConfig] | type[TinyViTConfig]] = {
     "vit": ViTConfig,
@@ -67,9 +69,16 @@ def detector_from_json(plain: dict[str, Any]) -> DetectorConfig:
     return DetectorConfig(**plain)
 
 
+def seggpt_from_json(plain: dict[str, Any]) -> SegGPTConfig:
+    """The inverse of ``asdict``. Raises as ``ModelFamily.from_json``."""
+    vit = ViTConfig(**_tuples(plain["vit"]))
+    return SegGPTConfig(vit=vit, **_tuples({k: v for k, v in plain.items() if k != "vit"}))
+
+
 FAMILIES: dict[str, ModelFamily] = {
     SAM: ModelFamily(SamConfig, Sam, sam_to_json, sam_from_json),
     DETECTOR: ModelFamily(DetectorConfig, ObjectDetector, dataclasses.asdict, detector_from_json),
+    SEGGPT: ModelFamily(SegGPTConfig, SegGPT, dataclasses.asdict, seggpt_from_json),
 }
 
 

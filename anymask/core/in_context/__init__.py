@@ -1,0 +1,1 @@
+"""Segmentation from examples: what the methods of *SegGPT* share, without a model."""

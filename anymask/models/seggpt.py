@@ -1,0 +1,256 @@
+"""SegGPT: segmentation in context by the Painter transformer (arXiv 2304.03284, §3; 2212.02499).
+
+An example and a query lie one above the other in one picture, their targets likewise in another;
+of the targets, patches are masked, and the model paints them. At inference the query's whole half
+is masked.
+
+Shape legend: B pairs of example and query, E examples of one query (they follow each other in B),
+C channels, H W pixels of the stacked picture, h w its token grid. Tokens travel as (B, h, w, C).
+
+Parameter names are those of the official ``models_seggpt.py``, but for an MLP's two layers, which
+are SAM's ``lin1`` and ``lin2``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anymask.models.layers import LayerNorm2d, checkpointed
+from anymask.models.vit import Block, PatchEmbed, ViTConfig, stagger_drop_path
+
+INITIAL_STD = 0.02
+LOSS_BETA = 0.01  # where smooth L1 goes over from a parabola to a line
+
+
+@dataclass(frozen=True)
+class SegGPTConfig:
+    """Size of a SegGPT. The defaults are the paper's ViT-L.
+
+    vit: of the stacked picture, twice as high as one image; all its blocks see all tokens.
+    merged_after: block, from 0, after which image and target go on as their mean. features_of:
+    blocks whose tokens the decoder reads. position_grid: side of the grid of absolute positions,
+    which are stretched to the picture's.
+
+    Raises ``ValueError`` for a picture of two halves that are not whole patches, and for features
+    of blocks before the merging.
+    """
+
+    vit: ViTConfig = field(
+        default_factory=lambda: ViTConfig(
+            width=1024,
+            depth=24,
+            heads=16,
+            global_blocks=tuple(range(24)),
+            image_px=896,
+            image_hw=(896, 448),
+        )
+    )
+    merged_after: int = 2
+    features_of: tuple[int, ...] = (5, 11, 17, 23)
+    decoder_channels: int = 64
+    position_grid: int = 14
+
+    def __post_init__(self) -> None:
+        if self.vit.grid_hw[0] % 2:
+            raise ValueError(f"{self.vit.grid_hw[0]} rows of patches are no two images of one size")
+        if len(self.vit.global_blocks) < self.vit.depth:
+            raise ValueError("every block of a SegGPT sees all tokens")
+        if not all(self.merged_after <= block < self.vit.depth for block in self.features_of):
+            raise ValueError(
+                f"features of {self.features_of} are not behind block {self.merged_after} and "
+                f"among {self.vit.depth}"
+            )
+
+    @property
+    def image_hw(self) -> tuple[int, int]:
+        """Height and width of one image, example or query, in pixels."""
+        height, width = self.vit.image_hw or (self.vit.image_px, self.vit.image_px)
+        return height // 2, width
+
+
+class SegGPT(nn.Module):
+    """Paints the masked patches of targets from images, examples and what is not masked.
+
+    ``checkpointing`` is the one switch of training's memory, as ``ViT``'s.
+    """
+
+    def __init__(self, config: SegGPTConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or SegGPTConfig()
+        vit = self.config.vit
+        self.checkpointing = False
+        self.patch_embed = PatchEmbed(vit.patch_px, vit.width)
+        self.pos_embed = nn.Parameter(torch.zeros(1, self.config.position_grid**2 + 1, vit.width))
+        self.mask_token = _token(vit.width)
+        self.segment_token_x, self.segment_token_y = _token(vit.width), _token(vit.width)
+        self.type_token_cls, self.type_token_ins = _token(vit.width), _token(vit.width)
+        self.blocks = nn.ModuleList(Block(vit, window=0) for _ in range(vit.depth))
+        self.norm = nn.LayerNorm(vit.width, eps=1e-6)
+        channels = self.config.decoder_channels
+        self.decoder_embed = nn.Linear(
+            vit.width * len(self.config.features_of), vit.patch_px**2 * channels
+        )
+        self.decoder_pred = nn.Sequential(
+            nn.Conv2d(channels, channels, kernel_size=3, padding=1),
+            LayerNorm2d(channels),
+            nn.GELU(),
+            nn.Conv2d(channels, 3, kernel_size=1),
+        )
+
+    def forward(
+        self,
+        image: Tensor,
+        target: Tensor,
+        is_masked: Tensor | None = None,
+        is_instance: Tensor | bool = True,
+        examples: int = 1,
+        query_only: bool = False,
+    ) -> Tensor:
+        """What the targets are, (B, 3, H, W): in the numbers of ``target``, where it is masked.
+
+        image, target: (B, 3, H, W), example above query, normalised. is_masked: (B or 1, h, w),
+        which patches of the target are not seen; the query's half by default. is_instance: (B,) or
+        one for all: whether colours tell objects apart, or classes. examples: how many there are of
+        each query; all it sees of them is averaged after every attention (§3.3, feature ensemble),
+        of image and target apart until they are merged, as in the official code.
+
+        query_only: decode the query's half alone: (B, 3, H/2, W), the same numbers for less.
+        """
+        tokens = self._embed(image, target, is_masked, is_instance)
+        features = self._features(tokens, examples)
+        if not query_only:
+            return self._decode(features)
+        # The convolution sees one pixel further up: a row of patches more, and off again.
+        half = features.shape[1] // 2
+        painted = self._decode(features[:, half - 1 :])
+        return painted[:, :, self.config.vit.patch_px :]
+
+    def set_drop_path(self, rate: float) -> None:
+        """Let training drop blocks, as ``ViT.set_drop_path``. Raises ``ValueError``."""
+        stagger_drop_path(self.blocks, rate)
+
+    def initialise(self) -> None:
+        """Give every weight the random number that training from scratch begins with."""
+        for module in self.modules():
+            if isinstance(module, (nn.Linear, nn.Conv2d)):
+                nn.init.trunc_normal_(module.weight, std=INITIAL_STD)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for name, parameter in self.named_parameters():
+            if name == "pos_embed" or "rel_pos" in name:
+                nn.init.trunc_normal_(parameter, std=INITIAL_STD)
+            elif "_token" in name:
+                nn.init.normal_(parameter, std=INITIAL_STD)
+
+    def _embed(
+        self,
+        image: Tensor,
+        target: Tensor,
+        is_masked: Tensor | None,
+        is_instance: Tensor | bool,
+    ) -> Tensor:
+        """Tokens of the images, and behind them those of the targets: (2B, h, w, C)."""
+        seen, painted = self.patch_embed(image), self.patch_embed(target)
+        if is_masked is None:
+            is_masked = query_half(self.config.vit.grid_hw).to(image.device)[None]
+        painted = torch.where(is_masked[..., None], self.mask_token, painted)
+        is_instance = torch.as_tensor(is_instance, device=image.device).view(-1, 1, 1, 1)
+        common = torch.where(is_instance, self.type_token_ins, self.type_token_cls)
+        common = common + self._positions()
+        return torch.cat(
+            [seen + self.segment_token_x + common, painted + self.segment_token_y + common]
+        )
+
+    def _positions(self) -> Tensor:
+        """Absolute positions stretched to the grid, without the class token's: (1, h, w, C)."""
+        side = self.config.position_grid
+        grid = self.pos_embed[:, 1:].unflatten(1, (side, side)).permute(0, 3, 1, 2)
+        if (side, side) != self.config.vit.grid_hw:
+            grid = F.interpolate(grid, size=self.config.vit.grid_hw, mode="bicubic")
+        positions: Tensor = grid.permute(0, 2, 3, 1)
+        return positions
+
+    def _features(self, tokens: Tensor, examples: int) -> Tensor:
+        """What the decoder reads, (B, h, w, C · number of features), from (2B, h, w, C)."""
+        again = self.checkpointing and self.training and torch.is_grad_enabled()
+        features = []
+        for number, block in enumerate(self.blocks):
+            step = _Step(block, examples)
+            tokens = checkpointed(step, tokens) if again else step(tokens)
+            if number == self.config.merged_after:
+                images, targets = tokens.chunk(2)
+                tokens = (images + targets) * 0.5
+            if number in self.config.features_of:
+                features.append(self.norm(tokens))
+        return torch.cat(features, dim=-1)
+
+    def _decode(self, features: Tensor) -> Tensor:
+        """Pixels of each token's patch: (B, h, w, ·) to (B, 3, H, W)."""
+        b, h, w, _ = features.shape
+        patch, channels = self.config.vit.patch_px, self.config.decoder_channels
+        grown = self.decoder_embed(features).view(b, h, w, patch, patch, channels)
+        pixels = grown.permute(0, 5, 1, 3, 2, 4).reshape(b, channels, h * patch, w * patch)
+        out: Tensor = self.decoder_pred(pixels)
+        return out
+
+
+def _token(width: int) -> nn.Parameter:
+    return nn.Parameter(torch.zeros(1, 1, 1, width))
+
+
+class _Step(nn.Module):
+    """A block whose attention is averaged over the examples of each query."""
+
+    def __init__(self, block: nn.Module, examples: int) -> None:
+        super().__init__()
+        assert isinstance(block, Block)
+        self.block, self.examples = block, examples
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        tokens = tokens + averaged(self.block.attend(tokens), self.examples)
+        out: Tensor = tokens + self.block.feed(tokens)
+        return out
+
+
+def averaged(added: Tensor, examples: int) -> Tensor:
+    """(B, h, w, C) with the query's half averaged over its examples (feature ensemble, §3.3).
+
+    Images and targets, one batch behind the other until they are merged, are averaged apart.
+    """
+    if examples == 1:
+        return added
+    of_example, of_query = added.chunk(2, dim=1)
+    grouped = of_query.unflatten(0, (-1, examples))
+    mean = grouped.mean(dim=1, keepdim=True).expand_as(grouped).flatten(0, 1)
+    return torch.cat([of_example, mean], dim=1)
+
+
+def query_half(grid_hw: tuple[int, int]) -> Tensor:
+    """Which patches of a target are masked at inference: (h, w), the lower half."""
+    height, width = grid_hw
+    return (torch.arange(height) >= height // 2)[:, None].expand(height, width)
+
+
+def painting_loss(
+    painted: Tensor, target: Tensor, is_masked: Tensor, is_valid: Tensor | None = None
+) -> Tensor:
+    """Smooth L1 of what is painted in masked patches, averaged over their pixels (§3.1).
+
+    painted, target: (B, 3, H, W), normalised. is_masked: (B, h, w). is_valid: (B, 1, H, W), pixels
+    that count; all by default.
+
+    Raises ``ValueError`` where no pixel counts: its mean would be no number.
+    """
+    patch_px = target.shape[-2] // is_masked.shape[-2]
+    counts = is_masked[:, None].repeat_interleave(patch_px, -2).repeat_interleave(patch_px, -1)
+    if is_valid is not None:
+        counts = counts & is_valid
+    if not counts.any():
+        raise ValueError("no pixel of a masked patch counts")
+    loss = F.smooth_l1_loss(painted, target, reduction="none", beta=LOSS_BETA)
+    counts = counts.expand_as(loss)
+    return (loss * counts).sum() / counts.sum()

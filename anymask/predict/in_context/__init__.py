@@ -1,0 +1,1 @@
+"""Predictors that segment an image as examples show (*SegGPT*, arXiv 2304.03284)."""

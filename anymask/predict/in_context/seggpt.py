@@ -1,0 +1,120 @@
+"""SegGPT as a predictor: examples are painted, the query's painting is read (§3.3).
+
+Shape legend: E examples, H W pixels of an image, h w those of the model's half picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anymask.core.geometry import Floats
+from anymask.core.image import resize_to
+from anymask.core.in_context.example import Example, spatial_grid
+from anymask.core.in_context.palette import (
+    Colors,
+    LabelledPixels,
+    Pixels,
+    paint,
+    palette,
+    read_colors,
+)
+from anymask.errors import LayoutError, PromptError
+from anymask.models.seggpt import SegGPT
+from anymask.predict.predictor import find_device
+from anymask.weights.checkpoint import Checkpoint
+from anymask.weights.load import load_checkpoint
+
+Ensemble = Literal["feature", "spatial"]
+Kind = Literal["instance", "semantic"]
+
+IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB in 0-1
+MOST_EXAMPLES = 64  # the paper's grids end at 8 × 8
+
+
+class SegGPTPredictor:
+    """A SegGPT, ready to segment images as examples show.
+
+    Every answer runs examples and query through the model together: their tokens see each other
+    from the first block on, so nothing but the patches of an example could be kept for the next
+    query.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device | None = None) -> None:
+        """Raises ``LayoutError`` for a checkpoint of something else."""
+        model = checkpoint.build()
+        if not isinstance(model, SegGPT):
+            raise LayoutError(f"{checkpoint.name} is no SegGPT; it segments nothing by example")
+        self.model_id = checkpoint.model_id
+        self.device = device or torch.device("cpu")
+        self.model = model.requires_grad_(False).to(self.device)
+        self.hw = model.config.image_hw
+        self._mean, self._std = (
+            torch.tensor(numbers, device=self.device).view(1, 3, 1, 1) * 255
+            for numbers in (IMAGE_MEAN, IMAGE_STD)
+        )
+
+    @classmethod
+    def load(cls, weights: str | Path, device: str | torch.device = "auto") -> SegGPTPredictor:
+        """Of a folder, or a file in the official or Hugging Face's layout.
+
+        Raises ``WeightsError`` and ``Error``.
+        """
+        return cls(load_checkpoint(weights), find_device(device))
+
+    def __repr__(self) -> str:
+        return f"SegGPTPredictor({self.model_id}, on {self.device})"
+
+    def segment(
+        self,
+        pixels: Pixels,
+        examples: Sequence[Example],
+        ensemble: Ensemble = "feature",
+        kind: Kind = "instance",
+    ) -> LabelledPixels:
+        """The labels of the examples in another image, all at once, one colour each.
+
+        pixels: (H, W, 3) RGB. ensemble: how several examples come together; in the batch, what the
+        query sees of them averaged after every attention, or in one grid. kind: whether labels tell
+        objects apart or classes.
+
+        Raises ``PromptError`` for no examples, too many, and labels that can't be painted.
+        """
+        if not 1 <= len(examples) <= MOST_EXAMPLES:
+            raise PromptError(f"{len(examples)} examples: from 1 to {MOST_EXAMPLES} are taken")
+        colors = palette(max(example.count for example in examples))
+        if ensemble == "spatial" and len(examples) > 1:
+            examples = [spatial_grid(examples, self.hw)]
+        painted = self._paint(pixels, [one.resized(self.hw) for one in examples], colors, kind)
+        return read_colors(painted, colors, pixels.shape[:2])
+
+    def _paint(
+        self, pixels: Pixels, examples: Sequence[Example], colors: Colors, kind: Kind
+    ) -> Floats:
+        """What the model paints of a query: (h, w, 3) RGB of 0-255 and around."""
+        count = len(examples)
+        shown = self._normalised([example.pixels for example in examples])
+        query = self._normalised([resize_to(pixels, self.hw)]).expand_as(shown)
+        targets = self._normalised([paint(example.labels, colors) for example in examples])
+        with torch.inference_mode():
+            painted = self.model(
+                torch.cat([shown, query], dim=2),
+                torch.cat([targets, targets], dim=2),  # the lower half is masked, whatever it is
+                is_instance=kind == "instance",
+                examples=count,
+                query_only=True,
+            )
+        rgb = painted * self._std + self._mean
+        # With an ensemble all members paint the same, but for the row that sees the examples.
+        out: Floats = rgb.mean(0).permute(1, 2, 0).cpu().numpy()
+        return out
+
+    def _normalised(self, pictures: Sequence[Pixels]) -> Tensor:
+        """(E, 3, h, w) as the model reads pictures and targets alike."""
+        stacked = torch.from_numpy(np.stack(pictures)).to(self.device)
+        return (stacked.permute(0, 3, 1, 2) - self._mean) / self._std

@@ -1,0 +1,1 @@
+"""SegGPT's weights as others lay them out."""
