@@ -13,7 +13,6 @@ import numpy as np
 from anymask.core import rle
 from anymask.engine.stages.audit_figures import Pairs, Spread, figures_of
 from anymask.engine.store.automation.audits import (
-    FINISHED,
     NOTHING_TO_AUDIT,
     Audit,
     AuditedMask,
@@ -25,7 +24,7 @@ from anymask.engine.store.automation.audits import (
     start_audit,
 )
 from anymask.engine.store.store import Store
-from anymask.engine.store.values import State
+from anymask.engine.store.values import FINISHED, State
 from anymask.errors import StoreError
 
 

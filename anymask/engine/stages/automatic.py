@@ -23,15 +23,13 @@ from anymask.datasets import sa1b_record
 from anymask.datasets.photographs import Photograph
 from anymask.engine.model.suggestion import Suggestion, suggestion
 from anymask.engine.pictures.folder import ImageFolder
+from anymask.engine.stages.holding import holder_of, holding
 from anymask.engine.stages.searching import Found
 from anymask.engine.stages.suggesting import SAME_IOU, removed_from, unlike
-from anymask.engine.store.annotators import ENGINE_NAME, engine_annotator
 from anymask.engine.store.automation.searches import put_search, unfilled
 from anymask.engine.store.documents import document
 from anymask.engine.store.images import set_size
-from anymask.engine.store.leases import release_lease, take_lease
 from anymask.engine.store.log.action_checks import ENGINE_KINDS
-from anymask.engine.store.refusals import LeaseError
 from anymask.engine.store.settings import project_id
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import (
@@ -128,8 +126,8 @@ def fill(
     results: list[NamedResult] = []
     by_name: dict[str, ImageSummary] = {}
     for image in images:
-        if _is_held(image):
-            yield Filled(image.name, None, f"{_holder(image)} is at work on it")
+        if holder := holder_of(image):
+            yield Filled(image.name, None, f"{holder} is at work on it")
             continue
         try:
             result = result_of(folder, image)
@@ -139,9 +137,9 @@ def fill(
         _drop_outdated(out / result.name, Path(result.photograph.url))
         by_name[image.name] = image
         results.append(result)
+    look = Pass.of(settings)
     for outcome in segment(results, out, settings):
-        image = by_name[outcome.name]
-        yield _put_outcome(store, image, outcome, out, settings)
+        yield _put_outcome(store, by_name[outcome.name], outcome, out, look)
     _remove_if_empty(out)
 
 
@@ -152,17 +150,11 @@ def put_masks(store: Store, image: ImageSummary, found: Found, look: Pass) -> Ad
     are left out; what an older pass found and no person touched goes. The image is done then. None,
     and nothing is changed, where somebody works on it, or did meanwhile. Raises ``StoreError``.
     """
-    engine = store.write(engine_annotator)
-    try:
-        lease = store.write(take_lease, image.id, engine)
-    except LeaseError:
-        return None
-    try:
-        return _put_masks(store, (engine, lease.token), image, found, look)
-    except LeaseError:  # an admin took it over
-        return None
-    finally:
-        store.write(release_lease, image.id, engine, lease.token)
+
+    def work(engine: Annotator, token: str) -> Added | None:
+        return _put_masks(store, (engine, token), image, found, look)
+
+    return holding(store, image.id, work)
 
 
 def _put_masks(
@@ -245,13 +237,13 @@ def _version(found: Suggestion) -> Version:
 
 
 def _put_outcome(
-    store: Store, image: ImageSummary, outcome: Outcome, out: Path, settings: Settings
+    store: Store, image: ImageSummary, outcome: Outcome, out: Path, look: Pass
 ) -> Filled:
     if outcome.state == OutcomeState.broken:
         return Filled(image.name, None, outcome.reason)
     record = out / _record_name(image.id)
     try:
-        added = put_masks(store, image, _read(record), Pass.of(settings))
+        added = put_masks(store, image, _read(record), look)
     except (RecordError, StoreError) as error:
         if isinstance(error, StoreError) and error.kind in ("storage", "busy"):
             raise
@@ -282,15 +274,6 @@ def result_of(folder: ImageFolder, image: ImageSummary) -> NamedResult:
 
 def _record_name(image_id: int) -> str:
     return f"{image_id}{RECORD_ENDING}"
-
-
-def _is_held(image: ImageSummary) -> bool:
-    """Whether a person holds it. The engine's own lease may be one of a process that was killed."""
-    return image.lease is not None and image.lease.annotator != ENGINE_NAME
-
-
-def _holder(image: ImageSummary) -> str:
-    return "nobody" if image.lease is None else image.lease.annotator
 
 
 def _sweep(out: Path, images: Iterable[ImageSummary]) -> None:

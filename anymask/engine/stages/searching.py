@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from anymask.engine.model.suggestion import Suggestion
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
+from anymask.engine.stages.holding import holder_of
 from anymask.engine.stages.suggesting import OPEN_STATES, Suggested, suggest
-from anymask.engine.store.annotators import ENGINE_NAME
 from anymask.engine.store.automation.searches import count_open, unsearched
 from anymask.engine.store.images import set_size
 from anymask.engine.store.store import Store
@@ -68,10 +68,8 @@ def search(store: Store, folder: ImageFolder, finder: Finder) -> Iterator[Search
 def _search_image(
     store: Store, folder: ImageFolder, finder: Finder, image: ImageSummary
 ) -> Searched:
-    if (
-        image.lease is not None and image.lease.annotator != ENGINE_NAME
-    ):  # its own may be a dead one's
-        return Searched(image.name, None, f"{image.lease.annotator} is at work on it")
+    if holder := holder_of(image):
+        return Searched(image.name, None, f"{holder} is at work on it")
     try:
         found = finder.find(folder.file(image.name))
         height, width = found.hw

@@ -9,16 +9,15 @@ from datetime import UTC, datetime
 
 from anymask.core import rle
 from anymask.engine.model.suggestion import Suggestion
-from anymask.engine.store.annotators import engine_annotator
+from anymask.engine.stages.holding import holding
 from anymask.engine.store.automation.searches import put_search
 from anymask.engine.store.documents import document
-from anymask.engine.store.leases import release_lease, take_lease
 from anymask.engine.store.masks import versions_of
-from anymask.engine.store.refusals import LeaseError
 from anymask.engine.store.settings import project_id
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import (
     Action,
+    Annotator,
     Change,
     Effort,
     ImageDocument,
@@ -53,12 +52,8 @@ def suggest(
     changes nothing. None, and nothing is done, where somebody is at work on the image, or where its
     state says that nothing is missing. Raises ``StoreError``.
     """
-    engine = store.write(engine_annotator)
-    try:
-        lease = store.write(take_lease, image_id, engine)
-    except LeaseError:
-        return None
-    try:
+
+    def work(engine: Annotator, token: str) -> Suggested | None:
         now = store.read(document, image_id)
         if now.image.state not in OPEN_STATES:
             return None
@@ -70,18 +65,14 @@ def suggest(
             for kind, some in changes.items()
             if some
         ]
-        store.write(
-            put_search, image_id, engine, lease.token, actions, source=source, model_id=model_id
-        )
+        store.write(put_search, image_id, engine, token, actions, source=source, model_id=model_id)
         return Suggested(
             added=len(changes["suggest"]),
             known=len(found) - len(fresh),
             withdrawn=len(changes["withdraw"]),
         )
-    except LeaseError:  # an admin took it over
-        return None
-    finally:
-        store.write(release_lease, image_id, engine, lease.token)
+
+    return holding(store, image_id, work)
 
 
 def _changes(

@@ -27,6 +27,7 @@ ROLES: tuple[Role, ...] = ("annotator", "reviewer", "admin")
 # What annotators make of an image; that its file is unreadable is found.
 GIVEN_STATES: tuple[State, ...] = ("new", "started", "done", "returned", "accepted", "skipped")
 STATES: tuple[State, ...] = (*GIVEN_STATES, "unreadable")
+FINISHED: tuple[State, ...] = ("done", "accepted")  # nothing is missing there
 STAGES: tuple[Stage, ...] = ("assisted-manual", "semi-automatic", "fully-automatic")
 
 

@@ -26,11 +26,10 @@ from anymask.engine.store.tables import (
     VersionRow,
     table_of,
 )
-from anymask.engine.store.values import Action, State, Version
+from anymask.engine.store.values import FINISHED, Action, State, Version
 from anymask.errors import StoreError
 
 AT_WORK: State = "returned"  # what an image is until an annotator has corrected it
-FINISHED: tuple[State, ...] = ("done", "accepted")
 FIRST_RANK = -1  # before all that nobody asked for
 NOTHING_TO_AUDIT = (
     "there is nothing to audit: no image has masks of `anymask engine automatic` that are as "

@@ -13,13 +13,12 @@ from sqlalchemy.orm import Session
 
 from anymask.engine.store.settings import put_setting, setting
 from anymask.engine.store.tables import ImageRow, SearchRow
-from anymask.engine.store.values import State
+from anymask.engine.store.values import FINISHED
 from anymask.errors import StoreError
 
 HELD_OUT_FRACTION = "held_out_fraction"  # the setting
 DEFAULT_FRACTION = 0.1
 AT_ONCE = 1_000
-FINISHED: tuple[State, ...] = ("done", "accepted")
 SCALE = 1 << 64
 
 

@@ -81,11 +81,8 @@ def unfilled(
         summary_query()
         .outerjoin(SearchRow, _search_by(source))
         .where(
-            ImageRow.is_missing.is_(False),
-            ImageRow.is_held_out.is_(False),
-            or_(SearchRow.model_id.is_(None), SearchRow.model_id != model_id),
+            *_not_looked_through(model_id),
             or_(ImageRow.state.in_(states), is_its_own),
-            ImageRow.id.not_in(audited_ids()),
             ImageRow.id > after,
         )
         .order_by(ImageRow.id)
@@ -125,10 +122,14 @@ def _search_by(source: str) -> ColumnElement[bool]:
 
 
 def _still_open(model_id: str, states: Sequence[State]) -> list[ColumnElement[bool]]:
+    return [ImageRow.state.in_(states), *_not_looked_through(model_id)]
+
+
+def _not_looked_through(model_id: str) -> list[ColumnElement[bool]]:
+    """That a model has not looked through an image where the engine may."""
     return [
         ImageRow.is_missing.is_(False),
         ImageRow.is_held_out.is_(False),
-        ImageRow.state.in_(states),
         ImageRow.id.not_in(audited_ids()),
         or_(SearchRow.model_id.is_(None), SearchRow.model_id != model_id),
     ]

@@ -27,11 +27,10 @@ from anymask.engine.store.log.actions import append_actions
 from anymask.engine.store.log.segmentations import LONGEST_GROUP
 from anymask.engine.store.masks import masks_of
 from anymask.engine.store.tables import ImageRow, LabelRow, MaskRow
-from anymask.engine.store.values import Action, Annotator, Change, Label, State, Version
+from anymask.engine.store.values import FINISHED, Action, Annotator, Change, Label, State, Version
 from anymask.errors import Error, StoreError
 
 SOURCE = "import"
-FINISHED = ("done", "accepted")  # what an image stays that nobody here has worked on
 UNLABELLED = "object"  # what formats that ask for a label call a mask without one
 ORIGIN = uuid.UUID("0d5e7a34-52c1-4d0e-9f6c-3b1f5d6f8a21")  # of ids, the same every time
 NOT_THERE = "is in the folder, and not in the store yet: open it once with `anymask annotate`"
