@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 from anymask.core.embedding import ImageEmbedding
 from anymask.datasets.sample import Sample
-from anymask.engine.store.automation.held_out import count_learnable
 from anymask.engine.store.automation.models import (
     ModelState,
     model_in_use,
@@ -18,7 +16,7 @@ from anymask.errors import EmbeddingError, Error, RecipeError
 from anymask.evaluation.result import Row
 from anymask.predict.detector import Detector
 from anymask.predict.predictor import Predictor
-from anymask.retraining.exporting import FinishedSet, check_enough, opened
+from anymask.retraining.exporting import DATA, HELD_OUT, opened, write_sets
 from anymask.retraining.keeping import keep_embeddings
 from anymask.retraining.measuring import detector_figures, detector_rows, sure_threshold
 from anymask.retraining.promoting import DETECTOR_FIGURES, worse
@@ -30,7 +28,7 @@ from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.recipe import override
 from anymask.weights.load import load_checkpoint
 
-DATA, HELD_OUT, RUN = "data", "held_out", "detector"
+RUN = "detector"
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,8 @@ def train_detector(here: Workshop, asked: DetectorTraining) -> Outcome:
     Goes on where an earlier process was ended. Raises ``Error``; nothing is promoted then.
     """
     asked.check()
-    folder, plan = here.models.planned("detector", asdict(asked), lambda to: _prepare(here, to))
+    prepare = partial(write_sets, here.store, here.folder)
+    folder, plan = here.models.planned("detector", asdict(asked), prepare)
     encoder = Predictor(load_checkpoint(asked.encoder, offline=here.offline))
     data, held_out = opened(folder / DATA), opened(folder / HELD_OUT)
     kept = Embeddings(encoder, here.models.embeddings(encoder.model_id))
@@ -100,21 +99,6 @@ def train_detector(here: Workshop, asked: DetectorTraining) -> Outcome:
     model = here.models.note(here.store, "detector", new, encoder.model_id, state, figures)
     here.models.clear("detector")
     return Outcome(model, tuple(model.figures.get("worse", ())))
-
-
-def _prepare(here: Workshop, folder: Path) -> dict[str, Any]:
-    learned, measured = FinishedSet(), FinishedSet()
-    _, then = here.store.read(count_learnable)
-    learned.write(here.store, here.folder, folder / DATA, is_held_out=False)
-    measured.write(here.store, here.folder, folder / HELD_OUT, is_held_out=True)
-    check_enough(here.store, learned, measured, automatic_only=False)
-    return {
-        "masks_then": then,
-        "images": learned.images,
-        "masks": learned.masks,
-        "held_out_images": measured.images,
-        "held_out_masks": measured.masks,
-    }
 
 
 def _old(here: Workshop, encoder_id: str) -> Detector | None:

@@ -13,12 +13,13 @@ from anymask.datasets.writing.folder import ImageFiles
 from anymask.datasets.writing.formats import DatasetFormat, write
 from anymask.engine.exporting import annotated_images_of
 from anymask.engine.pictures.folder import ImageFolder
-from anymask.engine.store.automation.held_out import FINISHED
+from anymask.engine.store.automation.held_out import count_learnable
 from anymask.engine.store.images import list_images
 from anymask.engine.store.store import Store
-from anymask.engine.store.values import ImageFilter
+from anymask.engine.store.values import FINISHED, ImageFilter
 from anymask.errors import StoreError
 
+DATA, HELD_OUT = "data", "held_out"  # folders
 NAMED = 3  # of the images that are held out
 
 
@@ -60,7 +61,30 @@ class FinishedSet:
                 yield replace(image, objects=objects)
 
 
-def check_enough(
+def write_sets(
+    store: Store, folder: ImageFolder, out: Path, *, automatic_only: bool = False
+) -> dict[str, int]:
+    """Write a set to learn from, and one of what is held out; how many images and masks they have.
+
+    automatic_only: as ``FinishedSet.write``, of the set to learn from. ``masks_then``: how many
+    there were to learn from in the store. Raises ``StoreError`` where one of them is empty, and
+    ``OutputError``.
+    """
+    learned, measured = FinishedSet(), FinishedSet()
+    _, then = store.read(count_learnable)
+    learned.write(store, folder, out / DATA, is_held_out=False, automatic_only=automatic_only)
+    measured.write(store, folder, out / HELD_OUT, is_held_out=True)
+    _check_enough(store, learned, measured, automatic_only)
+    return {
+        "masks_then": then,
+        "images": learned.images,
+        "masks": learned.masks,
+        "held_out_images": measured.images,
+        "held_out_masks": measured.masks,
+    }
+
+
+def _check_enough(
     store: Store, learned: FinishedSet, measured: FinishedSet, automatic_only: bool
 ) -> None:
     """Raise ``StoreError`` where there is nothing to learn from, or to measure with."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 from anymask.engine.store.automation.held_out import count_learnable
 from anymask.engine.store.automation.models import ModelState, last_model, model_in_use, model_of_id
@@ -13,7 +11,7 @@ from anymask.engine.store.store import Store
 from anymask.errors import Error, RecipeError
 from anymask.export.export_cache import keep_export
 from anymask.predict.predictor import Predictor
-from anymask.retraining.exporting import FinishedSet, check_enough, opened
+from anymask.retraining.exporting import DATA, HELD_OUT, opened, write_sets
 from anymask.retraining.keeping import keep_embeddings
 from anymask.retraining.measuring import sam_figures, same_encoder
 from anymask.retraining.promoting import SAM_FIGURES, worse
@@ -27,7 +25,7 @@ from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 
 DTYPE = "float16"  # of the graphs for browsers
-DATA, HELD_OUT, RUN = "data", "held_out", "retrained"
+RUN = "retrained"
 OVERSAMPLE_MANUAL = 10.0  # §7.6
 
 
@@ -78,7 +76,9 @@ def retrain(here: Workshop, asked: Retraining) -> Outcome:
     Raises ``Error``; nothing is promoted then.
     """
     recipe = asked.check()
-    folder, plan = here.models.planned("sam", asdict(asked), lambda to: _prepare(here, asked, to))
+    only = asked.automatic_only
+    prepare = partial(write_sets, here.store, here.folder, automatic_only=only)
+    folder, plan = here.models.planned("sam", asdict(asked), prepare)
     base = load_checkpoint(asked.base, offline=here.offline)
     data, held_out = opened(folder / DATA), opened(folder / HELD_OUT)
     kept = Embeddings(Predictor(base), here.models.embeddings(base.model_id))
@@ -108,29 +108,6 @@ def retrain(here: Workshop, asked: Retraining) -> Outcome:
     model = here.models.note(here.store, "sam", finished, base.model_id, state, figures)
     here.models.clear("sam")
     return Outcome(model, tuple(model.figures.get("worse", ())))
-
-
-def _prepare(here: Workshop, asked: Retraining, folder: Path) -> Mapping[str, Any]:
-    learned, measured = FinishedSet(), FinishedSet()
-    _, then = here.store.read(count_learnable)
-    only = asked.automatic_only
-    for some, name in ((learned, DATA), (measured, HELD_OUT)):
-        held = some is measured
-        some.write(
-            here.store,
-            here.folder,
-            folder / name,
-            is_held_out=held,
-            automatic_only=only and not held,
-        )
-    check_enough(here.store, learned, measured, only)
-    return {
-        "masks_then": then,
-        "images": learned.images,
-        "masks": learned.masks,
-        "held_out_images": measured.images,
-        "held_out_masks": measured.masks,
-    }
 
 
 def _export(here: Workshop, checkpoint: Checkpoint) -> None:
