@@ -32,6 +32,7 @@ from anymask.cli.everything_options import (
 )
 from anymask.cli.options import (
     EXIT_INTERRUPTED,
+    ActorsOption,
     BandsOption,
     DeviceOption,
     DtypeOption,
@@ -40,6 +41,7 @@ from anymask.cli.options import (
     OfflineOption,
     WeightsOption,
     WindowOption,
+    check_actors,
     read_options,
 )
 from anymask.cli.progress import download_bar, tell, work_bar
@@ -105,16 +107,7 @@ def masks(
     bands: BandsOption = None,
     window: WindowOption = None,
     executor: ExecutorOption = Executor.process,
-    actors: Annotated[
-        int | None,
-        typer.Option(
-            help="With --on ray: how many hold a model; otherwise one for each card or for "
-            "every four processors.",
-            min=1,
-            metavar="N",
-            show_default=False,
-        ),
-    ] = None,
+    actors: ActorsOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "float32",
     offline: OfflineOption = False,
@@ -142,8 +135,7 @@ def masks(
         "min_mask_region_area": min_mask_region_area,
     }
     config = configure(preset, flags)
-    if actors is not None and executor != Executor.ray:
-        raise typer.BadParameter("--actors goes with --on ray")
+    check_actors(actors, executor)
     source = ModelSource(weights, device, dtype, offline or None)
     reading = read_options(None if page == ALL else _page(page), bands, window)
     try:

@@ -30,6 +30,24 @@ ExecutorOption = Annotated[
 ]
 
 
+ActorsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="With --on ray: how many hold a model; otherwise one for each card or for every four "
+        "processors.",
+        min=1,
+        metavar="N",
+        show_default=False,
+    ),
+]
+
+
+def check_actors(actors: int | None, executor: Executor) -> None:
+    """Raise ``BadParameter`` for actors without a cluster."""
+    if actors is not None and executor != Executor.ray:
+        raise typer.BadParameter("--actors goes with --on ray")
+
+
 class Crowds(StrEnum):
     """What COCO's ``iscrowd`` 1 means."""
 

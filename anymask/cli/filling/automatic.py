@@ -32,7 +32,16 @@ from anymask.cli.everything_options import (
     configure,
     own_thresholds,
 )
-from anymask.cli.options import DeviceOption, DtypeOption, Executor, ExecutorOption, OfflineOption
+from anymask.cli.filling.passed_over import tell_passed_over
+from anymask.cli.options import (
+    ActorsOption,
+    DeviceOption,
+    DtypeOption,
+    Executor,
+    ExecutorOption,
+    OfflineOption,
+    check_actors,
+)
 from anymask.cli.progress import download_bar, tell, work_bar
 from anymask.cli.serving.models import ModelInUseOption, ModelsOption, model_in_use_of
 from anymask.cli.serving.stores import FolderOption, StoreArgument, folder_of, open_store
@@ -46,7 +55,6 @@ if TYPE_CHECKING:
     from anymask.predict.load import ModelSource
     from anymask.predict.promptable import Promptable
 
-REASONS_SHOWN = 5
 JOBS = "everything"  # the ending of the folder of what the store has not yet
 
 
@@ -95,16 +103,7 @@ def automatic(
         ),
     ] = None,
     executor: ExecutorOption = Executor.process,
-    actors: Annotated[
-        int | None,
-        typer.Option(
-            help="With --on ray: how many hold a model; otherwise one for each card or for "
-            "every four processors.",
-            min=1,
-            metavar="N",
-            show_default=False,
-        ),
-    ] = None,
+    actors: ActorsOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "float32",
     offline: OfflineOption = False,
@@ -132,8 +131,7 @@ def automatic(
         "crop_n_points_downscale_factor": crop_n_points_downscale_factor,
         "min_mask_region_area": min_mask_region_area,
     }
-    if actors is not None and executor != Executor.ray:
-        raise typer.BadParameter("--actors goes with --on ray")
+    check_actors(actors, executor)
     taken: list[State] = [state.value for state in states or [FilledState.new]]
     with open_store(where) as store:
         from anymask.engine.pictures.folder import ImageFolder
@@ -235,10 +233,7 @@ def _tell(filled: list[Filled], settings: Settings, *, as_json: bool) -> None:
     for name, words in notes.items():
         if sums[name]:
             typer.echo(f"{_counted(sums[name], 'mask')} {words}", err=True)
-    for one in passed[:REASONS_SHOWN]:
-        typer.echo(f"{one.name} is passed over: {one.reason}", err=True)
-    if len(passed) > REASONS_SHOWN:
-        typer.echo(f"{len(passed) - REASONS_SHOWN} more are passed over", err=True)
+    tell_passed_over([(one.name, one.reason) for one in passed])
 
 
 def _counted(count: int, noun: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anymask.cli.filling.passed_over import tell_passed_over
 from anymask.cli.options import OfflineOption
 from anymask.cli.progress import download_bar, tell, work_bar
 from anymask.cli.serving.models import (
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from anymask.engine.stages.searching import Searched
     from anymask.engine.store.store import Store
 
-REASONS_SHOWN = 5
 THRESHOLD = 0.3
 
 
@@ -115,7 +115,4 @@ def _tell(searched: list[Searched]) -> None:
     added = sum(one.added for one in done)
     typer.echo(f"{added} mask{'s' * (added != 1)} suggested in {len(done)} images")
     passed = [one for one in searched if one.suggested is None]
-    for one in passed[:REASONS_SHOWN]:
-        typer.echo(f"{one.name} is passed over: {one.reason}", err=True)
-    if len(passed) > REASONS_SHOWN:
-        typer.echo(f"{len(passed) - REASONS_SHOWN} more are passed over", err=True)
+    tell_passed_over([(one.name, one.reason) for one in passed])

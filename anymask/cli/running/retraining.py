@@ -94,13 +94,10 @@ def retrain(
         hold_out_images(store, held_out)
         if after is not None:
             store.write(put_setting, RETRAIN_AFTER, after)
-        enough = after
-        if watch:
-            enough = int(store.read(setting, RETRAIN_AFTER, NEW_MASKS))
         with workshop_of(store, where, images, models, offline) as here:
             if watch:
-                _watch(here, asked, enough or NEW_MASKS, json_)
-            elif enough is None or _is_due(store, enough):
+                _watch(here, asked, int(store.read(setting, RETRAIN_AFTER, NEW_MASKS)), json_)
+            elif after is None or _is_due(store, after):
                 _tell(_run(here, asked), json_)
 
 
