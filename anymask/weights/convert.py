@@ -25,7 +25,7 @@ from anymask.models.tiny_vit import TINY_VIT_5M
 from anymask.models.vit import ViTConfig
 from anymask.weights import parameter_names
 from anymask.weights.checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, check_finite
-from anymask.weights.derivatives import outline
+from anymask.weights.derivatives import outline, reading_shapes
 from anymask.weights.seggpt import layout as seggpt
 from anymask.weights.state_file import write_pickle, write_safetensors
 
@@ -147,19 +147,13 @@ def config_of(state: State, source: str = "the weights") -> SamConfig:
     source: whose they are, for messages. Raises ``LayoutError`` for incomplete weights and shapes
     of no SAM.
     """
-    try:
+    with reading_shapes(state, source, "SAM"):
         encoder = _vit(state) if "image_encoder.pos_embed" in state else TINY_VIT_5M
         return SamConfig(
             encoder=encoder,
             decoder=_decoder(state),
             mask_channels=len(state["prompt_encoder.mask_downscaling.3.bias"]),
         )
-    except KeyError as error:
-        raise LayoutError(
-            f"{source} is incomplete: {error.args[0]} is missing; it holds {outline(state)}"
-        ) from None
-    except (IndexError, ValueError, ZeroDivisionError) as error:
-        raise LayoutError(f"{source} has shapes of no SAM: {error}") from None
 
 
 def _vit(state: State) -> ViTConfig:

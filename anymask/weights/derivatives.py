@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
+from anymask.errors import LayoutError
 from anymask.weights.named_tensors import named
 
 PARTS = {
@@ -43,3 +45,20 @@ def outline(names: Collection[str]) -> str:
     tensors = f"{len(names)} {'tensor' if len(names) == 1 else 'tensors'}, {named(list(names))}"
     whole = f"{' and '.join(parts)}, but no whole SAM: {tensors}" if parts else tensors
     return whole + origin_of(names)
+
+
+@contextmanager
+def reading_shapes(names: Collection[str], source: str, model: str) -> Iterator[None]:
+    """Read a model's size off the shapes of its weights.
+
+    names: of the weights. source: whose they are, model: what they should be, for messages. Raises
+    ``LayoutError`` for incomplete weights and for shapes of no such model.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise LayoutError(
+            f"{source} is incomplete: {error.args[0]} is missing; it holds {outline(names)}"
+        ) from None
+    except (IndexError, ValueError, ZeroDivisionError) as error:
+        raise LayoutError(f"{source} has shapes of no {model}: {error}") from None

@@ -11,11 +11,10 @@ from typing import Any
 from torch import Tensor
 
 from anymask.core.atomic import make_folder, writing
-from anymask.errors import LayoutError
 from anymask.models.seggpt import SegGPTConfig
 from anymask.models.vit import ViTConfig
 from anymask.weights.checkpoint import CONFIG_FILE, WEIGHTS_FILE
-from anymask.weights.derivatives import outline
+from anymask.weights.derivatives import reading_shapes
 from anymask.weights.seggpt.names import HUGGING_FACE, OFFICIAL, to_ours, to_theirs
 from anymask.weights.state_file import write_pickle, write_safetensors
 
@@ -39,7 +38,7 @@ def config_of(state: State, source: str) -> SegGPTConfig:
 
     Raises ``LayoutError`` for incomplete weights and for shapes of no SegGPT.
     """
-    try:
+    with reading_shapes(state, source, "SegGPT"):
         width, _, _, patch_px = state["patch_embed.proj.weight"].shape
         depth = sum(name.endswith(".attn.qkv.weight") for name in state)
         table = state["blocks.0.attn.rel_pos_h"]
@@ -61,12 +60,6 @@ def config_of(state: State, source: str) -> SegGPTConfig:
             decoder_channels=len(state["decoder_pred.0.bias"]),
             position_grid=math.isqrt(state["pos_embed"].shape[1] - 1),
         )
-    except KeyError as error:
-        raise LayoutError(
-            f"{source} is incomplete: {error.args[0]} is missing; it holds {outline(state)}"
-        ) from None
-    except (IndexError, ValueError, ZeroDivisionError) as error:
-        raise LayoutError(f"{source} has shapes of no SegGPT: {error}") from None
 
 
 def write_official(state: State, path: Path) -> None:
