@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -26,12 +25,9 @@ import torch
 
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import ResizeMap
-from anymask.core.image import ImageSource
-from anymask.core.masks import Masks
-from anymask.core.prompts import Prompts
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Dataset, Sample
-from anymask.evaluation.experiments.detector import Detection
+from anymask.evaluation.experiments.detector import Detection, row_of
 from anymask.predict.predictor import IMAGE_EMBED, Predictor
 from anymask.training.datasets import split
 from anymask.training.frozen.embeddings import Embeddings
@@ -52,35 +48,6 @@ FIGURES = (
     ("ap", "AP"),
     ("ap_50", "AP50"),
 )
-
-
-@dataclass
-class KeptSam:
-    """A model that has embedded the image in hand already."""
-
-    sam: Predictor
-    kept: ImageEmbedding | None = None
-
-    @property
-    def model_id(self) -> str:
-        """The model's."""
-        return self.sam.model_id
-
-    @property
-    def everything(self) -> Mapping[str, float]:
-        """The model's."""
-        return self.sam.everything
-
-    def encode(self, image: ImageSource) -> ImageEmbedding:
-        """The embedding in hand, whatever the image."""
-        assert self.kept is not None
-        return self.kept
-
-    def predict(
-        self, embedding: ImageEmbedding, prompts: Prompts, multimask_output: bool | None = None
-    ) -> Masks:
-        """The model's answers."""
-        return self.sam.predict(embedding, prompts, multimask_output)
 
 
 def samples(dataset: Dataset) -> Iterator[Sample]:
@@ -128,7 +95,7 @@ def embedded(kept: Embeddings, dataset: Dataset) -> None:
 
 
 def looked(
-    detector: Path, sam: KeptSam, kept: Embeddings, held: Dataset
+    detector: Path, sam: Predictor, kept: Embeddings, held: Dataset
 ) -> tuple[Mapping[str, float], float, float]:
     """The experiment's figures, milliseconds of the head an image, and with masks."""
     experiment = Detection(detector=str(detector), least_score=0)
@@ -137,12 +104,12 @@ def looked(
     for sample in samples(held):
         height, width = sample.masks[0]["size"]
         arrays = {IMAGE_EMBED: kept.of(sample)[0].numpy()}
-        resize_map = ResizeMap((height, width), sam.sam.input_px)
-        sam.kept = ImageEmbedding(arrays, resize_map, sam.model_id)
+        resize_map = ResizeMap((height, width), sam.input_px)
+        embedding = ImageEmbedding(arrays, resize_map, sam.model_id)
         begin_s = time.process_time()
-        experiment.loaded.detect(sam.kept)
+        experiment.loaded.detect(embedding)
         head_s += time.process_time() - begin_s
-        rows += experiment.rows(sam, sample)
+        rows.append(row_of(sam, embedding, experiment.loaded, experiment.least_score, sample))
         all_s += time.process_time() - begin_s
     count = max(len(rows), 1)
     return dict(experiment.metrics(rows)), 1000 * head_s / count, 1000 * all_s / count
@@ -187,7 +154,6 @@ def main() -> None:
     learning, held = split(dataset, HELD_OUT, 0)
     stages = {"two thirds": learning, "one third": learning.drawn(len(learning) // 2, 0)}
     encoder = Predictor(load_checkpoint("mobile-sam"), torch.device("cpu"))
-    sam = KeptSam(encoder)
     columns: list[Mapping[str, float]] = []
     names: list[str] = []
     notes: list[str] = []
@@ -200,7 +166,7 @@ def main() -> None:
             data = written(stage, source, work / f"data-{len(names)}")
             run = work / f"run-{len(names)}"
             cpu_s = trained(data, run, kept.folder, options.set)
-            figures, head_ms, all_ms = looked(run / "best", sam, kept, held)
+            figures, head_ms, all_ms = looked(run / "best", encoder, kept, held)
             columns.append(figures)
             names.append(f"learned from {name}: {len(stage)} images")
             notes.append(
