@@ -26,6 +26,7 @@ from anymask.core.in_context.palette import (
 )
 from anymask.errors import LayoutError, PromptError
 from anymask.models.seggpt import SegGPT
+from anymask.predict.in_context.answer import FoundObject, InContextAnswer
 from anymask.predict.predictor import find_device
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
@@ -76,7 +77,7 @@ class SegGPTPredictor:
         examples: Sequence[Example],
         ensemble: Ensemble = "feature",
         kind: Kind = "instance",
-    ) -> LabelledPixels:
+    ) -> InContextAnswer:
         """The labels of the examples in another image, all at once, one colour each.
 
         pixels: (H, W, 3) RGB. ensemble: how several examples come together; in the batch, what the
@@ -91,7 +92,8 @@ class SegGPTPredictor:
         if ensemble == "spatial" and len(examples) > 1:
             examples = [spatial_grid(examples, self.hw)]
         painted = self._paint(pixels, [one.resized(self.hw) for one in examples], colors, kind)
-        return read_colors(painted, colors, pixels.shape[:2])
+        labelled = read_colors(painted, colors, pixels.shape[:2])
+        return InContextAnswer(labelled, _objects(labelled), f"SegGPT {self.model_id}")
 
     def _paint(
         self, pixels: Pixels, examples: Sequence[Example], colors: Colors, kind: Kind
@@ -118,3 +120,12 @@ class SegGPTPredictor:
         """(E, 3, h, w) as the model reads pictures and targets alike."""
         stacked = torch.from_numpy(np.stack(pictures)).to(self.device)
         return (stacked.permute(0, 3, 1, 2) - self._mean) / self._std
+
+
+def _objects(labelled: LabelledPixels) -> tuple[FoundObject, ...]:
+    """One for each label that is there, scored by how sure its pixels are on average."""
+    found = []
+    for label in np.unique(labelled.labels[labelled.labels > 0]).tolist():
+        mask = labelled.labels == label
+        found.append(FoundObject(mask, label, float(labelled.confidence[mask].mean())))
+    return tuple(sorted(found, key=lambda one: -one.score))

@@ -45,7 +45,7 @@ QUERY = np.random.default_rng(9).integers(0, 256, (50, 70, 3), dtype=np.uint8)
 
 def test_an_answer_has_the_size_of_the_query(predictor: SegGPTPredictor) -> None:
     for labels in (1, 5, 300):
-        answer = predictor.segment(QUERY, [example(1, labels)])
+        answer = predictor.segment(QUERY, [example(1, labels)]).labelled
         assert answer.labels.shape == answer.confidence.shape == (50, 70)
         assert 0 <= answer.labels.min() <= answer.labels.max() <= labels
         assert 0 <= answer.confidence.min() <= answer.confidence.max() <= 1
@@ -62,8 +62,12 @@ def test_what_the_model_paints_is_put_back_into_colours(predictor: SegGPTPredict
             painted = (brightness - predictor._mean) / predictor._std
             torch.as_tensor(last.bias).copy_(painted.flatten())
             answer = predictor.segment(QUERY, [example(1)])
-            assert (answer.labels == label).all()
-            assert answer.confidence.min() > 0.99
+            assert (answer.labelled.labels == label).all()
+            assert answer.labelled.confidence.min() > 0.99
+            assert [one.label for one in answer.objects] == [label] * (label > 0)
+            assert answer.score == pytest.approx(label, abs=0.01)
+            assert answer.mask().all() == (label > 0)
+            assert "SegGPT tiny" in answer.answered_by
     finally:
         last.weight.copy_(weight)
         torch.as_tensor(last.bias).copy_(bias)
@@ -71,27 +75,27 @@ def test_what_the_model_paints_is_put_back_into_colours(predictor: SegGPTPredict
 
 def test_the_same_example_twice_is_that_example(predictor: SegGPTPredictor) -> None:
     one, other = example(1), example(2)
-    alone = predictor.segment(QUERY, [one])
-    twice = predictor.segment(QUERY, [one, one])
+    alone = predictor.segment(QUERY, [one]).labelled
+    twice = predictor.segment(QUERY, [one, one]).labelled
     assert np.abs(alone.confidence - twice.confidence).max() < 1e-3
-    both = predictor.segment(QUERY, [one, other])
+    both = predictor.segment(QUERY, [one, other]).labelled
     assert np.abs(alone.confidence - both.confidence).max() > 1e-3
 
 
 def test_a_grid_of_examples_is_one_example(predictor: SegGPTPredictor) -> None:
     two = [example(1, 2), example(2, 3)]
-    spatial = predictor.segment(QUERY, two, ensemble="spatial")
-    feature = predictor.segment(QUERY, two)
+    spatial = predictor.segment(QUERY, two, ensemble="spatial").labelled
+    feature = predictor.segment(QUERY, two).labelled
     assert spatial.labels.shape == (50, 70)
     assert np.abs(spatial.confidence - feature.confidence).max() > 1e-3
-    kinds = [predictor.segment(QUERY, two, kind=kind) for kind in ("instance", "semantic")]
+    kinds = [predictor.segment(QUERY, two, kind=kind).labelled for kind in ("instance", "semantic")]
     assert not np.array_equal(kinds[0].confidence, kinds[1].confidence)
 
 
 def test_a_grey_query_and_an_example_of_one_pixel(predictor: SegGPTPredictor) -> None:
     grey = np.full((20, 20, 3), 127, np.uint8)
     one = Example.of_mask(np.zeros((1, 1, 3), np.uint8), np.ones((1, 1), bool))
-    assert predictor.segment(grey, [one]).labels.shape == (20, 20)
+    assert predictor.segment(grey, [one]).labelled.labels.shape == (20, 20)
 
 
 def test_what_is_refused(predictor: SegGPTPredictor) -> None:
