@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from filelock import FileLock
 
 from anymask.errors import OfflineError
 from anymask.models.mask_decoder import MaskDecoderConfig
@@ -120,12 +121,17 @@ def traced() -> Tracer:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory, traced: Tracer) -> Exporter:
-    """The folder of an export of a model with a dtype, made once."""
+    """The folder of an export of a model with a dtype, made once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    exports = (base.parent if is_worker else base) / "exports"
+    exports.mkdir(exist_ok=True)
 
     @cache
     def make(model: str, dtype: str) -> Path:
-        folder: Path = tmp_path_factory.mktemp("exports") / f"{model}-{dtype}"
-        return traced(model).write(folder, dtype=dtype).folder
+        folder = exports / f"{model}-{dtype}"
+        with FileLock(exports / f"{model}-{dtype}.lock"):
+            return folder if folder.exists() else traced(model).write(folder, dtype=dtype).folder
 
     return make
 

@@ -37,8 +37,6 @@ ALL = ImageFilter()
 PREFILLED: Stage = STAGES[1]
 QUEUE = (ImageRow.rank, ImageRow.place, ImageRow.id)  # what comes to annotators in which order
 
-Holder, Worker = aliased(AnnotatorRow), aliased(AnnotatorRow)
-
 
 def list_images(
     session: Session,
@@ -196,10 +194,13 @@ def no_image(image_id: int) -> StoreError:
 
 def summary_query() -> Select[ImageRow, str, str]:
     """Images, with who holds them and who acted last, for ``summaries``."""
+    # Of each query its own: an alias that two threads use first at once can end up with columns
+    # that its own conditions don't know, and then no query over it works until the process ends.
+    holder, worker = aliased(AnnotatorRow), aliased(AnnotatorRow)
     return (
-        select(ImageRow, Holder.name, Worker.name)
-        .outerjoin(Holder, ImageRow.lease_annotator_id == Holder.id)
-        .outerjoin(Worker, ImageRow.annotator_id == Worker.id)
+        select(ImageRow, holder.name, worker.name)
+        .outerjoin(holder, ImageRow.lease_annotator_id == holder.id)
+        .outerjoin(worker, ImageRow.annotator_id == worker.id)
     )
 
 

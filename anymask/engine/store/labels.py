@@ -107,10 +107,10 @@ def _check_unlike(rows: Sequence[LabelRow]) -> None:
 def _check_removable(session: Session, rows: Sequence[LabelRow]) -> None:
     masks = count_labels(session)
     for row in rows:
-        if masks.get(row.id):
+        if count := masks.get(row.id, 0):
+            carried = "1 mask is" if count == 1 else f"{count} masks are"
             raise StoreError(
-                "invalid",
-                f"{masks[row.id]} masks are labelled {row.name}: give them another label first",
+                "invalid", f"{carried} labelled {row.name}: another label first, then this can go"
             )
 
 

@@ -2,7 +2,7 @@
 // what hands do.
 
 import { Client } from "../api";
-import type { ImageState, Label, Project } from "../api/types";
+import type { ImageState, Label, LabelDraft, Project } from "../api/types";
 import {
   browserStorage,
   Desk,
@@ -298,8 +298,14 @@ export class Workspace {
     const taken = new Set(this.labels.map(({ hotkey }) => hotkey));
     const hotkey = ["1", "2", "3", "4", "5", "6", "7", "8", "9"].find((key) => !taken.has(key));
     const label = { id: null, name, color, hotkey: hotkey ?? null };
-    this.setLabels(await this.client.putLabels([...this.labels, label]));
+    await this.putLabels([...this.labels, label]);
     this.chooseLabel(this.labels.find((made) => made.name === name)?.id ?? null);
+  }
+
+  /** Change labels, add those without an id, take away those that no mask has. */
+  async putLabels(labels: readonly LabelDraft[], remove: readonly number[] = []): Promise<void> {
+    this.setLabels(await this.client.putLabels(labels, remove));
+    if (!this.labels.some(({ id }) => id === this.nextLabel.id)) this.nextLabel.choose(null, false);
   }
 
   // --- suggestions
