@@ -187,7 +187,8 @@ class SamLearner:
         self.clicks = new if self.clicks is None else joined_clicks([self.clicks, new])
         loss = ranking_step(self.model, self.clicks)
         torch.autograd.backward([loss * (len(scenes) / self.recipe.batch)])
-        return {"loss": float(loss.detach()) * len(scenes), "clicks": float(len(self.clicks))}
+        count = len(scenes)
+        return {"loss": float(loss.detach()) * count, "clicks": float(len(self.clicks) * count)}
 
     def _play(self, features: Tensor, objects: Objects) -> Tally:
         """All rounds with all objects, some at a time: gradients for the head and ``features``."""
