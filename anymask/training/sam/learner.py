@@ -6,6 +6,7 @@ Shape legend: B images of a pass, P objects, C channels, h w embedding grid, S s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -69,6 +70,7 @@ class SamLearner:
             recipe.clear_weight,
         )
         self.clicks: Clicks | None = None  # that ranking has made
+        self.untaught = deepcopy(model.mask_decoder.iou_prediction_head.state_dict())
         self.framing = framing_of(model.config, recipe)
         self.untrained = Untrained()
 
@@ -96,6 +98,9 @@ class SamLearner:
 
         All losses are means over a mask's rounds, an image's masks and the step's images.
         """
+        # What the head learned of the masks as they were, it has overlearned by now.
+        if 0 < number == self.recipe.steps - self.recipe.ranking_steps[1] < self.recipe.steps:
+            self.model.mask_decoder.iou_prediction_head.load_state_dict(self.untaught)
         return self.optimiser.step(number, passes, self._learn)
 
     def features(self, scenes: Sequence[Scene]) -> Tensor:

@@ -46,8 +46,9 @@ class SamRecipe(Recipe):
 
     Ranking (``sam.ranking``):
     ranking_steps: so many steps at the beginning, and so many at the end, teach the head that
-    predicts IoUs alone, from all clicks that these steps make; ranking_clicks: on each mask of a
-    step; ranking_lr: from where the learning rate falls to 0 meanwhile.
+    predicts IoUs alone, from all clicks that these steps make; at the end, it begins anew.
+    ranking_clicks: on each mask of a step; ranking_lr: from where the learning rate falls to 0
+    meanwhile.
 
     The machine:
     prompts_per_pass: prompts decoded at once; cache: where a frozen encoder's embeddings are kept:

@@ -150,6 +150,20 @@ def test_first_and_last_the_head_alone_learns_and_a_resumed_run_repeats_it() -> 
     assert third.clicks is None, "a run that began before there was ranking"
 
 
+def test_at_the_end_the_head_begins_anew() -> None:
+    one = learner(RECIPE)
+    head = one.model.mask_decoder.iou_prediction_head
+    first = deepcopy(head.state_dict())
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.fill_(1.0)
+    assert one.step(1, [scenes(1)]) is not None
+    assert all((tensor > 0.9).all() for tensor in head.state_dict().values())
+    assert one.step(2, [scenes(2)]) is not None
+    for name, tensor in head.state_dict().items():
+        torch.testing.assert_close(tensor, first[name], atol=0.02, rtol=0)
+
+
 def test_its_learning_rate_falls_to_nothing_twice() -> None:
     recipe = replace(RECIPE, steps=10, ranking_steps=(2, 4), ranking_lr=1.0, lr=0.1)
     rates = [recipe.lr_at(step) for step in range(10)]
