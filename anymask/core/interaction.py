@@ -34,18 +34,23 @@ class Habits:
     """How a user goes about it; the defaults are the paper's (§A, training algorithm).
 
     further_points: after the first prompt. box_share: how often that is a box.
+    idle_rounds: whether there are rounds in which nothing new is said; only a user without further
+    points may do without.
     box_noise: standard deviation of a box's sides, relative to its length in their direction;
     box_noise_px: at most.
     """
 
     further_points: int = 8
     box_share: float = 0.5
+    idle_rounds: bool = True
     box_noise: float = 0.1
     box_noise_px: float = 20.0
 
     def __post_init__(self) -> None:
         if self.further_points < 0 or not 0 <= self.box_share <= 1:
             raise Error("further_points must be 0 or more, and box_share between 0 and 1")
+        if self.further_points and not self.idle_rounds:
+            raise Error("further points need idle rounds")
 
     @property
     def rounds(self) -> int:
@@ -54,6 +59,8 @@ class Habits:
         The first prompt, the points, a round without a new one among them and another at the end;
         where there are no points, the first prompt and the end.
         """
+        if not self.idle_rounds:
+            return 1
         return 1 + self.further_points + (IDLE_ROUNDS if self.further_points else 1)
 
 

@@ -92,13 +92,23 @@ class MaskDecoder(nn.Module):
         which: of the mask tokens.
         Gives mask logits (P, M, 4h, 4w) and predicted IoUs (P, M).
         """
+        tokens, image = self.look(features, image_index, prompts, positions)
+        logits = logit_map(self.position_logits(tokens, image, which=which))
+        return logits, self.predicted_iou(tokens)[:, which]
+
+    def look(
+        self,
+        features: Tensor,
+        image_index: Tensor,
+        prompts: PromptEmbedding,
+        positions: ImagePositions,
+    ) -> tuple[Tensor, Tensor]:
+        """``attend`` for P prompts over B images; arguments as ``forward``'s."""
         if len(prompts.dense) == 1:  # add once per image, not once per prompt
             image = _flat(features + prompts.dense).index_select(0, image_index)
         else:
             image = _flat(features.index_select(0, image_index) + prompts.dense)
-        tokens, image = self.attend(image, prompts, positions)
-        logits = logit_map(self.position_logits(tokens, image, which=which))
-        return logits, self.predicted_iou(tokens)[:, which]
+        return self.attend(image, prompts, positions)
 
     def share(self, features: Tensor, no_mask: Tensor, positions: ImagePositions) -> SharedImage:
         """Prepare one image (1, C, h, w) for many calls of ``attend`` with prompts without masks.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from torch import Tensor
@@ -16,48 +16,78 @@ from anymask.core.protocol import Segmenter
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import Error, ImageError
 from anymask.evaluation.experiments.detector import judged_image, row_of
+from anymask.evaluation.measures.bootstrap import Bootstrap
 from anymask.evaluation.result import Row
 from anymask.predict.detector import Detector
 from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.sam.recipes import finetune_decoder
 from anymask.training.sam.scenes import Scene, framing_of
-from anymask.training.sam.validation import validate
+from anymask.training.sam.validation import first_click_ious, validate
 from anymask.weights.checkpoint import Checkpoint
 
 MOST_IMAGES, MOST_MASKS = 200, 16  # that are measured with; of an image
 AT_ONCE = 16  # prompts
+FIRST_CLICKS = 8  # on each object: there are few, and chance decides much of what one is worth
 RIGHT_IOU = "75"  # with a truth, in percent, from which a suggested mask is right
 LEAST_SCORE = 0.05  # of boxes that are looked at for a threshold
 LOWER_PRECISIONS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
-def sam_figures(
-    checkpoint: Checkpoint, held_out: Dataset, embeddings: Embeddings, at_least: float | None = None
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Figures of a model, and the thresholds that suit everything-mode with it.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a model is worth on images that it has not learned from.
 
-    The figures: ``miou_1`` to ``miou_3``; ``found``, the share of objects that a mask for a click
-    anywhere on them finds and everything-mode's thresholds keep; ``calibration_error`` of predicted
-    IoUs; ``objects``. All models are asked the same of the same objects.
+    figures: ``miou_1`` to ``miou_3``, the first of ``FIRST_CLICKS`` different first clicks on each
+    object; ``found``, the share of objects that a mask for a click anywhere on them finds and
+    everything-mode's thresholds keep; ``calibration_error`` of predicted IoUs; ``objects``.
+    thresholds: that suit everything-mode with it. clicked: (P,), each object's mean IoU over its
+    first clicks; images: (P,), which image it is in.
+    """
+
+    figures: dict[str, float]
+    thresholds: dict[str, float]
+    clicked: Sequence[float] = ()
+    images: Sequence[int] = ()
+
+    def gain(self, old: Measured) -> dict[str, float]:
+        """How much more one click is worth than with an old model, and where that may lie.
+
+        ``mean``, ``low`` and ``high``, with 95 % confidence, over images; empty where there are too
+        few to tell.
+        """
+        more = np.subtract(self.clicked, old.clicked)
+        try:
+            return asdict(Bootstrap().mean(more, self.images))
+        except Error:
+            return {}
+
+
+def sam_measured(
+    checkpoint: Checkpoint, held_out: Dataset, embeddings: Embeddings, at_least: float | None = None
+) -> Measured:
+    """What a model is worth; all models are asked the same of the same objects.
 
     at_least: the share of objects that the thresholds have to leave; None: they are those that the
     checkpoint has. Raises ``Error`` where nothing can be measured with.
     """
-    model = checkpoint.build_sam()
-    validation = validate(
-        model, _scenes(checkpoint, held_out), _features(embeddings), prompts_per_pass=AT_ONCE
-    )
+    model, scenes = checkpoint.build_sam(), _scenes(checkpoint, held_out)
+    features = _features(embeddings)
+    validation = validate(model, scenes, features, prompts_per_pass=AT_ONCE)
+    ious = [first_click_ious(model, features([one]), one.objects, FIRST_CLICKS) for one in scenes]
     thresholds = {**OFFICIAL_THRESHOLDS, **checkpoint.everything}
     if at_least is not None:
         thresholds = {**OFFICIAL_THRESHOLDS, **validation.everything(at_least)}
     masks = validation.predicted_iou, validation.stability, validation.actual_iou
+    clicked = np.concatenate(ious).mean(axis=1)
     figures = {
         **{f"miou_{clicks}": iou for clicks, iou in enumerate(validation.miou, start=1)},
+        "miou_1": float(clicked.mean()),
         "found": found_share(*masks, thresholds),
         "calibration_error": validation.calibration_error,
         "objects": float(len(validation.predicted_iou)),
     }
-    return figures, thresholds
+    images = [number for number, one in enumerate(scenes) for _ in range(len(one.objects))]
+    return Measured(figures, thresholds, clicked.tolist(), images)
 
 
 def detector_rows(

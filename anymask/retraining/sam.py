@@ -13,7 +13,7 @@ from anymask.export.export_cache import keep_export
 from anymask.predict.predictor import Predictor
 from anymask.retraining.exporting import DATA, HELD_OUT, opened, write_sets
 from anymask.retraining.keeping import keep_embeddings
-from anymask.retraining.measuring import sam_figures, same_encoder
+from anymask.retraining.measuring import sam_measured, same_encoder
 from anymask.retraining.promoting import SAM_FIGURES, worse
 from anymask.retraining.trials import Trial, run
 from anymask.retraining.workshop import Outcome, Workshop
@@ -95,13 +95,15 @@ def retrain(here: Workshop, asked: Retraining) -> Outcome:
         return retrain(here, asked)
     here.tell(f"measuring on {plan['held_out_images']} images that are held out")
     old = _old(here, base)
-    before, _ = sam_figures(old, held_out, _embeddings_of(old, base, kept))
-    after, thresholds = sam_figures(new, held_out, _embeddings_of(new, base, kept), before["found"])
-    reasons = tuple(worse(before, after, SAM_FIGURES))
+    before = sam_measured(old, held_out, _embeddings_of(old, base, kept))
+    at_least = before.figures["found"]
+    after = sam_measured(new, held_out, _embeddings_of(new, base, kept), at_least)
+    reasons = tuple(worse(before.figures, after.figures, SAM_FIGURES))
     encoder_id = base.model_id if same_encoder(new, base) else new.model_id
-    figures = {**plan, **after, "old": before, "old_id": old.model_id, "worse": reasons}
+    figures = {**plan, **after.figures, "old": before.figures, "old_id": old.model_id}
+    figures |= {"gain": after.gain(before), "worse": reasons}
     figures |= {"encoder_id": encoder_id, "base": asked.base, "recipe": recipe.to_json()}
-    finished = replace(new, everything=thresholds)
+    finished = replace(new, everything=after.thresholds)
     state: ModelState = "refused" if reasons else "promoted"
     if not reasons:
         _export(here, finished)

@@ -22,7 +22,7 @@ from tests.conftest import ROOT
 from tests.engine.store.steps import HW, Page, add, annotator, become, version
 
 QUICK = ("steps=3", "warmup_steps=1", "batch=2", "images_per_pass=2", "save_every=1", "lr=1e-4")
-SAM_QUICK = (*QUICK, "masks_per_pass=4")
+SAM_QUICK = (*QUICK, "masks_per_pass=4", "ranking_steps=1,1")
 
 
 def sets(*settings: str) -> list[str]:

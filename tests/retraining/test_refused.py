@@ -12,6 +12,7 @@ from anymask.engine.store.automation.held_out import hold_out
 from anymask.engine.store.automation.models import list_models, model_in_use
 from anymask.errors import OutputError, StoreError
 from anymask.retraining import sam
+from anymask.retraining.measuring import Measured
 from anymask.retraining.models_folder import ModelsFolder
 from anymask.retraining.sam import Retraining, new_masks, retrain
 from anymask.retraining.workshop import Workshop
@@ -28,7 +29,7 @@ def asked(project: Project) -> Retraining:
 def measured_as(monkeypatch: pytest.MonkeyPatch, *figures: dict[str, float]) -> None:
     """What measuring gives: of the old model, of the new one, and so on."""
     left = iter(figures)
-    monkeypatch.setattr(sam, "sam_figures", lambda *given: (next(left), {}))
+    monkeypatch.setattr(sam, "sam_measured", lambda *given: Measured(next(left), {}))
 
 
 def test_a_worse_model_is_kept_and_not_used(

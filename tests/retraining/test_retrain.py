@@ -69,7 +69,7 @@ def test_killed_in_training_it_goes_on_and_nothing_is_done_twice(project: Projec
     assert [path.name for path in sorted(project.models.iterdir())] == ["1", "embeddings"]
 
 
-def _wait_for(path: Path, process: object, seconds: float = 120.0) -> None:
+def _wait_for(path: Path, process: object, seconds: float = 400.0) -> None:
     end = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < end, f"{path} never came"

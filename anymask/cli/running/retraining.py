@@ -149,4 +149,9 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
         f"{figures[figure.name]:.3f} now"
         for figure in SAM_FIGURES
     ]
+    if gain := figures.get("gain"):
+        lines.append(
+            f"one click is worth {100 * gain['low']:+.1f} to {100 * gain['high']:+.1f} points of "
+            f"mIoU more, with 95 % confidence"
+        )
     tell_outcome(outcome, lines)

@@ -12,7 +12,7 @@ model's input.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,10 @@ from anymask.core.interaction import Clicks, Habits, Script, first_prompts, next
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions
-from anymask.training.sam.losses import mask_losses
+from anymask.training.sam.losses import MaskLosses, mask_losses
 
-CLEAR, AMBIGUOUS = slice(0, 1), slice(1, None)  # mask tokens
+CLEAR, AMBIGUOUS, ALL = slice(0, 1), slice(1, None), slice(None)  # mask tokens
+TEMPERATURE = 0.1  # of IoU, within which the surest mask is anybody's guess
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +54,18 @@ class Objects:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How much each loss counts (§A: focal : dice = 20 : 1, and the error of the IoU once)."""
+    """How much each loss counts (§A: focal : dice = 20 : 1, and the error of the IoU once).
+
+    surest: how much of the three masks' loss is not the best one's but that of the one that is
+    shown, by the softmax of the predicted IoUs. clear: how much the mask for clear prompts learns
+    beside the three.
+    """
 
     focal: float = 20.0
     dice: float = 1.0
     iou: float = 1.0
+    surest: float = 0.0
+    clear: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +113,16 @@ def play(
             new_xy, new_labels = next_points(objects.truth, masks, objects.script, number, cell_px)
             xy = np.concatenate([xy, new_xy], axis=1)
             labels = np.concatenate([labels, new_labels], axis=1)
-        logits, predicted_iou = ask(
-            model, features, positions, (xy, labels), objects.image_index, answer
-        )
-        yield _compared(logits, predicted_iou, truth, weights)
+        asked = (xy, labels), objects.image_index, answer
+        if number == 0 and weights.clear:
+            logits, predicted_iou = ask(model, features, positions, *asked, which=ALL)
+            clear = weights.clear * _masks_loss(mask_losses(logits[:, CLEAR], truth), weights)[:, 0]
+            logits, predicted_iou = logits[:, AMBIGUOUS], predicted_iou[:, AMBIGUOUS]
+            round_ = _compared(logits, predicted_iou, truth, weights)
+            yield replace(round_, loss=round_.loss + clear)
+        else:
+            logits, predicted_iou = ask(model, features, positions, *asked)
+            yield _compared(logits, predicted_iou, truth, weights)
         answer = surest(logits.detach(), predicted_iou.detach())
 
 
@@ -119,10 +133,12 @@ def ask(
     clicks: Clicks,
     image_index: npt.NDArray[np.int64],
     answer: Tensor | None,
+    which: slice | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Logits (P, M, h, w) and predicted IoUs (P, M) for clicks and what was answered before.
 
-    answer: (P, h, w) logits, or None in the first round, which three masks are for.
+    answer: (P, h, w) logits, or None in the first round. which: of the mask tokens; None: the three
+    for the first round, else the fourth.
     """
     device = features.device
     prompts = PromptBatch(
@@ -131,7 +147,8 @@ def ask(
         torch.from_numpy(image_index).to(device),
         None if answer is None else answer[:, None],
     )
-    which = AMBIGUOUS if answer is None else CLEAR
+    if which is None:
+        which = AMBIGUOUS if answer is None else CLEAR
     return model.decode(features, prompts, positions, which)
 
 
@@ -144,14 +161,23 @@ def surest(logits: Tensor, predicted_iou: Tensor) -> Tensor:
 def _compared(logits: Tensor, predicted_iou: Tensor, truth: Tensor, weights: LossWeights) -> Round:
     """Losses of (P, M) answers; of each prompt's masks only the best one's count."""
     losses = mask_losses(logits, truth)
-    masks = weights.focal * losses.focal + weights.dice * losses.dice
+    masks = _masks_loss(losses, weights)
     best = masks.detach().argmin(dim=1, keepdim=True)
     iou_error = (predicted_iou.float() - losses.iou).square().mean(dim=1)
     surest = predicted_iou.detach().argmax(dim=1, keepdim=True)
+    learned = masks.gather(1, best)[:, 0]
+    if weights.surest:
+        shown = torch.softmax(predicted_iou.detach().float() / TEMPERATURE, dim=1)
+        learned = torch.lerp(learned, (shown * masks).sum(dim=1), weights.surest)
     return Round(
-        loss=masks.gather(1, best)[:, 0] + weights.iou * iou_error,
+        loss=learned + weights.iou * iou_error,
         focal=losses.focal.detach().gather(1, best)[:, 0],
         dice=losses.dice.detach().gather(1, best)[:, 0],
         iou_error=iou_error.detach(),
         iou=losses.iou.gather(1, surest)[:, 0],
     )
+
+
+def _masks_loss(losses: MaskLosses, weights: LossWeights) -> Tensor:
+    """Focal and dice loss of each mask: (P, M)."""
+    return weights.focal * losses.focal + weights.dice * losses.dice

@@ -6,6 +6,7 @@ Shape legend: B images of a pass, P objects, C channels, h w embedding grid, S s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -24,6 +25,8 @@ from anymask.training.optimiser import Optimiser
 from anymask.training.run_folder import CALIBRATION_FILE
 from anymask.training.sam.interactive import LossWeights, Objects, play
 from anymask.training.sam.lora import merged_state
+from anymask.training.sam.losses import size_weights
+from anymask.training.sam.ranking import Clicks, clicked, joined_clicks, ranking_step
 from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.scenes import UNJITTERED, Framing, Scene, framing_of, joined
 from anymask.training.sam.start import parameter_groups, set_training
@@ -59,7 +62,15 @@ class SamLearner:
         if world.device.type == "cpu":
             model.mask_decoder.band_positions = CPU_BAND_POSITIONS
         self.optimiser = Optimiser(model, parameter_groups(model, recipe), recipe, world)
-        self.losses = LossWeights(recipe.focal_weight, recipe.dice_weight, recipe.iou_weight)
+        self.losses = LossWeights(
+            recipe.focal_weight,
+            recipe.dice_weight,
+            recipe.iou_weight,
+            recipe.surest_share,
+            recipe.clear_weight,
+        )
+        self.clicks: Clicks | None = None  # that ranking has made
+        self.untaught = deepcopy(model.mask_decoder.iou_prediction_head.state_dict())
         self.framing = framing_of(model.config, recipe)
         self.untrained = Untrained()
 
@@ -70,7 +81,7 @@ class SamLearner:
     def validation_scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
         """A scene to validate with: the whole image. Raises as ``scene``."""
         framing = replace(
-            self.framing, scales=UNJITTERED, masks_per_image=self.recipe.validation_masks
+            self.framing, scales=UNJITTERED, flip=0.0, masks_per_image=self.recipe.validation_masks
         )
         return self._framed(framing, sample, rng)
 
@@ -87,6 +98,9 @@ class SamLearner:
 
         All losses are means over a mask's rounds, an image's masks and the step's images.
         """
+        # What the head learned of the masks as they were, it has overlearned by now.
+        if 0 < number == self.recipe.steps - self.recipe.ranking_steps[1] < self.recipe.steps:
+            self.model.mask_decoder.iou_prediction_head.load_state_dict(self.untaught)
         return self.optimiser.step(number, passes, self._learn)
 
     def features(self, scenes: Sequence[Scene]) -> Tensor:
@@ -122,11 +136,14 @@ class SamLearner:
 
     def state(self) -> dict[str, Any]:
         """All that steps and validation change, whole; every process must ask for it."""
-        return self.optimiser.state() | {"course": asdict(self.untrained)}
+        clicks = None if self.clicks is None else self.clicks.state()
+        return self.optimiser.state() | {"clicks": clicks, "course": asdict(self.untrained)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from ``state``."""
         self.optimiser.load_state(state)
+        clicks = state.get("clicks")
+        self.clicks = None if clicks is None else Clicks(**clicks)
         course = state["course"]
         self.untrained = Untrained(course["found_before"], course["before"])
 
@@ -151,6 +168,9 @@ class SamLearner:
         """Add the gradients of one pass."""
         if number < self.recipe.distill_steps:
             return self._imitate(scenes)
+        if self.recipe.ranking_left(number):
+            return self._rank(scenes)
+        self.clicks = None  # what the tokens say changes with the masks
         features = self.features(scenes)
         leaf = features.detach().requires_grad_(features.requires_grad)
         tally = self._play(leaf, joined(scenes))
@@ -166,9 +186,21 @@ class SamLearner:
         torch.autograd.backward([loss * (len(scenes) / self.recipe.batch)])
         return {"loss": float(loss.detach()) * len(scenes)}
 
+    def _rank(self, scenes: Sequence[Scene]) -> Tally:
+        """Click on all objects, and teach the head that predicts IoUs from all clicks so far."""
+        new = clicked(self.model, self.features(scenes), joined(scenes), self.recipe)
+        self.clicks = new if self.clicks is None else joined_clicks([self.clicks, new])
+        loss = ranking_step(self.model, self.clicks)
+        torch.autograd.backward([loss * (len(scenes) / self.recipe.batch)])
+        count = len(scenes)
+        return {"loss": float(loss.detach()) * count, "clicks": float(len(self.clicks) * count)}
+
     def _play(self, features: Tensor, objects: Objects) -> Tally:
         """All rounds with all objects, some at a time: gradients for the head and ``features``."""
         share = _shares(objects, features.device) / self.recipe.habits.rounds
+        if self.recipe.balance_sizes:
+            truth = torch.from_numpy(objects.truth).to(features.device)
+            share = share * size_weights(truth, self.recipe.balance_sizes)
         positions = self.model.positions()
         leaves = _detached(positions) if self.recipe.train_head else positions
         tally: Tally = {"loss": 0.0, "focal": 0.0, "dice": 0.0, "iou_error": 0.0, "iou": 0.0}
@@ -191,7 +223,8 @@ class SamLearner:
     def _frozen(self, embeddings: Embeddings, scene: Scene) -> Tensor:
         """The embedding of a scene by an encoder that does not learn."""
         if not self.recipe.jitters:
-            return embeddings.of(scene.sample)
+            embedding = embeddings.of(scene.sample)
+            return embedding.flip(-1) if scene.is_flipped else embedding
         assert scene.pixels is not None
         return embeddings.encoder.embed_pixels(
             torch.from_numpy(scene.pixels).permute(2, 0, 1)[None]

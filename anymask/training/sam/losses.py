@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0  # Lin et al. 2017, which §A cites
+MIDDLING_SHARE, LEAST_SHARE = 0.01, 3e-4  # of the model's input, that a mask covers
 
 
 class MaskLosses(NamedTuple):
@@ -54,3 +55,13 @@ def mask_iou(logits: Tensor, truth: Tensor) -> Tensor:
 def _overlap(predicted: Tensor, wanted: Tensor) -> Tensor:
     shared = (predicted & wanted).sum(-1)
     return shared / (predicted | wanted).sum(-1).clamp(min=1)
+
+
+def size_weights(truth: Tensor, power: float) -> Tensor:
+    """How much each of (P, h, w) bool masks counts: (P,), 1 for one of a hundredth of the input.
+
+    By the mask's share of the input to minus ``power``. Who annotates draws what is prominent
+    (§4), while most objects are small: without it a model unlearns those.
+    """
+    share = truth.flatten(1).float().mean(dim=1).clamp(min=LEAST_SHARE)
+    return (share / MIDDLING_SHARE) ** -power

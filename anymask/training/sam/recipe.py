@@ -35,11 +35,20 @@ class SamRecipe(Recipe):
     masks_per_pass: of the images of a pass together, at most; max_mask_fraction: masks over a
     larger share of the image are left out; oversample_manual: how much likelier a mask of an image
     is chosen than one that everything-mode found (§7.6: 10), which its stability score tells;
-    jitter: smallest and largest random resizing.
+    jitter: smallest and largest random resizing; flip: how often a kept embedding is mirrored, left
+    to right, which is not the mirrored image's, but near enough to learn from.
 
-    The user (``core.interaction.Habits``): further_points, box_share.
+    The user (``core.interaction.Habits``): further_points, box_share, idle_rounds.
 
     The loss: focal_weight, dice_weight, iou_weight.
+    balance_sizes: how much more small masks count: by their share of the image to minus this power
+    (``losses.size_weights``); 0: all alike. surest_share, clear_weight: as of ``LossWeights``.
+
+    Ranking (``sam.ranking``):
+    ranking_steps: so many steps at the beginning, and so many at the end, teach the head that
+    predicts IoUs alone, from all clicks that these steps make; at the end, it begins anew.
+    ranking_clicks: on each mask of a step; ranking_lr: from where the learning rate falls to 0
+    meanwhile.
 
     The machine:
     prompts_per_pass: prompts decoded at once; cache: where a frozen encoder's embeddings are kept:
@@ -49,7 +58,18 @@ class SamRecipe(Recipe):
     """
 
     family: ClassVar[str] = "sam"
-    added: ClassVar[tuple[str, ...]] = ("decoder_dropout", "oversample_manual")
+    added: ClassVar[tuple[str, ...]] = (
+        "decoder_dropout",
+        "oversample_manual",
+        "balance_sizes",
+        "surest_share",
+        "clear_weight",
+        "flip",
+        "idle_rounds",
+        "ranking_steps",
+        "ranking_clicks",
+        "ranking_lr",
+    )
     places: ClassVar[tuple[str, ...]] = ("weights", "mae", "teacher")
 
     name: str = "paper"
@@ -78,13 +98,22 @@ class SamRecipe(Recipe):
     max_mask_fraction: float = 0.9
     oversample_manual: float = 1.0
     jitter: tuple[float, float] = (1.0, 1.0)
+    flip: float = 0.0
 
     further_points: int = 8
     box_share: float = 0.5
+    idle_rounds: bool = True
 
     focal_weight: float = 20.0
     dice_weight: float = 1.0
     iou_weight: float = 1.0
+    balance_sizes: float = 0.0
+    surest_share: float = 0.0
+    clear_weight: float = 0.0
+
+    ranking_steps: tuple[int, int] = (0, 0)
+    ranking_clicks: int = 2
+    ranking_lr: float = 1e-3
 
     prompts_per_pass: int = 16
     cache: str = "auto"
@@ -94,12 +123,24 @@ class SamRecipe(Recipe):
     @property
     def habits(self) -> Habits:
         """The simulated user's."""
-        return Habits(self.further_points, self.box_share)
+        return Habits(self.further_points, self.box_share, self.idle_rounds)
 
     @property
     def masks_per_image(self) -> int:
         """Masks of one image of a pass, at most."""
         return self.masks_per_pass // self.images_per_pass
+
+    def ranking_left(self, step: int) -> float:
+        """The share of ranking that is left, in the one or the other part; 0 while masks learn."""
+        first, last = self.ranking_steps
+        if step >= self.steps - last:
+            return min(1.0, (self.steps - step) / last)
+        return max(0.0, (first - step) / first) if first else 0.0
+
+    def lr_at(self, step: int) -> float:
+        """As of every family; while ranking, a straight line down to 0."""
+        left = self.ranking_left(step)
+        return self.ranking_lr * left if left else super().lr_at(step)
 
     @property
     def freezes_embeddings(self) -> bool:
@@ -145,4 +186,21 @@ class SamRecipe(Recipe):
             (self.lora_rank > 0 and not self.train_encoder, "lora_rank needs train_encoder"),
             (self.distill_steps > 0 and not self.teacher, "distill_steps need a teacher"),
             (self.distill_steps > self.steps, "distill_steps are more than steps"),
+            (min(self.ranking_steps) < 0, "ranking_steps must be 0 or more"),
+            (self.ranking_clicks < 1, "ranking_clicks must be 1 or more"),
+            (not 0 < self.ranking_lr < float("inf"), "ranking_lr must be above 0"),
+            (any(self.ranking_steps) and not self.train_head, "ranking_steps need train_head"),
+            (any(self.ranking_steps) and self.distill_steps > 0, "ranking_steps bar distill_steps"),
+            (self.clear_weight < 0, "clear_weight must be 0 or more"),
+            (not 0 <= self.flip <= 1, "flip must be between 0 and 1"),
+            (
+                self.flip > 0 and (self.train_encoder or self.jitters),
+                "flip needs embeddings that are kept: no train_encoder, no jitter",
+            ),
+            (
+                self.further_points > 0 and not self.idle_rounds,
+                "further_points need idle_rounds",
+            ),
+            (self.balance_sizes < 0, "balance_sizes must be 0 or more"),
+            (not 0 <= self.surest_share <= 1, "surest_share must be between 0 and 1"),
         ]

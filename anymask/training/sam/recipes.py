@@ -92,19 +92,26 @@ def finetune_decoder() -> SamRecipe:
 def retrain() -> SamRecipe:
     """The data engine's retraining (§4) on some hundred images, minutes on a processor.
 
-    More objects and fewer points than ``finetune_decoder``: what is learned is which of the three
-    masks of a single click these annotators mean. The average of the weights is what is used.
+    First, which of the three masks of a click these annotators mean; then the masks, gently, small
+    objects counting more than they are drawn; then again which of them is meant.
     """
     return replace(
         finetune_decoder(),
         name="retrain",
-        steps=160,
-        lr=2e-4,
-        milestones=(110, 145),
-        ema=0.97,
+        steps=210,
+        ranking_steps=(25, 65),
+        ranking_clicks=1,
+        lr=4e-5,
+        milestones=(110,),
+        ema=0.9,
+        prompts_per_pass=8,
+        balance_sizes=0.5,
+        surest_share=0.4,
+        clear_weight=0.3,
+        flip=0.5,
         further_points=0,
         box_share=0.1,
-        prompts_per_pass=8,
+        idle_rounds=False,
     )
 
 

@@ -7,7 +7,7 @@ low-resolution grid.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +31,14 @@ class Scene:
     """One image as the model takes it, with some of its objects.
 
     sample: where it comes from. pixels: (H, W, 3), no side above S; None where an embedding that
-    somebody kept will do. objects: at least one.
+    somebody kept will do. objects: at least one. is_flipped: left to right, padding and all; so the
+    embedding must be.
     """
 
     sample: Sample
     pixels: RGB | None
     objects: Objects
+    is_flipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Framing:
     input_px, mask_side: of the model. scales: of the jitter. masks_per_image: at most, at random.
     max_mask_fraction: masks over a larger share of the image are left out (§A).
     oversample_manual: how much likelier others are chosen than those of everything-mode.
-    needs_pixels: whether images must be decoded.
+    needs_pixels: whether images must be decoded. flip: how often one that need not is mirrored.
     """
 
     input_px: int
@@ -57,6 +59,7 @@ class Framing:
     max_mask_fraction: float = 0.9
     oversample_manual: float = 1.0
     needs_pixels: bool = True
+    flip: float = 0.0
 
     def scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
         """A scene by chance. Raises ``ImageError`` for a broken image or one without objects."""
@@ -74,6 +77,8 @@ class Framing:
             np.zeros(len(visible), np.int64),
             Script.draw(rng, len(visible), self.habits),
         )
+        if self.flip and rng.random() < self.flip:
+            return Scene(sample, None, flipped(objects, self.input_px), is_flipped=True)
         return Scene(sample, None if pixels is None else view.pixels(pixels), objects)
 
     def _chosen(self, sample: Sample, rng: np.random.Generator) -> list[npt.NDArray[np.bool_]]:
@@ -117,7 +122,15 @@ def framing_of(config: SamConfig, recipe: SamRecipe) -> Framing:
         recipe.max_mask_fraction,
         recipe.oversample_manual,
         needs_pixels=not recipe.freezes_embeddings,
+        flip=recipe.flip,
     )
+
+
+def flipped(objects: Objects, input_px: int) -> Objects:
+    """The same, left to right."""
+    x0, y0, x1, y1 = objects.boxes_xyxy.T
+    mirrored = np.stack([input_px - x1, y0, input_px - x0, y1], axis=1)
+    return replace(objects, truth=objects.truth[..., ::-1].copy(), boxes_xyxy=mirrored)
 
 
 def joined(scenes: Sequence[Scene]) -> Objects:

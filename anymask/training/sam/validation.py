@@ -30,6 +30,7 @@ from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions
 from anymask.training.sam.interactive import Objects, ask, surest
 from anymask.training.sam.losses import mask_iou
+from anymask.training.sam.ranking import first_clicks
 from anymask.training.sam.scenes import Scene
 
 CLICKS = 3
@@ -98,6 +99,27 @@ def validate(
         tuple(float(iou) for iou in per_click),
         *(np.concatenate(arrays) for arrays in zip(*anywhere)),
     )
+
+
+@torch.no_grad()
+def first_click_ious(model: Sam, features: Tensor, objects: Objects, clicks: int) -> Floats:
+    """The IoU of the surest mask for each of so many first clicks on P objects: (P, clicks).
+
+    features: (1, C, h/4, w/4), of their image. The first is the deepest point, the others are by
+    chance (``ranking.first_clicks``), which the script of the objects has.
+    """
+    cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
+    deepest = np.array([next_click(truth, None)[0] for truth in objects.truth], np.float32)
+    points = [(deepest + 0.5) * cell_px - 0.5]
+    points += first_clicks(objects.truth, objects.script, clicks - 1, cell_px)
+    wanted, positions = torch.from_numpy(objects.truth).to(features.device), model.positions()
+    labels = np.full((len(objects), 1), OBJECT)
+    ious = []
+    for xy in points:
+        prompts = xy[:, None], labels
+        answer = surest(*ask(model, features, positions, prompts, objects.image_index, None))
+        ious.append(mask_iou(answer[:, None], wanted)[:, 0].cpu().numpy())
+    return np.stack(ious, axis=1)
 
 
 def _clicked(model: Sam, features: Tensor, positions: ImagePositions, objects: Objects) -> Floats:

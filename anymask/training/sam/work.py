@@ -24,8 +24,10 @@ def work_of(recipe: SamRecipe, config: SamConfig) -> Work:
     features, batch = head_inputs(model, recipe)
     answer = operations(lambda: model.decode(features, batch)) / recipe.prompts_per_pass
     passes = 1 + BACKWARD * recipe.train_encoder + RECOMPUTED * recipe.checkpointing
+    ranking = min(1.0, sum(recipe.ranking_steps) / recipe.steps)
+    played = (1 + BACKWARD) * recipe.habits.rounds
     return Work(
         image=encoder if recipe.keeps_embeddings else 0.0,
         step=0.0 if recipe.freezes_embeddings else recipe.batch * passes * encoder,
-        mask=answer * (1 + BACKWARD) * recipe.habits.rounds,
+        mask=answer * ((1 - ranking) * played + ranking * recipe.ranking_clicks),
     )
