@@ -10,12 +10,15 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
+from anymask.core.geometry import Floats, xywh_to_xyxy
 from anymask.core.masks import Masks
-from anymask.core.prompts import Prompts
+from anymask.core.prompts import BOX_TOP_LEFT, Prompts
+from anymask.core.rle import RLE
 from anymask.engine.model.model import Model
 from anymask.engine.model.suggestion import Suggestion, suggestion
-from anymask.errors import Error
+from anymask.errors import Error, PromptError
 
 GATHERED_S = 0.005  # for others to come along
 MOST_AT_ONCE = 16
@@ -42,12 +45,19 @@ class Decoder:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def ask(self, name: str, content: bytes, prompts: Prompts) -> list[Suggestion]:
+    def ask(
+        self, name: str, content: bytes, prompts: Prompts, start: RLE | None = None
+    ) -> list[Suggestion]:
         """The masks of one prompt, best first. name: of the embedding that ``content`` is.
 
-        Raises ``PromptError`` for prompts that don't fit the image.
+        start: a mask of the image that the model goes on from, which gives it the mask's box, where
+        no other is drawn: of soft logits of it instead, a click against its error makes worse.
+        Raises ``PromptError`` for prompts that don't fit the image, and for a damaged or an empty
+        mask.
         """
         embedding = self._embedding(name, content)
+        if start is not None and BOX_TOP_LEFT not in prompts.labels:
+            prompts = prompts.with_boxes(_box(start, embedding.image_hw))
         self._model.load().check(embedding, prompts)  # a wrong one would spoil the others' pass
         question = Question(embedding, prompts)
         self._start()
@@ -113,3 +123,16 @@ class Decoder:
             return
         for question, masks in zip(batch, answers):
             question.answer.set_result(masks)
+
+
+def _box(start: RLE, hw: tuple[int, int]) -> Floats:
+    """The box (1, 4) of a mask of an image. Raises ``PromptError``."""
+    try:
+        if tuple(start["size"]) != hw:
+            raise Error(f"of size {start['size']}, and the image {[*hw]}")
+        whole = rle.from_counts(rle.runs(start), hw)  # pycocotools believes all that it is given
+    except Error as error:
+        raise PromptError(f"the mask to go on from is {error}") from None
+    if rle.area(whole) == 0:
+        raise PromptError("the mask to go on from is empty")
+    return xywh_to_xyxy([rle.bbox_xywh(whole)])

@@ -96,6 +96,34 @@ def test_an_answer_is_what_the_library_gives(
         assert found["area"] == rle.area(found["segmentation"])
 
 
+def test_a_mask_to_go_on_from_is_known_by_its_box(client: TestClient, photos: Path) -> None:
+    mask = np.zeros((40, 60), np.bool_)
+    mask[5:35, 5:50] = True
+    points = [{"x": 30, "y": 20, "label": 0}]
+    start = rle.encode(mask)
+    by_mask = client.post("/api/images/1/decode", json={"points": points, "mask": start})
+    by_box = client.post("/api/images/1/decode", json={"points": points, "box": [5, 5, 50, 35]})
+    assert by_mask.status_code == 200, by_mask.text
+    assert by_mask.json() == by_box.json()
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        {"size": [40, 60], "counts": "damaged"},
+        {"size": [4000, 6000], "counts": "0"},
+        {"size": [40, 60], "counts": rle.encode(np.zeros((40, 60), np.bool_))["counts"]},
+    ],
+)
+def test_a_mask_that_is_none_of_the_image_is_refused(
+    client: TestClient, mask: dict[str, Any]
+) -> None:
+    prompt = {"points": [{"x": 30, "y": 20, "label": 1}], "mask": mask}
+    answer = client.post("/api/images/1/decode", json=prompt)
+    assert (answer.status_code, answer.json()["kind"]) == (422, "invalid")
+    assert "to go on from" in answer.json()["error"]
+
+
 @pytest.mark.parametrize(
     "prompt",
     [

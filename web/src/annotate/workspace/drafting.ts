@@ -128,10 +128,14 @@ export class Drafting {
     const mask = this.image.mask(maskId);
     if (!mask) return;
     this.discard();
-    const { segmentation, predicted_iou, source, label_id, group } = mask.version;
+    const { segmentation, bbox, predicted_iou, source, label_id, group } = mask.version;
+    const [x, y, width, height] = bbox;
     this.push({
       ...this.blank(),
       maskId,
+      // The model keeps what is right of a mask by its box: by the mask's logits alone, a click
+      // against its error spoils it.
+      box: [x, y, x + width, y + height],
       segmentation,
       predictedIou: predicted_iou,
       source,
