@@ -59,7 +59,7 @@ def decode(
 ) -> list[schema.Suggestion]:
     """The masks of a prompt, best first; what several people ask at once is answered at once.
 
-    A mask that it goes on from is known to the model by its box.
+    A mask that it goes on from is told to the model by its box and as soft logits.
     """
     prompts = prompts_of(request)
     served = here.models.of(model)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.geometry import Floats, xywh_to_xyxy
+from anymask.core.geometry import ResizeMap, xywh_to_xyxy
 from anymask.core.masks import Masks
 from anymask.core.prompts import BOX_TOP_LEFT, Prompts
 from anymask.core.rle import RLE
+from anymask.core.rough import mask_logits
 from anymask.engine.model.model import Model
 from anymask.engine.model.suggestion import Suggestion, suggestion
 from anymask.errors import Error, PromptError
@@ -50,14 +51,12 @@ class Decoder:
     ) -> list[Suggestion]:
         """The masks of one prompt, best first. name: of the embedding that ``content`` is.
 
-        start: a mask of the image that the model goes on from, which gives it the mask's box, where
-        no other is drawn: of soft logits of it instead, a click against its error makes worse.
-        Raises ``PromptError`` for prompts that don't fit the image, and for a damaged or an empty
-        mask.
+        start: a mask of the image that the model goes on from. Raises ``PromptError`` for prompts
+        that don't fit the image, and for a damaged or an empty mask.
         """
         embedding = self._embedding(name, content)
-        if start is not None and BOX_TOP_LEFT not in prompts.labels:
-            prompts = prompts.with_boxes(_box(start, embedding.image_hw))
+        if start is not None:
+            prompts = _going_on(start, prompts, embedding.resize_map)
         self._model.load().check(embedding, prompts)  # a wrong one would spoil the others' pass
         question = Question(embedding, prompts)
         self._start()
@@ -125,8 +124,12 @@ class Decoder:
             question.answer.set_result(masks)
 
 
-def _box(start: RLE, hw: tuple[int, int]) -> Floats:
-    """The box (1, 4) of a mask of an image. Raises ``PromptError``."""
+def _going_on(start: RLE, prompts: Prompts, resize_map: ResizeMap) -> Prompts:
+    """Prompts that go on from a mask, as soft logits and with its box, where no other is drawn.
+
+    By its logits alone, a click against its error would spoil it. Raises ``PromptError``.
+    """
+    hw = resize_map.image_hw
     try:
         if tuple(start["size"]) != hw:
             raise Error(f"of size {start['size']}, and the image {[*hw]}")
@@ -135,4 +138,6 @@ def _box(start: RLE, hw: tuple[int, int]) -> Floats:
         raise PromptError(f"the mask to go on from is {error}") from None
     if rle.area(whole) == 0:
         raise PromptError("the mask to go on from is empty")
-    return xywh_to_xyxy([rle.bbox_xywh(whole)])
+    if BOX_TOP_LEFT not in prompts.labels:
+        prompts = prompts.with_boxes(xywh_to_xyxy([rle.bbox_xywh(whole)]))
+    return prompts.with_masks(mask_logits(rle.decode(whole).astype(bool), resize_map)[None])

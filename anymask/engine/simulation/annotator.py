@@ -62,7 +62,7 @@ class Habits:
     """
 
     enough_iou: float = 0.85
-    nearly_iou: float = 0.75
+    nearly_iou: float = 0.65
     least_iou: float = 0.75
     same_iou: float = 0.8
     most_clicks: int = 8

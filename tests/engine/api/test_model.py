@@ -96,15 +96,18 @@ def test_an_answer_is_what_the_library_gives(
         assert found["area"] == rle.area(found["segmentation"])
 
 
-def test_a_mask_to_go_on_from_is_known_by_its_box(client: TestClient, photos: Path) -> None:
+def test_a_mask_to_go_on_from_brings_its_box(client: TestClient) -> None:
     mask = np.zeros((40, 60), np.bool_)
     mask[5:35, 5:50] = True
-    points = [{"x": 30, "y": 20, "label": 0}]
-    start = rle.encode(mask)
-    by_mask = client.post("/api/images/1/decode", json={"points": points, "mask": start})
-    by_box = client.post("/api/images/1/decode", json={"points": points, "box": [5, 5, 50, 35]})
-    assert by_mask.status_code == 200, by_mask.text
-    assert by_mask.json() == by_box.json()
+    asked = {"points": [{"x": 30, "y": 20, "label": 0}], "mask": rle.encode(mask)}
+    alone = client.post("/api/images/1/decode", json=asked)
+    assert alone.status_code == 200, alone.text
+    assert len(alone.json()) <= 1, "there is no doubt what is meant"
+    same = client.post("/api/images/1/decode", json=asked | {"box": [5, 5, 50, 35]})
+    assert alone.json() == same.json()
+    other = client.post("/api/images/1/decode", json=asked | {"box": [0, 0, 20, 20]})
+    without = client.post("/api/images/1/decode", json=asked | {"mask": None})
+    assert other.json() != alone.json() != without.json()
 
 
 @pytest.mark.parametrize(

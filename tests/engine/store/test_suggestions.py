@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from anymask.engine.store.annotators import add_annotator, engine_annotator, list_annotators
+from anymask.engine.store.automation import figures
+from anymask.engine.store.automation.figures import LEAST, Measured, measured
 from anymask.engine.store.connection.database import WRITING, connect
 from anymask.engine.store.connection.migrating import SCRIPTS, migrate
 from anymask.engine.store.documents import document
@@ -174,6 +176,25 @@ def test_an_older_store_knows_what_its_actions_made(where: str, tmp_path: Path) 
         assert store.read(image_summary, 1).suggestions == 0
         (tally,) = store.read(status)
         assert (tally.stage, tally.masks, tally.automatic) == ("assisted-manual", 7, 0)
+
+
+def test_what_drawing_and_answering_take_is_measured(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_id = image(store)
+    assert store.read(measured) == Measured(None, None)
+    waiting = [suggest(suggested(number)) for number in range(2)]
+    suggested_to(store, image_id, *waiting)
+    page = Page(store, image_id, annotator(store))
+    page.send(*(add(version(number), effort=Effort(seconds=10)) for number in range(LEAST - 1)))
+    assert store.read(measured) == Measured(None, None)
+    page.send(add(effort=Effort(seconds=60)))
+    drawn_s = (10 * (LEAST - 1) + 60) / LEAST
+    assert store.read(measured) == Measured(drawn_s, None)
+    page.send(accept(waiting[0]))
+    monkeypatch.setattr(figures, "LEAST", 2)
+    page.send(reject(waiting[1]))
+    assert store.read(measured) == Measured(drawn_s, 2.0), "accepted ones are not drawn"
 
 
 def _old_action(number: int, kind: str) -> str:

@@ -9,9 +9,22 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.annotators import ENGINE_NAME
-from anymask.engine.store.tables import ImageRow, TalliedImageRow
+from anymask.engine.store.tables import ActionRow, AnnotatorRow, ImageRow, TalliedImageRow
 from anymask.engine.store.tallies import status, summed
 from anymask.engine.store.values import STAGES, Stage, Tally
+
+LEAST = 20  # masks or answers, of which a mean says something
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Seconds that people took, each None where there is too little to tell.
+
+    drawn_s: a mask that they drew, with all that came of it. verdict_s: an answer to a suggestion.
+    """
+
+    drawn_s: float | None
+    verdict_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +78,20 @@ def count_held_out_images(session: Session) -> int:
         ImageRow.is_held_out.is_(True), ImageRow.is_missing.is_(False)
     )
     return session.scalar(query) or 0
+
+
+def measured(session: Session) -> Measured:
+    """What drawing and answering took people, in all stages together."""
+    query = (
+        select(func.sum(ActionRow.seconds), func.count())
+        .join(AnnotatorRow, ActionRow.annotator_id == AnnotatorRow.id)
+        .where(ActionRow.kind.in_(("accept", "reject")), AnnotatorRow.name != ENGINE_NAME)
+    )
+    answering, answers = session.execute(query).one()
+    people = [tally for tally in status(session) if tally.annotator != ENGINE_NAME]
+    drawn = sum(tally.masks - tally.automatic for tally in people)
+    drawing = sum(tally.seconds for tally in people) - (answering or 0.0)
+    return Measured(
+        drawing / drawn if drawn >= LEAST and drawing > 0 else None,
+        answering / answers if answers >= LEAST else None,
+    )
