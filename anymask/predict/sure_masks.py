@@ -92,7 +92,7 @@ def _answers(
         tokens = 1 if clear else iou.shape[1]
         for number, token in np.ndindex(len(prompts), tokens):
             detected = float(scores[first + number])
-            found.append(_candidate(logits[number, token], iou[number, token], detected))
+            found.append(_candidate(logits[number, token], float(iou[number, token]), detected))
     return [one for one in found if one.small.any()]
 
 
@@ -105,11 +105,11 @@ def _within(logits: Floats, embedding: ImageEmbedding) -> Floats:
     return logits
 
 
-def _candidate(logits: Floats, predicted_iou: np.float32, detected: float) -> Candidate:
+def _candidate(logits: Floats, predicted_iou: float, detected: float) -> Candidate:
     side = logits.shape[0] // 2
     small = (logits > MASK_THRESHOLD).reshape(side, 2, side, 2).mean((1, 3), dtype=np.float32)
     stability = stability_score(logits, MASK_THRESHOLD, STABILITY_OFFSET)
-    return Candidate(logits, float(predicted_iou), stability, detected, small.reshape(-1))
+    return Candidate(logits, predicted_iou, stability, detected, small.reshape(-1))
 
 
 def _distinct(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -105,8 +105,9 @@ def train_detector(here: Workshop, asked: DetectorTraining, pace: Pace = USUAL) 
         reasons.append(str(error))
     figures = {**plan, **after, "old": before, "worse": reasons, "encoder_id": encoder.model_id}
     figures |= {"threshold": sure.get("threshold"), "sure": sure}
-    saved_s = pace.saved_s(judged.worth[judged.scores >= sure.get("threshold", np.inf)])
-    figures |= {"pace": asdict(pace), "saved_s": saved_s / plan["held_out_images"]}
+    suggested = judged.fits[judged.scores >= sure.get("threshold", np.inf)]
+    saved_s = float(pace.saved_s(suggested).sum()) / plan["held_out_images"]
+    figures |= {"pace": asdict(pace), "saved_s": saved_s}
     state: ModelState = "refused" if reasons else "promoted"
     model = here.models.note(here.store, "detector", new, encoder.model_id, state, figures)
     here.models.clear("detector")
@@ -117,7 +118,7 @@ def _threshold(judged: JudgedSuggestions, precision: float | None, pace: Pace) -
     """The threshold that is wanted, and what it leaves. Raises ``Error`` where there is none."""
     if precision is not None:
         return asdict(precise_threshold(judged, precision))
-    return asdict(worthy_threshold(judged.scores, judged.worth, pace))
+    return asdict(worthy_threshold(judged.scores, judged.fits, pace))
 
 
 def _old(here: Workshop, encoder_id: str) -> Detector | None:

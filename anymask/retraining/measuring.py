@@ -14,7 +14,7 @@ from anymask.core.calibration import OFFICIAL_THRESHOLDS, found_share
 from anymask.core.detecting.figures import JudgedImage, box_figures
 from anymask.core.detecting.matching import right_ones
 from anymask.core.detecting.wanted_precision import PreciseThreshold, threshold_for
-from anymask.core.detecting.worth import worths
+from anymask.core.detecting.worth import Fits, fits_of
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import xywh_to_xyxy
 from anymask.datasets.sample import Dataset, Sample
@@ -30,7 +30,7 @@ from anymask.weights.checkpoint import Checkpoint
 
 MOST_IMAGES, MOST_MASKS = 200, 16  # that are measured with; of an image
 AT_ONCE = 16  # prompts
-RIGHT_IOU = 0.75  # with a truth, from which accepting a mask is better than drawing it
+GOOD_IOU = 0.75  # with a truth, for a wanted precision
 LOWER_PRECISIONS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
@@ -75,29 +75,29 @@ def detector_figures(
 
 @dataclass(frozen=True, eq=False)
 class JudgedSuggestions:
-    """What would be suggested in held-out images: scores (N,), what each is worth (``worths``).
+    """What would be suggested in held-out images: scores (N,), and how each fits (``fits_of``).
 
-    is_right: (N,) bool, by an IoU of ``RIGHT_IOU`` with a mask of its own.
+    is_good: (N,) bool, by an IoU of ``GOOD_IOU`` with a mask of its own.
     """
 
     scores: npt.NDArray[np.float64]
-    worth: npt.NDArray[np.float64]
-    is_right: npt.NDArray[np.bool_]
+    fits: Fits
+    is_good: npt.NDArray[np.bool_]
 
 
 def judged_suggestions(
     sam: Promptable, detector: Detector, held_out: Dataset, embedding_of: EmbeddingOf
 ) -> JudgedSuggestions:
     """Judge what ``sure_masks`` finds by the masks that are there."""
-    scores, worth, right = [np.zeros(0)], [np.zeros(0)], [np.zeros(0, bool)]
+    scores, fits, good = [np.zeros(0)], [np.zeros(0, np.int64)], [np.zeros(0, bool)]
     for sample in _samples(held_out):
         sure = sure_masks(sam, embedding_of(sample), detector)
         truths = [mask for mask, is_object in zip(sample.masks, sample.is_object) if is_object]
         iou = rle.iou([one["segmentation"] for one in sure.annotations], truths)
         scores.append(sure.scores)
-        worth.append(worths(iou))
-        right.append(right_ones(iou, RIGHT_IOU))
-    return JudgedSuggestions(*map(np.concatenate, (scores, worth, right)))
+        fits.append(fits_of(iou))
+        good.append(right_ones(iou, GOOD_IOU))
+    return JudgedSuggestions(*map(np.concatenate, (scores, fits, good)))
 
 
 def precise_threshold(judged: JudgedSuggestions, precision: float) -> PreciseThreshold:
@@ -108,7 +108,7 @@ def precise_threshold(judged: JudgedSuggestions, precision: float) -> PreciseThr
     lower = [wanted for wanted in LOWER_PRECISIONS if wanted < precision]
     for wanted in (precision, *lower):
         try:
-            return threshold_for(judged.scores, judged.is_right, wanted)
+            return threshold_for(judged.scores, judged.is_good, wanted)
         except Error as error:
             reason = error
     raise reason

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 from typer.testing import CliRunner
 
 from anymask.cli.main import app
-from anymask.core.detecting.worth import DRAWN_S, VERDICT_S, WorthyThreshold
+from anymask.core.detecting.worth import USUAL, WorthyThreshold
 from anymask.engine.store.automation.models import last_model, model_in_use
 from anymask.engine.store.images import list_images
 from anymask.errors import Error
@@ -30,9 +32,9 @@ def test_prefill_takes_the_detector_and_its_threshold(
     assert isinstance(none.exception, Error)
     assert "no detector is trained yet" in str(none.exception)
     sure = WorthyThreshold(0.0, 10, 3, 1, 61.5)
-    monkeypatch.setattr(detector, "worthy_threshold", lambda scores, worth, pace: sure)
+    monkeypatch.setattr(detector, "worthy_threshold", lambda scores, fits, pace: sure)
     trained = train_detector(here, asked)
-    assert trained.model.figures["pace"] == {"drawn_s": DRAWN_S, "verdict_s": VERDICT_S}
+    assert trained.model.figures["pace"] == asdict(USUAL)
     assert trained.model.figures["saved_s"] != 0
     assert trained.is_promoted
     assert trained.model == here.store.read(model_in_use, "detector")

@@ -95,11 +95,15 @@ def _asked(
 
 def _pace(store: Store) -> Pace:
     """Seconds of the people who work on this store, where they are known yet."""
-    from anymask.core.detecting.worth import DRAWN_S, VERDICT_S, Pace
+    from anymask.core.detecting.worth import USUAL, Pace
     from anymask.engine.store.automation.figures import measured
 
     known = store.read(measured)
-    return Pace(known.drawn_s or DRAWN_S, known.verdict_s or VERDICT_S)
+    return Pace(
+        known.click_s or USUAL.click_s,
+        known.drawn_s or USUAL.drawn_s,
+        known.verdict_s or USUAL.verdict_s,
+    )
 
 
 def _tell(outcome: Outcome, precision: float | None, as_json: bool) -> None:
@@ -115,8 +119,9 @@ def _tell(outcome: Outcome, precision: float | None, as_json: bool) -> None:
         lines += _precise(sure, precision) if precision is not None else _worthy(sure)
         pace = figures["pace"]
         lines.append(
-            f"that saves {figures['saved_s']:.1f} s an image, where a mask takes "
-            f"{pace['drawn_s']:.1f} s to draw and an answer {pace['verdict_s']:.2f} s"
+            f"that saves {figures['saved_s']:.1f} s an image, where a mask of one click takes "
+            f"{pace['click_s']:.1f} s, of more {pace['drawn_s']:.1f} s, and an answer "
+            f"{pace['verdict_s']:.2f} s"
         )
     tell_outcome(outcome, lines)
 

@@ -1,8 +1,9 @@
 """What suggestions are worth in time: the threshold of a score at which they save most of it.
 
-A suggestion that is right saves drawing a mask, one that is nearly right a part of that, and each
-costs a look. So one pays where what it saves, times its chance, is more than a look takes: with
-1.55 s and 23 s, where one in fifteen is right.
+Each suggestion costs a look. One that is right saves what the object would have taken, and that is
+little: an object that the model sees right by itself is drawn by one click. One that is nearly
+right saves a part of a mask that takes more than a click. So a suggestion pays where its chance is
+not one in fifteen, as by the mean of all masks, but one in three.
 
 Shape legend: N scored suggestions, the surest first; G objects.
 """
@@ -17,27 +18,34 @@ import numpy.typing as npt
 from anymask.core.detecting.matching import right_ones
 from anymask.errors import Error
 
-VERDICT_S = 1.55  # to see whether a mask is right and press a key (keystroke-level model: M, K)
-DRAWN_S = 23.0  # a mask, where nobody measured it: what stage 1 took simulated annotators
 RIGHT_IOU = 0.85  # two people's masks are as alike (Segment Anything §5)
 NEARLY_IOU = 0.65  # from which correcting is quicker than drawing
-NEARLY_WORTH = 0.25  # of drawing: 24 to 37 % from an IoU of 0.75 on, 14 to 18 below (68 objects)
+NEARLY_SHARE = 0.2  # of a mask of several clicks, which correcting saves; measured on 40 objects
+WRONG, NEARLY, RIGHT = 0, 1, 2
+
+Fits = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of people. drawn_s: a mask that they draw. verdict_s: to answer a suggestion."""
+    """Seconds of people; those of simulated annotators, where nobody was measured.
 
-    drawn_s: float = DRAWN_S
-    verdict_s: float = VERDICT_S
+    click_s: a mask that one click drew. drawn_s: one that took more. verdict_s: to see whether a
+    suggestion is right, and press a key.
+    """
 
-    def saved_s(self, worth: npt.NDArray[np.float64]) -> float:
-        """What (N,) suggestions save in all; less than 0 where they cost more."""
-        return float((worth * self.drawn_s - self.verdict_s).sum())
+    click_s: float = 4.6
+    drawn_s: float = 23.0
+    verdict_s: float = 1.55
 
     def __post_init__(self) -> None:
-        if not (self.drawn_s > 0 and self.verdict_s >= 0):
+        if not (self.click_s > 0 and self.drawn_s > 0 and self.verdict_s >= 0):
             raise Error("a mask takes more than 0 seconds to draw, and an answer 0 or more")
+
+    def saved_s(self, fits: Fits) -> npt.NDArray[np.float64]:
+        """What each of (N,) suggestions saves, less what it costs: below 0 for wrong ones."""
+        gains = np.array([0.0, NEARLY_SHARE * self.drawn_s, self.click_s])
+        return gains[fits] - self.verdict_s
 
 
 USUAL = Pace()
@@ -58,43 +66,38 @@ class WorthyThreshold:
     saved_s: float
 
 
-def worths(iou: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The share of drawing that each suggestion saves: (N,) 1, ``NEARLY_WORTH`` or 0.
+def fits_of(iou: npt.NDArray[np.float64]) -> Fits:
+    """Whether each suggestion is ``RIGHT``, ``NEARLY`` or ``WRONG``: (N,).
 
-    iou: (N, G). A second one of the same object is worth nothing.
+    iou: (N, G). A second one of the same object is wrong.
     """
     right = right_ones(iou, RIGHT_IOU)
     is_left = ~(iou[right] >= RIGHT_IOU).any(axis=0)  # who has a right one corrects none
-    nearly = np.zeros(len(iou), bool)
-    nearly[~right] = right_ones(iou[~right][:, is_left], NEARLY_IOU)
-    return np.where(right, 1.0, np.where(nearly, NEARLY_WORTH, 0.0))
+    fits = np.where(right, RIGHT, WRONG)
+    fits[~right] = np.where(right_ones(iou[~right][:, is_left], NEARLY_IOU), NEARLY, WRONG)
+    return fits
 
 
-def worthy_threshold(scores: npt.ArrayLike, worth: npt.ArrayLike, pace: Pace) -> WorthyThreshold:
+def worthy_threshold(scores: npt.ArrayLike, fits: Fits, pace: Pace) -> WorthyThreshold:
     """The threshold at which (N,) scored suggestions save most time.
 
-    scores: (N,). worth: (N,) as of ``worths``. Raises ``Error`` for arrays that don't belong
-    together, and where suggestions cost more than they save at any threshold.
+    scores: (N,). fits: (N,) of ``fits_of``. Raises ``Error`` for arrays that don't belong together,
+    and where suggestions cost more than they save at any threshold.
     """
-    scored, shares = np.asarray(scores, np.float64), np.asarray(worth, np.float64)
-    if scored.ndim != 1 or scored.shape != shares.shape:
-        raise Error(f"scores {scored.shape} and worth {shares.shape} don't belong together")
+    scored = np.asarray(scores, np.float64)
+    if scored.ndim != 1 or scored.shape != fits.shape:
+        raise Error(f"scores {scored.shape} and fits {fits.shape} don't belong together")
     order = np.argsort(-scored, kind="stable")
-    ranked, shares = scored[order], shares[order]
-    saved = np.cumsum(shares * pace.drawn_s - pace.verdict_s)
+    ranked, ranked_fits = scored[order], fits[order]
+    saved = np.cumsum(pace.saved_s(ranked_fits))
     # Of equal scores all are kept, or none.
     saved[:-1][ranked[1:] == ranked[:-1]] = -np.inf
     best = int(saved.argmax()) if len(saved) else -1
     if best < 0 or saved[best] <= 0:
         raise Error(
             f"no threshold saves time: answering suggestions ({pace.verdict_s:.2f} s each) takes "
-            f"longer than drawing what is right of them ({pace.drawn_s:.1f} s each)"
+            f"longer than what is right of them saves ({pace.click_s:.1f} s each)"
         )
-    kept = shares[: best + 1]
-    return WorthyThreshold(
-        float(ranked[best]),
-        best + 1,
-        int((kept == 1).sum()),
-        int(((kept > 0) & (kept < 1)).sum()),
-        float(saved[best]),
-    )
+    kept = ranked_fits[: best + 1]
+    right, nearly = (int((kept == fit).sum()) for fit in (RIGHT, NEARLY))
+    return WorthyThreshold(float(ranked[best]), best + 1, right, nearly, float(saved[best]))

@@ -182,19 +182,18 @@ def test_what_drawing_and_answering_take_is_measured(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image_id = image(store)
-    assert store.read(measured) == Measured(None, None)
+    assert store.read(measured) == Measured(None, None, None)
     waiting = [suggest(suggested(number)) for number in range(2)]
     suggested_to(store, image_id, *waiting)
     page = Page(store, image_id, annotator(store))
-    page.send(*(add(version(number), effort=Effort(seconds=10)) for number in range(LEAST - 1)))
-    assert store.read(measured) == Measured(None, None)
-    page.send(add(effort=Effort(seconds=60)))
-    drawn_s = (10 * (LEAST - 1) + 60) / LEAST
-    assert store.read(measured) == Measured(drawn_s, None)
+    clicked, painted = Effort(seconds=4, clicks_add=1), Effort(seconds=20, clicks_add=1, strokes=1)
+    page.send(*(add(version(number), effort=clicked) for number in range(LEAST - 1)))
+    assert store.read(measured) == Measured(None, None, None)
+    page.send(add(effort=Effort(seconds=24, clicks_add=1)), add(effort=painted))
+    assert store.read(measured) == Measured(5.0, None, None)
     page.send(accept(waiting[0]))
-    monkeypatch.setattr(figures, "LEAST", 2)
-    page.send(reject(waiting[1]))
-    assert store.read(measured) == Measured(drawn_s, 2.0), "accepted ones are not drawn"
+    monkeypatch.setattr(figures, "LEAST", 1)
+    assert store.read(measured) == Measured(5.0, 20.0, 2.0)
 
 
 def _old_action(number: int, kind: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.annotators import ENGINE_NAME
@@ -13,16 +13,18 @@ from anymask.engine.store.tables import ActionRow, AnnotatorRow, ImageRow, Talli
 from anymask.engine.store.tallies import status, summed
 from anymask.engine.store.values import STAGES, Stage, Tally
 
-LEAST = 20  # masks or answers, of which a mean says something
+LEAST = 20  # masks or answers: of fewer a mean says nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """Seconds that people took, each None where there is too little to tell.
 
-    drawn_s: a mask that they drew, with all that came of it. verdict_s: an answer to a suggestion.
+    click_s: a mask that one click drew. drawn_s: a mask that took more. verdict_s: an answer to a
+    suggestion.
     """
 
+    click_s: float | None
     drawn_s: float | None
     verdict_s: float | None
 
@@ -82,16 +84,17 @@ def count_held_out_images(session: Session) -> int:
 
 def measured(session: Session) -> Measured:
     """What drawing and answering took people, in all stages together."""
+    row = ActionRow
+    is_click = (row.clicks_add + row.clicks_remove == 1) & (row.boxes == 0) & (row.strokes == 0)
+    what = case((row.kind != "add", "verdict"), (is_click, "click"), else_="drawn")
     query = (
-        select(func.sum(ActionRow.seconds), func.count())
-        .join(AnnotatorRow, ActionRow.annotator_id == AnnotatorRow.id)
-        .where(ActionRow.kind.in_(("accept", "reject")), AnnotatorRow.name != ENGINE_NAME)
+        select(what, func.sum(row.seconds), func.count())
+        .join(AnnotatorRow, row.annotator_id == AnnotatorRow.id)
+        .where(row.kind.in_(("add", "accept", "reject")), AnnotatorRow.name != ENGINE_NAME)
+        .group_by(what)
     )
-    answering, answers = session.execute(query).one()
-    people = [tally for tally in status(session) if tally.annotator != ENGINE_NAME]
-    drawn = sum(tally.masks - tally.automatic for tally in people)
-    drawing = sum(tally.seconds for tally in people) - (answering or 0.0)
-    return Measured(
-        drawing / drawn if drawn >= LEAST and drawing > 0 else None,
-        answering / answers if answers >= LEAST else None,
-    )
+    means = {
+        name: seconds / count for name, seconds, count in session.execute(query) if count >= LEAST
+    }
+    # Nothing takes no time: who brought masks from elsewhere drew none of them.
+    return Measured(*(means.get(name) or None for name in ("click", "drawn", "verdict")))
