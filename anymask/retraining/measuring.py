@@ -89,15 +89,17 @@ def judged_suggestions(
     sam: Promptable, detector: Detector, held_out: Dataset, embedding_of: EmbeddingOf
 ) -> JudgedSuggestions:
     """Judge what ``sure_masks`` finds by the masks that are there."""
-    scores, fits, good = [np.zeros(0)], [np.zeros(0, np.int64)], [np.zeros(0, bool)]
+    scores: list[float] = []
+    fits: list[int] = []
+    good: list[bool] = []
     for sample in _samples(held_out):
         sure = sure_masks(sam, embedding_of(sample), detector)
         truths = [mask for mask, is_object in zip(sample.masks, sample.is_object) if is_object]
         iou = rle.iou([one["segmentation"] for one in sure.annotations], truths)
-        scores.append(sure.scores)
-        fits.append(fits_of(iou))
-        good.append(right_ones(iou, GOOD_IOU))
-    return JudgedSuggestions(*map(np.concatenate, (scores, fits, good)))
+        scores += sure.scores.tolist()
+        fits += fits_of(iou).tolist()
+        good += right_ones(iou, GOOD_IOU).tolist()
+    return JudgedSuggestions(np.array(scores), np.array(fits, np.int64), np.array(good, bool))
 
 
 def precise_threshold(judged: JudgedSuggestions, precision: float) -> PreciseThreshold:
