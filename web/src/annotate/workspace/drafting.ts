@@ -128,14 +128,10 @@ export class Drafting {
     const mask = this.image.mask(maskId);
     if (!mask) return;
     this.discard();
-    const { segmentation, bbox, predicted_iou, source, label_id, group } = mask.version;
-    const [x, y, width, height] = bbox;
+    const { segmentation, predicted_iou, source, label_id, group } = mask.version;
     this.push({
       ...this.blank(),
       maskId,
-      // The model keeps what is right of a mask by its box: by the mask's logits alone, a click
-      // against its error spoils it.
-      box: [x, y, x + width, y + height],
       segmentation,
       predictedIou: predicted_iou,
       source,
@@ -299,7 +295,11 @@ export class Drafting {
     if (step?.logits) prompt.mask = step.logits;
     else if (step?.segmentation) {
       const region = this.regionOf(step);
-      if (!region.isEmpty) prompt.mask = segmenter.rough(embedding, toMask(region));
+      if (region.isEmpty) return prompt;
+      prompt.mask = segmenter.rough(embedding, toMask(region));
+      // What is right of a mask that is gone on with, the model keeps by its box: without, a click
+      // against the error spoils the rest. What was begun by hand may be a part, of any box.
+      if (step.maskId && !box) prompt.box = region.box;
     }
     return prompt;
   }
