@@ -149,11 +149,12 @@ def detector(loop: Loop) -> JSON:
 
 
 def stage_2(loop: Loop) -> JSON:
-    """Semi-automatic: the second part, what the detector is sure of suggested before."""
+    """Semi-automatic: the second part, with suggestions, where they save time."""
     loop.place(loop.project, loop.pool[1])
     enter(loop, "semi-automatic")
     scan(loop, loop.project)
-    command("engine", "prefill", loop.project)
+    if json.loads((loop.work / "detector.json").read_text())["state"] == "promoted":
+        command("engine", "prefill", loop.project)
     return simulated(loop, loop.project, len(loop.pool[0]) + len(loop.pool[1]))
 
 
@@ -236,15 +237,16 @@ def report(loop: Loop) -> str:
         if (loop.work / f"{name}.json").exists()
     }
     head = (
-        "| | images | masks | masks an image | s a mask | accepted | rejected | objects left "
-        "| mean IoU | minutes of processor |"
+        "| | images | masks | masks an image | s a mask | accepted | corrected | rejected "
+        "| objects left | mean IoU | minutes of processor |"
     )
-    lines = [head, "|" + " --- |" * 10]
+    lines = [head, "|" + " --- |" * 11]
     for name in ("stage-1", "control", "stage-2"):
         if (one := there.get(name)) is not None:
             lines.append(
                 f"| {name} | {one['images']} | {one['masks']} | {one['masks_per_image']:.2f} "
-                f"| {one['seconds_per_mask']:.1f} | {one['accepted']} | {one['rejected']} "
+                f"| {one['seconds_per_mask']:.1f} | {one['accepted']} "
+                f"| {one.get('corrected', 0)} | {one['rejected']} "
                 f"| {one['left']} | {one['mean_iou']:.3f} | {one['cpu_minutes']:.1f} |"
             )
     lines += ["", "| model | 1-click mIoU | best of three | everything found | masks |"]

@@ -6,19 +6,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
+from anymask.core import rle
 from anymask.core.calibration import OFFICIAL_THRESHOLDS, found_share
-from anymask.core.detecting.figures import box_figures
+from anymask.core.detecting.figures import JudgedImage, box_figures
+from anymask.core.detecting.matching import right_ones
 from anymask.core.detecting.wanted_precision import PreciseThreshold, threshold_for
+from anymask.core.detecting.worth import Fits, fits_of
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.protocol import Segmenter
+from anymask.core.geometry import xywh_to_xyxy
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import Error, ImageError
-from anymask.evaluation.experiments.detector import judged_image, row_of
 from anymask.evaluation.measures.bootstrap import Bootstrap
-from anymask.evaluation.result import Row
 from anymask.predict.detector import Detector
+from anymask.predict.promptable import Promptable
+from anymask.predict.sure_masks import sure_masks
 from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.sam.recipes import finetune_decoder
 from anymask.training.sam.scenes import Scene, framing_of
@@ -28,8 +32,7 @@ from anymask.weights.checkpoint import Checkpoint
 MOST_IMAGES, MOST_MASKS = 200, 16  # that are measured with; of an image
 AT_ONCE = 16  # prompts
 FIRST_CLICKS = 8  # on each object: there are few, and chance decides much of what one is worth
-RIGHT_IOU = "75"  # with a truth, in percent, from which a suggested mask is right
-LEAST_SCORE = 0.05  # of boxes that are looked at for a threshold
+GOOD_IOU = 0.75  # with a truth, for a wanted precision
 LOWER_PRECISIONS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
@@ -90,36 +93,54 @@ def sam_measured(
     return Measured(figures, thresholds, clicked.tolist(), images)
 
 
-def detector_rows(
-    sam: Segmenter,
-    detector: Detector,
-    held_out: Dataset,
-    embedding_of: Callable[[Sample], ImageEmbedding],
-) -> list[Row]:
-    """What a detector finds in held-out images, and which of it is right (``row_of``)."""
-    return [
-        row_of(sam, embedding_of(sample), detector, LEAST_SCORE, sample)
-        for sample in _samples(held_out)
-    ]
+EmbeddingOf = Callable[[Sample], ImageEmbedding]
 
 
-def detector_figures(rows: Sequence[Row]) -> dict[str, float]:
-    """Box AP and AR of ``detector_rows`` (``box_figures``)."""
-    return box_figures([judged_image(row) for row in rows])
+def detector_figures(
+    detector: Detector, held_out: Dataset, embedding_of: EmbeddingOf
+) -> dict[str, float]:
+    """Box AP and AR of a detector on held-out images (``box_figures``)."""
+    return box_figures([_judged(detector, sample, embedding_of) for sample in _samples(held_out)])
 
 
-def sure_threshold(rows: Sequence[Row], precision: float) -> PreciseThreshold:
+@dataclass(frozen=True, eq=False)
+class JudgedSuggestions:
+    """What would be suggested in held-out images: scores (N,), and how each fits (``fits_of``).
+
+    is_good: (N,) bool, by an IoU of ``GOOD_IOU`` with a mask of its own.
+    """
+
+    scores: npt.NDArray[np.float64]
+    fits: Fits
+    is_good: npt.NDArray[np.bool_]
+
+
+def judged_suggestions(
+    sam: Promptable, detector: Detector, held_out: Dataset, embedding_of: EmbeddingOf
+) -> JudgedSuggestions:
+    """Judge what ``sure_masks`` finds by the masks that are there."""
+    scores: list[float] = []
+    fits: list[int] = []
+    good: list[bool] = []
+    for sample in _samples(held_out):
+        sure = sure_masks(sam, embedding_of(sample), detector)
+        truths = [mask for mask, is_object in zip(sample.masks, sample.is_object) if is_object]
+        iou = rle.iou([one["segmentation"] for one in sure.annotations], truths)
+        scores += sure.scores.tolist()
+        fits += fits_of(iou).tolist()
+        good += right_ones(iou, GOOD_IOU).tolist()
+    return JudgedSuggestions(np.array(scores), np.array(fits, np.int64), np.array(good, bool))
+
+
+def precise_threshold(judged: JudgedSuggestions, precision: float) -> PreciseThreshold:
     """The threshold for a wanted precision of suggested masks, or for the next lower one.
 
-    A mask is right from an IoU of 0.75 on: then accepting it is better than drawing it. Raises
-    ``Error`` where none is precise at all.
+    Raises ``Error`` where none is precise at all.
     """
-    scores = [score for row in rows for score in row["mask_scores"]]
-    right = [is_right for row in rows for is_right in row["right"][RIGHT_IOU]]
     lower = [wanted for wanted in LOWER_PRECISIONS if wanted < precision]
     for wanted in (precision, *lower):
         try:
-            return threshold_for(scores, right, wanted)
+            return threshold_for(judged.scores, judged.is_good, wanted)
         except Error as error:
             reason = error
     raise reason
@@ -154,6 +175,13 @@ def _scenes(checkpoint: Checkpoint, held_out: Dataset) -> list[Scene]:
     if not scenes:
         raise Error("the images that are held out have no mask that is large enough to be seen")
     return scenes
+
+
+def _judged(detector: Detector, sample: Sample, embedding_of: EmbeddingOf) -> JudgedImage:
+    boxes, scores = detector.detect(embedding_of(sample))
+    truths = np.array([rle.bbox_xywh(mask) for mask in sample.masks]).reshape(-1, 4)
+    areas = np.array([rle.area(mask) for mask in sample.masks])
+    return JudgedImage(boxes, scores, xywh_to_xyxy(truths), areas, ~np.array(sample.is_object))
 
 
 def _samples(held_out: Dataset) -> Iterator[Sample]:

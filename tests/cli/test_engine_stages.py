@@ -68,7 +68,7 @@ def refused(*words: object) -> str:
 
 def test_status_says_stages_models_and_runs(folder: Path) -> None:
     with opened(folder) as store:
-        figures = {"sure": {"precision": 0.9}}
+        figures = {"saved_s": 9.0}
         store.write(
             add_model, 1, "detector", "sees@1", "1", parent_id=None, state="promoted",
             figures=figures,
@@ -113,9 +113,7 @@ def test_a_stage_is_entered(folder: Path) -> None:
     assert "semi-automatic is not entered yet: masks" in refused(
         "stage", folder, "--enter", "semi-automatic"
     )
-    text = engine(
-        "stage", folder, "--rule", "masks=2", "--rule", "images=1", "--rule", "precision=0"
-    )
+    text = engine("stage", folder, "--rule", "masks=2", "--rule", "images=1", "--rule", "saved=0")
     assert "yes  masks in all: 2, 2 wanted" in text
     assert "it can be entered: --enter semi-automatic" in text
     assert "stage: semi-automatic, since" in engine("stage", folder, "--enter", "semi-automatic")

@@ -67,12 +67,13 @@ def test_each_image_gets_its_suggestions_once(
     folder: Path, weights: Path, detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANYMASK_CACHE", str(tmp_path / "cache"))
-    words = (folder, "--detector", detector, "--weights", weights, "--threshold", 0.1)
+    words = (folder, "--detector", detector, "--weights", weights, "--threshold", 0)
     first = prefill(*words)
     assert first.exit_code == 0, first.output
     found = suggestions(folder)
     assert min(found) > 0
     assert f"{sum(found)} masks suggested in 2 images" in first.output
+    assert "suggesting what scores 0.000 or more" in first.output
     again = prefill(*words)
     assert "0 masks suggested in 0 images" in again.output
     assert suggestions(folder) == found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 from typer.testing import CliRunner
 
 from anymask.cli.main import app
-from anymask.core.detecting.wanted_precision import PreciseThreshold
+from anymask.core.detecting.worth import USUAL, WorthyThreshold
 from anymask.engine.store.automation.models import last_model, model_in_use
 from anymask.engine.store.images import list_images
 from anymask.errors import Error
@@ -29,9 +31,11 @@ def test_prefill_takes_the_detector_and_its_threshold(
     none = CliRunner().invoke(app, prefill)
     assert isinstance(none.exception, Error)
     assert "no detector is trained yet" in str(none.exception)
-    sure = PreciseThreshold(0.0, 0.7, 0.6, 0.8, 10, 0.5)
-    monkeypatch.setattr(detector, "sure_threshold", lambda rows, precision: sure)
+    sure = WorthyThreshold(0.0, 10, 3, 1, 61.5)
+    monkeypatch.setattr(detector, "worthy_threshold", lambda scores, fits, pace: sure)
     trained = train_detector(here, asked)
+    assert trained.model.figures["pace"] == asdict(USUAL)
+    assert trained.model.figures["saved_s"] != 0
     assert trained.is_promoted
     assert trained.model == here.store.read(model_in_use, "detector")
     assert 0 <= trained.model.figures["ar_100_50"] <= 1
@@ -39,6 +43,7 @@ def test_prefill_takes_the_detector_and_its_threshold(
     project.reopen(*NUMBERS)
     done = CliRunner().invoke(app, prefill)
     assert done.exit_code == 0, done.output
+    assert "suggesting what scores 0.000 or more, which saved" in done.output
     found = here.store.read(list_images).images
     suggested = {int(image.name.split(".")[0]) for image in found if image.suggestions}
     assert suggested

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -42,8 +43,8 @@ def prefill(
         typer.Option(
             min=0,
             max=1,
-            help="Of the detector's score: `anymask evaluate detector` says which gives a wanted "
-            "precision. By default the one that was chosen for the detector in use, else "
+            help="Of a mask's score: the box's, times the model's predicted IoU and the stability. "
+            "By default the one that was chosen for the detector in use, else "
             f"{THRESHOLD}.",
             show_default=False,
         ),
@@ -70,9 +71,13 @@ def prefill(
         from anymask.weights.fetch import cache_folder
 
         folder = folder_of(where, images)
+        saves = ""
         if detector is None:
-            detector, chosen = _in_use(store, where, models)
-            threshold = chosen if threshold is None else threshold
+            detector, figures = _in_use(store, where, models)
+            if threshold is None:
+                threshold, saves = _chosen(figures)
+        threshold = THRESHOLD if threshold is None else threshold
+        tell(f"suggesting what scores {threshold:.3f} or more{saves}")
         choice = model_in_use_of(store, weights, where, models)
         with download_bar(f"fetching {choice.weights}") as bar:
             sam = ModelSource(choice.weights, offline=offline or None).load(bar)
@@ -82,7 +87,7 @@ def prefill(
             Pictures(picture_cache(cache)),
             embedding_cache(cache),
             Detector.load(detector),
-            THRESHOLD if threshold is None else threshold,
+            threshold,
             choice.encoder_id,
         )
         searched = []
@@ -95,8 +100,8 @@ def prefill(
     _tell(searched)
 
 
-def _in_use(store: Store, where: str, models: Path | None) -> tuple[Path, float]:
-    """The detector in use and its threshold. Raises ``Error`` where there is none."""
+def _in_use(store: Store, where: str, models: Path | None) -> tuple[Path, Mapping[str, Any]]:
+    """The detector in use and its figures. Raises ``Error`` where there is none."""
     from anymask.engine.store.automation.models import model_in_use
 
     model = store.read(model_in_use, "detector")
@@ -106,7 +111,14 @@ def _in_use(store: Store, where: str, models: Path | None) -> tuple[Path, float]
             "--detector"
         )
     folder = models_folder(where, models)
-    return folder.checkpoint(model), float(model.figures.get("threshold", THRESHOLD))
+    return folder.checkpoint(model), model.figures
+
+
+def _chosen(figures: Mapping[str, Any]) -> tuple[float, str]:
+    """The threshold that was chosen for a detector, and what is known of it."""
+    saved = figures.get("saved_s")
+    words = "" if saved is None else f", which saved {saved:.1f} s an image of those held out"
+    return float(figures.get("threshold", THRESHOLD)), words
 
 
 def _tell(searched: list[Searched]) -> None:

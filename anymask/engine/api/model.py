@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from anymask.core.prompts import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT, Prompts
+from anymask.core.rle import RLE
 from anymask.engine.api import schema
 from anymask.engine.api.messages.model import ModelInUse
 from anymask.engine.api.workplace import Asking, Here, ImageId
@@ -56,14 +57,20 @@ def decode(
     request: schema.DecodeRequest,
     model: ModelId = "",
 ) -> list[schema.Suggestion]:
-    """The masks of a prompt, best first; what several people ask at once is answered at once."""
+    """The masks of a prompt, best first; what several people ask at once is answered at once.
+
+    A mask that it goes on from is told to the model by its box and as soft logits.
+    """
     prompts = prompts_of(request)
     served = here.models.of(model)
     file = here.file(image_id)
     content = served.embeddings.wait(image_id, file, PREPARED_S)
     if content is None:
         raise StoreError("busy", f"{file.name} is still being prepared; try again")
-    found = served.decoder.ask(file.fingerprint, content, prompts)
+    start = None
+    if request.mask is not None:
+        start = RLE(size=[*request.mask.size], counts=request.mask.counts)
+    found = served.decoder.ask(file.fingerprint, content, prompts, start)
     return [schema.Suggestion.model_validate(one) for one in found]
 
 

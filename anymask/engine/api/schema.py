@@ -301,10 +301,11 @@ class Point(Message):
 
 
 class DecodeRequest(Message):
-    """A prompt: points, a box, or both."""
+    """A prompt: points, a box, or both. mask: of the image, that the model is to go on from."""
 
     points: Annotated[list[Point], Field(max_length=MOST_POINTS)] = []
     box: BoxXyxy | None = None
+    mask: Segmentation | None = None
 
 
 class Suggestion(Message):

@@ -10,12 +10,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from anymask.core import rle
 from anymask.core.embedding import ImageEmbedding
+from anymask.core.geometry import ResizeMap, xywh_to_xyxy
 from anymask.core.masks import Masks
-from anymask.core.prompts import Prompts
+from anymask.core.prompts import BOX_TOP_LEFT, Prompts
+from anymask.core.rle import RLE
+from anymask.core.rough import mask_logits
 from anymask.engine.model.model import Model
 from anymask.engine.model.suggestion import Suggestion, suggestion
-from anymask.errors import Error
+from anymask.errors import Error, PromptError
 
 GATHERED_S = 0.005  # for others to come along
 MOST_AT_ONCE = 16
@@ -42,12 +46,17 @@ class Decoder:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def ask(self, name: str, content: bytes, prompts: Prompts) -> list[Suggestion]:
+    def ask(
+        self, name: str, content: bytes, prompts: Prompts, start: RLE | None = None
+    ) -> list[Suggestion]:
         """The masks of one prompt, best first. name: of the embedding that ``content`` is.
 
-        Raises ``PromptError`` for prompts that don't fit the image.
+        start: a mask of the image that the model goes on from. Raises ``PromptError`` for prompts
+        that don't fit the image, and for a damaged or an empty mask.
         """
         embedding = self._embedding(name, content)
+        if start is not None:
+            prompts = _going_on(start, prompts, embedding.resize_map)
         self._model.load().check(embedding, prompts)  # a wrong one would spoil the others' pass
         question = Question(embedding, prompts)
         self._start()
@@ -113,3 +122,22 @@ class Decoder:
             return
         for question, masks in zip(batch, answers):
             question.answer.set_result(masks)
+
+
+def _going_on(start: RLE, prompts: Prompts, resize_map: ResizeMap) -> Prompts:
+    """Prompts that go on from a mask, as soft logits and with its box, where no other is drawn.
+
+    By its logits alone, a click against its error would spoil it. Raises ``PromptError``.
+    """
+    hw = resize_map.image_hw
+    try:
+        if tuple(start["size"]) != hw:
+            raise Error(f"of size {start['size']}, and the image {[*hw]}")
+        whole = rle.from_counts(rle.runs(start), hw)  # pycocotools believes all that it is given
+    except Error as error:
+        raise PromptError(f"the mask to go on from is {error}") from None
+    if rle.area(whole) == 0:
+        raise PromptError("the mask to go on from is empty")
+    if BOX_TOP_LEFT not in prompts.labels:
+        prompts = prompts.with_boxes(xywh_to_xyxy([rle.bbox_xywh(whole)]))
+    return prompts.with_masks(mask_logits(rle.decode(whole).astype(bool), resize_map)[None])

@@ -1,9 +1,10 @@
 """Annotating: a simulated annotator works on one image, as the page would have a person do it.
 
-First they say of each suggestion whether it is right. What is suggested and is no object of the
-truth is rejected, also where it is one that nobody labelled: seconds per mask are then an upper
-bound where the truth is not complete, as COCO's is not. Then they draw what is missing, the largest
-first, until a mask takes longer than their patience, and go on to the next image.
+First they say of each suggestion whether it is right. One that is nearly an object they accept, and
+go on with it by clicks and the brush. What is suggested and is no object of the truth is rejected,
+also where it is one that nobody labelled: seconds per mask are then an upper bound where the truth
+is not complete, as COCO's is not. Then they draw what is missing, the largest first, until a mask
+takes longer than their patience, and go on to the next image.
 
 All ids follow from the project, the image and the truth. Whoever was killed and starts again finds
 what they did, and does nothing twice.
@@ -27,7 +28,7 @@ from anymask.core.interaction import Click
 from anymask.core.rle import RLE
 from anymask.engine.simulation.annotator import Costs, Habits
 from anymask.engine.simulation.client import JSON, Client, RefusedError
-from anymask.engine.simulation.drawing import Answer, Clock, Drawn, Mask, draw
+from anymask.engine.simulation.drawing import Answer, Clock, Drawn, Mask, correct, draw
 from anymask.errors import DatasetError
 
 
@@ -42,7 +43,8 @@ class Person:
 
 @dataclass
 class Work:
-    """What was done. masks: made, ``accepted`` among them. left: objects that nobody came to.
+    """What was done. masks: made. accepted: suggestions, of which so many were ``corrected`` then.
+    left: objects that have no mask in the end.
 
     iou: the sum over the masks, each with its object.
     """
@@ -50,6 +52,7 @@ class Work:
     images: int = 0
     masks: int = 0
     accepted: int = 0
+    corrected: int = 0
     rejected: int = 0
     left: int = 0
     seconds: float = 0.0
@@ -144,19 +147,46 @@ def _judged(desk: Desk) -> list[int]:
     suggested = [one for one in desk.image["masks"] if one["version"]["is_suggested"]]
     overlaps = _overlaps(desk, [one["version"]["segmentation"] for one in suggested])
     actions: list[JSON] = []
+    nearly: list[tuple[int, JSON]] = []
     for mask, overlap in zip(suggested, overlaps):
         best = max(missing, key=lambda i: overlap[i], default=None)
-        is_right = best is not None and overlap[best] >= habits.enough_iou
-        if best is not None and is_right:
-            missing.remove(best)
-            desk.work.iou += float(overlap[best])
-        actions.append(_verdict(desk, mask, is_right=is_right, order=len(masks) + len(actions)))
+        iou = 0.0 if best is None else float(overlap[best])
+        is_taken = iou >= min(habits.nearly_iou, habits.enough_iou)
+        verdict = _verdict(desk, mask, is_taken=is_taken, order=len(masks) + len(actions))
+        actions.append(verdict)
         desk.work.seconds += desk.person.costs.verdict_s
-        desk.work.accepted += is_right
-        desk.work.rejected += not is_right
-        desk.work.masks += is_right
+        desk.work.rejected += not is_taken
+        if best is None or not is_taken:
+            continue
+        missing.remove(best)
+        desk.work.accepted += 1
+        if iou < habits.enough_iou:
+            nearly.append((best, verdict["changes"][0]))
+        else:
+            desk.work.masks += 1
+            desk.work.iou += iou
     desk.act(actions)
+    for i, change in nearly:
+        _corrected(desk, i, change["mask_id"], change["after"])
     return missing
+
+
+def _corrected(desk: Desk, i: int, mask_id: str, version: JSON) -> None:
+    """Go on with a mask that is nearly an object's; it goes if nothing comes of it."""
+    person, seed = desk.person, _seed(desk, i)
+    truth, start = (
+        rle.decode(one).astype(bool) for one in (desk.objects[i], version["segmentation"])
+    )
+    ask = partial(_asked, desk, start=version["segmentation"])
+    drawn = correct(ask, start, truth, person.costs, person.habits, np.random.default_rng(seed))
+    change = {"mask_id": mask_id, "before": version["id"], "after": None}
+    if drawn.mask is not None:
+        after = _version(desk, f"corrected {i}", drawn, drawn.mask, version["order"])
+        change["after"] = after
+    kind = "delete" if drawn.mask is None else "edit"
+    desk.act([_action(desk, f"{kind} {i}", kind, [change], drawn.clock)])
+    desk.work.corrected += drawn.mask is not None
+    _count(desk, drawn)
 
 
 def _drawn(desk: Desk, missing: Sequence[int], stopping: threading.Event) -> None:
@@ -169,21 +199,32 @@ def _drawn(desk: Desk, missing: Sequence[int], stopping: threading.Event) -> Non
         if desk.work.seconds > desk.person.habits.image_s:
             desk.work.left += len(missing) - number
             break
-        seed = [desk.person.seed, zlib.crc32(desk.image["name"].encode()), i]
         truth = rle.decode(desk.objects[i]).astype(bool)
-        costs, habits = desk.person.costs, desk.person.habits
-        drawn = draw(partial(_asked, desk), truth, costs, habits, np.random.default_rng(seed))
+        dice = np.random.default_rng(_seed(desk, i))
+        person = desk.person
+        drawn = draw(partial(_asked, desk), truth, person.costs, person.habits, dice)
         if drawn.mask is None:
             dropped.add(drawn.clock)
-            desk.work.left += 1
         else:
             desk.act([_added(desk, i, drawn, drawn.mask, order + number)])
-            desk.work.masks += 1
-            desk.work.iou += drawn.iou
-        desk.work.seconds += drawn.clock.seconds
-        desk.work.clicks += drawn.clock.count("click")
-        desk.work.strokes += drawn.clock.count("stroke")
+        _count(desk, drawn)
     _done(desk, dropped)
+
+
+def _seed(desk: Desk, i: int) -> list[int]:
+    """Of what chance has in store for an object."""
+    return [desk.person.seed, zlib.crc32(desk.image["name"].encode()), i]
+
+
+def _count(desk: Desk, drawn: Drawn) -> None:
+    """What a mask took, and whether one came of it."""
+    is_kept = drawn.mask is not None
+    desk.work.masks += is_kept
+    desk.work.left += not is_kept
+    desk.work.iou += drawn.iou * is_kept
+    desk.work.seconds += drawn.clock.seconds
+    desk.work.clicks += drawn.clock.count("click")
+    desk.work.strokes += drawn.clock.count("stroke")
 
 
 def _done(desk: Desk, clock: Clock) -> None:
@@ -195,9 +236,10 @@ def _done(desk: Desk, clock: Clock) -> None:
     desk.work.images = 1
 
 
-def _asked(desk: Desk, clicks: Sequence[Click]) -> list[Answer]:
+def _asked(desk: Desk, clicks: Sequence[Click], start: RLE | None = None) -> list[Answer]:
+    """What the model answers to clicks, or makes of a mask by them."""
     points = [{"x": x, "y": y, "label": label} for (x, y), label in clicks]
-    answers = desk.client.decode(desk.image["id"], points, desk.model_id)
+    answers = desk.client.decode(desk.image["id"], points, desk.model_id, start)
     return [
         Answer(rle.decode(one["segmentation"]).astype(bool), one["predicted_iou"])
         for one in answers
@@ -211,21 +253,29 @@ def _overlaps(desk: Desk, masks: Sequence[RLE]) -> npt.NDArray[np.float64]:
     return np.asarray(rle.iou(list(masks), list(desk.objects)), np.float64)
 
 
-def _verdict(desk: Desk, mask: JSON, *, is_right: bool, order: int) -> JSON:
+def _verdict(desk: Desk, mask: JSON, *, is_taken: bool, order: int) -> JSON:
     version = mask["version"]
-    kind = "accept" if is_right else "reject"
+    kind = "accept" if is_taken else "reject"
     name = f"{kind} {mask['id']} {version['id']}"
     after = version | {"id": desk.named(f"version {name}"), "is_suggested": False, "order": order}
     change = {
-        "mask_id": mask["id"], "before": version["id"], "after": after if is_right else None,
+        "mask_id": mask["id"], "before": version["id"], "after": after if is_taken else None,
     }  # fmt: skip
     return _action(desk, name, kind, [change], Clock(desk.person.costs.verdict_s))
 
 
 def _added(desk: Desk, i: int, drawn: Drawn, mask: Mask, order: int) -> JSON:
+    after = _version(desk, f"version {i}", drawn, mask, order)
+    change = {"mask_id": desk.named(f"mask {i}"), "before": None, "after": after}
+    added = _action(desk, f"add {i}", "add", [change], drawn.clock)
+    added["effort"]["chosen"] = drawn.chosen
+    return added
+
+
+def _version(desk: Desk, name: str, drawn: Drawn, mask: Mask, order: int) -> JSON:
     is_painted = drawn.clock.count("stroke") > 0
-    version = {
-        "id": desk.named(f"version {i}"),
+    return {
+        "id": desk.named(name),
         "segmentation": rle.encode(mask),
         "bbox": (0, 0, 0, 0),
         "area": 0,
@@ -235,10 +285,6 @@ def _added(desk: Desk, i: int, drawn: Drawn, mask: Mask, order: int) -> JSON:
         "source": "brush" if is_painted else "model",
         "predicted_iou": drawn.predicted_iou,
     }
-    change = {"mask_id": desk.named(f"mask {i}"), "before": None, "after": version}
-    added = _action(desk, f"add {i}", "add", [change], drawn.clock)
-    added["effort"]["chosen"] = drawn.chosen
-    return added
 
 
 def _action(desk: Desk, name: str, kind: str, changes: Sequence[JSON], clock: Clock) -> JSON:

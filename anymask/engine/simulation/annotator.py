@@ -35,6 +35,7 @@ class Costs:
     undo_s: float = 0.2
     accept_s: float = 1.55
     verdict_s: float = 1.55
+    take_up_s: float = 1.7
     stroke_s: float = 2.65
     outline_px_s: float = 0.2
     leave_s: float = 1.55
@@ -49,7 +50,8 @@ class Habits:
     """What a person does, and when it is good enough for them.
 
     enough_iou: of a mask with the object that they mean, drawn or suggested: no more is done to it.
-    Two people's masks are as alike, 85 to 91 % (*Segment Anything* §5). least_iou: of a mask that
+    Two people's masks are as alike, 85 to 91 % (*Segment Anything* §5). nearly_iou: of a suggestion
+    that they correct rather than reject and draw anew. least_iou: of a mask that
     they keep though no time is left for it; a worse one is dropped. same_iou: a mask that is there
     is the object's. most_clicks: of a mask. least_gain: in IoU, of a click that helps.
     clicks_in_vain: how many in a row they bear; after one more they paint. hand_px: standard
@@ -60,6 +62,7 @@ class Habits:
     """
 
     enough_iou: float = 0.85
+    nearly_iou: float = 0.65
     least_iou: float = 0.75
     same_iou: float = 0.8
     most_clicks: int = 8
@@ -71,8 +74,9 @@ class Habits:
     image_s: float = 120.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.enough_iou <= 1 and 0 < self.same_iou <= 1):
-            raise Error("enough_iou and same_iou lie above 0 and are at most 1")
+        shares = (self.enough_iou, self.nearly_iou, self.same_iou)
+        if not all(0 < one <= 1 for one in shares):
+            raise Error("enough_iou, nearly_iou and same_iou lie above 0 and are at most 1")
         if self.most_clicks < 1:
             raise Error("a mask has at least one click: most_clicks is 1 or more")
         if not all(one >= 0 for one in astuple(self)):

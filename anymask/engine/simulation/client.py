@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from anymask.core.rle import RLE
 from anymask.errors import Error
 
 JSON = dict[str, Any]
@@ -80,10 +81,15 @@ class Client:
         """Let go of an image."""
         self._ask("DELETE", f"/api/images/{image_id}/lease?token={token}")
 
-    def decode(self, image_id: int, points: Sequence[JSON], model_id: str) -> list[JSON]:
-        """A model's masks for clicks, best first: the one that the image was begun with."""
+    def decode(
+        self, image_id: int, points: Sequence[JSON], model_id: str, mask: RLE | None = None
+    ) -> list[JSON]:
+        """A model's masks for clicks, best first: the one that the image was begun with.
+
+        mask: that it goes on from.
+        """
         where = f"/api/images/{image_id}/decode?model={quote(model_id)}"
-        suggestions: list[JSON] = self._ask("POST", where, {"points": list(points)})
+        suggestions: list[JSON] = self._ask("POST", where, {"points": list(points), "mask": mask})
         return suggestions
 
     def act(self, image_id: int, token: str, actions: Sequence[JSON]) -> None:

@@ -24,10 +24,10 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A mask (H, W) that the model gives, and the IoU that it predicts for it."""
+    """A mask (H, W), and the IoU that the model predicts for it; None of one that it did not."""
 
     mask: Mask
-    predicted_iou: float
+    predicted_iou: float | None
 
 
 Ask = Callable[[Sequence[Click]], Sequence[Answer]]
@@ -83,12 +83,43 @@ def draw(ask: Ask, truth: Mask, costs: Costs, habits: Habits, dice: np.random.Ge
     clock, clicks = Clock(), [_aimed(truth, (deepest_point(truth), OBJECT), habits, dice)]
     _click(clock, clicks[0], costs.first_click_s)
     now, chosen = _chosen(clock, ask(clicks), truth, costs)
+    return _ended(Attempt(ask, truth, costs, habits, dice, clock), now, clicks, chosen)
+
+
+def correct(
+    ask: Ask, start: Mask, truth: Mask, costs: Costs, habits: Habits, dice: np.random.Generator
+) -> Drawn:
+    """Correct the mask ``start`` (H, W), until it is the object that is ``truth``, as ``draw``.
+
+    ask: goes on from ``start``.
+    """
+    clock = Clock()
+    clock.did(costs.take_up_s)
+    now = Answer(start, None)
+    return _ended(Attempt(ask, truth, costs, habits, dice, clock), now, [], None)
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """A mask in work: who is asked, what is meant (H, W), by whom, and what it took so far."""
+
+    ask: Ask
+    truth: Mask
+    costs: Costs
+    habits: Habits
+    dice: np.random.Generator
+    clock: Clock
+
+
+def _ended(attempt: Attempt, now: Answer, clicks: list[Click], chosen: int | None) -> Drawn:
+    """What comes of a mask by further clicks, and by the brush."""
+    truth, costs, habits, clock = attempt.truth, attempt.costs, attempt.habits, attempt.clock
     best, iou, in_vain = now, _iou(now.mask, truth), 0
     while iou < habits.enough_iou and len(clicks) < habits.most_clicks:
         wanted = deepest_click(truth, now.mask, [xy for xy, _ in clicks])
-        clicks.append(_aimed(truth ^ now.mask, wanted, habits, dice))
+        clicks.append(_aimed(truth ^ now.mask, wanted, habits, attempt.dice))
         _click(clock, clicks[-1], costs.click_s)
-        now = next(iter(ask(clicks)), Answer(np.zeros_like(truth), 0.0))
+        now = next(iter(attempt.ask(clicks)), Answer(np.zeros_like(truth), 0.0))
         gain = _iou(now.mask, truth) - iou
         in_vain = 0 if gain >= habits.least_gain else in_vain + 1
         if gain > 0:

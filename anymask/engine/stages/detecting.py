@@ -1,4 +1,4 @@
-"""Detecting: the finder of pre-fill, boxes of a detector and the model's mask for each (§4)."""
+"""Detecting: the finder of pre-fill, the model's surest masks for boxes of a detector (§4)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from anymask.engine.pictures.folder import ImageFile
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.stages.kept_embeddings import KeptEmbeddings
 from anymask.engine.stages.searching import Finder, Found
-from anymask.predict.detector import Detector, segment_detections
+from anymask.predict.detector import Detector
 from anymask.predict.promptable import Promptable
+from anymask.predict.sure_masks import sure_masks
 
 SOURCE = "detector"
 
@@ -25,8 +26,8 @@ def detecting(
     """What finds the objects that a detector is sure of.
 
     embeddings: kept ones, the annotation tool's own; what is computed is kept there. threshold: of
-    the detector's scores, in 0-1. encoder_id: the model whose embeddings ``sam`` reads; "" for its
-    own. Raises ``EmbeddingError`` for a detector of another model's embeddings; ``find`` raises
+    what ``sure_masks`` scores, in 0-1. encoder_id: the model whose embeddings ``sam`` reads; "" for
+    its own. Raises ``EmbeddingError`` for a detector of another model's embeddings; ``find`` raises
     ``ImageError``.
     """
     kept = KeptEmbeddings(sam, pictures, embeddings, encoder_id)
@@ -35,7 +36,7 @@ def detecting(
 
     def find(file: ImageFile) -> Found:
         embedding = kept.of(file)
-        detected = segment_detections(sam, embedding, reader, threshold)
+        detected = sure_masks(sam, embedding, reader, threshold)
         found = (
             suggestion(one["segmentation"], one["predicted_iou"]) for one in detected.annotations
         )

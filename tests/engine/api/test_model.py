@@ -96,6 +96,37 @@ def test_an_answer_is_what_the_library_gives(
         assert found["area"] == rle.area(found["segmentation"])
 
 
+def test_a_mask_to_go_on_from_brings_its_box(client: TestClient) -> None:
+    mask = np.zeros((40, 60), np.bool_)
+    mask[5:35, 5:50] = True
+    asked = {"points": [{"x": 30, "y": 20, "label": 0}], "mask": rle.encode(mask)}
+    alone = client.post("/api/images/1/decode", json=asked)
+    assert alone.status_code == 200, alone.text
+    assert len(alone.json()) <= 1, "there is no doubt what is meant"
+    same = client.post("/api/images/1/decode", json=asked | {"box": [5, 5, 50, 35]})
+    assert alone.json() == same.json()
+    other = client.post("/api/images/1/decode", json=asked | {"box": [0, 0, 20, 20]})
+    without = client.post("/api/images/1/decode", json=asked | {"mask": None})
+    assert other.json() != alone.json() != without.json()
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        {"size": [40, 60], "counts": "damaged"},
+        {"size": [4000, 6000], "counts": "0"},
+        {"size": [40, 60], "counts": rle.encode(np.zeros((40, 60), np.bool_))["counts"]},
+    ],
+)
+def test_a_mask_that_is_none_of_the_image_is_refused(
+    client: TestClient, mask: dict[str, Any]
+) -> None:
+    prompt = {"points": [{"x": 30, "y": 20, "label": 1}], "mask": mask}
+    answer = client.post("/api/images/1/decode", json=prompt)
+    assert (answer.status_code, answer.json()["kind"]) == (422, "invalid")
+    assert "to go on from" in answer.json()["error"]
+
+
 @pytest.mark.parametrize(
     "prompt",
     [

@@ -10,7 +10,7 @@ import pytest
 
 from anymask.core.interaction import Click
 from anymask.engine.simulation.annotator import COSTS, HABITS, Costs, Habits
-from anymask.engine.simulation.drawing import Answer, Ask, Clock, Drawn, draw
+from anymask.engine.simulation.drawing import Answer, Ask, Clock, Drawn, correct, draw
 from anymask.errors import Error
 
 Mask = npt.NDArray[np.bool_]
@@ -144,3 +144,25 @@ def test_a_clock_takes_in_what_another_counted() -> None:
 def test_nonsense_is_refused(wrong: Callable[[], object]) -> None:
     with pytest.raises(Error):
         wrong()
+
+
+def test_a_mask_that_is_nearly_right_is_gone_on_with() -> None:
+    ask, asked = answering([TRUTH])
+    start = rectangle(20, 52)
+    mask = correct(ask, start, TRUTH, COSTS, HABITS, DICE())
+    assert (mask.iou, mask.chosen, mask.predicted_iou) == (1, None, 0.9)
+    expected = COSTS.take_up_s + COSTS.click_s + COSTS.accept_s
+    assert mask.clock.seconds == pytest.approx(expected)
+    (((x, y), label),) = asked[0]
+    assert (TRUTH & ~start)[int(y), int(x)]
+    assert label == 1
+
+
+def test_a_mask_that_clicks_do_not_mend_stays_as_it_was() -> None:
+    start = rectangle(20, 52)
+    impatient = Habits(mask_s=0)
+    mask = correct(answering([PART])[0], start, TRUTH, COSTS, impatient, DICE())
+    assert mask.mask is start
+    assert (mask.iou, mask.predicted_iou) == (0.8, None)
+    poor = correct(answering([PART])[0], PART, TRUTH, COSTS, impatient, DICE())
+    assert poor.mask is None

@@ -92,6 +92,27 @@ def test_suggestions_are_judged_before_anything_is_drawn(
     assert (total.masks, total.automatic, total.rejected) == (3, 1, 2)
 
 
+def test_what_is_nearly_right_is_accepted_and_corrected(
+    store: Store, url: str, truth: Path, photos: Path
+) -> None:
+    nearly = region(10, 10, 32, 30)  # of the largest object; 0.8
+    first = store.read(list_images).images[0]
+    store.write(set_size, first.id, HW[1], HW[0])
+    found = suggestion(nearly, 0.9)
+    assert found is not None
+    suggest(store, first.id, [found], "detector", "m")
+    work = office(url, truth, photos, until=1).staff(staff(store, 1))
+    assert (work.masks, work.accepted, work.corrected, work.rejected) == (3, 1, 1, 0)
+    whole = documents(store)[0]
+    kinds = Counter(entry.kind for entry in whole.log)
+    assert kinds == {"suggest": 1, "accept": 1, "edit": 1, "add": 2, "state": 1}
+    assert len(whole.masks) == 3
+    assert all(best_iou(mask) >= HABITS.enough_iou for mask in whole.masks)
+    (total,) = summed(store.read(status))
+    assert (total.masks, total.automatic) == (3, 1)
+    assert total.seconds == pytest.approx(work.seconds, abs=0.1)
+
+
 def test_what_is_left_for_want_of_time_costs_what_it_took(
     store: Store, url: str, truth: Path, photos: Path
 ) -> None:

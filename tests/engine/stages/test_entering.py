@@ -56,20 +56,20 @@ def detector(store: Store, figures: Any) -> None:
 def test_each_stage_has_a_rule_that_is_fulfilled_by_what_is_there(store: Store) -> None:
     now = standing(store)
     assert (now.stage, now.next) == (MANUAL, SEMI)
-    assert [one.name for one in now.missing] == ["masks", "images", "precision"]
+    assert [one.name for one in now.missing] == ["masks", "images", "saved"]
     set_rule(store, SEMI, {"masks": 2, "images": 1})
     desk = Page(store, image(store), annotator(store))
     desk.send(add(), add(), become("done"))
     (left,) = standing(store).missing
-    assert (left.name, left.has) == ("precision", None)
+    assert (left.name, left.has) == ("saved", None)
     assert "not known yet" in str(left)
-    detector(store, {"sure": {"threshold": 0.4, "precision": 0.71}})
+    detector(store, {"saved_s": 7.5})
     assert standing(store).missing == ()
-    set_rule(store, SEMI, {"precision": 0.8})
+    set_rule(store, SEMI, {"saved": 8})
     assert [str(one) for one in standing(store).missing] == [
-        "precision of the detector's masks, on held-out images: 0.71, 0.8 wanted"
+        "seconds that suggestions save in an image, on held-out images: 7.5, 8 wanted"
     ]
-    set_rule(store, SEMI, {"precision": 0})
+    set_rule(store, SEMI, {"saved": 0})
     assert enter(store, SEMI, reason="let's go").stage == SEMI
     assert store.read(current_stage) == SEMI
 
@@ -100,7 +100,7 @@ def test_two_who_enter_at_once(store: Store) -> None:
 @pytest.mark.parametrize(
     ("stage", "numbers", "said"),
     [
-        (SEMI, {"clicks": 1.0}, "has no 'clicks'; it has masks, images, precision"),
+        (SEMI, {"clicks": 1.0}, "has no 'clicks'; it has masks, images, saved"),
         (SEMI, {"audit": 0.5}, "has no 'audit'"),
         (MANUAL, {"masks": 1.0}, "it has none"),
         (SEMI, {"masks": -1.0}, "0 or more"),

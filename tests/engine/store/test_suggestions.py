@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from anymask.engine.store.annotators import add_annotator, engine_annotator, list_annotators
+from anymask.engine.store.automation import figures
+from anymask.engine.store.automation.figures import LEAST, Measured, measured
 from anymask.engine.store.connection.database import WRITING, connect
 from anymask.engine.store.connection.migrating import SCRIPTS, migrate
 from anymask.engine.store.documents import document
@@ -174,6 +176,24 @@ def test_an_older_store_knows_what_its_actions_made(where: str, tmp_path: Path) 
         assert store.read(image_summary, 1).suggestions == 0
         (tally,) = store.read(status)
         assert (tally.stage, tally.masks, tally.automatic) == ("assisted-manual", 7, 0)
+
+
+def test_what_drawing_and_answering_take_is_measured(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_id = image(store)
+    assert store.read(measured) == Measured(None, None, None)
+    waiting = [suggest(suggested(number)) for number in range(2)]
+    suggested_to(store, image_id, *waiting)
+    page = Page(store, image_id, annotator(store))
+    clicked, painted = Effort(seconds=4, clicks_add=1), Effort(seconds=20, clicks_add=1, strokes=1)
+    page.send(*(add(version(number), effort=clicked) for number in range(LEAST - 1)))
+    assert store.read(measured) == Measured(None, None, None)
+    page.send(add(effort=Effort(seconds=24, clicks_add=1)), add(effort=painted))
+    assert store.read(measured) == Measured(5.0, None, None)
+    page.send(accept(waiting[0]))
+    monkeypatch.setattr(figures, "LEAST", 1)
+    assert store.read(measured) == Measured(5.0, 20.0, 2.0)
 
 
 def _old_action(number: int, kind: str) -> str:

@@ -151,6 +151,18 @@ describe("the hand", () => {
     drafting.click(30, 30, 1);
     await settled();
     expect(prompts[0].mask).toEqual(Float32Array.of(-1));
+    expect(prompts[0].box).toBeUndefined();
+  });
+
+  it("a mask that is gone on with brings its box to the model", async () => {
+    drafting.refine(image.add({ region: stroke(), source: "model" }));
+    drafting.click(30, 30, 0);
+    await settled();
+    expect(prompts[0]).toMatchObject({ box: stroke().box, mask: Float32Array.of(-1) });
+    drafting.click(33, 30, 1);
+    await settled();
+    expect(prompts[1]).toMatchObject({ mask: Float32Array.of(20) });
+    expect(prompts[1].box).toBeUndefined();
   });
 
   it("rubbing a refined mask out deletes it", () => {

@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from anymask.engine.store.annotators import ENGINE_NAME
-from anymask.engine.store.tables import ImageRow, TalliedImageRow
+from anymask.engine.store.tables import ActionRow, AnnotatorRow, ImageRow, TalliedImageRow
 from anymask.engine.store.tallies import status, summed
 from anymask.engine.store.values import STAGES, Stage, Tally
+
+LEAST = 20  # masks or answers: of fewer a mean says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Seconds that people took, each None where there is too little to tell.
+
+    click_s: a mask that one click drew. drawn_s: a mask that took more. verdict_s: an answer to a
+    suggestion.
+    """
+
+    click_s: float | None
+    drawn_s: float | None
+    verdict_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +80,21 @@ def count_held_out_images(session: Session) -> int:
         ImageRow.is_held_out.is_(True), ImageRow.is_missing.is_(False)
     )
     return session.scalar(query) or 0
+
+
+def measured(session: Session) -> Measured:
+    """What drawing and answering took people, in all stages together."""
+    row = ActionRow
+    is_click = (row.clicks_add + row.clicks_remove == 1) & (row.boxes == 0) & (row.strokes == 0)
+    what = case((row.kind != "add", "verdict"), (is_click, "click"), else_="drawn")
+    query = (
+        select(what, func.sum(row.seconds), func.count())
+        .join(AnnotatorRow, row.annotator_id == AnnotatorRow.id)
+        .where(row.kind.in_(("add", "accept", "reject")), AnnotatorRow.name != ENGINE_NAME)
+        .group_by(what)
+    )
+    means = {
+        name: seconds / count for name, seconds, count in session.execute(query) if count >= LEAST
+    }
+    # Nothing takes no time: who brought masks from elsewhere drew none of them.
+    return Measured(*(means.get(name) or None for name in ("click", "drawn", "verdict")))

@@ -295,7 +295,11 @@ export class Drafting {
     if (step?.logits) prompt.mask = step.logits;
     else if (step?.segmentation) {
       const region = this.regionOf(step);
-      if (!region.isEmpty) prompt.mask = segmenter.rough(embedding, toMask(region));
+      if (region.isEmpty) return prompt;
+      prompt.mask = segmenter.rough(embedding, toMask(region));
+      // What is right of a mask that is gone on with, the model keeps by its box: without, a click
+      // against the error spoils the rest. What was begun by hand may be a part, of any box.
+      if (step.maskId && !box) prompt.box = region.box;
     }
     return prompt;
   }
