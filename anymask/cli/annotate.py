@@ -18,7 +18,7 @@ from anymask.cli.serving.models import (
     model_in_use_of,
     models_folder,
 )
-from anymask.cli.serving.stores import beside_images
+from anymask.cli.serving.stores import beside_images, checked_folder
 from anymask.errors import Error, MissingExtraError
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ def annotate(
     from anymask.weights.graph_pair import read_export
 
     static = built_page()
-    if not folder.is_dir():
-        raise Error(f"there is no folder {folder}")
+    checked_folder(folder)
     if database is not None and store is not None:
         raise typer.BadParameter("--store and --database are two places; give one")
     images = _look_through(folder)  # first: a folder without any is left as it is

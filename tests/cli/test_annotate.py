@@ -151,6 +151,7 @@ def test_people_come_and_go(folder: Path) -> None:
     ("arguments", "line"),
     [
         (("annotate", "nowhere"), "there is no folder nowhere"),
+        (("annotate", "photos/a.png"), "photos/a.png is a file: name the folder"),
         (("annotate", "empty"), "there are no images in empty"),
         (("annotate", "photos", "--database", "mysql://x"), "is no store"),
         (("annotate", "photos", "--store", "photos/a.png"), "is no store"),

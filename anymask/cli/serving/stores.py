@@ -67,7 +67,13 @@ def folder_of(where: str, named: Path | None = None) -> Path:
 
     Raises ``Error`` where there is none.
     """
-    folder = named or _folder_around(where)
+    return checked_folder(named or _folder_around(where))
+
+
+def checked_folder(folder: Path) -> Path:
+    """A folder that is there. Raises ``Error``."""
+    if folder.is_file():
+        raise Error(f"{folder} is a file: name the folder of the images")
     if not folder.is_dir():
         raise Error(f"there is no folder {folder}")
     return folder
