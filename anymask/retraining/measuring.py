@@ -41,8 +41,9 @@ class Measured:
     """What a model is worth on images that it has not learned from.
 
     figures: ``miou_1`` to ``miou_3``, the first of ``FIRST_CLICKS`` different first clicks on each
-    object; ``found``, the share of objects that a mask for a click anywhere on them finds and
-    everything-mode's thresholds keep; ``calibration_error`` of predicted IoUs; ``objects``.
+    object, and ``miou_clicks``, their mean; ``found``, the share of objects that a mask for a click
+    anywhere on them finds and everything-mode's thresholds keep; ``calibration_error`` of predicted
+    IoUs; ``objects``.
     thresholds: that suit everything-mode with it. clicked: (P,), each object's mean IoU over its
     first clicks; images: (P,), which image it is in.
     """
@@ -85,6 +86,7 @@ def sam_measured(
     figures = {
         **{f"miou_{clicks}": iou for clicks, iou in enumerate(validation.miou, start=1)},
         "miou_1": float(clicked.mean()),
+        "miou_clicks": float(np.mean([clicked.mean(), *validation.miou[1:]])),
         "found": found_share(*masks, thresholds),
         "calibration_error": validation.calibration_error,
         "objects": float(len(validation.predicted_iou)),

@@ -21,7 +21,7 @@ class Figure:
 
 # The tolerances are what chance alone does with some hundred held-out objects.
 SAM_FIGURES = (
-    Figure("miou_1", "mIoU with 1 click", 0.005),
+    Figure("miou_clicks", "mIoU over 1, 2 and 3 clicks", 0.005),
     Figure("found", "share of objects that everything-mode finds", 0.02),
     Figure("calibration_error", "error of the predicted IoU", 0.02, is_error=True),
 )
@@ -29,6 +29,19 @@ DETECTOR_FIGURES = (
     Figure("ar_100_50", "AR@100 at IoU 0.5", 0.02),
     Figure("ap_50", "box AP at IoU 0.5", 0.02),
 )
+
+
+def surely_worse(gain: Mapping[str, float]) -> list[str]:
+    """Whether one click is worth less, as a phrase or none: if its whole interval is below nothing.
+
+    gain: ``Measured.gain``, empty where too little is held out to tell. The first click is decided
+    so, and not by its mean: that was 0.9 points lower on sixty objects for a model that was 3.5
+    points better on a thousand.
+    """
+    if not gain or gain["high"] >= 0:
+        return []
+    low, high = 100 * gain["low"], 100 * gain["high"]
+    return [f"one click is worth less, by {-high:.1f} to {-low:.1f} points of mIoU"]
 
 
 def worse(

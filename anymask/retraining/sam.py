@@ -14,7 +14,7 @@ from anymask.predict.predictor import Predictor
 from anymask.retraining.exporting import DATA, HELD_OUT, opened, write_sets
 from anymask.retraining.keeping import keep_embeddings
 from anymask.retraining.measuring import sam_measured, same_encoder
-from anymask.retraining.promoting import SAM_FIGURES, worse
+from anymask.retraining.promoting import SAM_FIGURES, surely_worse, worse
 from anymask.retraining.trials import Trial, run
 from anymask.retraining.workshop import Outcome, Workshop
 from anymask.training.families import find_recipe
@@ -98,10 +98,11 @@ def retrain(here: Workshop, asked: Retraining) -> Outcome:
     before = sam_measured(old, held_out, _embeddings_of(old, base, kept))
     at_least = before.figures["found"]
     after = sam_measured(new, held_out, _embeddings_of(new, base, kept), at_least)
-    reasons = tuple(worse(before.figures, after.figures, SAM_FIGURES))
+    gain = after.gain(before)
+    reasons = (*surely_worse(gain), *worse(before.figures, after.figures, SAM_FIGURES))
     encoder_id = base.model_id if same_encoder(new, base) else new.model_id
     figures = {**plan, **after.figures, "old": before.figures, "old_id": old.model_id}
-    figures |= {"gain": after.gain(before), "worse": reasons}
+    figures |= {"gain": gain, "worse": reasons}
     figures |= {"encoder_id": encoder_id, "base": asked.base, "recipe": recipe.to_json()}
     finished = replace(new, everything=after.thresholds)
     state: ModelState = "refused" if reasons else "promoted"

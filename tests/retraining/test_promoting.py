@@ -6,22 +6,22 @@ import math
 
 import pytest
 
-from anymask.retraining.promoting import DETECTOR_FIGURES, SAM_FIGURES, worse
+from anymask.retraining.promoting import DETECTOR_FIGURES, SAM_FIGURES, surely_worse, worse
 
-OLD = {"miou_1": 0.5, "found": 0.4, "calibration_error": 0.2}
+OLD = {"miou_clicks": 0.5, "found": 0.4, "calibration_error": 0.2}
 
 
 @pytest.mark.parametrize(
     ("changes", "reasons"),
     [
         ({}, []),
-        ({"miou_1": 0.6, "found": 0.5, "calibration_error": 0.1}, []),
-        ({"miou_1": 0.4951, "found": 0.381, "calibration_error": 0.219}, []),
-        ({"miou_1": 0.49}, ["mIoU with 1 click was 0.500 and is 0.490"]),
-        ({"miou_1": 0.9, "found": 0.3}, ["everything-mode finds was 0.400 and is 0.300"]),
-        ({"miou_1": 0.9, "calibration_error": 0.3}, ["predicted IoU was 0.200 and is 0.300"]),
-        ({"miou_1": math.nan}, ["mIoU with 1 click can't be told"]),
-        ({"miou_1": 0.1, "found": 0.1}, ["mIoU", "everything-mode"]),
+        ({"miou_clicks": 0.6, "found": 0.5, "calibration_error": 0.1}, []),
+        ({"miou_clicks": 0.4951, "found": 0.381, "calibration_error": 0.219}, []),
+        ({"miou_clicks": 0.49}, ["mIoU over 1, 2 and 3 clicks was 0.500 and is 0.490"]),
+        ({"miou_clicks": 0.9, "found": 0.3}, ["everything-mode finds was 0.400 and is 0.300"]),
+        ({"miou_clicks": 0.9, "calibration_error": 0.3}, ["predicted IoU was 0.200 and is 0.300"]),
+        ({"miou_clicks": math.nan}, ["mIoU over 1, 2 and 3 clicks can't be told"]),
+        ({"miou_clicks": 0.1, "found": 0.1}, ["mIoU", "everything-mode"]),
     ],
 )
 def test_a_model_is_used_if_no_figure_is_worse(
@@ -36,3 +36,10 @@ def test_a_model_is_used_if_no_figure_is_worse(
 def test_a_figure_that_is_new_is_not_compared_and_one_that_is_gone_counts() -> None:
     assert worse({}, OLD, SAM_FIGURES) == []
     assert worse({"ar_100_50": 0.5}, {}, DETECTOR_FIGURES) == ["AR@100 at IoU 0.5 can't be told"]
+
+
+def test_one_click_counts_where_chance_can_not_have_done_it() -> None:
+    assert surely_worse({}) == []
+    assert surely_worse({"mean": -0.009, "low": -0.073, "high": 0.069}) == []
+    [line] = surely_worse({"mean": -0.03, "low": -0.05, "high": -0.012})
+    assert line == "one click is worth less, by 1.2 to 5.0 points of mIoU"

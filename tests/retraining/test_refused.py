@@ -18,7 +18,7 @@ from anymask.retraining.sam import Retraining, new_masks, retrain
 from anymask.retraining.workshop import Workshop
 from tests.retraining.project import SAM_QUICK, Project
 
-GOOD = {"miou_1": 0.5, "found": 0.5, "calibration_error": 0.1}
+GOOD = {"miou_clicks": 0.5, "found": 0.5, "calibration_error": 0.1}
 
 
 @pytest.fixture
