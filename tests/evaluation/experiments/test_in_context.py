@@ -106,7 +106,7 @@ def test_options_say_what_was_asked(tmp_path: Path) -> None:
 def test_what_can_not_be_is_refused(tmp_path: Path) -> None:
     for wrong in ({"shots": 0}, {"episodes": 0}, {"ensemble": "grid"}):
         with pytest.raises(Error):
-            InContext(**wrong)  # type: ignore[arg-type]
+            InContext(**wrong)
     folders.fss(tmp_path)
     with pytest.raises(Error, match="from 0 to 0"):
         InContext(folds=(1,)).open(Source(str(tmp_path)))
