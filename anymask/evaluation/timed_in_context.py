@@ -47,9 +47,15 @@ class TimedVideo:
         """Of all that answers depend on."""
         return self.predictor.model_id
 
-    def follow(self, frames: Iterable[Pixels], first: Labels) -> Iterator[InContextAnswer]:
+    def follow(
+        self,
+        frames: Iterable[Pixels],
+        first: Labels,
+        *,
+        known: Sequence[InContextAnswer] = (),
+    ) -> Iterator[InContextAnswer]:
         """Follow; without the time that their taker needs between two answers."""
-        answers = self.predictor.follow(frames, first)
+        answers = self.predictor.follow(frames, first, known=known)
         while True:
             start = time.perf_counter()
             answer = next(answers, None)

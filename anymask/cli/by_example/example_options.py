@@ -11,7 +11,7 @@ import typer
 from anymask.cli.progress import download_bar
 from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.datasets.prompting.examples import Examples, example_files, read_examples
-from anymask.predict.in_context.load import load_in_context
+from anymask.predict.in_context.load import ByLikeness, BySegGPT, load_follower, load_in_context
 from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource
 
@@ -66,6 +66,12 @@ def refuse_with_like(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if value not in (None, False):
             raise typer.BadParameter(f"--{name.replace('_', '-')} changes nothing with --like")
+
+
+def load_tracker(source: ModelSource) -> ByLikeness | BySegGPT:
+    """What follows a film, with a bar while it is fetched. Raises ``Error``."""
+    with download_bar(f"fetching {source.weights}") as bar:
+        return load_follower(source, bar)
 
 
 def load_predictor(source: ModelSource) -> InContextPredictor:

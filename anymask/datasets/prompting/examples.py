@@ -87,15 +87,19 @@ def read_examples(
     shown: Sequence[ExampleFiles],
     rejected: Sequence[ExampleFiles] = (),
     reading: ReadOptions = AS_STORED,
+    open_image: Callable[[str], Photograph] | None = None,
 ) -> Examples:
     """Read images and masks. Raises ``Error``, which names the file.
+
+    open_image: finds the image of an example; None: ``photograph_of``.
 
     A mask is a picture, of one thing in one value or of classes in several (255 beside others is
     void), or JSON: run lengths, an annotation, an SA-1B record, COCO's file. Masks without a name
     are one thing, whatever file they are in.
     """
-    samples = [_sample(files, reading) for files in shown]
-    negatives = [_sample(files, reading) for files in rejected]
+    find = open_image or photograph_of
+    samples = [_sample(files, find(files.image), reading) for files in shown]
+    negatives = [_sample(files, find(files.image), reading) for files in rejected]
     groups = {group for sample in samples for group in sample.groups if group is not VOID_GROUP}
     named = sorted(filter(None, groups), key=_in_order)
     if named and None in groups:
@@ -121,12 +125,16 @@ def _is_drive(image: str, mask: str) -> bool:
     return alone and mask[:1] in ("/", "\\")
 
 
-def _sample(files: ExampleFiles, reading: ReadOptions) -> Sample:
-    """The image and its masks, all of the image's size. Raises ``Error``."""
-    photographs = find_photographs([files.image]).photographs
+def photograph_of(place: str) -> Photograph:
+    """The image of a path or URL. Raises ``Error`` where there are several, or none."""
+    photographs = find_photographs([place]).photographs
     if len(photographs) != 1:
-        raise PromptError(f"{files.image} is {len(photographs)} images; an example is one")
-    photograph: Photograph = photographs[0]
+        raise PromptError(f"{place} is {len(photographs)} images; an example is one")
+    return photographs[0]
+
+
+def _sample(files: ExampleFiles, photograph: Photograph, reading: ReadOptions) -> Sample:
+    """The image and its masks, all of the image's size. Raises ``Error``."""
     content = photograph.read()
     objects = _objects(read_file(files.mask, files.mask), files, photograph, reading)
     if not objects:

@@ -5,7 +5,7 @@ Shape legend: H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import Labels, Pixels
@@ -23,19 +23,29 @@ class Follower:
     def __init__(self, predictor: LikePredictor) -> None:
         self.predictor = predictor
 
-    def follow(self, frames: Iterable[Pixels], first: Labels) -> Iterator[InContextAnswer]:
+    def follow(
+        self,
+        frames: Iterable[Pixels],
+        first: Labels,
+        *,
+        known: Sequence[InContextAnswer] = (),
+    ) -> Iterator[InContextAnswer]:
         """The answer for each frame after the first, in order.
 
         frames: (H, W, 3) RGB; the first is the one that ``first`` labels (H, W), 0 is background.
+        known: the answers for the frames right after the first, where there are some from before:
+        they are remembered, and not given again.
 
         Raises ``PromptError`` for labels of another size, and for none.
         """
         each = iter(frames)
         start = Example(next(each), first)
         last: Example | None = None
-        for pixels in each:
+        for number, pixels in enumerate(each):
             memory = [start] if last is None else [start, last]
-            answer = self.predictor.segment(pixels, memory)
+            is_known = number < len(known)
+            answer = known[number] if is_known else self.predictor.segment(pixels, memory)
             if answer.labelled.labels.any():
                 last = Example(pixels, answer.labelled.labels)
-            yield answer
+            if not is_known:
+                yield answer

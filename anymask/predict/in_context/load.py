@@ -15,7 +15,7 @@ from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import Labels, Pixels
 from anymask.errors import Error, PromptError, explained
 from anymask.predict.in_context.answer import InContextAnswer
-from anymask.predict.in_context.predictor import InContextPredictor, VideoPredictor
+from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource, Progress
 from anymask.weights.graph_pair import is_runnable_only
 
@@ -45,11 +45,17 @@ class ByLikeness:
         """What is like the examples. Raises ``PromptError``."""
         return self.like.segment(pixels, examples, rejected=rejected)
 
-    def follow(self, frames: Iterable[Pixels], first: Labels) -> Iterator[InContextAnswer]:
+    def follow(
+        self,
+        frames: Iterable[Pixels],
+        first: Labels,
+        *,
+        known: Sequence[InContextAnswer] = (),
+    ) -> Iterator[InContextAnswer]:
         """What the first frame labels, in those after it. Raises ``PromptError``."""
         from anymask.predict.in_context.following import Follower
 
-        return Follower(self.like).follow(frames, first)
+        return Follower(self.like).follow(frames, first, known=known)
 
 
 @dataclass(frozen=True)
@@ -76,17 +82,25 @@ class BySegGPT:
             return self.seggpt.segment(pixels, examples, SPATIAL)
         return self.seggpt.segment(pixels, examples)
 
-    def follow(self, frames: Iterable[Pixels], first: Labels) -> Iterator[InContextAnswer]:
+    def follow(
+        self,
+        frames: Iterable[Pixels],
+        first: Labels,
+        *,
+        known: Sequence[InContextAnswer] = (),
+    ) -> Iterator[InContextAnswer]:
         """What the first frame labels, in those after it: the first frame and the last answer are
         the examples of each (*SegGPT* §3.3). Raises ``PromptError``."""
         each = iter(frames)
         start = Example(next(each), first)
         last: tuple[Example, ...] = ()
-        for pixels in each:
-            answer = self.segment(pixels, [start, *last])
+        for number, pixels in enumerate(each):
+            is_known = number < len(known)
+            answer = known[number] if is_known else self.segment(pixels, [start, *last])
             if answer.labelled.labels.any():
                 last = (Example(pixels, answer.labelled.labels),)
-            yield answer
+            if not is_known:
+                yield answer
 
 
 def load_in_context(
@@ -101,7 +115,9 @@ def load_in_context(
     return _load(source, on_progress, ensemble)
 
 
-def load_follower(source: ModelSource, on_progress: Progress | None = None) -> VideoPredictor:
+def load_follower(
+    source: ModelSource, on_progress: Progress | None = None
+) -> BySegGPT | ByLikeness:
     """Load what follows objects through a film. Raises ``Error`` as ``load_in_context`` does."""
     return _load(source, on_progress, "")
 

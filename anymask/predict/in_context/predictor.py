@@ -36,6 +36,16 @@ class VideoPredictor(Protocol):
         """Names and hashes of all that answers depend on."""
         ...
 
-    def follow(self, frames: Iterable[Pixels], first: Labels) -> Iterator[InContextAnswer]:
-        """An answer for each frame after the first, which ``first`` (H, W) labels."""
+    def follow(
+        self,
+        frames: Iterable[Pixels],
+        first: Labels,
+        *,
+        known: Sequence[InContextAnswer] = (),
+    ) -> Iterator[InContextAnswer]:
+        """An answer for each frame after the first, which ``first`` (H, W) labels.
+
+        known: the answers for the frames right after the first, where there are some from before:
+        they are remembered, and not given again.
+        """
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,13 @@ class Still:
 
     model_id: str = "still@0"
 
-    def follow(self, frames: Iterable[Pixels], first: Labels) -> Iterator[InContextAnswer]:
+    def follow(
+        self,
+        frames: Iterable[Pixels],
+        first: Labels,
+        *,
+        known: Sequence[InContextAnswer] = (),
+    ) -> Iterator[InContextAnswer]:
         for _ in list(frames)[1:]:
             yield InContextAnswer(LabelledPixels(first, np.ones(first.shape, np.float32)), (), "-")
 

@@ -46,12 +46,19 @@ class ByColour:
         labelled = LabelledPixels(labels, (labels > 0).astype(np.float32))
         return InContextAnswer(labelled, tuple(objects), "colours")
 
-    def follow(self, frames: Iterable[Pixels], first: Labels) -> Iterator[InContextAnswer]:
+    def follow(
+        self,
+        frames: Iterable[Pixels],
+        first: Labels,
+        *,
+        known: Sequence[InContextAnswer] = (),
+    ) -> Iterator[InContextAnswer]:
         """The first frame is the only example."""
         each = iter(frames)
         start = Example(next(each), first)
-        for pixels in each:
-            yield self.segment(pixels, [start])
+        for number, pixels in enumerate(each):
+            if number >= len(known):
+                yield self.segment(pixels, [start])
 
 
 def _colour(pixels: Pixels) -> npt.NDArray[np.float64]:
