@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import Labels, Pixels
-from anymask.errors import Error, PromptError, explained
+from anymask.errors import Error, PromptError, WeightsError, explained
 from anymask.predict.in_context.answer import InContextAnswer
 from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource, Progress
+from anymask.predict.promptable import Promptable
 from anymask.weights.graph_pair import is_runnable_only
 
 if TYPE_CHECKING:
@@ -155,6 +156,26 @@ def _seggpt(source: ModelSource) -> SegGPTPredictor | None:
     if not isinstance(checkpoint.config, SegGPTConfig):
         return None
     return SegGPTPredictor(checkpoint, find_device(source.device))
+
+
+def by_likeness(sam: Promptable, offline: bool | None = None) -> ByLikeness:
+    """What needs no training, on a model that is loaded already.
+
+    Semantic features are DINOv2's where its weights are here or can be fetched. Raises ``Error``
+    for a model that PyTorch does not run.
+    """
+    try:
+        from anymask.predict.in_context.like import LikePredictor
+        from anymask.predict.in_context.semantic import DinoEncoder
+        from anymask.predict.predictor import Predictor
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
+    if not isinstance(sam, Predictor):
+        raise Error(f"{sam.model_id} is no model that PyTorch runs: it finds nothing by example")
+    try:
+        return ByLikeness(LikePredictor(sam, DinoEncoder.load(sam.device, offline=offline)))
+    except WeightsError:
+        return ByLikeness(LikePredictor(sam))
 
 
 def _by_likeness(source: ModelSource, on_progress: Progress | None) -> ByLikeness:
