@@ -63,5 +63,6 @@ def test_what_is_drawn_once_is_suggested_in_the_other_images(team: Team) -> None
     assert kept["label_id"] is not None
 
 
-def test_a_mask_that_nobody_drew_is_refused(team: Team) -> None:
-    assert team.json("/api/alike")["state"] in ("ended", "idle")
+def test_the_search_is_over(team: Team) -> None:
+    now = team.json("/api/alike")
+    assert (now["state"], now["found"], now["images"]) == ("ended", 4, 4)

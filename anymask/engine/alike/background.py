@@ -17,6 +17,8 @@ from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.stages.kept_embeddings import KeptEmbeddings
 from anymask.engine.stages.running import running
 from anymask.engine.stages.searching import count_unsearched, search
+from anymask.engine.store.images import SUGGESTIONS_FIRST
+from anymask.engine.store.settings import put_setting
 from anymask.engine.store.store import Store
 from anymask.errors import Error
 from anymask.predict.in_context.load import ByLikeness, by_likeness
@@ -79,6 +81,7 @@ class AlikeSearch:
         Raises ``StoreError`` for a mask that is not there.
         """
         chosen = choose(self._store, image_id, mask_ids)
+        self._store.write(put_setting, SUGGESTIONS_FIRST, True)
         with self._lock:
             self._stop()
             self._is_over = threading.Event()

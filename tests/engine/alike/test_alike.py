@@ -24,7 +24,7 @@ from anymask.engine.stages.kept_embeddings import KeptEmbeddings
 from anymask.engine.stages.searching import search
 from anymask.engine.store.documents import document
 from anymask.engine.store.folder import scan_folder
-from anymask.engine.store.images import set_size
+from anymask.engine.store.images import next_image, queued_images, set_size
 from anymask.engine.store.labels import add_labels, list_labels
 from anymask.engine.store.leases import release_lease
 from anymask.engine.store.store import Store
@@ -208,6 +208,12 @@ def test_it_goes_on_in_the_background_and_says_how_it_stands(
     assert looking.now.state == "idle"
     assert looking.begin(1, [here[1]]).state == "running"
     ended = waited(looking)
+    assert store.read(queued_images, 1, 3) == [2, 3, 4]
+    (wrong,) = suggested(store, 2)
+    sent(store, here[0], 2, "reject", Change(wrong.id, wrong.version.id, None))
+    following = store.read(next_image, here[0], 1)
+    assert following is not None
+    assert following.id == 3, "an image with suggestions comes before others"
     assert ended == SearchNow("ended", "red", 5, 5, found=3, images=3, answered_by="colours")
     looking.close()
 
