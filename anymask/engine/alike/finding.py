@@ -52,8 +52,13 @@ def choose(store: Store, image_id: int, mask_ids: Sequence[str]) -> Chosen:
     labels = {version.label_id for version in versions}
     label_id = labels.pop() if len(labels) == 1 else None
     names = {label.id: label.name for label in store.read(list_labels)}
-    name = names.get(label_id, "") if label_id is not None else ""
-    return Chosen(image_id, tuple(versions), label_id, f"{SOURCE} {name[:LONGEST_NAME]}".strip())
+    name = None if label_id is None else names.get(label_id)
+    return Chosen(image_id, tuple(versions), label_id, source_of(name))
+
+
+def source_of(label: str | None) -> str:
+    """What the versions that are found have as their source: what was sought, if it has a name."""
+    return SOURCE if label is None else f"{SOURCE} {label[:LONGEST_NAME]}".strip()
 
 
 class Alike:
