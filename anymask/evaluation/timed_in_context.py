@@ -51,11 +51,12 @@ class TimedVideo:
         self,
         frames: Iterable[Pixels],
         first: Labels,
+        also: Sequence[Example] = (),
         *,
         known: Sequence[InContextAnswer] = (),
     ) -> Iterator[InContextAnswer]:
         """Follow; without the time that their taker needs between two answers."""
-        answers = self.predictor.follow(frames, first, known=known)
+        answers = self.predictor.follow(frames, first, also, known=known)
         while True:
             start = time.perf_counter()
             answer = next(answers, None)

@@ -24,6 +24,7 @@ from anymask.core.annotations import Annotations
 from anymask.core.atomic import writing
 from anymask.core.drawing.colours import colour
 from anymask.core.drawing.film import draw_frame, write_film
+from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import LabelledPixels, Labels
 from anymask.core.mask_files.sa1b import Label
 from anymask.datasets import sa1b_record
@@ -171,8 +172,13 @@ def _follow(
         done += 1
     if done == len(rest):
         return
+    also = [
+        Example(track.frames.pixels(number), labels)
+        for number, labels in track.known.items()
+        if number != numbers[0]
+    ]
     frames = (track.frames.pixels(number) for number in numbers)
-    answers = predictor.follow(frames, track.known[numbers[0]], known=known)
+    answers = predictor.follow(frames, track.known[numbers[0]], also, known=known)
     for number, answer in zip(rest[done:], answers, strict=True):
         _write(track, number, answer, out)
         yield Tracked(number, _scores(answer), is_new=True)

@@ -23,13 +23,15 @@ EPS = 1e-6  # of the layer norms
 
 @dataclass(frozen=True)
 class DinoV2Config:
-    """Size of the encoder. The defaults are ViT-S/14's, cut after its tenth block.
+    """Size of the encoder. The defaults are ViT-S/14's, cut after its eleventh block.
 
-    depth: blocks that are there. grid: side of the grid that the positions were learned on.
+    depth: blocks that are there. features_of: blocks whose features are wanted, counted from 0.
+    grid: side of the grid that the positions were learned on.
     """
 
     width: int = 384
-    depth: int = 10
+    depth: int = 11
+    features_of: tuple[int, ...] = (9, 10)
     heads: int = 6
     patch_px: int = 14
     grid: int = 37
@@ -75,7 +77,7 @@ class Block(nn.Module):
 
 
 class DinoV2(nn.Module):
-    """(B, 3, H, W) normalised pixels, sides whole patches, to (B, C, h, w) features.
+    """(B, 3, H, W) normalised pixels, sides whole patches, to (B, C, h, w) features of each block.
 
     positions: (1, 1 + grid², C), the class token's first; stretched to the grid of other sizes.
     """
@@ -89,17 +91,20 @@ class DinoV2(nn.Module):
         self.positions = nn.Parameter(torch.zeros(1, 1 + config.grid**2, config.width))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> list[Tensor]:
         patches = self.patch_embed(image)
         b, height, width, channels = patches.shape
         tokens = torch.cat(
             [self.class_token.expand(b, -1, -1), patches.reshape(b, -1, channels)], dim=1
         )
         x = tokens + self._positions_on(height, width)
-        for block in self.blocks:
+        features = []
+        for number, block in enumerate(self.blocks):
             x = block(x)
-        out: Tensor = x[:, 1:].transpose(1, 2).reshape(b, channels, height, width)
-        return out
+            if number in self.config.features_of:
+                grid = x[:, 1:].transpose(1, 2)
+                features.append(grid.reshape(b, channels, height, width))
+        return features
 
     def _positions_on(self, height: int, width: int) -> Tensor:
         """(1, 1 + h·w, C) positions of a grid."""

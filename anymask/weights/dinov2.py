@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float32]
 Arrays = Mapping[str, Array]
 
-BLOCKS = 10  # of 12: the last two are bent to saliency
+FEATURES_OF = (9, 10)  # blocks, of 12: the last is bent to saliency
 EMBEDDINGS, BLOCK = "backbone.embeddings.", r"backbone\.encoder\.layer\.(\d+)\.(.+)"
 # Nodes that read the learned positions: those of the class token, and of the patches.
 POSITION_READERS = ("/backbone/embeddings/Concat_6", "/backbone/embeddings/Reshape_1")
@@ -35,16 +35,18 @@ NAMES = {
 SCALES = {"layer_scale1.lambda1": "scale1", "layer_scale2.lambda1": "scale2"}
 
 
-def load_dinov2(path: Path, blocks: int = BLOCKS) -> DinoV2:
-    """The first blocks of the encoder in an ONNX file, in evaluation mode and without gradients.
+def load_dinov2(path: Path, features_of: tuple[int, ...] = FEATURES_OF) -> DinoV2:
+    """The encoder in an ONNX file, in evaluation mode and without gradients.
+
+    features_of: blocks whose features are wanted, counted from 0; those after them are left out.
 
     Raises ``CorruptFileError`` for a file that is no ONNX graph, and ``LayoutError`` for another's.
     """
-    graph = read_graph(path)
+    graph, blocks = read_graph(path), 1 + max(features_of)
     arrays = dict(parameters(graph))
     try:
         state = _state(arrays, graph, blocks)
-        config = _config(state, blocks)
+        config = _config(state, features_of)
         model = DinoV2(config)
         model.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
@@ -53,10 +55,17 @@ def load_dinov2(path: Path, blocks: int = BLOCKS) -> DinoV2:
     return model.eval().requires_grad_(False)
 
 
-def _config(state: Arrays, blocks: int) -> DinoV2Config:
+def _config(state: Arrays, features_of: tuple[int, ...]) -> DinoV2Config:
     width, _, patch_px, _ = state["patch_embed.proj.weight"].shape
     grid = round((state["positions"].shape[1] - 1) ** 0.5)
-    return DinoV2Config(width=width, depth=blocks, heads=width // 64, patch_px=patch_px, grid=grid)
+    return DinoV2Config(
+        width=width,
+        depth=1 + max(features_of),
+        features_of=features_of,
+        heads=width // 64,
+        patch_px=patch_px,
+        grid=grid,
+    )
 
 
 def _state(arrays: Arrays, graph: onnx.GraphProto, blocks: int) -> dict[str, Array]:

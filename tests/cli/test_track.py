@@ -16,6 +16,7 @@ from PIL import Image
 from anymask.cli.by_example import example_options
 from anymask.cli.main import main
 from anymask.core.drawing import film
+from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import Labels, Pixels
 from anymask.datasets import sa1b_record
 from anymask.predict.in_context.answer import InContextAnswer
@@ -38,10 +39,11 @@ class Counting(ByColour):
         self,
         frames: Iterable[Pixels],
         first: Labels,
+        also: Sequence[Example] = (),
         *,
         known: Sequence[InContextAnswer] = (),
     ) -> Iterator[InContextAnswer]:
-        for answer in super().follow(frames, first, known=known):
+        for answer in super().follow(frames, first, also, known=known):
             if len(self.asked) >= self.most:
                 raise KeyboardInterrupt
             self.asked.append(len(known))

@@ -11,7 +11,7 @@ from anymask.errors import CorruptFileError, LayoutError
 from anymask.models.dinov2 import DinoV2, DinoV2Config
 from anymask.weights.dinov2 import load_dinov2
 
-TINY = DinoV2Config(width=128, depth=2, heads=2, grid=4)
+TINY = DinoV2Config(width=128, depth=2, features_of=(0, 1), heads=2, grid=4)
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_another_graph(tmp_path: Path) -> None:
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [out])
     path = tmp_path / "a.onnx"
     onnx.save(helper.make_model(graph), path)
-    with pytest.raises(LayoutError, match="holds no DINOv2 of 10 blocks"):
+    with pytest.raises(LayoutError, match="holds no DINOv2 of 11 blocks"):
         load_dinov2(path)
 
 
@@ -39,8 +39,8 @@ def test_features_have_the_grid_of_the_picture() -> None:
     model = DinoV2(TINY).eval()
     torch.nn.init.normal_(model.positions)
     with torch.inference_mode():
-        assert model(torch.zeros(2, 3, 56, 56)).shape == (2, 128, 4, 4)
-        assert model(torch.zeros(1, 3, 28, 70)).shape == (1, 128, 2, 5)
+        assert [each.shape for each in model(torch.zeros(2, 3, 56, 56))] == [(2, 128, 4, 4)] * 2
+        assert [each.shape for each in model(torch.zeros(1, 3, 28, 70))] == [(1, 128, 2, 5)] * 2
 
 
 def test_positions_are_stretched_to_the_grid() -> None:

@@ -5,6 +5,7 @@ Shape legend: h w patches, H W pixels, C channels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -28,6 +29,17 @@ class FeatureMap:
     def of_features(cls, features: Floats, image_hw: tuple[int, int]) -> FeatureMap:
         """Of (h, w, C) features of any length."""
         return cls(unit(features), image_hw)
+
+    @classmethod
+    def joined(cls, several: Sequence[Floats], image_hw: tuple[int, int]) -> FeatureMap:
+        """Of several features (h, w, C) of the same patches: cosines become their mean."""
+        return cls(unit(np.concatenate([unit(one) for one in several], axis=-1)), image_hw)
+
+    def at(self, hw: tuple[int, int]) -> FeatureMap:
+        """The same of other patches (h, w), each the mean of what it covers."""
+        rows, columns = (_to_cells(old, new) for old, new in zip(self.hw, hw))
+        averaged = np.einsum("ah,hwc,bw->abc", rows, self.grid, columns, optimize=True)
+        return FeatureMap(unit(averaged), self.image_hw)
 
     @property
     def hw(self) -> tuple[int, int]:

@@ -1,12 +1,12 @@
 """LikePredictor: the same thing in another image without training, by features and a SAM.
 
-Patches of the image are compared with those of the examples, inside their masks and outside; that
-makes a map of how likely it is where. Masks of a SAM, everything in the image and what it makes of
-the likely places, are chosen so that together they cover what is likely and little else. These are
-the ways of PerSAM (arXiv 2305.03048) and Matcher (2305.13310), with one measure for all of them,
-the expected IoU.
+Patches of the image are compared with those of the examples, inside their masks and outside, by
+two models' features; patches of the image that look alike agree on it; masks of everything in the
+image take the mean of theirs. What is nearly as like as the likest of them is the answer, drawn
+once more by the SAM. The ways are those of PerSAM (arXiv 2305.03048) and Matcher (2305.13310) up to
+the points: here masks are judged as wholes, which needs no guess at where to point.
 
-Shape legend: H W pixels of an image, h w patches, N masks.
+Shape legend: H W pixels of an image, h w patches, N masks, y x pixels of the size of kept masks.
 """
 
 from __future__ import annotations
@@ -21,22 +21,28 @@ import numpy.typing as npt
 
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
-from anymask.core.in_context.coverage import covering, expected_iou, union
 from anymask.core.in_context.example import Example
-from anymask.core.in_context.features import FeatureMap, at_full_size, patch_shares
-from anymask.core.in_context.likeness import MOSTLY, Shown, likeness
+from anymask.core.in_context.features import FeatureMap, at_full_size
+from anymask.core.in_context.likeness import Shown, diffused, likeness, patches_of, together
 from anymask.core.in_context.palette import LabelledPixels, Pixels
+from anymask.core.in_context.regions import Regions, components, kept_size, relative, resized
 from anymask.errors import PromptError, WeightsError
 from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.in_context.answer import FoundObject, InContextAnswer
-from anymask.predict.in_context.proposals import everything
+from anymask.predict.in_context.proposals import everything, redrawn
 from anymask.predict.in_context.semantic import DinoEncoder, SamEncoder, SemanticEncoder
 from anymask.predict.predictor import Predictor, find_device, load
 from anymask.weights.registry import DEFAULT
 
 MOST_EXAMPLES = 64
-LEAST_SCORE = 0.3  # of expected IoU: below it nothing is there
-GRID_PX = 256  # longest side of the grid that masks are compared on
+SAM_WEIGHT = 0.4  # of the SAM's features beside semantic ones
+LIKE = 0.72  # of the likest region's likeness: from here on it is the same thing
+SMALLEST_OBJECT = 0.004  # of the image
+MOST_OBJECTS = 20
+# Strength of the best match, in cosines, at which it is as likely right as wrong, and how fast
+# that changes.
+EVEN, STEEP = 0.1, 12.0
+LEAST_SCORE = 0.3  # below it nothing is there
 
 Mask = npt.NDArray[np.bool_]
 
@@ -46,8 +52,18 @@ class Seen:
     """What is known of an image, whatever is looked for in it."""
 
     embedding: ImageEmbedding
-    features: FeatureMap
-    masks: Mask  # (N, H, W)
+    features: tuple[FeatureMap, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Where something is like what was shown. relative: (y, x), 1 is as the likest region.
+
+    score: in 0-1, how sure it is that it is there at all.
+    """
+
+    relative: Floats
+    score: float
 
 
 class LikePredictor:
@@ -59,11 +75,13 @@ class LikePredictor:
     def __init__(self, sam: Predictor, encoder: SemanticEncoder | None = None) -> None:
         """encoder: None for the embedding of the SAM alone."""
         self.sam = sam
-        self.encoder: SemanticEncoder = encoder or SamEncoder(sam)
+        own = SamEncoder(sam)
+        self._encoders = (own,) if encoder is None else (encoder, own)
+        self._weights = (1.0,) if encoder is None else (1.0, SAM_WEIGHT)
         name = sam.model_id.partition("@")[0]
-        self.answered_by = self.encoder.name if encoder is None else f"{self.encoder.name} + {name}"
-        self._features = EmbeddingCache[tuple[ImageEmbedding, FeatureMap]](MOST_EXAMPLES)
-        self._masks = EmbeddingCache[Mask]()
+        self.answered_by = own.name if encoder is None else f"{encoder.name} + {name}"
+        self._seen = EmbeddingCache[Seen](MOST_EXAMPLES)
+        self._regions = EmbeddingCache[Regions]()
 
     @classmethod
     def load(
@@ -105,29 +123,56 @@ class LikePredictor:
         image is not answered again. without: images in which there is nothing of it. embedding: of
         this image by the same SAM, if there is one.
 
-        Raises ``PromptError`` for no examples and too many, ``EmbeddingError`` for another model's.
+        Raises ``PromptError`` for no examples and too many.
         """
         if not 1 <= len(examples) <= MOST_EXAMPLES:
             raise PromptError(f"{len(examples)} examples: from 1 to {MOST_EXAMPLES} are taken")
-        seen = self._see(pixels, embedding)
-        hw = pixels.shape[0], pixels.shape[1]
-        labels = sorted({int(one) for example in examples for one in np.unique(example.labels)})
-        labelled = LabelledPixels(np.zeros(hw, np.int32), np.zeros(hw, np.float32))
-        objects: list[FoundObject] = []
-        for label in labels:
-            if label == 0:
-                continue
+        seen = self.see(pixels, embedding)
+        regions = self.regions(pixels, seen)
+        found: list[FoundObject] = []
+        best = np.zeros(kept_size(seen.embedding.image_hw), np.float32)
+        labels = np.unique(np.concatenate([np.unique(example.labels) for example in examples]))
+        matches = {}
+        for label in labels[labels > 0].tolist():
             shown = self._shown(label, examples, rejected, without)
-            chance = at_full_size(likeness(seen.features, shown), hw)
-            mask, score = self._covered(seen, chance)
-            if score < LEAST_SCORE:
-                continue
-            better = mask & (chance > labelled.confidence)
-            labelled.labels[better] = label
-            labelled.confidence[better] = chance[better]
-            objects.append(FoundObject(mask, label, score))
-        objects.sort(key=lambda one: -one.score)
-        return InContextAnswer(labelled, tuple(objects), self.answered_by)
+            match = self.match(seen, regions, shown)
+            for example in rejected:
+                if _is_same(example.pixels, pixels):
+                    match.relative[resized(example.labels > 0, best.shape)] = 0
+            matches[label] = match
+            best = np.maximum(best, match.relative)
+        for label, match in matches.items():
+            if match.score >= LEAST_SCORE:
+                own = np.where(match.relative >= best, match.relative, 0)
+                found += self._objects(seen, own, label, match.score)
+        found.sort(key=lambda one: -one.score)
+        return InContextAnswer(_labelled(found, matches, pixels), tuple(found), self.answered_by)
+
+    def see(self, pixels: Pixels, embedding: ImageEmbedding | None = None) -> Seen:
+        """The embedding and features of an image, kept for the next time."""
+
+        def look() -> Seen:
+            embedded = self.sam.encode(pixels) if embedding is None else embedding
+            first, *others = (one.features(pixels, embedded) for one in self._encoders)
+            return Seen(embedded, (first, *(other.at(first.hw) for other in others)))
+
+        return self._seen.get(pixels, look)
+
+    def regions(self, pixels: Pixels, seen: Seen) -> Regions:
+        """The masks of everything in an image, kept for the next time."""
+
+        def look() -> Regions:
+            return Regions.of_masks(everything(self.sam, seen.embedding), seen.features[0].hw)
+
+        return self._regions.get(pixels, look)
+
+    def match(self, seen: Seen, regions: Regions, shown: Sequence[Shown]) -> Match:
+        """Where an image is like what was shown, in the features of each encoder."""
+        maps = [likeness(features, one) for features, one in zip(seen.features, shown)]
+        agreed = diffused(together(maps, self._weights), seen.features[0])
+        means = regions.means(maps[0])
+        strength = float(means.max()) if len(means) else float(maps[0].max())
+        return Match(relative(agreed, regions), _chance(strength))
 
     def _shown(
         self,
@@ -135,49 +180,49 @@ class LikePredictor:
         examples: Sequence[Example],
         rejected: Sequence[Example],
         without: Sequence[Pixels],
-    ) -> Shown:
-        shown = Shown.of_examples(
-            (self._look(example.pixels)[1], example.labels == label) for example in examples
-        )
+    ) -> list[Shown]:
+        """What all examples show of a label, in the features of each encoder."""
+        looks = [(self.see(one.pixels).features, one.labels == label) for one in examples]
+        shown = [
+            Shown.of_examples((features[number], mask) for features, mask in looks)
+            for number in range(len(self._encoders))
+        ]
         for example in rejected:
-            features = self._look(example.pixels)[1]
-            shares = patch_shares(example.labels > 0, features.hw).reshape(-1)
-            shown = shown.without(features.patches[shares >= MOSTLY])
-        for image in without:
-            shown = shown.without(self._look(image)[1].patches)
+            for number, features in enumerate(self.see(example.pixels).features):
+                is_in = patches_of(features, example.labels > 0)
+                shown[number] = shown[number].without(features.patches[is_in])
+        for pixels in without:
+            for number, features in enumerate(self.see(pixels).features):
+                shown[number] = shown[number].without(features.patches)
         return shown
 
-    def _look(
-        self, pixels: Pixels, embedding: ImageEmbedding | None = None
-    ) -> tuple[ImageEmbedding, FeatureMap]:
-        """The embedding and features of an image, kept for the next time."""
+    def _objects(
+        self, seen: Seen, relative_likeness: Floats, label: int, score: float
+    ) -> list[FoundObject]:
+        """The things that a map of likeness (y, x) shows, drawn by the SAM."""
+        full = at_full_size(relative_likeness, seen.embedding.image_hw)
+        parts = components(full >= LIKE, SMALLEST_OBJECT)[:MOST_OBJECTS]
+        return [
+            FoundObject(mask, label, score) for mask in redrawn(self.sam, seen.embedding, parts)
+        ]
 
-        def look() -> tuple[ImageEmbedding, FeatureMap]:
-            embedded = self.sam.encode(pixels) if embedding is None else embedding
-            return embedded, self.encoder.features(pixels, embedded)
 
-        return self._features.get(pixels, look)
+def _labelled(
+    found: Sequence[FoundObject], matches: dict[int, Match], pixels: Pixels
+) -> LabelledPixels:
+    """Each pixel's label; the surest object has a pixel that several have."""
+    hw = pixels.shape[0], pixels.shape[1]
+    labels, confidence = np.zeros(hw, np.int32), np.zeros(hw, np.float32)
+    for one in reversed(found):
+        sure = at_full_size(np.clip(matches[one.label].relative, 0, 1), hw) * one.score
+        labels[one.mask] = one.label
+        confidence[one.mask] = sure[one.mask]
+    return LabelledPixels(labels, confidence)
 
-    def _see(self, pixels: Pixels, embedding: ImageEmbedding | None) -> Seen:
-        embedded, features = self._look(pixels, embedding)
 
-        def look() -> Mask:
-            return everything(self.sam, embedded)
+def _chance(strength: float) -> float:
+    return float(1 / (1 + np.exp(-STEEP * (strength - EVEN))))
 
-        return Seen(embedded, features, self._masks.get(pixels, look))
 
-    def _covered(self, seen: Seen, chance: Floats) -> tuple[Mask, float]:
-        """The union of masks that covers what is likely best, and how well it can be expected to.
-
-        chance: (H, W) in 0-1.
-        """
-        candidates = np.concatenate([seen.masks, (chance > MOSTLY)[None]])
-        scale = max(1, max(chance.shape) // GRID_PX)
-        flat = candidates[:, ::scale, ::scale].reshape(len(candidates), -1).astype(np.float32)
-        places = np.ascontiguousarray(chance[::scale, ::scale]).reshape(-1)
-        chosen = covering(places, flat)
-        if not chosen:
-            return np.zeros(chance.shape, bool), 0.0
-        mask = union(candidates, chosen)
-        fit = expected_iou(places, mask[::scale, ::scale].reshape(1, -1).astype(np.float32))
-        return mask, float(fit[0])
+def _is_same(one: Pixels, other: Pixels) -> bool:
+    return one is other or (one.shape == other.shape and bool((one == other).all()))

@@ -50,13 +50,14 @@ class ByLikeness:
         self,
         frames: Iterable[Pixels],
         first: Labels,
+        also: Sequence[Example] = (),
         *,
         known: Sequence[InContextAnswer] = (),
     ) -> Iterator[InContextAnswer]:
         """What the first frame labels, in those after it. Raises ``PromptError``."""
         from anymask.predict.in_context.following import Follower
 
-        return Follower(self.like).follow(frames, first, known=known)
+        return Follower(self.like).follow(frames, first, also, known=known)
 
 
 @dataclass(frozen=True)
@@ -87,17 +88,18 @@ class BySegGPT:
         self,
         frames: Iterable[Pixels],
         first: Labels,
+        also: Sequence[Example] = (),
         *,
         known: Sequence[InContextAnswer] = (),
     ) -> Iterator[InContextAnswer]:
-        """What the first frame labels, in those after it: the first frame and the last answer are
-        the examples of each (*SegGPT* §3.3). Raises ``PromptError``."""
+        """What the first frame labels, in those after it: the known frames and the last answer
+        are the examples of each (*SegGPT* §3.3). Raises ``PromptError``."""
         each = iter(frames)
         start = Example(next(each), first)
         last: tuple[Example, ...] = ()
         for number, pixels in enumerate(each):
             is_known = number < len(known)
-            answer = known[number] if is_known else self.segment(pixels, [start, *last])
+            answer = known[number] if is_known else self.segment(pixels, [start, *also, *last])
             if answer.labelled.labels.any():
                 last = (Example(pixels, answer.labelled.labels),)
             if not is_known:

@@ -40,12 +40,13 @@ class VideoPredictor(Protocol):
         self,
         frames: Iterable[Pixels],
         first: Labels,
+        also: Sequence[Example] = (),
         *,
         known: Sequence[InContextAnswer] = (),
     ) -> Iterator[InContextAnswer]:
         """An answer for each frame after the first, which ``first`` (H, W) labels.
 
-        known: the answers for the frames right after the first, where there are some from before:
-        they are remembered, and not given again.
+        also: other frames whose labels are known. known: the answers for the frames right after the
+        first, where there are some from before: they are remembered, and not given again.
         """
         ...

@@ -27,7 +27,7 @@ from anymask.weights.registry import find
 
 ROW = "dinov2-small"
 IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB in 0-1
-LONGEST_PX = 518  # the size that the model's positions were learned at
+LONGEST_PX, PATCH_PX = 518, 14  # the size that the model's positions were learned at
 
 
 class SemanticEncoder(Protocol):
@@ -73,13 +73,16 @@ class DinoEncoder:
         return cls(load_dinov2(path), device)
 
     def features(self, pixels: Pixels, embedding: ImageEmbedding) -> FeatureMap:
-        """(h, w, 384); the embedding is not looked at."""
+        """(h, w, C); the embedding is not looked at."""
         image_hw = pixels.shape[0], pixels.shape[1]
-        resized = resize_to(pixels, whole_patches(image_hw, self.longest_px, self.model.patch_px))
+        patch_px = self.model.patch_px
+        rows, columns = patch_grid(image_hw, self.longest_px, patch_px)
+        resized = resize_to(pixels, (rows * patch_px, columns * patch_px))
         with torch.inference_mode():
             image = torch.from_numpy(resized).to(self.device).permute(2, 0, 1)[None]
-            found = self.model((image - self._mean) / self._std)[0].permute(1, 2, 0)
-        return FeatureMap.of_features(found.float().cpu().numpy(), image_hw)
+            blocks = self.model((image - self._mean) / self._std)
+        grids = [block[0].permute(1, 2, 0).float().cpu().numpy() for block in blocks]
+        return FeatureMap.joined(grids, image_hw)
 
 
 class SamEncoder:
@@ -90,16 +93,19 @@ class SamEncoder:
 
     def features(self, pixels: Pixels, embedding: ImageEmbedding) -> FeatureMap:
         """(h, w, C) of the part of the embedding that the image fills."""
-        (array,) = embedding.arrays.values()
+        array = next(iter(embedding.arrays.values()))
         resize_map = embedding.resize_map
         cell_px = resize_map.input_px / array.shape[1]
         rows, columns = (max(1, round(side / cell_px)) for side in resize_map.content_hw)
         grid = np.ascontiguousarray(array[:, :rows, :columns].transpose(1, 2, 0))
-        return FeatureMap.of_features(grid, embedding.image_hw)
+        coarse = patch_grid(embedding.image_hw)
+        return FeatureMap.of_features(grid, embedding.image_hw).at(coarse)
 
 
-def whole_patches(image_hw: tuple[int, int], longest_px: int, patch_px: int) -> tuple[int, int]:
-    """The size (H, W) nearest to an image's proportions whose sides are whole patches."""
+def patch_grid(
+    image_hw: tuple[int, int], longest_px: int = LONGEST_PX, patch_px: int = PATCH_PX
+) -> tuple[int, int]:
+    """Rows and columns of patches nearest to an image's proportions."""
     scale = longest_px / max(image_hw) / patch_px
-    height, width = (max(1, round(side * scale)) * patch_px for side in image_hw)
-    return height, width
+    rows, columns = (max(1, round(side * scale)) for side in image_hw)
+    return rows, columns

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import LabelledPixels, Labels, Pixels
 from anymask.datasets.sample import Sample
 from anymask.errors import Error
@@ -32,6 +33,7 @@ class Still:
         self,
         frames: Iterable[Pixels],
         first: Labels,
+        also: Sequence[Example] = (),
         *,
         known: Sequence[InContextAnswer] = (),
     ) -> Iterator[InContextAnswer]:

@@ -50,6 +50,7 @@ class ByColour:
         self,
         frames: Iterable[Pixels],
         first: Labels,
+        also: Sequence[Example] = (),
         *,
         known: Sequence[InContextAnswer] = (),
     ) -> Iterator[InContextAnswer]:
