@@ -1,8 +1,8 @@
 """Drawn scenes for docs/in-context.md: houses among trees, and a film of a car.
 
-python docs/drawn_scenes.py FOLDER writes ``scenes/0.png`` to ``5.png`` with ``tree.png`` and
-``classes.png``, masks of the first, and the frames of ``film/`` with ``car.png``, the first's mask.
-With ``--pictures`` it also runs the page's commands there and makes its pictures anew.
+python docs/drawn_scenes.py FOLDER writes ``scenes/0.png`` to ``5.png`` with ``tree.png``,
+``house.png`` and ``classes.png``, masks of the first, and the frames of ``film/`` with ``car.png``,
+the first's mask. With ``--pictures`` it also runs the page's commands there and makes its pictures anew.
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ def write(folder: Path) -> None:
         Image.fromarray(scene).save(folder / "scenes" / f"{number}.png")
     classes = drawn[0][1]
     Image.fromarray(classes).save(folder / "classes.png")
-    Image.fromarray(np.where(classes == TREE, 255, 0).astype(np.uint8)).save(folder / "tree.png")
+    for name, value in (("tree", TREE), ("house", HOUSE)):
+        mask = np.where(classes == value, 255, 0).astype(np.uint8)
+        Image.fromarray(mask).save(folder / f"{name}.png")
     frames = film()
     for number, (frame, _) in enumerate(frames):
         Image.fromarray(frame).save(folder / "film" / f"{number}.png")
