@@ -2,7 +2,7 @@
 
 python docs/drawn_scenes.py FOLDER writes ``scenes/0.png`` to ``5.png`` with ``tree.png``,
 ``house.png`` and ``classes.png``, masks of the first, and the frames of ``film/`` with ``car.png``,
-the first's mask. With ``--pictures`` it also runs the page's commands there and makes its pictures anew.
+the first's mask. With ``--pictures`` it also runs the page's commands there and makes its pictures.
 """
 
 from __future__ import annotations
