@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from anymask.core.read_options import AS_STORED, ReadOptions
-from anymask.datasets import mask_pictures, sa1b_dataset
+from anymask.datasets import mask_pictures, mixture, sa1b_dataset
 from anymask.datasets.benchmarks import ade20k, cityscapes, clothing, davis, grabcut, ppdls, sbd
 from anymask.datasets.coco import layout as coco
 from anymask.datasets.coco.crowds import check_choice
@@ -40,7 +40,7 @@ def open_dataset(
 ) -> Dataset:
     """The dataset in a folder, a COCO file, a shard, a glob of these, or an fsspec URL of any.
 
-    Tried are, in this order, Label Studio's exports, labelme's and CVAT's files, a COCO file, the
+    Tried are, in this order, a mixture's file, Label Studio's exports, labelme's and CVAT's files, a COCO file, the
     layouts of some public datasets, mask pictures, SA-1B's records and shards, YOLO's labels, and
     GrabCut's trimaps. Parts are sorted by name, which is the image's path from the folder on (of
     DAVIS, film and frame); what can't be read in it is among them.
@@ -60,8 +60,11 @@ def open_dataset(
     check_choice(crowds)
     location, images = os.fspath(location), None if images is None else os.fspath(images)
     files = list_files(location)
-    readings = (read(files) for read in _readers(split_regions, images, void, crowds, options.page))
-    dataset = next((dataset for dataset in readings if dataset), None)
+    readers = [
+        partial(mixture.read, open_set=partial(open_dataset, split_regions=split_regions)),
+        *_readers(split_regions, images, void, crowds, options.page),
+    ]
+    dataset = next((dataset for read in readers if (dataset := read(files))), None)
     if not dataset:
         wanted = _with_options(images, void, crowds)
         raise DatasetError(

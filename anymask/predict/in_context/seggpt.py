@@ -24,6 +24,7 @@ from anymask.core.in_context.palette import (
     palette,
     read_colors,
 )
+from anymask.core.in_context.picture_numbers import IMAGE_MEAN, IMAGE_STD
 from anymask.errors import LayoutError, PromptError
 from anymask.models.seggpt import SegGPT
 from anymask.predict.in_context.answer import FoundObject, InContextAnswer
@@ -34,7 +35,6 @@ from anymask.weights.load import load_checkpoint
 Ensemble = Literal["feature", "spatial"]
 Kind = Literal["instance", "semantic"]
 
-IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB in 0-1
 MOST_EXAMPLES = 64  # the paper's grids end at 8 × 8
 
 
