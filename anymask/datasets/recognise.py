@@ -40,10 +40,10 @@ def open_dataset(
 ) -> Dataset:
     """The dataset in a folder, a COCO file, a shard, a glob of these, or an fsspec URL of any.
 
-    Tried are, in this order, a mixture's file, Label Studio's exports, labelme's and CVAT's files, a COCO file, the
-    layouts of some public datasets, mask pictures, SA-1B's records and shards, YOLO's labels, and
-    GrabCut's trimaps. Parts are sorted by name, which is the image's path from the folder on (of
-    DAVIS, film and frame); what can't be read in it is among them.
+    Tried are, in this order, a mixture's file, Label Studio's exports, labelme's and CVAT's files,
+    a COCO file, the layouts of some public datasets, mask pictures, SA-1B's records and shards,
+    YOLO's labels, and GrabCut's trimaps. Parts are sorted by name, which is the image's path from
+    the folder on (of DAVIS, film and frame); what can't be read in it is among them.
 
     split_regions: whether each region of a value is an object of its own, in pictures where a value
     is a class or all there is.
@@ -60,7 +60,7 @@ def open_dataset(
     check_choice(crowds)
     location, images = os.fspath(location), None if images is None else os.fspath(images)
     files = list_files(location)
-    readers = [
+    readers: list[Reader] = [
         partial(mixture.read, open_set=partial(open_dataset, split_regions=split_regions)),
         *_readers(split_regions, images, void, crowds, options.page),
     ]

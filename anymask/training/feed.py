@@ -1,9 +1,9 @@
 """The feed: scenes without end, in an order that only seed and position decide.
 
 All processes walk along one endless sequence of the dataset's parts, epoch after epoch, each epoch
-in an order of its own (of parts with weights, as many are drawn as there are); process r of n takes every n-th. What chance does with a sample depends on
-the seed and on its place in the sequence. So a run that stops can go on exactly where it was, and
-n processes see what one process would.
+in an order of its own (of parts with weights, as many are drawn as there are); process r of n takes
+every n-th. What chance does with a sample depends on the seed and on its place in the sequence. So
+a run that stops can go on exactly where it was, and n processes see what one process would.
 """
 
 from __future__ import annotations

@@ -30,7 +30,6 @@ def block_mask(
     A block has at least ``LEAST_PATCHES`` and at most what is left to hide; where none fits after
     ``TRIES``, single patches make up the rest. At least one patch is hidden.
     """
-    height, width = grid_hw
     mask = np.zeros(grid_hw, bool)
     wanted = min(max(1, round(share * mask.size)), mask.size)
     while (left := wanted - int(mask.sum())) > 0:

@@ -54,6 +54,9 @@ class SegGPTPredictor:
         self.model_id = checkpoint.model_id
         self.device = device or torch.device("cpu")
         self.model = model.requires_grad_(False).to(self.device)
+        self.model.skip_empty_positions()
+        if self.device.type == "cpu":
+            self.model.suit_processor()
         self.hw = model.config.image_hw
         self._mean, self._std = (
             torch.tensor(numbers, device=self.device).view(1, 3, 1, 1) * 255

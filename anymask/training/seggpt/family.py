@@ -34,8 +34,10 @@ def start(job: TrainingJob, world: World) -> SegGPTLearner:
     model = start_model(recipe, job.offline).to(world.device)
     data = datasets_of(job)
     learning = Pairing(model.config, recipe, _contexts(data.learning, recipe))
-    held_out = learning if data.is_one or data.held_out is None else (
-        Pairing(model.config, recipe, _contexts(data.held_out, recipe))
+    held_out = (
+        learning
+        if data.is_one or data.held_out is None
+        else (Pairing(model.config, recipe, _contexts(data.held_out, recipe)))
     )
     return SegGPTLearner(model, recipe, world, learning, held_out)
 

@@ -63,7 +63,9 @@ class Pairing:
             example = query = self._of_objects(sample, rng)
             group = ""
         sides = [self._seen(side, rng) for side in (example, query)]
-        colors = random_colors(max(1, *(int(side.labels.max()) for side in sides)), self._plain, rng)
+        colors = random_colors(
+            max(1, *(int(side.labels.max()) for side in sides)), self._plain, rng
+        )
         scene = _stacked(sides[0], sides[1], colors, self._mask(rng), not group, group)
         return self._checked(scene, sample)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from anymask.core.in_context.picture_numbers import IMAGE_MEAN, IMAGE_STD
 from anymask.errors import LayoutError, RecipeError
 from anymask.models.seggpt import SegGPT, SegGPTConfig
 from anymask.models.vit import ViTConfig
@@ -88,13 +89,24 @@ def start_model(recipe: SegGPTRecipe, offline: bool | None = None) -> SegGPT:
         torch.manual_seed(recipe.seed)
         model = SegGPT(CONFIGS[recipe.size])
         model.initialise()
+        _paint_black(model)
         if recipe.dino:
             start_from_dino(model, load_dinov2(_dino_file(recipe.dino, offline), DINO_BLOCKS))
     freeze(model, recipe.frozen_blocks)
+    model.skip_empty_positions()
     if recipe.drop_path:
         model.set_drop_path(recipe.drop_path)
     model.checkpointing = recipe.checkpointing
     return model.train()
+
+
+@torch.no_grad()
+def _paint_black(model: SegGPT) -> None:
+    """Let a fresh model begin by painting what most of every target is: the background."""
+    last = model.decoder_pred[3]
+    assert isinstance(last, nn.Conv2d)
+    assert last.bias is not None
+    last.bias.copy_(-torch.tensor(IMAGE_MEAN) / torch.tensor(IMAGE_STD))
 
 
 def freeze(model: SegGPT, blocks: int) -> None:

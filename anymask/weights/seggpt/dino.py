@@ -52,6 +52,9 @@ def start_from_dino(model: SegGPT, dino: DinoV2) -> tuple[str, ...]:
     for number in range(min(theirs.depth, vit.depth)):
         share = MERGED if number > model.config.merged_after else 1.0
         new |= _block(state, f"blocks.{number}.", share)
+        for side in "hw":
+            table = f"blocks.{number}.attn.rel_pos_{side}"
+            new[table] = torch.zeros_like(model.get_parameter(table))  # it has no such positions
     for name, tensor in new.items():
         model.get_parameter(name).copy_(tensor)
     return tuple(new)
