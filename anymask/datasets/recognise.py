@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import partial
 
 from anymask.core.read_options import AS_STORED, ReadOptions
-from anymask.datasets import mask_pictures, mixture, sa1b_dataset
+from anymask.datasets import mask_pictures, sa1b_dataset
 from anymask.datasets.benchmarks import ade20k, cityscapes, clothing, davis, grabcut, ppdls, sbd
 from anymask.datasets.coco import layout as coco
 from anymask.datasets.coco.crowds import check_choice
 from anymask.datasets.labelling import cvat, label_studio, labelme, yolo
 from anymask.datasets.listing import Listing, is_image, is_json, list_files
+from anymask.datasets.mixing import mixture
 from anymask.datasets.sample import Dataset, unreadable
 from anymask.errors import DatasetError
 

@@ -74,7 +74,7 @@ class Sample:
     options: which page and bands of the file are the image.
     details: of each mask; () where the format has none.
     state: what its annotators say of the image, where the format does.
-    kind: what its masks are (``mixture.KINDS``), where somebody said so.
+    kind: what its masks are (``mixing.mixture.KINDS``), where somebody said so.
     """
 
     name: str

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from anymask.core import rle
-from anymask.datasets.mixture import CLASSES
+from anymask.datasets.mixing.mixture import CLASSES
 from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.datasets.shards import is_shard
 

@@ -10,16 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from anymask.core.in_context.frame import UNDECIDED
 from anymask.core.in_context.palette import palette, read_colors
-from anymask.core.in_context.picture_numbers import IMAGE_MEAN, IMAGE_STD
 from anymask.datasets.sample import Sample
 from anymask.models.seggpt import SegGPT, painting_loss
 from anymask.training.distributed import World, whole
 from anymask.training.learner import Tally, Validated
 from anymask.training.optimiser import Optimiser
+from anymask.training.seggpt.numbers import Mask, Numbers, iou, mean_of_means
 from anymask.training.seggpt.recipe import SegGPTRecipe
 from anymask.training.seggpt.scenes import Pairing, Scene
 from anymask.training.seggpt.start import parameter_groups
@@ -77,18 +76,17 @@ class SegGPTLearner:
                 example, truth = np.split(scene.labels, 2)
                 counts = truth != UNDECIDED
                 for measured, mask in ((ious, self.painted(scene)), (copied, example > 0)):
-                    measured.setdefault(scene.group, []).append(_iou(mask, truth > 0, counts))
+                    measured.setdefault(scene.group, []).append(iou(mask, truth > 0, counts))
             self.model.train()
-        worth = _mean_of_means(ious)
-        return Validated(worth, {"miou": worth, "copied": _mean_of_means(copied)})
+        worth = mean_of_means(ious)
+        return Validated(worth, {"miou": worth, "copied": mean_of_means(copied)})
 
-    def painted(self, scene: Scene) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def painted(self, scene: Scene) -> Mask:
         """(H/2, W): where the model paints the one label of a validation's scene."""
-        image, target, _ = self.numbers.batch([scene])
+        image, target = self.numbers.of([scene.image]), self.numbers.of([scene.target])
         with self.optimiser.autocast():
             out = self.model(image, target, is_instance=scene.is_instance, query_only=True)
-        rgb = self.numbers.pixels(out.float())[0].permute(1, 2, 0).cpu().numpy()
-        return read_colors(rgb, palette(1), (rgb.shape[0], rgb.shape[1])).labels > 0
+        return read_colors(self.numbers.colors(out), palette(1), out.shape[-2:]).labels > 0
 
     def state(self) -> dict[str, Any]:
         """All that steps and validation change, whole; every process must ask for it."""
@@ -111,53 +109,14 @@ class SegGPTLearner:
 
     def _learn(self, number: int, scenes: Sequence[Scene]) -> Tally:
         """Add the gradients of one pass: the loss is the mean over the pixels that are hidden."""
-        image, target, is_valid = self.numbers.batch(scenes)
         device = self.world.device
+        image = self.numbers.of([scene.image for scene in scenes])
+        target = self.numbers.of([scene.target for scene in scenes])
+        counts = np.stack([scene.labels != UNDECIDED for scene in scenes])[:, None]
         is_masked = torch.from_numpy(np.stack([scene.is_masked for scene in scenes])).to(device)
         kinds = torch.tensor([scene.is_instance for scene in scenes], device=device)
         with self.optimiser.autocast():
             out = self.model(image, target, is_masked, kinds)
-        loss = painting_loss(out.float(), target, is_masked, is_valid)
+        loss = painting_loss(out.float(), target, is_masked, torch.from_numpy(counts).to(device))
         torch.autograd.backward([loss * (len(scenes) / self.recipe.batch)])
         return {"loss": float(loss.detach()) * len(scenes)}
-
-
-class Numbers:
-    """Pictures as the model's numbers, and back."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._mean, self._std = (
-            torch.tensor(numbers, device=device).view(1, 3, 1, 1) * 255
-            for numbers in (IMAGE_MEAN, IMAGE_STD)
-        )
-
-    def batch(self, scenes: Sequence[Scene]) -> tuple[Tensor, Tensor, Tensor]:
-        """Images and targets (B, 3, H, W), and which pixels count (B, 1, H, W)."""
-        device = self._mean.device
-        image, target = (
-            (torch.from_numpy(np.stack(pictures)).to(device).permute(0, 3, 1, 2) - self._mean)
-            / self._std
-            for pictures in (
-                [scene.image for scene in scenes],
-                [scene.target for scene in scenes],
-            )
-        )
-        counts = np.stack([scene.labels != UNDECIDED for scene in scenes])[:, None]
-        return image, target, torch.from_numpy(counts).to(device)
-
-    def pixels(self, painted: Tensor) -> Tensor:
-        """(B, 3, H, W) of the model's numbers as RGB of 0-255 and around."""
-        return painted * self._std + self._mean
-
-
-def _iou(
-    mask: np.ndarray[Any, np.dtype[np.bool_]],
-    truth: np.ndarray[Any, np.dtype[np.bool_]],
-    counts: np.ndarray[Any, np.dtype[np.bool_]],
-) -> float:
-    union = int(((mask | truth) & counts).sum())
-    return int((mask & truth & counts).sum()) / union if union else 1.0
-
-
-def _mean_of_means(measured: Mapping[str, Sequence[float]]) -> float:
-    return float(np.mean([np.mean(values) for values in measured.values()])) if measured else 0.0

@@ -16,7 +16,7 @@ from anymask.core.in_context.coloring import random_colors
 from anymask.core.in_context.frame import UNDECIDED, Frame, stitched
 from anymask.core.in_context.masking import block_mask, half_mask
 from anymask.core.in_context.palette import Labels, Pixels, paint, palette
-from anymask.datasets.mixture import SINGLE_OBJECTS
+from anymask.datasets.mixing.mixture import SINGLE_OBJECTS
 from anymask.datasets.sample import Sample
 from anymask.errors import ImageError
 from anymask.models.seggpt import SegGPTConfig
@@ -158,14 +158,14 @@ class Pairing:
         return scene
 
 
-def labelled(sample: Sample, labels: Mapping[str, int]) -> Frame:
+def labelled(sample: Sample, labels: Mapping[str, int], ungrouped: str = "") -> Frame:
     """A sample with the labels of some groups; what nobody decided about has ``UNDECIDED``.
 
-    Raises ``ImageError``.
+    ungrouped: the group that masks without one are taken to be of. Raises ``ImageError``.
     """
     drawn = np.zeros(tuple(sample.masks[0]["size"]), np.int32)
     for number, mask in enumerate(sample.masks):
-        label = labels.get(group_of(sample, number) or "", 0)
+        label = labels.get(group_of(sample, number) or ungrouped, 0)
         if not sample.is_object[number]:
             drawn[rle.decode(mask) & (drawn == 0)] = UNDECIDED
         elif label:
