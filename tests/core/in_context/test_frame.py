@@ -79,10 +79,8 @@ def test_golden_picture_of_context_mixing() -> None:
     """Four images that share one colour map, stitched, and a random part of that."""
     mixed = stitched([drawn(number) for number in range(4)], (128, 128))
     cut = mixed.cut((128, 128), (0.3, 0.5), np.random.default_rng(7))
-    both = [
-        np.concatenate(parts) for parts in ((mixed.pixels, cut.pixels), (mixed.labels, cut.labels))
-    ]
-    compare("mix-context", beside(both[0], both[1]))
+    pixels = np.concatenate([mixed.pixels, cut.pixels])
+    compare("mix-context", beside(pixels, np.concatenate([mixed.labels, cut.labels])))
 
 
 def test_golden_picture_of_a_spatial_grid() -> None:
