@@ -166,7 +166,7 @@ def masks(
             config = replace(config, **own_thresholds(sam, weights, flags))
             settings = Settings(sam.model_id, sam.dtype_name, config, format_, reading)
         else:
-            model = predictor = load_predictor(source)
+            model = predictor = load_predictor(source, examples)
             sought = f"what is like the example, by {predictor.model_id.partition('@')[0]},"
             settings = Settings(predictor.model_id, dtype, Likeness(examples), format_, reading)
         job = listing.photographs, out, settings

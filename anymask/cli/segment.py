@@ -370,7 +370,7 @@ def _likeness_answer(
 
 def _load(source: ModelSource, wanted: Wanted) -> Promptable | InContextPredictor:
     if wanted.examples is not None:
-        return load_predictor(source)
+        return load_predictor(source, wanted.examples)
     with download_bar(f"fetching {source.weights}") as bar:
         return source.load(bar)
 

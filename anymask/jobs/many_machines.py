@@ -78,8 +78,11 @@ def _start_actor(
     import torch
 
     torch.set_num_threads(threads)
-    by_example = isinstance(settings.config, Likeness)
-    model: Model = load_in_context(source) if by_example else source.load()
+    model: Model
+    if isinstance(settings.config, Likeness):
+        model = load_in_context(source, prompts=settings.config.examples.tuned)
+    else:
+        model = source.load()
     return partial(_segment, model, out, settings)
 
 

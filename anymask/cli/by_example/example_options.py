@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ import typer
 
 from anymask.cli.progress import download_bar
 from anymask.core.read_options import AS_STORED, ReadOptions
-from anymask.datasets.prompting.examples import Examples, example_files, read_examples
+from anymask.datasets.prompting.examples import ExampleFiles, Examples, example_files, read_examples
 from anymask.predict.in_context.load import ByLikeness, BySegGPT, load_follower, load_in_context
 from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource
@@ -20,7 +22,8 @@ LikeOption = Annotated[
     typer.Option(
         metavar="IMAGE:MASK",
         help="Look for what an example shows: an image and its mask, a picture (one value, or a "
-        "value for each class) or JSON with run lengths. Several are examples of the same.",
+        "value for each class) or JSON with run lengths. Several are examples of the same. Or the "
+        "folder of a prompt that was tuned for a SegGPT.",
         show_default=False,
     ),
 ]
@@ -47,14 +50,18 @@ def examples_of(
             raise typer.BadParameter("--unlike goes with --like, which shows what is meant")
         return None
     own = ReadOptions(None, reading.bands, reading.window)
-    return read_examples(
-        [example_files(text) for text in like], [example_files(text) for text in unlike], own
-    )
+    read = read_examples(_pairs(like), [example_files(text) for text in unlike], own)
+    return replace(read, tuned=tuple(text for text in like if os.path.isdir(text)))
+
+
+def _pairs(like: Sequence[str]) -> list[ExampleFiles]:
+    """The examples among them; what is a folder is a tuned prompt."""
+    return [example_files(text) for text in like if not os.path.isdir(text)]
 
 
 def named_files(*options: Sequence[str] | None) -> list[Path]:
     """The files of this machine that examples name: they must not be written."""
-    named = [example_files(text) for given in options for text in given or []]
+    named = [files for given in options for files in _pairs(given or [])]
     return [Path(place) for files in named for place in (files.image, files.mask)]
 
 
@@ -74,7 +81,7 @@ def load_tracker(source: ModelSource) -> ByLikeness | BySegGPT:
         return load_follower(source, bar)
 
 
-def load_predictor(source: ModelSource) -> InContextPredictor:
+def load_predictor(source: ModelSource, examples: Examples) -> InContextPredictor:
     """What answers examples, with a bar while it is fetched. Raises ``Error``."""
     with download_bar(f"fetching {source.weights}") as bar:
-        return load_in_context(source, bar)
+        return load_in_context(source, bar, prompts=examples.tuned)

@@ -39,6 +39,8 @@ def like(
     examples = examples_of(like or [], unlike or [])
     if examples is None:
         raise typer.BadParameter("say what to look for: --like IMAGE:MASK")
+    if examples.tuned:
+        raise typer.BadParameter("tuned prompts are a SegGPT's; give images with their masks")
     if len(examples.names) > 1:
         raise typer.BadParameter("the examples show several classes; look for one at a time")
     with open_store(where) as store:

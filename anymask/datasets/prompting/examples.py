@@ -8,6 +8,7 @@ import os
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from anymask.errors import PromptError
 
 JSON_STARTS = (b"{", b"[")
 REMOTE = "://"
+PROMPT_FILE = "model.safetensors"  # of a tuned prompt's folder
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,21 @@ class Examples:
     """shown: what to look for. rejected: what looks alike and is not meant.
 
     names: what labels are called in the masks; {} where masks show one thing without a name. A
-    label has one number and name in all of them. digests: of all that was read.
+    label has one number and name in all of them. digests: of all that was read. tuned: folders of
+    prompts that were tuned for a SegGPT, which stand for examples.
     """
 
     shown: tuple[Example, ...]
     rejected: tuple[Example, ...] = ()
     names: Mapping[int, Label] = field(default_factory=dict)
     digests: tuple[str, ...] = ()
+    tuned: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """What answers depend on, as plain JSON values."""
-        return {"like": list(self.digests), "unlike": len(self.rejected)}
+        tuned = {"tuned": [_digest_of_file(folder) for folder in self.tuned]}
+        asked = {"like": list(self.digests), "unlike": len(self.rejected)}
+        return {**asked, **tuned} if self.tuned else asked
 
 
 def example_files(text: str, is_there: Callable[[str], bool] = os.path.exists) -> ExampleFiles:
@@ -221,6 +227,15 @@ def _label(name: str) -> Label:
 def _in_order(name: str) -> tuple[bool, int, str]:
     """Numbers before words, and in their own order."""
     return (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
+
+
+def _digest_of_file(folder: str) -> str:
+    """Of a tuned prompt's weights; its folder's name where they can't be read."""
+    try:
+        content = (Path(folder) / PROMPT_FILE).read_bytes()
+    except OSError:
+        return folder
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _digest(sample: Sample) -> str:

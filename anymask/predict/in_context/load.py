@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,7 @@ from anymask.predict.promptable import Promptable
 from anymask.weights.graph_pair import is_runnable_only
 
 if TYPE_CHECKING:
+    from anymask.models.seggpt_prompt import SegGPTPrompt
     from anymask.predict.in_context.like import LikePredictor
     from anymask.predict.in_context.seggpt import SegGPTPredictor
 
@@ -62,10 +63,14 @@ class ByLikeness:
 
 @dataclass(frozen=True)
 class BySegGPT:
-    """A SegGPT with its way to bring several examples together, "" for its own."""
+    """A SegGPT with its way to bring several examples together, "" for its own.
+
+    prompts: tuned for it; they stand beside the examples of every question.
+    """
 
     seggpt: SegGPTPredictor
     ensemble: str = ""
+    prompts: tuple[SegGPTPrompt, ...] = ()
 
     @property
     def model_id(self) -> str:
@@ -80,9 +85,10 @@ class BySegGPT:
             raise PromptError(
                 "a SegGPT learns nothing from what is not meant; leave the weights of a SAM to it"
             )
+        shown: list[Example | SegGPTPrompt] = [*examples, *self.prompts]
         if self.ensemble == SPATIAL:
-            return self.seggpt.segment(pixels, examples, SPATIAL)
-        return self.seggpt.segment(pixels, examples)
+            return self.seggpt.segment(pixels, shown, SPATIAL)
+        return self.seggpt.segment(pixels, shown)
 
     def follow(
         self,
@@ -107,15 +113,28 @@ class BySegGPT:
 
 
 def load_in_context(
-    source: ModelSource, on_progress: Progress | None = None, ensemble: str = ""
+    source: ModelSource,
+    on_progress: Progress | None = None,
+    ensemble: str = "",
+    prompts: Sequence[str] = (),
 ) -> InContextPredictor:
     """Load what segments by example.
 
     source: its weights are a SegGPT, or a model that answers prompts. ensemble: a SegGPT's way to
-    bring several examples together, "" for its own; nothing else has one. Raises ``Error``, also
-    where it is another model than ``source.model_id``.
+    bring several examples together, "" for its own; prompts: folders of those that were tuned for
+    it; nothing else has these. Raises ``Error``, also where it is another model than
+    ``source.model_id``.
     """
-    return _load(source, on_progress, ensemble)
+    predictor = _load(source, on_progress, ensemble)
+    if not prompts:
+        return predictor
+    if not isinstance(predictor, BySegGPT):
+        raise Error(
+            f"a tuned prompt is for the SegGPT that it was tuned with, and {source.weights} is none"
+        )
+    from anymask.predict.in_context.seggpt import load_prompt
+
+    return replace(predictor, prompts=tuple(map(load_prompt, prompts)))
 
 
 def load_follower(

@@ -91,7 +91,8 @@ def start_model(recipe: SegGPTRecipe, offline: bool | None = None) -> SegGPT:
         model.initialise()
         _paint_black(model)
         if recipe.dino:
-            start_from_dino(model, load_dinov2(_dino_file(recipe.dino, offline), DINO_BLOCKS))
+            dino = load_dinov2(_dino_file(recipe.dino, offline), (DINO_BLOCKS - 1,))
+            start_from_dino(model, dino)
     freeze(model, recipe.frozen_blocks)
     model.skip_empty_positions()
     if recipe.drop_path:

@@ -14,6 +14,7 @@ from anymask.core.in_context.example import Example
 from anymask.core.protocol import DiscSegmenter
 from anymask.errors import Error, PromptError, WeightsError
 from anymask.models.seggpt import SegGPT
+from anymask.models.seggpt_prompt import SegGPTPrompt, SegGPTPromptConfig
 from anymask.predict.in_context.like import LikePredictor
 from anymask.predict.in_context.load import (
     ByLikeness,
@@ -117,3 +118,17 @@ def test_weights_of_a_seggpt_are_known(seggpt: Path) -> None:
     together = load_in_context(source, ensemble="spatial")
     both = [Example(*frame(0)), Example(*frame(2))]
     assert together.segment(frames[1], both).labelled.labels.shape == (64, 96)
+
+
+def test_a_tuned_prompt_stands_for_an_example(seggpt: Path, tmp_path: Path, folder: Path) -> None:
+    source = ModelSource(str(seggpt), "cpu", offline=True)
+    model_id = load_in_context(source).model_id
+    config = SegGPTPromptConfig(model_id, TINY.image_hw, ("dent",))
+    prompt = SegGPTPrompt(config)
+    Checkpoint("prompt", config, prompt.state_dict()).save(tmp_path / "prompt")
+    tuned = load_in_context(source, prompts=[str(tmp_path / "prompt")])
+    assert tuned.segment(frame(1)[0], []).labelled.labels.shape == (64, 96)
+    with pytest.raises(Error, match="tuned prompt is for the SegGPT"):
+        load_in_context(
+            ModelSource(str(folder / "w"), "cpu", offline=True), prompts=[str(tmp_path / "prompt")]
+        )
