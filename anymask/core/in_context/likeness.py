@@ -20,6 +20,9 @@ AT_ONCE = 4_096  # patches compared with at once
 # Of diffusion: neighbours of a patch, how fast weights fall with cosines, and what neighbours say
 # against what a patch says itself.
 LINKS, SOFTNESS, TRUST = 20, 0.3, 0.9
+# What counts as surely of the thing: from this relative likeness on, or this share of patches.
+SURE, SUREST = 0.85, 0.03
+OF_NEAREST, OF_CLOSER, EVEN = 6.0, 1.2, 4.36  # of the regression that tells what is there
 LEAST = 1e-6  # a number that is not to be divided by
 
 
@@ -108,6 +111,32 @@ def together(maps: Sequence[Floats], weights: Sequence[float]) -> Floats:
         for values, weight in zip(maps, weights)
     ]
     return np.asarray(np.sum(parts, axis=0), np.float32)
+
+
+def like_the_likest(features: FeatureMap, relative: Floats) -> Floats:
+    """(h, w) cosines with what in this very image is surely of the thing.
+
+    relative: (h, w) likeness, 1 at its likest. Things of one image are more like each other than
+    like those of examples (Fan et al. 2022, "Self-support few-shot semantic segmentation").
+    """
+    least = min(SURE, float(np.quantile(relative, 1 - SUREST)))
+    seed = features.patches[(relative >= least).reshape(-1)]
+    return highest(features.patches, prototype(seed)).reshape(features.hw)
+
+
+def presence(features: FeatureMap, relative: Floats, shown: Shown, least: float) -> float:
+    """In 0-1: how sure it is that what was shown is there at all, of an even chance before.
+
+    relative: (h, w) likeness, 1 at its likest; least: of it that counts as found. By how alike what
+    was found is to its nearest patches inside, and how much of it is nearer to inside than to
+    outside. A logistic regression on pairs of photographs that share a category and that don't.
+    """
+    is_found = (relative >= min(least, float(np.quantile(relative, 1 - SUREST)))).reshape(-1)
+    patches = features.patches[is_found]
+    inside = nearest(patches, shown.inside, 1)
+    closer = float((inside > nearest(patches, shown.outside, 1)).mean())
+    logit = float(inside.mean()) * OF_NEAREST + closer * OF_CLOSER - EVEN
+    return float(1 / (1 + np.exp(-logit)))
 
 
 def diffused(values: Floats, features: FeatureMap) -> Floats:

@@ -53,6 +53,16 @@ class Regions:
         """(N,) of what patches (h, w) say."""
         return np.asarray(self.shares @ values.reshape(-1) / self.areas, np.float32)
 
+    def smoothed(self, of_masks: Floats, otherwise: Floats) -> Floats:
+        """(h, w) as ``painted``, of patches, by how much of each a mask covers."""
+        weights = self.shares / np.sqrt(np.maximum(self.areas, SMALLEST_PATCHES))[:, None]
+        total = weights.sum(axis=0)
+        mean = (of_masks @ weights) / np.maximum(total, LEAST)
+        covered = np.where(total > LEAST, np.clip(self.shares.sum(axis=0), 0, 1), 0)
+        alone = otherwise.reshape(-1)
+        out = covered * mean + (1 - covered) * alone
+        return np.asarray(out.reshape(otherwise.shape), np.float32)
+
     def painted(self, of_masks: Floats, otherwise: Floats) -> Floats:
         """(y, x) at each pixel the mean of the numbers (N,) of masks that it lies in.
 
@@ -69,19 +79,18 @@ class Regions:
         return np.where(weight > 0, total / np.maximum(weight, LEAST), alone)
 
 
-def relative(values: Floats, regions: Regions) -> Floats:
-    """(y, x): likeness of patches (h, w) by regions, 1 where it is as the likest region's.
+def relative(values: Floats, regions: Regions) -> tuple[Floats, Floats]:
+    """Likeness of patches (h, w) by regions, 1 where it is as the likest region's.
 
-    0 is what most of the image is like. What examples and image differ by as a whole, such as
-    light or style, falls out.
+    Gives (h, w) of each patch, and (N,) of each region. 0 is what most of the image is like: what
+    examples and image differ by as a whole, such as light or style, falls out.
     """
     low, high = np.quantile(values, LOW), np.quantile(values, HIGH)
     scaled = np.asarray((values - low) / max(float(high - low), LEAST), np.float32)
     means = regions.means(scaled)
     is_large = regions.areas >= SMALLEST * scaled.size
-    best = float(means[is_large].max()) if is_large.any() else 1.0
-    best = best if best > LEAST else 1.0
-    return np.asarray(regions.painted(means / best, scaled / best), np.float32)
+    best = max(float(means[is_large].max()), LEAST) if is_large.any() else 1.0
+    return scaled / np.float32(best), means / np.float32(best)
 
 
 def kept_size(image_hw: tuple[int, int]) -> tuple[int, int]:

@@ -23,7 +23,15 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
 from anymask.core.in_context.example import Example
 from anymask.core.in_context.features import FeatureMap, at_full_size
-from anymask.core.in_context.likeness import Shown, diffused, likeness, patches_of, together
+from anymask.core.in_context.likeness import (
+    Shown,
+    diffused,
+    like_the_likest,
+    likeness,
+    patches_of,
+    presence,
+    together,
+)
 from anymask.core.in_context.palette import LabelledPixels, Pixels
 from anymask.core.in_context.regions import Regions, components, kept_size, relative, resized
 from anymask.errors import PromptError, WeightsError
@@ -36,13 +44,11 @@ from anymask.weights.registry import DEFAULT
 
 MOST_EXAMPLES = 64
 SAM_WEIGHT = 0.4  # of the SAM's features beside semantic ones
-LIKE = 0.72  # of the likest region's likeness: from here on it is the same thing
-SMALLEST_OBJECT = 0.004  # of the image
+SELF_WEIGHT = 0.3  # of likeness with the likest of the image itself, in either's features
+LIKE = 0.68  # of the likest region's likeness: from here on it is the same thing
+SMALLEST_OBJECT, SMALLEST_SHARE = 0.004, 0.1  # of the image, and of its largest object
 MOST_OBJECTS = 20
-# Strength of the best match, in cosines, at which it is as likely right as wrong, and how fast
-# that changes.
-EVEN, STEEP = 0.1, 12.0
-LEAST_SCORE = 0.3  # below it nothing is there
+LEAST_SCORE = 0.2  # below it nothing is there
 
 Mask = npt.NDArray[np.bool_]
 
@@ -170,9 +176,14 @@ class LikePredictor:
         """Where an image is like what was shown, in the features of each encoder."""
         maps = [likeness(features, one) for features, one in zip(seen.features, shown)]
         agreed = diffused(together(maps, self._weights), seen.features[0])
-        means = regions.means(maps[0])
-        strength = float(means.max()) if len(means) else float(maps[0].max())
-        return Match(relative(agreed, regions), _chance(strength))
+        patches, masks = relative(agreed, regions)
+        likely = regions.smoothed(masks, patches)
+        alike = [like_the_likest(features, likely) for features in seen.features]
+        weights = (1.0, *(SELF_WEIGHT for _ in alike))
+        patches, masks = relative(together([agreed, *alike], weights), regions)
+        likely = regions.smoothed(masks, patches)
+        score = presence(seen.features[0], likely, shown[0], LIKE)
+        return Match(regions.painted(masks, patches), score)
 
     def _shown(
         self,
@@ -202,6 +213,7 @@ class LikePredictor:
         """The things that a map of likeness (y, x) shows, drawn by the SAM."""
         full = at_full_size(relative_likeness, seen.embedding.image_hw)
         parts = components(full >= LIKE, SMALLEST_OBJECT)[:MOST_OBJECTS]
+        parts = [part for part in parts if part.sum() >= SMALLEST_SHARE * parts[0].sum()]
         return [
             FoundObject(mask, label, score) for mask in redrawn(self.sam, seen.embedding, parts)
         ]
@@ -218,10 +230,6 @@ def _labelled(
         labels[one.mask] = one.label
         confidence[one.mask] = sure[one.mask]
     return LabelledPixels(labels, confidence)
-
-
-def _chance(strength: float) -> float:
-    return float(1 / (1 + np.exp(-STEEP * (strength - EVEN))))
 
 
 def _is_same(one: Pixels, other: Pixels) -> bool:
