@@ -163,17 +163,12 @@ def side_by_side(pictures: list[Path], target: Path) -> None:
         row.paste(
             picture.resize((width, height), Image.Resampling.LANCZOS), (number * (width + 8), 0)
         )
-    row.save(target, optimize=True)
+    row.quantize(256).save(target, optimize=True)
 
 
 def draw_pictures(folder: Path) -> None:
     """The page's pictures, by its own commands."""
-    like = ["--like", "scenes/0.png:tree.png"]
-    run(folder, "masks", "scenes", "--out", "trees", "--format", "overlay", *like)
     example = folder / "example.png"
-    overlay(folder / "scenes" / "0.png", folder / "tree.png", example)
-    found = [folder / "trees" / f"{number}.jpg" for number in (1, 2, 5)]
-    side_by_side([example, *found], PICTURES / "in-context-trees.png")
     both = ["--like", "scenes/0.png:classes.png"]
     run(folder, "masks", "scenes", "--out", "both", "--format", "overlay", *both)
     found = [folder / "both" / f"{number}.jpg" for number in (1, 2, 5)]
