@@ -141,6 +141,7 @@ def test_it_is_suggested_with_its_label_in_the_other_images(
     assert by.shown == [(1, 0)] * 4
 
 
+@pytest.mark.parametrize("where", ["sqlite", "postgresql"], indirect=True)
 def test_what_is_accepted_and_rejected_counts_from_the_next_image_on(
     tmp_path: Path, store: Store, folder: ImageFolder, here: tuple[Annotator, str]
 ) -> None:
