@@ -171,7 +171,7 @@ def draw_pictures(folder: Path) -> None:
     example = folder / "example.png"
     both = ["--like", "scenes/0.png:classes.png"]
     run(folder, "masks", "scenes", "--out", "both", "--format", "overlay", *both)
-    found = [folder / "both" / f"{number}.jpg" for number in (1, 2, 5)]
+    found = [folder / "both" / f"{number}.jpg" for number in (1, 2, 3)]
     overlay(folder / "scenes" / "0.png", folder / "classes.png", example)
     side_by_side([example, *found], PICTURES / "in-context-classes.png")
     run(folder, "track", "film", "--out", "tracked", "--like", "1:car.png")
