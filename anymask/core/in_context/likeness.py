@@ -15,6 +15,7 @@ from anymask.core.geometry import Floats
 from anymask.core.in_context.features import FeatureMap, Mask, unit
 
 MOSTLY = 0.5  # of a patch that a mask must cover to have it
+MISTAKEN = 0.1  # of an image without the thing, the part that is most like it
 NEIGHBOURS = 3  # most similar patches that are averaged: one alone may be chance
 AT_ONCE = 4_096  # patches compared with at once
 # Of diffusion: neighbours of a patch, how fast weights fall with cosines, and what neighbours say
@@ -53,11 +54,23 @@ class Shown:
         return cls(np.concatenate(inside), others, prototype(others))
 
     def without(self, others: Floats) -> Shown:
-        """With more features (M, C) that are not of it, of one kind."""
+        """With features (M, C) that are not of it either, those of one thing."""
+        return self._with(others, prototype(others))
+
+    def without_any(self, others: Floats) -> Shown:
+        """With the features (M, C) of a whole image in which there is nothing of it.
+
+        What of it is most like the thing is what it was, or would be, mistaken for.
+        """
+        count = max(1, round(MISTAKEN * len(others)))
+        order = np.argsort(-nearest(others, self.inside, 1), kind="stable")
+        return self._with(others, prototype(others[order[:count]]))
+
+    def _with(self, others: Floats, kind: Floats) -> Shown:
         return Shown(
             self.inside,
             np.concatenate([self.outside, others]),
-            np.concatenate([self.against, prototype(others)]),
+            np.concatenate([self.against, kind]),
         )
 
 

@@ -48,7 +48,7 @@ SELF_WEIGHT = 0.3  # of likeness with the likest of the image itself, in either'
 LIKE = 0.68  # of the likest region's likeness: from here on it is the same thing
 SMALLEST_OBJECT, SMALLEST_SHARE = 0.004, 0.1  # of the image, and of its largest object
 MOST_OBJECTS = 20
-LEAST_SCORE = 0.2  # below it nothing is there
+LEAST_SCORE = 0.12  # below it nothing is there
 
 Mask = npt.NDArray[np.bool_]
 
@@ -140,7 +140,7 @@ class LikePredictor:
         labels = np.unique(np.concatenate([np.unique(example.labels) for example in examples]))
         matches = {}
         for label in labels[labels > 0].tolist():
-            shown = self._shown(label, examples, rejected, without)
+            shown = self.shown(label, examples, rejected, without)
             match = self.match(seen, regions, shown)
             for example in rejected:
                 if _is_same(example.pixels, pixels):
@@ -185,7 +185,7 @@ class LikePredictor:
         score = presence(seen.features[0], likely, shown[0], LIKE)
         return Match(regions.painted(masks, patches), score)
 
-    def _shown(
+    def shown(
         self,
         label: int,
         examples: Sequence[Example],
@@ -204,7 +204,7 @@ class LikePredictor:
                 shown[number] = shown[number].without(features.patches[is_in])
         for pixels in without:
             for number, features in enumerate(self.see(pixels).features):
-                shown[number] = shown[number].without(features.patches)
+                shown[number] = shown[number].without_any(features.patches)
         return shown
 
     def _objects(

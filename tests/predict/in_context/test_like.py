@@ -77,6 +77,36 @@ def test_labels_are_told_apart(predictor: LikePredictor) -> None:
     assert {one.label for one in answer.objects} == {1, 2}
 
 
+def test_a_rejected_suggestion_is_not_answered_again(predictor: LikePredictor) -> None:
+    pixels = scene((56, 16, RED), (8, 80, RED))
+    both = predictor.segment(pixels, [EXAMPLE]).mask()
+    assert both[72, 32]
+    assert both[24, 96]
+    rejected = Example.of_mask(pixels, square(56, 16))
+    answer = predictor.segment(pixels, [EXAMPLE], rejected=[rejected]).mask()
+    assert not answer[56:88, 16:48].any()
+
+
+def test_what_is_in_a_picture_without_the_thing_counts_less(predictor: LikePredictor) -> None:
+    purple = (150, 20, 150)
+    pixels = scene((56, 16, RED), (8, 80, purple))
+    seen = predictor.see(pixels)
+    regions = predictor.regions(pixels, seen)
+    likeness = []
+    for without in ([], [scene((8, 80, purple))]):
+        shown = predictor.shown(1, [EXAMPLE], [], without)
+        likeness.append(predictor.match(seen, regions, shown).relative)
+    assert likeness[1][24, 96] < likeness[0][24, 96] - 0.05
+    assert likeness[1][72, 32] > 0.9
+
+
+def test_an_embedding_that_is_there_is_used(predictor: LikePredictor) -> None:
+    pixels = scene((56, 16, RED))
+    embedding = predictor.sam.encode(pixels)
+    predictor.segment(pixels, [EXAMPLE], embedding=embedding)
+    assert predictor.see(pixels).embedding is embedding
+
+
 def test_the_embedding_alone_answers_and_says_so(tiny_predictor: Predictor) -> None:
     alone = LikePredictor(tiny_predictor)
     assert alone.answered_by == "tiny's embedding alone"
@@ -89,6 +119,17 @@ def test_what_is_refused(predictor: LikePredictor) -> None:
         predictor.segment(EXAMPLE.pixels, [])
     with pytest.raises(PromptError, match="65 examples"):
         predictor.segment(EXAMPLE.pixels, [EXAMPLE] * 65)
+    with pytest.raises(PromptError, match="no frames"):
+        next(Follower(predictor).follow([], EXAMPLE.labels))
+    with pytest.raises(PromptError, match="is 2×2 and its image 128×96"):
+        next(Follower(predictor).follow([EXAMPLE.pixels], np.ones((2, 2), np.int32)))
+
+
+def test_grey_and_tiny_pictures_are_answered(tiny_predictor: Predictor) -> None:
+    alone = LikePredictor(tiny_predictor)
+    grey = np.full((40, 60, 3), 127, np.uint8)
+    dot = Example.of_mask(np.zeros((1, 1, 3), np.uint8), np.ones((1, 1), bool))
+    assert alone.segment(grey, [dot]).labelled.labels.shape == (40, 60)
 
 
 def test_a_thing_is_followed_through_frames(predictor: LikePredictor) -> None:
