@@ -84,11 +84,11 @@ class AlikeSearch:
         self._store.write(put_setting, SUGGESTIONS_FIRST, True)
         with self._lock:
             self._stop()
-            self._is_over = threading.Event()
+            before, self._is_over = self._thread, threading.Event()
             sought = chosen.source.partition(" ")[2] or "a mask"
             self._now = SearchNow("running", sought)
             self._thread = threading.Thread(
-                target=self._work, args=(chosen, self._is_over), name="alike", daemon=True
+                target=self._work, args=(chosen, self._is_over, before), name="alike", daemon=True
             )
             self._thread.start()
             return self._now
@@ -102,17 +102,24 @@ class AlikeSearch:
     def close(self) -> None:
         """End the background work."""
         self.stop()
-
-    def _stop(self) -> None:
-        self._is_over.set()
         if self._thread is not None:
             self._thread.join(STOP_S)
-            self._thread = None
+
+    def _stop(self) -> None:
+        """What is looked into just now is ended, and no more is begun."""
+        self._is_over.set()
         if self._now.state == "running":
             self._now = replace(self._now, state="stopped")
 
-    def _work(self, chosen: Chosen, is_over: threading.Event) -> None:
+    def _work(
+        self, chosen: Chosen, is_over: threading.Event, before: threading.Thread | None
+    ) -> None:
+        """before: the search that this one takes the place of."""
         try:
+            if before is not None:
+                before.join()  # an image takes it some seconds
+            if is_over.is_set():
+                return
             self._search(chosen, is_over)
             state: SearchState = "stopped" if is_over.is_set() else "ended"
             self._note(is_over, state=state)
