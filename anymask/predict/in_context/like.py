@@ -48,7 +48,7 @@ SELF_WEIGHT = 0.3  # of likeness with the likest of the image itself, in either'
 LIKE = 0.68  # of the likest region's likeness: from here on it is the same thing
 SMALLEST_OBJECT, SMALLEST_SHARE = 0.004, 0.1  # of the image, and of its largest object
 MOST_OBJECTS = 20
-LEAST_SCORE = 0.12  # below it nothing is there
+LEAST_SCORE = 0.1  # below it nothing is there
 
 Mask = npt.NDArray[np.bool_]
 
