@@ -32,6 +32,11 @@ HOMES = {
         "Segment what points, boxes, scribbles and masks point at.",
     ),
     "masks": CommandHome("anymask.cli.masks", "masks", "Find all masks in many images."),
+    "track": CommandHome(
+        "anymask.cli.by_example.track",
+        "track",
+        "Follow what is labelled in one frame.",
+    ),
     "web": CommandHome("anymask.cli.web", "web", "Serve a page where a click gives masks to save."),
     "annotate": CommandHome(
         "anymask.cli.annotate", "annotate", "Label a folder of images, with the model's help."

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from anymask.cli.filling.automatic import automatic
 from anymask.cli.filling.importing import import_
+from anymask.cli.filling.liking import like
 from anymask.cli.filling.prefilling import prefill
 from anymask.cli.running.auditing import audit
 from anymask.cli.running.choose import choose
@@ -102,6 +103,7 @@ def export(
 app.command("import")(import_)
 app.command("automatic")(automatic)
 app.command("prefill")(prefill)
+app.command("like")(like)
 app.command("choose")(choose)
 app.command("detector")(detector)
 app.command("retrain")(retrain)

@@ -1,4 +1,7 @@
-"""``anymask masks``: everything in many images, as a job that may be stopped and run again."""
+"""``anymask masks``: everything in many images, or what is like an example.
+
+It is a job that may be stopped and run again.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,13 @@ from typing import Annotated, Any
 
 import typer
 
+from anymask.cli.by_example.example_options import (
+    LikeOption,
+    UnlikeOption,
+    examples_of,
+    load_predictor,
+    refuse_with_like,
+)
 from anymask.cli.everything_options import (
     BoxNmsThreshOption,
     CropLayersOption,
@@ -49,9 +59,11 @@ from anymask.core.atomic import check_writable
 from anymask.datasets.photographs import PhotographListing, Unread, find_photographs
 from anymask.errors import Error
 from anymask.jobs.coco_run import COCO_FILE
+from anymask.jobs.likeness import Likeness
 from anymask.jobs.many_images import Outcome, Settings, State, named_results, segment_all
 from anymask.jobs.outputs import check_outputs
 from anymask.jobs.results import Format
+from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource
 from anymask.predict.promptable import Promptable
 
@@ -82,6 +94,8 @@ def masks(
         ),
     ] = Format.json,
     weights: WeightsOption = "mobile-sam",
+    like: LikeOption = None,
+    unlike: UnlikeOption = None,
     preset: PresetOption = Preset.official,
     fast: FastOption = False,
     points_per_side: PointsPerSideOption = None,
@@ -117,8 +131,9 @@ def masks(
 ) -> None:
     """Find all masks in many images; stop it at any time, and run it again to go on.
 
-    Images that are done are passed over. Several processes may share one folder. Images that can't
-    be read are listed at the end.
+    With --like, what an example shows: label one image, and carry it over to all others. Images
+    that are done are passed over. Several processes may share one folder. Images that can't be read
+    are listed at the end.
     """
     flags = {
         "fast": fast,
@@ -134,23 +149,33 @@ def masks(
         "crop_n_points_downscale_factor": crop_n_points_downscale_factor,
         "min_mask_region_area": min_mask_region_area,
     }
-    config = configure(preset, flags)
     check_actors(actors, executor)
     source = ModelSource(weights, device, dtype, offline or None)
     reading = read_options(None if page == ALL else _page(page), bands, window)
+    examples = examples_of(like or [], unlike or [], reading)
+    config = configure(preset, flags)
+    if examples is not None:
+        refuse_with_like({"preset": preset != Preset.official, **flags})
     try:
         listing = _find(paths, out, format_, page == ALL)
         segment_on_cluster = _find_cluster(actors) if executor == Executor.ray else None
-        sam = _load(source)
-        config = replace(config, **own_thresholds(sam, weights, flags))
-        settings = Settings(sam.model_id, sam.dtype_name, config, format_, reading)
+        model: Promptable | InContextPredictor
+        sought = "everything"
+        if examples is None:
+            model = sam = _load(source)
+            config = replace(config, **own_thresholds(sam, weights, flags))
+            settings = Settings(sam.model_id, sam.dtype_name, config, format_, reading)
+        else:
+            model = predictor = load_predictor(source, examples)
+            sought = f"what is like the example, by {predictor.model_id.partition('@')[0]},"
+            settings = Settings(predictor.model_id, dtype, Likeness(examples), format_, reading)
         job = listing.photographs, out, settings
         if segment_on_cluster is None:
-            outcomes = segment_all(sam, *job)
+            outcomes = segment_all(model, *job)
         else:
-            outcomes = segment_on_cluster(replace(source, model_id=sam.model_id), *job)
+            outcomes = segment_on_cluster(replace(source, model_id=model.model_id), *job)
         count = len(listing.photographs)
-        tell(f"looking for everything in {'1 image' if count == 1 else f'{count} images'}")
+        tell(f"looking for {sought} in {'1 image' if count == 1 else f'{count} images'}")
         known = _with_bar(outcomes, count)
     except KeyboardInterrupt:
         typer.echo("anymask: stopped; run the same command again to go on", err=True)

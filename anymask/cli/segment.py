@@ -11,6 +11,14 @@ from typing import Annotated
 
 import typer
 
+from anymask.cli.by_example.example_options import (
+    LikeOption,
+    UnlikeOption,
+    examples_of,
+    load_predictor,
+    named_files,
+    refuse_with_like,
+)
 from anymask.cli.options import (
     BandsOption,
     DeviceOption,
@@ -25,14 +33,18 @@ from anymask.cli.progress import download_bar, work_bar
 from anymask.cli.segmenting.answers import Answer, Rendering
 from anymask.cli.segmenting.idle_options import idle_notes
 from anymask.cli.segmenting.inputs import Inputs, inputs_alike, inputs_of_table, seems_wrong
+from anymask.cli.segmenting.likeness_answers import LikenessAnswer
 from anymask.cli.segmenting.object_options import objects_of
 from anymask.cli.segmenting.targets import Format, check_target, file_for, files_for, format_of
 from anymask.core.atomic import make_folder
 from anymask.core.image import RGB
 from anymask.core.read_options import ReadOptions
 from anymask.datasets.photographs import Photograph, Unread
+from anymask.datasets.prompting.examples import Examples
 from anymask.datasets.prompting.object_prompt import ObjectPrompt
 from anymask.errors import Error
+from anymask.predict.in_context.annotations import annotations_of
+from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource
 from anymask.predict.objects import ObjectQuestion, answer_objects, doubts, read_question
 from anymask.predict.promptable import Promptable
@@ -49,6 +61,7 @@ class Wanted:
     all_masks: bool
     clean: bool | None
     as_json: bool
+    examples: Examples | None = None
 
 
 def segment(
@@ -106,6 +119,8 @@ def segment(
             show_default=False,
         ),
     ] = None,
+    like: LikeOption = None,
+    unlike: UnlikeOption = None,
     weights: WeightsOption = "mobile-sam",
     all_masks: Annotated[
         bool, typer.Option("--all-masks", help="Three masks for each object, best first.")
@@ -159,22 +174,27 @@ def segment(
     dtype: DtypeOption = "float32",
     offline: OfflineOption = False,
 ) -> None:
-    """Segment what points, boxes, scribbles and masks point at.
+    """Segment what points, boxes, scribbles and masks point at, or what examples show.
 
     A single click may mean a part or the whole: its picture shows three masks with their scores.
+    With --like, a SegGPT answers where --weights names one, else what needs no training; who did,
+    and how sure it is, is told.
     """
     objects = objects_of(point, box, mask, scribble)
     reading = read_options(page, bands, window)
-    inputs = _inputs(images or [], objects, prompts, out)
+    examples = examples_of(like or [], unlike or [], reading)
+    if examples is not None:
+        refuse_with_like({"all-masks": all_masks})
+    inputs = _inputs(images or [], objects, prompts, examples, out)
     targets = _targets(images or [], inputs, out, form, json_)
     for target in targets:
-        read_too = [*inputs.files(), *([prompts] if prompts else [])]
+        read_too = [*inputs.files(), *([prompts] if prompts else []), *named_files(like, unlike)]
         check_target(target, read_too)
     written = format_of(targets[0]) if targets else None
     counts = [len(asked) for _, asked in inputs.asked]
     for note in idle_notes(written, picture, all_masks, clean, json_, counts):
         typer.echo(f"note: {note}", err=True)
-    wanted = Wanted(reading, picture or Rendering.overlay, all_masks, clean, json_)
+    wanted = Wanted(reading, picture or Rendering.overlay, all_masks, clean, json_, examples)
     source = ModelSource(weights, device, dtype, offline or None)
     if len(inputs.asked) == 1 and not inputs.unread:
         _segment_one(source, inputs, targets, wanted)
@@ -183,14 +203,22 @@ def segment(
 
 
 def _inputs(
-    images: list[str], objects: list[ObjectPrompt], table: Path | None, out: Path | None
+    images: list[str],
+    objects: list[ObjectPrompt],
+    table: Path | None,
+    examples: Examples | None,
+    out: Path | None,
 ) -> Inputs:
     """Which images are asked what; notes are told. Raises ``BadParameter`` and ``Error``."""
     if table is None and not images:
         raise typer.BadParameter("say which image; - is standard input")
-    if table is None and not objects:
+    if table is None and not objects and examples is None:
         raise typer.BadParameter(
-            "say what to segment: --point, --box, --mask, --scribble or --prompts"
+            "say what to segment: --point, --box, --mask, --scribble, --like or --prompts"
+        )
+    if examples is not None and (objects or table is not None):
+        raise typer.BadParameter(
+            "--like takes the place of --point, --box, --mask, --scribble and --prompts"
         )
     if table is not None and objects:
         raise typer.BadParameter("--prompts takes the place of --point, --box, --mask, --scribble")
@@ -230,7 +258,7 @@ def _segment_one(source: ModelSource, inputs: Inputs, targets: list[Path], wante
     """The only image: what is wrong with it is found before the weights are loaded."""
     photograph, objects = inputs.asked[0]
     read = _read(photograph, objects, wanted)
-    answer = _answer(_load(source), photograph, objects, read, wanted, image_id=0)
+    answer = _answer(_load(source, wanted), photograph, objects, read, wanted, image_id=0)
     for target in targets:
         make_folder(target.parent)
         answer.write(target, wanted.rendering)
@@ -246,7 +274,7 @@ def _segment_several(
     broken = _broken_at_once(inputs, wanted)
     if len(broken) == len(inputs.asked):
         return _report(0, list(broken.values()), inputs.unread)
-    sam = _load(source)
+    model = _load(source, wanted)
     with work_bar(len(inputs.asked) + len(inputs.unread)) as step:
         for _ in inputs.unread:
             step(False, "")
@@ -256,7 +284,7 @@ def _segment_several(
                 continue
             try:
                 read = _read(photograph, objects, wanted)
-                answer = _answer(sam, photograph, objects, read, wanted, photograph.image_id)
+                answer = _answer(model, photograph, objects, read, wanted, photograph.image_id)
             except (Error, MemoryError) as error:
                 broken[number] = _unread(photograph, error)
                 step(True, "")
@@ -301,17 +329,19 @@ def _read(
 
 
 def _answer(
-    sam: Promptable,
+    model: Promptable | InContextPredictor,
     photograph: Photograph,
     objects: Sequence[ObjectPrompt],
     read: tuple[RGB, list[ObjectQuestion]],
     wanted: Wanted,
     image_id: int,
-) -> Answer:
-    """The answer; doubts about rough masks are told."""
+) -> Answer | LikenessAnswer:
+    """The answer; doubts about rough masks, and how sure it is of what is alike, are told."""
     pixels, questions = read
+    if not isinstance(model, Promptable):
+        return _likeness_answer(model, photograph, pixels, wanted, image_id)
     masks, prompts = answer_objects(
-        sam, sam.encode(pixels), questions, True if wanted.all_masks else None
+        model, model.encode(pixels), questions, True if wanted.all_masks else None
     )
     for number, doubt in doubts(questions, masks):
         typer.echo(
@@ -322,7 +352,25 @@ def _answer(
     return Answer(photograph, pixels, masks, prompts, wanted.all_masks, wanted.clean, image_id)
 
 
-def _load(source: ModelSource) -> Promptable:
+def _likeness_answer(
+    predictor: InContextPredictor,
+    photograph: Photograph,
+    pixels: RGB,
+    wanted: Wanted,
+    image_id: int,
+) -> LikenessAnswer:
+    examples = wanted.examples
+    assert examples is not None
+    found = predictor.segment(pixels, examples.shown, rejected=examples.rejected)
+    annotations = annotations_of(found, examples.names)
+    answer = LikenessAnswer(photograph, pixels, annotations, wanted.clean, image_id)
+    typer.echo(answer.told(found.answered_by), err=True)
+    return answer
+
+
+def _load(source: ModelSource, wanted: Wanted) -> Promptable | InContextPredictor:
+    if wanted.examples is not None:
+        return load_predictor(source, wanted.examples)
     with download_bar(f"fetching {source.weights}") as bar:
         return source.load(bar)
 

@@ -92,13 +92,13 @@ class Annotations(list[Annotation]):
         """The picture of everything: coloured masks over their image, small over large.
 
         clean: without their specks and pinholes. longest_px: a larger image is made smaller, to
-        this longest side. A dark image is made lighter.
+        this longest side. A dark image is made lighter. Masks of one class have one colour.
 
         Raises ``ImageError``, also for an image of another size than the masks'.
         """
         segmentations = [annotation["segmentation"] for annotation in self]
         pixels = read_image_of(image, self.image_hw)
-        return draw_everything(pixels, segmentations, clean, longest_px)
+        return draw_everything(pixels, segmentations, clean, longest_px, self._colour_numbers())
 
     def labels(self) -> Image.Image:
         """Numbers of the masks as a 16-bit picture: 1 for the first, 0 for none; small over large.
@@ -144,6 +144,12 @@ class Annotations(list[Annotation]):
             save_picture(self.labels(), target)
         else:
             raise OutputError(f"{target} is a picture of masks over their image: give the image")
+
+    def _colour_numbers(self) -> list[int] | None:
+        """The same for a label in every image; None where a mask has none, or a name."""
+        labels = [annotation.get("label") for annotation in self]
+        numbers = [label - 1 for label in labels if isinstance(label, int)]
+        return numbers if len(numbers) == len(labels) else None
 
     def _save_arrays(self, target: Path) -> None:
         masks = np.zeros((len(self), *self.image_hw), bool)

@@ -14,6 +14,7 @@ from anymask.datasets.coco import layout as coco
 from anymask.datasets.coco.crowds import check_choice
 from anymask.datasets.labelling import cvat, label_studio, labelme, yolo
 from anymask.datasets.listing import Listing, is_image, is_json, list_files
+from anymask.datasets.mixing import mixture
 from anymask.datasets.sample import Dataset, unreadable
 from anymask.errors import DatasetError
 
@@ -40,10 +41,10 @@ def open_dataset(
 ) -> Dataset:
     """The dataset in a folder, a COCO file, a shard, a glob of these, or an fsspec URL of any.
 
-    Tried are, in this order, Label Studio's exports, labelme's and CVAT's files, a COCO file, the
-    layouts of some public datasets, mask pictures, SA-1B's records and shards, YOLO's labels, and
-    GrabCut's trimaps. Parts are sorted by name, which is the image's path from the folder on (of
-    DAVIS, film and frame); what can't be read in it is among them.
+    Tried are, in this order, a mixture's file, Label Studio's exports, labelme's and CVAT's files,
+    a COCO file, the layouts of some public datasets, mask pictures, SA-1B's records and shards,
+    YOLO's labels, and GrabCut's trimaps. Parts are sorted by name, which is the image's path from
+    the folder on (of DAVIS, film and frame); what can't be read in it is among them.
 
     split_regions: whether each region of a value is an object of its own, in pictures where a value
     is a class or all there is.
@@ -60,8 +61,11 @@ def open_dataset(
     check_choice(crowds)
     location, images = os.fspath(location), None if images is None else os.fspath(images)
     files = list_files(location)
-    readings = (read(files) for read in _readers(split_regions, images, void, crowds, options.page))
-    dataset = next((dataset for dataset in readings if dataset), None)
+    readers: list[Reader] = [
+        partial(mixture.read, open_set=partial(open_dataset, split_regions=split_regions)),
+        *_readers(split_regions, images, void, crowds, options.page),
+    ]
+    dataset = next((dataset for read in readers if (dataset := read(files))), None)
     if not dataset:
         wanted = _with_options(images, void, crowds)
         raise DatasetError(

@@ -61,7 +61,7 @@ def objects_of(record: Record) -> Objects:
     for number, annotation in enumerate(annotations):
         which = annotation_name(annotation, number)
         try:
-            objects.add(which, _mask(annotation, hw), None, _detail(annotation))
+            objects.add(which, _mask(annotation, hw), _group(annotation), _detail(annotation))
         except Error as error:
             objects.lost.add(str(error), which)
     return objects
@@ -156,6 +156,12 @@ def _detail(annotation: Any) -> Detail:
     if predicted_iou is None and stability_score is None:
         return NO_DETAIL
     return Detail(predicted_iou=predicted_iou, stability_score=stability_score)
+
+
+def _group(annotation: Any) -> str | None:
+    """Its label, as anymask writes it of what is like an example."""
+    label = annotation.get("label") if isinstance(annotation, dict) else None
+    return str(label) if isinstance(label, (int, str)) and not isinstance(label, bool) else None
 
 
 def _is_annotation(value: Any) -> bool:

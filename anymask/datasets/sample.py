@@ -74,6 +74,7 @@ class Sample:
     options: which page and bands of the file are the image.
     details: of each mask; () where the format has none.
     state: what its annotators say of the image, where the format does.
+    kind: what its masks are (``mixing.mixture.KINDS``), where somebody said so.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Sample:
     options: ReadOptions = AS_STORED
     details: tuple[Detail, ...] = ()
     state: str | None = None
+    kind: str = ""
 
     def __repr__(self) -> str:
         return f"Sample({self.name!r}, {len(self.content):,} bytes, {len(self.masks)} masks)"
@@ -121,12 +123,14 @@ class Part:
 
     name: the image's or the shard's. read: gives samples, or what can't be read and why; what is
     left out of a sample (``LeftOut``) follows it. Known to pickle, so that other processes can call
-    it. written: what the annotations call the image, if it was sought by that.
+    it. written: what the annotations call the image, if it was sought by that. weight: how often a
+    training looks at it, relative to other parts.
     """
 
     name: str
     read: Callable[[], Iterator[Sample | Unread]]
     written: str = ""
+    weight: float = 1.0
 
     def samples(self) -> Iterator[Sample | Unread]:
         """What ``read`` gives; an ``Error`` that it raises ends it as an ``Unread``."""
@@ -160,8 +164,8 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that tell one set of parts from another, by their names."""
-        names = "\n".join(part.name for part in self.parts)
+        """16 hex digits that tell one set of parts from another, by their names and weights."""
+        names = "\n".join(_weighed(part) for part in self.parts)
         return hashlib.sha256(_bytes(names)).hexdigest()[:16]
 
     def drawn(self, count: int, seed: int) -> Dataset:
@@ -234,6 +238,10 @@ def unreadable(name: str, reason: str) -> Part:
 def missing_image(name: str, reason: str) -> Part:
     """A part of an image of which it is known already that it is not there."""
     return Part(name, partial(_read_nothing, Missing(name, reason)))
+
+
+def _weighed(part: Part) -> str:
+    return part.name if part.weight == 1 else f"{part.name} {part.weight:.6g}"
 
 
 def _bytes(name: str) -> bytes:

@@ -13,7 +13,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import RedirectResponse
 
+from anymask.engine.alike.background import AlikeSearch
 from anymask.engine.api import (
+    alike,
     annotators,
     export,
     images,
@@ -55,6 +57,7 @@ ROUTERS = (
     annotators.router,
     pictures.router,
     model.router,
+    alike.router,
     export.router,
     import_.router,
     monitoring.router,
@@ -101,6 +104,7 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
     metrics = Metrics(lambda: models.now.embeddings)
     models = ServedModels(served(Model(project.source, project.encoder_id)))
     facts = store.write(project_facts, project.review)
+    search = AlikeSearch(store, folder, made, kept, lambda: models.now.model)
     follower = None if project.find is None else Follower(store, models, served, project.find)
     try:
         yield Workplace(
@@ -109,6 +113,7 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
             pictures=made,
             models=models,
             metrics=metrics,
+            alike=search,
             project_id=facts.id,
             name=folder.path.name or str(folder.path),
             review=facts.review,
@@ -117,6 +122,7 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
     finally:
         if follower is not None:
             follower.close()
+        search.close()
         models.close()
 
 

@@ -7,12 +7,13 @@ import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 from anymask.core.settings import changeable, override
 from anymask.datasets.sample import Dataset
 from anymask.errors import Error
 from anymask.evaluation import experiments as folder
-from anymask.evaluation.experiment import Experiment, ImageExperiment
+from anymask.evaluation.experiment import DataExperiment, Experiment
 from anymask.evaluation.report.layout import Section
 from anymask.evaluation.source import Source
 
@@ -30,10 +31,10 @@ def experiments() -> Mapping[str, type[Experiment]]:
 
 
 @cache
-def image_experiments() -> Mapping[str, ImageExperiment]:
-    """Those that ask a segmenter about images, as they are without settings, in order."""
+def image_experiments() -> Mapping[str, DataExperiment[Any]]:
+    """Those that ask a model about data, as they are without settings, in order."""
     return {
-        name: kind() for name, kind in experiments().items() if issubclass(kind, ImageExperiment)
+        name: kind() for name, kind in experiments().items() if issubclass(kind, DataExperiment)
     }
 
 
@@ -42,7 +43,7 @@ def sections() -> dict[str, Section]:
     return {name: Section(kind.title, kind.section) for name, kind in experiments().items()}
 
 
-def find(name: str) -> ImageExperiment:
+def find(name: str) -> DataExperiment[Any]:
     """The experiment of a name, as it is without settings. Raises ``Error``."""
     known = image_experiments()
     if name not in known:
@@ -52,7 +53,7 @@ def find(name: str) -> ImageExperiment:
 
 def prepare(
     name: str, source: Source, settings: Sequence[str] = (), seed: int = 0
-) -> tuple[ImageExperiment, Dataset]:
+) -> tuple[DataExperiment[Any], Dataset]:
     """An experiment with ``field=value`` settings, and its data. Raises ``Error``.
 
     seed: of the experiment, where it has one and no setting says otherwise.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from anymask.core.protocol import Segmenter
 from anymask.datasets.photographs import Unread
@@ -20,8 +20,20 @@ from anymask.evaluation.report.layout import Blocks, Labels
 from anymask.evaluation.report.metrics_section import all_metrics
 from anymask.evaluation.result import Result, Row
 from anymask.evaluation.source import Source
+from anymask.evaluation.timed import Timed
+from anymask.predict.load import ModelSource
 
 LAST = 100
+
+
+class Answerer(Protocol):
+    """What experiments ask. model_id: name and hash of its weights."""
+
+    @property
+    def model_id(self) -> str: ...
+
+
+Asked = TypeVar("Asked", bound=Answerer)
 
 
 class Experiment(ABC):
@@ -46,8 +58,8 @@ class Experiment(ABC):
 
 
 @dataclass(frozen=True)
-class ImageExperiment(Experiment):
-    """What is asked of a segmenter about one image, and what all answers come to.
+class DataExperiment(Experiment, Generic[Asked]):
+    """What is asked of a model about one sample, and what all answers come to.
 
     ``anymask evaluate NAME`` runs it. A frozen dataclass: its fields are what ``--set`` changes,
     and each has a default. It is sent to other processes by pickle.
@@ -70,6 +82,14 @@ class ImageExperiment(Experiment):
         return self, source.open()
 
     @abstractmethod
+    def load(self, source: ModelSource) -> Asked:
+        """Who answers. Raises ``Error``."""
+
+    @abstractmethod
+    def timed(self, model: Asked) -> Any:
+        """The same, with the ``seconds`` that its answers took."""
+
+    @abstractmethod
     def options(self) -> Mapping[str, Any]:
         """All that a figure depends on besides model and data, as plain JSON values."""
 
@@ -82,7 +102,7 @@ class ImageExperiment(Experiment):
         return ()
 
     @abstractmethod
-    def rows(self, sam: Segmenter, sample: Sample) -> list[Row]:
+    def rows(self, sam: Asked, sample: Sample) -> list[Row]:
         """What is found on one image: often a row a mask. Raises ``Error`` to pass over it."""
 
     @abstractmethod
@@ -92,3 +112,16 @@ class ImageExperiment(Experiment):
     def kept(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The rows as the result has them, once all are there and the metrics are made."""
         return rows
+
+
+@dataclass(frozen=True)
+class ImageExperiment(DataExperiment[Segmenter]):
+    """What is asked of a segmenter about one image, and what all answers come to."""
+
+    def load(self, source: ModelSource) -> Segmenter:
+        """Who answers. Raises ``Error``."""
+        return source.load()
+
+    def timed(self, model: Segmenter) -> Timed:
+        """The same, with the ``seconds`` that its answers took."""
+        return Timed.of(model)

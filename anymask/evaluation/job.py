@@ -19,15 +19,14 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from anymask.core.protocol import DiscSegmenter, Segmenter
+from anymask.core.protocol import DiscSegmenter
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.errors import Error, ResultError
-from anymask.evaluation.experiment import ImageExperiment
+from anymask.evaluation.experiment import Answerer, DataExperiment
 from anymask.evaluation.provenance import stamp
 from anymask.evaluation.result import NO_MODEL, Result, Row, check_free
 from anymask.evaluation.rivals.load import AdaptedSource
-from anymask.evaluation.timed import Timed
 from anymask.jobs.folder import (
     JobFolder,
     OtherSettingsError,
@@ -46,7 +45,7 @@ class EvaluationJob:
     limit: of images; which, the seed decides.
     """
 
-    experiment: ImageExperiment
+    experiment: DataExperiment[Any]
     dataset: Dataset
     source: AdaptedSource
     out: Path
@@ -79,14 +78,14 @@ class EvaluationJob:
         """How many of a part's samples to look at, at most; None: all. Only a shard has several."""
         return math.ceil(self.limit / len(self.parts)) if self.limit is not None else None
 
-    def load(self) -> tuple[EvaluationJob, Segmenter]:
+    def load(self) -> tuple[EvaluationJob, Answerer]:
         """Who answers, and the job with its ``model_id``; a stand-in where nobody is asked.
 
         Raises ``Error``, also if that is another than ``model_id``, once this is known.
         """
         if not self.experiment.needs_model:
             return self, DiscSegmenter()
-        sam = self.source.load()
+        sam = self.experiment.load(self.source)
         return replace(self, source=replace(self.source, model_id=sam.model_id)), sam
 
     def settings(self) -> dict[str, Any]:
@@ -129,7 +128,7 @@ def begin(job: EvaluationJob) -> None:
         ) from None
 
 
-def work(job: EvaluationJob, sam: Segmenter) -> Iterator[bool]:
+def work(job: EvaluationJob, sam: Answerer) -> Iterator[bool]:
     """Do what of a job is not done; for each part whether it was done here.
 
     Parts that another process has in hand come last: it finishes them, or they are done here if it
@@ -177,7 +176,7 @@ def finish(job: EvaluationJob, command: str) -> Result:
     return result
 
 
-def _evaluate(job: EvaluationJob, sam: Segmenter, part: Part) -> bool | None:
+def _evaluate(job: EvaluationJob, sam: Answerer, part: Part) -> bool | None:
     """Whether a part is done here; None while it is in another process's hands."""
     if job.out.exists():  # once there is the result, the parts are gone
         return False
@@ -193,9 +192,9 @@ def _give_up(part: Part) -> bool:
     raise ResultError(f"{part.name} has been in another process's hands for too long")
 
 
-def _findings(job: EvaluationJob, part: Part, sam: Segmenter) -> dict[str, Any]:
+def _findings(job: EvaluationJob, part: Part, sam: Answerer) -> dict[str, Any]:
     """The rows of all samples of a part, and what could not be read."""
-    start, timed = time.perf_counter(), Timed.of(sam)
+    start, timed = time.perf_counter(), job.experiment.timed(sam)
     rows: list[Row] = []
     passed_over: list[dict[str, Any]] = []
     names: list[str] = []

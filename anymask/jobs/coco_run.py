@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from anymask.core.atomic import explain_os_errors
-from anymask.core.mask_files.coco import CATEGORIES, CocoAnnotation, CocoImage
+from anymask.core.mask_files.coco import CocoImage, categories_of, category_ids
+from anymask.core.mask_files.sa1b import Label
 from anymask.datasets.photographs import hashed_id
 from anymask.errors import OutputError
 from anymask.jobs.folder import JobFolder
-from anymask.jobs.results import RECORDS_FOLDER
+from anymask.jobs.results import LABEL, RECORDS_FOLDER
 
 COCO_FILE = "instances.json"
 GATHERING = ".gathering"  # what is claimed while the file is made; nothing shows under this name
@@ -51,8 +52,13 @@ def _give_up(target: Path) -> bool:
 def _write(records: Path, part: Path) -> None:
     """Part by part: all masks of a large folder need not fit in memory."""
     paths = sorted(records.rglob("*.json"))  # once: another process may add some meanwhile
-    images = [image for image, _ in _parts(paths)]
+    images: list[CocoImage] = []
+    labels: set[Label | None] = set()
+    for image, found in _parts(paths):
+        images.append(image)
+        labels.update(one.get(LABEL) for one in found)
     _number(images)
+    ids = category_ids(labels)
     with part.open("w") as file:
         about = {"info": {"description": "masks by anymask"}, "licenses": [], "images": images}
         file.write(json.dumps(about)[:-1] + ', "annotations": [')
@@ -61,13 +67,14 @@ def _write(records: Path, part: Path) -> None:
             for annotation in annotations:
                 count += 1
                 annotation["id"], annotation["image_id"] = count, image["id"]
+                annotation["category_id"] = ids[annotation.pop(LABEL, None)]
                 file.write((", " if count > 1 else "") + json.dumps(annotation))
-        file.write(f'], "categories": {json.dumps(CATEGORIES)}}}\n')
+        file.write(f'], "categories": {json.dumps(categories_of(ids))}}}\n')
         file.flush()
         os.fsync(file.fileno())
 
 
-def _parts(paths: Iterable[Path]) -> Iterator[tuple[CocoImage, list[CocoAnnotation]]]:
+def _parts(paths: Iterable[Path]) -> Iterator[tuple[CocoImage, list[dict[str, Any]]]]:
     for path in paths:
         try:
             content: Any = json.loads(path.read_bytes())

@@ -1,8 +1,8 @@
-"""Everything in many images: a job that may be killed, run again, and shared by processes.
+"""Everything in many images, or what is like examples: a job that may be killed and run again.
 
 Each image's result appears whole under its own name, so what is done is what is there: a job has
-no other memory than its folder. No deep-learning library is imported here; the caller brings a
-``Segmenter``.
+no other memory than its folder, which several processes may share. No deep-learning library is
+imported here; the caller brings the model that answers.
 """
 
 from __future__ import annotations
@@ -14,23 +14,29 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from anymask.core.annotations import Annotations
+from anymask.core.image import RGB
 from anymask.core.protocol import Segmenter
 from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.datasets.photographs import RESULTS_MARK, Photograph
 from anymask.errors import Error
 from anymask.jobs.coco_run import COCO_FILE, gather
 from anymask.jobs.folder import JobFolder, OtherSettingsError
+from anymask.jobs.likeness import Likeness
 from anymask.jobs.result_names import NamedResult, name_results
 from anymask.jobs.results import Format, Rendering, is_of, render
 from anymask.predict.automatic import AutomaticConfig, segment_everything
+from anymask.predict.in_context.predictor import InContextPredictor
 
 SETTINGS_FILE, PARTS_FOLDER = RESULTS_MARK, ".parts"
 # How long another process may take for one image, or for the settings, before we give up on it.
 IMAGE_TIMEOUT_S, SETTINGS_TIMEOUT_S = 3600.0, 60.0
 SPEED_ONLY = ("points_per_batch",)  # a job may go on with less memory
 NAMES = "names"  # the setting that folders of earlier versions lack
+
+Model = Segmenter | InContextPredictor  # the latter where what is like examples is looked for
 
 
 class State(StrEnum):
@@ -46,27 +52,35 @@ class State(StrEnum):
 class Settings:
     """What all results in a folder have in common.
 
-    model: ``model_id`` of the weights. dtype: of the numbers computed with. reading: how images
-    are read, where their files leave a choice.
+    model: ``model_id`` of the weights. dtype: of the numbers computed with. config: what is looked
+    for, everything or what is like examples. reading: how images are read, where their files leave
+    a choice.
     """
 
     model: str
     dtype: str
-    config: AutomaticConfig
+    config: AutomaticConfig | Likeness
     format: Format
     reading: ReadOptions = AS_STORED
 
     def to_json(self) -> dict[str, Any]:
         """The settings as ``.anymask-settings`` holds them."""
-        config = dataclasses.asdict(self.config)
-        grids = config.pop("point_grids")
-        config["point_grids"] = None if grids is None else [grid.tolist() for grid in grids]
-        lasting = {key: value for key, value in config.items() if key not in SPEED_ONLY}
+        lasting = _lasting(self.config)
         # Without options of reading as before there were any: such jobs go on.
         chosen = {**lasting, **self.reading.to_json()}
         written = {"model": self.model, "dtype": self.dtype, "format": str(self.format), **chosen}
         # Pictures of masks have been named alike by all versions.
         return written if self.format == Format.png else {**written, NAMES: "stem"}
+
+
+def _lasting(config: AutomaticConfig | Likeness) -> dict[str, Any]:
+    """What results depend on, as plain JSON values."""
+    if isinstance(config, Likeness):
+        return config.to_json()
+    fields = dataclasses.asdict(config)
+    grids = fields.pop("point_grids")
+    fields["point_grids"] = None if grids is None else [grid.tolist() for grid in grids]
+    return {key: value for key, value in fields.items() if key not in SPEED_ONLY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +137,8 @@ def begin(out: Path, settings: Settings, targets: Iterable[Path]) -> None:
         ) from None
 
 
-def masks_of(sam: Segmenter, result: NamedResult, out: Path, settings: Settings) -> Outcome:
-    """Segment everything in one photograph and write it, unless that is done or being done.
+def masks_of(model: Model, result: NamedResult, out: Path, settings: Settings) -> Outcome:
+    """Segment one photograph as the settings say and write it, unless that is done or being done.
 
     Any process may call it with any photograph at any time. A photograph that can't be read is an
     outcome; a result that can't be written is an ``OutputError``.
@@ -135,7 +149,7 @@ def masks_of(sam: Segmenter, result: NamedResult, out: Path, settings: Settings)
         if part is None:
             return _outcome_of_other(result, target, form)
         try:
-            rendering, masks = _rendering(sam, result, settings)
+            rendering, masks = _rendering(model, result, settings)
         except (Error, MemoryError) as error:
             return Outcome(name, State.broken, reason=_reason(result.photograph, error))
         rendering.write(part)
@@ -143,22 +157,22 @@ def masks_of(sam: Segmenter, result: NamedResult, out: Path, settings: Settings)
 
 
 def segment_all(
-    sam: Segmenter, photographs: Sequence[Photograph], out: Path, settings: Settings
+    model: Model, photographs: Sequence[Photograph], out: Path, settings: Settings
 ) -> Iterator[Outcome]:
-    """Segment everything in all photographs that are not done yet; an outcome for each.
+    """Segment all photographs that are not done yet; an outcome for each.
 
     Those that another process has in hand come last: once it is done with them, or was killed and
     this one does them. Raises as ``begin`` and ``masks_of`` do; what is done stays.
     """
-    yield from segment_results(sam, named_results(photographs, settings.format), out, settings)
+    yield from segment_results(model, named_results(photographs, settings.format), out, settings)
 
 
 def segment_results(
-    sam: Segmenter, results: Sequence[NamedResult], out: Path, settings: Settings
+    model: Model, results: Sequence[NamedResult], out: Path, settings: Settings
 ) -> Iterator[Outcome]:
     """``segment_all``, where the results have their names already."""
     begin(out, settings, targets_of(results, out, settings.format))
-    attempt = partial(_attempt, sam, out, settings)
+    attempt = partial(_attempt, model, out, settings)
     yield from job_folder(out).go_through(results, attempt, _give_up)
     finish(out, settings)
 
@@ -170,15 +184,15 @@ def finish(out: Path, settings: Settings) -> None:
         job_folder(out).sweep()
 
 
-def awaited(sam: Segmenter, result: NamedResult, out: Path, settings: Settings) -> Outcome:
+def awaited(model: Model, result: NamedResult, out: Path, settings: Settings) -> Outcome:
     """``masks_of``, but what another process has in hand is waited for, or done if it dies."""
-    attempt = partial(_attempt, sam, out, settings)
+    attempt = partial(_attempt, model, out, settings)
     return job_folder(out).wait_for(result, attempt, _give_up)
 
 
-def _attempt(sam: Segmenter, out: Path, settings: Settings, result: NamedResult) -> Outcome | None:
+def _attempt(model: Model, out: Path, settings: Settings, result: NamedResult) -> Outcome | None:
     """``masks_of``, or None while another process has the photograph in hand."""
-    outcome = masks_of(sam, result, out, settings)
+    outcome = masks_of(model, result, out, settings)
     return None if outcome.state == State.elsewhere else outcome
 
 
@@ -200,11 +214,17 @@ def _outcome_of_other(result: NamedResult, target: Path, form: Format) -> Outcom
     return Outcome(name, State.broken, reason=reason)
 
 
-def _rendering(sam: Segmenter, result: NamedResult, settings: Settings) -> tuple[Rendering, int]:
+def _rendering(model: Model, result: NamedResult, settings: Settings) -> tuple[Rendering, int]:
     """What to write for a photograph, and how many masks it has."""
     pixels = result.photograph.pixels(settings.reading)
-    annotations = segment_everything(sam, pixels, settings.config)
+    annotations = _found(model, pixels, settings.config)
     return render(settings.format, result, pixels, annotations), len(annotations)
+
+
+def _found(model: Model, pixels: RGB, config: AutomaticConfig | Likeness) -> Annotations:
+    if isinstance(config, Likeness):
+        return config.annotations(cast(InContextPredictor, model), pixels)
+    return segment_everything(cast(Segmenter, model), pixels, config)
 
 
 def _reason(photograph: Photograph, error: Error | MemoryError) -> str:

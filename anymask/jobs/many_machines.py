@@ -1,4 +1,4 @@
-"""Everything in many images on a Ray cluster: ``many_images`` by actors on many machines.
+"""Many images on a Ray cluster: ``many_images`` by actors on many machines.
 
 Each has loaded the model once and does for a photograph exactly what a single process does, with
 the same guarantees: what was killed with its machine is done by another actor, and what is done is
@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from anymask.core.protocol import Segmenter
 from anymask.datasets.photographs import Photograph
+from anymask.jobs.likeness import Likeness
 from anymask.jobs.many_images import (
+    Model,
     Outcome,
     Settings,
     State,
@@ -28,6 +29,7 @@ from anymask.jobs.many_images import (
 )
 from anymask.jobs.ray_cluster import join_cluster, stream
 from anymask.jobs.result_names import NamedResult
+from anymask.predict.in_context.load import load_in_context
 from anymask.predict.load import ModelSource
 
 ATTEMPTS, PAUSE_S = 3, 1.0
@@ -76,15 +78,20 @@ def _start_actor(
     import torch
 
     torch.set_num_threads(threads)
-    return partial(_segment, source.load(), out, settings)
+    model: Model
+    if isinstance(settings.config, Likeness):
+        model = load_in_context(source, prompts=settings.config.examples.tuned)
+    else:
+        model = source.load()
+    return partial(_segment, model, out, settings)
 
 
-def _segment(sam: Segmenter, out: Path, settings: Settings, result: NamedResult) -> Outcome:
+def _segment(model: Model, out: Path, settings: Settings, result: NamedResult) -> Outcome:
     """The outcome of one photograph. What can't be read may be so for a moment only."""
-    outcome = awaited(sam, result, out, settings)
+    outcome = awaited(model, result, out, settings)
     for _ in range(ATTEMPTS - 1):
         if outcome.state != State.broken:
             break
         time.sleep(PAUSE_S)
-        outcome = awaited(sam, result, out, settings)
+        outcome = awaited(model, result, out, settings)
     return outcome

@@ -19,6 +19,7 @@ from anymask.datasets.photographs import MASK_PICTURES
 from anymask.jobs.result_names import NamedResult
 
 RECORDS_FOLDER = ".records"  # of a COCO file in the making, one for each image
+LABEL = "label"  # of an annotation in its image's part; the COCO file has its category instead
 BEGINNING_BYTES = 1 << 14  # more than what a record says before its masks
 
 
@@ -87,7 +88,11 @@ def render(form: Format, result: NamedResult, pixels: RGB, annotations: Annotati
         labels.image().save(written, format="PNG")
         return Rendering(written.getvalue(), tuple(labels.hidden))
     content = coco_file([annotations.record(result.image_name, photograph.image_id)])
-    part = {"image": content["images"][0], "annotations": content["annotations"]}
+    labelled = [
+        {**one, LABEL: annotation["label"]} if LABEL in annotation else one
+        for one, annotation in zip(content["annotations"], annotations)
+    ]
+    part = {"image": content["images"][0], "annotations": labelled}
     return Rendering(json.dumps(part, allow_nan=False).encode() + b"\n")
 
 

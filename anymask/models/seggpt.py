@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anymask.models.layers import LayerNorm2d, checkpointed
+from anymask.models.layers import CAN_FUSE_LINEAR, LayerNorm2d, checkpointed, fused_linear
 from anymask.models.vit import Block, PatchEmbed, ViTConfig, stagger_drop_path
 
 INITIAL_STD = 0.02
@@ -82,7 +82,7 @@ class SegGPT(nn.Module):
         super().__init__()
         self.config = config or SegGPTConfig()
         vit = self.config.vit
-        self.checkpointing = False
+        self.checkpointing = self.fused = False
         self.patch_embed = PatchEmbed(vit.patch_px, vit.width)
         self.pos_embed = nn.Parameter(torch.zeros(1, self.config.position_grid**2 + 1, vit.width))
         self.mask_token = _token(vit.width)
@@ -132,6 +132,24 @@ class SegGPT(nn.Module):
     def set_drop_path(self, rate: float) -> None:
         """Let training drop blocks, as ``ViT.set_drop_path``. Raises ``ValueError``."""
         stagger_drop_path(self.blocks, rate)
+
+    def suit_processor(self) -> None:
+        """Compute the same as fast as a processor can: inference in float32 on a CPU alone.
+
+        Linear layers by oneDNN, where this torch can, and attention a head at a time.
+        """
+        self.fused = CAN_FUSE_LINEAR
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            block.mlp.fused = CAN_FUSE_LINEAR
+            block.attn.by_head = True
+
+    def skip_empty_positions(self) -> None:
+        """Don't compute relative positions where all are zero and none learns: nothing changes."""
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            tables = block.attn.rel_pos_h, block.attn.rel_pos_w
+            block.attn.is_plain = not any(t.requires_grad or bool(t.any()) for t in tables)
 
     def initialise(self) -> None:
         """Give every weight the random number that training from scratch begins with."""
@@ -192,8 +210,14 @@ class SegGPT(nn.Module):
         """Pixels of each token's patch: (B, h, w, ·) to (B, 3, H, W)."""
         b, h, w, _ = features.shape
         patch, channels = self.config.vit.patch_px, self.config.decoder_channels
-        grown = self.decoder_embed(features).view(b, h, w, patch, patch, channels)
-        pixels = grown.permute(0, 5, 1, 3, 2, 4).reshape(b, channels, h * patch, w * patch)
+        linear = (
+            fused_linear(features, self.decoder_embed)
+            if self.fused
+            else (self.decoder_embed(features))
+        )
+        grown = linear.view(b, h, w, patch, patch, channels).transpose(2, 3)
+        # Channels stay last in memory: no copy but this one, and norms over them need none.
+        pixels = grown.reshape(b, h * patch, w * patch, channels).permute(0, 3, 1, 2)
         out: Tensor = self.decoder_pred(pixels)
         return out
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anymask.models.layers import MLPBlock, checkpointed, drop_path, neck
+from anymask.models.layers import MLPBlock, checkpointed, drop_path, fused_linear, neck
 from anymask.models.windows import join_windows, split_windows
 
 
@@ -85,13 +85,17 @@ def relative_positions(table: Tensor, side: int) -> Tensor:
 class Attention(nn.Module):
     """Self-attention over a grid of tokens with decomposed relative positions (ViTDet).
 
-    grid_hw: height and width of the grid: a window's, or the whole image's.
+    grid_hw: height and width of the grid: a window's, or the whole image's. ``is_plain`` is the
+    switch for a model whose relative positions are all zero: they are not looked at. ``by_head`` is
+    the one for inference that mixes a head at a time: of a large grid, its position bias stays in a
+    processor's cache, and that of all heads is never there. Neither changes the numbers.
     """
 
     def __init__(self, width: int, heads: int, grid_hw: tuple[int, int]) -> None:
         super().__init__()
         self.heads = heads
         self.grid_hw = grid_hw
+        self.is_plain = self.by_head = False
         height, columns = grid_hw
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
@@ -107,11 +111,13 @@ class Attention(nn.Module):
         b, tokens, _ = qkv.shape
         q, k, v = qkv.view(b, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         height, width = self.grid_hw
+        if self.by_head and not self.is_plain:
+            return self._mixed_by_head(q, k, v)
         rows = band_rows or height
         bands = []
         for top in range(0, height, rows):
             band = q[:, :, top * width : (top + rows) * width]
-            bias = self.position_bias(band, top)
+            bias = None if self.is_plain else self.position_bias(band, top)
             bands.append(F.scaled_dot_product_attention(band, k, v, attn_mask=bias))
         return torch.cat(bands, dim=2).transpose(1, 2).reshape(b, tokens, -1)
 
@@ -121,12 +127,36 @@ class Attention(nn.Module):
         q: (B, H, rows·w, D); gives (B, H, rows·w, h·w).
         """
         height, width = self.grid_hw
+        bias_h, bias_w = self._bias_parts(q, top)
+        return (bias_h[..., :, None] + bias_w[..., None, :]).view(*q.shape[:3], height * width)
+
+    def _bias_parts(self, q: Tensor, top: int) -> tuple[Tensor, Tensor]:
+        """q·R_h (B, H, rows, w, h) and q·R_w (B, H, rows, w, w), of which the bias is the sum."""
+        height, width = self.grid_hw
         grid = torch.unflatten(q, 2, (-1, width))  # B H rows w D
         rel_h = relative_positions(self.rel_pos_h, height)[top : top + grid.shape[2]]
         rel_w = relative_positions(self.rel_pos_w, width)
         bias_h = torch.einsum("bhyxd,ykd->bhyxk", grid, rel_h).contiguous()
         bias_w = torch.einsum("bhyxd,xkd->bhyxk", grid, rel_w).contiguous()
-        return (bias_h[..., :, None] + bias_w[..., None, :]).view(*q.shape[:3], height * width)
+        return bias_h, bias_w
+
+    def _mixed_by_head(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """(B, h·w, C) of (B, H, h·w, D) each, one image and one head after the other."""
+        b, heads, tokens, depth = q.shape
+        height, width = self.grid_hw
+        bias_h, bias_w = self._bias_parts(q, 0)
+        bias = q.new_empty(height, width, height, width)
+        mixed = q.new_empty(b, tokens, heads, depth)
+        for image in range(b):
+            for head in range(heads):
+                part = (slice(image, image + 1), slice(head, head + 1))
+                torch.add(
+                    bias_h[image, head][..., :, None], bias_w[image, head][..., None, :], out=bias
+                )
+                mask = bias.view(1, 1, tokens, tokens)
+                one = F.scaled_dot_product_attention(q[part], k[part], v[part], attn_mask=mask)
+                mixed[image, :, head] = one[0, 0]
+        return mixed.view(b, tokens, -1)
 
 
 class Block(nn.Module):
@@ -134,7 +164,8 @@ class Block(nn.Module):
 
     Both come without the residual, so that a model may change what is added, as SegGPT does when
     it merges what several prompts see. ``window`` 0 means global attention. ``drop_path`` is how
-    often training drops what either of them would add, per image.
+    often training drops what either of them would add, per image. ``mlp.fused`` is the switch for
+    oneDNN's linear layers, also in the attention.
     """
 
     def __init__(self, config: ViTConfig, window: int) -> None:
@@ -151,14 +182,15 @@ class Block(nn.Module):
     def attend(self, x: Tensor, band_rows: int = 0) -> Tensor:
         """What attention adds to (B, h, w, C) tokens, of their shape."""
         b, h, w, _ = x.shape
-        qkv = self.attn.qkv(self.norm1(x))
+        linear = fused_linear if self.mlp.fused else _linear
+        qkv = linear(self.norm1(x), self.attn.qkv)
         if self.window:
             # The official code pads with zeros after the norm: such a token projects to the bias.
             windows = split_windows(qkv, self.window, fill=self.attn.qkv.bias)
             mixed = join_windows(self.attn.attend(windows), self.window, (h, w))
         else:
             mixed = self.attn.attend(qkv.view(b, h * w, -1), band_rows).view(b, h, w, -1)
-        return drop_path(self.attn.proj(mixed), self.drop_path, self.training)
+        return drop_path(linear(mixed, self.attn.proj), self.drop_path, self.training)
 
     def feed(self, x: Tensor) -> Tensor:
         """What the MLP adds to (B, h, w, C) tokens, of their shape."""
@@ -167,6 +199,11 @@ class Block(nn.Module):
     def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
         x = x + self.attend(x, band_rows)
         return x + self.feed(x)
+
+
+def _linear(x: Tensor, layer: nn.Linear) -> Tensor:
+    out: Tensor = layer(x)
+    return out
 
 
 class PatchEmbed(nn.Module):

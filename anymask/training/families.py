@@ -16,6 +16,10 @@ from anymask.training.learner import FamilyTraining
 from anymask.training.recipe import Recipe
 from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.recipes import RECIPES as SAM_RECIPES
+from anymask.training.seggpt.recipe import RECIPES as SEGGPT_RECIPES
+from anymask.training.seggpt.recipe import SegGPTRecipe
+from anymask.training.seggpt.tuning_recipe import RECIPES as PROMPT_RECIPES
+from anymask.training.seggpt.tuning_recipe import PromptRecipe
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,23 @@ def _detector() -> FamilyTraining:
     return DETECTOR
 
 
+def _seggpt() -> FamilyTraining:
+    from anymask.training.seggpt.family import SEGGPT
+
+    return SEGGPT
+
+
+def _prompt() -> FamilyTraining:
+    from anymask.training.seggpt.tuning import PROMPT
+
+    return PROMPT
+
+
 FAMILIES: dict[str, Row] = {
     SamRecipe.family: Row(SAM_RECIPES, _sam),
     DetectorRecipe.family: Row(DETECTOR_RECIPES, _detector),
+    SegGPTRecipe.family: Row(SEGGPT_RECIPES, _seggpt),
+    PromptRecipe.family: Row(PROMPT_RECIPES, _prompt),
 }
 
 

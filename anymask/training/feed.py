@@ -1,9 +1,9 @@
 """The feed: scenes without end, in an order that only seed and position decide.
 
 All processes walk along one endless sequence of the dataset's parts, epoch after epoch, each epoch
-in an order of its own; process r of n takes every n-th. What chance does with a sample depends on
-the seed and on its place in the sequence. So a run that stops can go on exactly where it was, and
-n processes see what one process would.
+in an order of its own (of parts with weights, as many are drawn as there are); process r of n takes
+every n-th. What chance does with a sample depends on the seed and on its place in the sequence. So
+a run that stops can go on exactly where it was, and n processes see what one process would.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from anymask.datasets.photographs import LeftOut, Unread
 from anymask.datasets.sample import Dataset, Part, Sample
@@ -165,8 +166,14 @@ class Feed(Generic[T]):
     def _part(self, number: int) -> Part:
         epoch, place = divmod(number, len(self._dataset))
         rng = np.random.default_rng([self._seed, ORDER, epoch])
-        order = rng.permutation(len(self._dataset))
-        return self._dataset.parts[int(order[place])]
+        return self._dataset.parts[int(self._order(rng)[place])]
+
+    def _order(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """The parts of an epoch: each once, or, where they have weights, by these."""
+        weights = np.array([part.weight for part in self._dataset.parts])
+        if (weights == weights[0]).all():
+            return rng.permutation(len(weights))
+        return rng.choice(len(weights), len(weights), p=weights / weights.sum())
 
 
 def _never_empty(part: Part) -> Iterator[Sample | Unread]:

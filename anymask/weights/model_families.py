@@ -15,13 +15,15 @@ from anymask.models.detector import DetectorConfig, ObjectDetector
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import Sam, SamConfig
 from anymask.models.seggpt import SegGPT, SegGPTConfig
+from anymask.models.seggpt_prompt import SegGPTPrompt, SegGPTPromptConfig
 from anymask.models.tiny_vit import TinyViTConfig
 from anymask.models.vit import ViTConfig
 
-ModelConfig = SamConfig | DetectorConfig | SegGPTConfig
-Model = Sam | ObjectDetector | SegGPT
+ModelConfig = SamConfig | DetectorConfig | SegGPTConfig | SegGPTPromptConfig
+Model = Sam | ObjectDetector | SegGPT | SegGPTPrompt
 DETECTOR = "detector"
 SEGGPT = "seggpt"
+SEGGPT_PROMPT = "seggpt-prompt"
 SAM = "sam"  # also of files that name no family: they are older than the second one
 ENCODERS: dict[str, type[ViTConfig] | type[TinyViTConfig]] = {
     "vit": ViTConfig,
@@ -75,10 +77,18 @@ def seggpt_from_json(plain: dict[str, Any]) -> SegGPTConfig:
     return SegGPTConfig(vit=vit, **_tuples({k: v for k, v in plain.items() if k != "vit"}))
 
 
+def prompt_from_json(plain: dict[str, Any]) -> SegGPTPromptConfig:
+    """The inverse of ``asdict``. Raises as ``ModelFamily.from_json``."""
+    return SegGPTPromptConfig(**_tuples(plain))
+
+
 FAMILIES: dict[str, ModelFamily] = {
     SAM: ModelFamily(SamConfig, Sam, sam_to_json, sam_from_json),
     DETECTOR: ModelFamily(DetectorConfig, ObjectDetector, dataclasses.asdict, detector_from_json),
     SEGGPT: ModelFamily(SegGPTConfig, SegGPT, dataclasses.asdict, seggpt_from_json),
+    SEGGPT_PROMPT: ModelFamily(
+        SegGPTPromptConfig, SegGPTPrompt, dataclasses.asdict, prompt_from_json
+    ),
 }
 
 

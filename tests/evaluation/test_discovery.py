@@ -16,17 +16,18 @@ from anymask.evaluation.source import Source
 from tests.evaluation.scripted import Sizes, dataset_in
 
 ON_IMAGES = ["points", "clicks", "edges", "proposals", "boxes", "detector", "fairness"]
+ON_IMAGES += ["in-context", "video"]
 
 
 def test_the_experiments_of_the_folder_are_found_in_their_order() -> None:
     assert list(image_experiments()) == ON_IMAGES
-    assert list(experiments()) == [*ON_IMAGES, "representation", "ablations"]
+    assert list(experiments()) == [*ON_IMAGES[:-2], "representation", *ON_IMAGES[-2:], "ablations"]
     assert list(sections()) == list(experiments())
 
 
 def test_each_stands_in_a_file_of_its_name() -> None:
     for name, kind in experiments().items():
-        assert kind.__module__ == f"anymask.evaluation.experiments.{name}"
+        assert kind.__module__ == f"anymask.evaluation.experiments.{name.replace('-', '_')}"
 
 
 @pytest.mark.parametrize("name", ON_IMAGES)

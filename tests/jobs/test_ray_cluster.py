@@ -15,14 +15,20 @@ import pytest
 import torch
 from PIL import Image
 
+from anymask.core.in_context.example import Example
 from anymask.datasets.photographs import Photograph, find_photographs
+from anymask.datasets.prompting.examples import Examples
 from anymask.errors import Error
+from anymask.jobs.likeness import Likeness
 from anymask.jobs.many_images import Outcome, Settings, State, segment_all
 from anymask.jobs.results import Format
+from anymask.models.seggpt import SegGPT
 from anymask.predict.automatic import AutomaticConfig
+from anymask.predict.in_context.load import load_in_context
 from anymask.predict.load import ModelSource
 from anymask.predict.predictor import load
 from anymask.weights.checkpoint import Checkpoint
+from tests.predict.in_context.test_seggpt import TINY
 
 # Ray reads it when imported, and then keeps to the loopback device as it does on a laptop.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -127,6 +133,30 @@ def test_a_cluster_makes_the_coco_file_that_a_single_process_makes(
     list(segment_on_cluster(source, some, tmp_path / "out", coco))
     list(segment_all(load(source.weights, device="cpu"), some, tmp_path / "alone", coco))
     assert (tmp_path / "out" / "instances.json").exists()
+    assert tree(tmp_path / "out") == tree(tmp_path / "alone")
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.slow
+def test_a_cluster_finds_what_is_like_an_example_as_a_single_process_does(
+    photographs: list[Photograph], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = SegGPT(TINY)
+    model.initialise()
+    Checkpoint("tiny", TINY, model.state_dict()).save(tmp_path / "seggpt")
+    source = ModelSource(str(tmp_path / "seggpt"), "cpu", "float32", True)
+    predictor = load_in_context(source)
+    pixels = photographs[0].pixels()
+    labels = np.zeros(pixels.shape[:2], np.int32)
+    labels[:30, :40], labels[30:, 50:] = 1, 2
+    examples = Examples((Example(pixels, labels),), names={1: 7, 2: 9}, digests=("one",))
+    asked = Settings(predictor.model_id, "float32", Likeness(examples), Format.json)
+    some = photographs[1:5]
+    source = replace(source, model_id=predictor.model_id)
+    outcomes = list(segment_on_cluster(source, some, tmp_path / "out", asked))
+    assert {one.state for one in outcomes} == {State.done}
+    list(segment_all(predictor, some, tmp_path / "alone", asked))
     assert tree(tmp_path / "out") == tree(tmp_path / "alone")
 
 

@@ -25,9 +25,15 @@ PX_PER_LINE = 700  # a line is one pixel wide for so many of the picture's
 
 
 def draw_everything(
-    image: RGB, segmentations: Sequence[rle.RLE], clean: bool = True, longest_px: int = PICTURE_PX
+    image: RGB,
+    segmentations: Sequence[rle.RLE],
+    clean: bool = True,
+    longest_px: int = PICTURE_PX,
+    numbers: Sequence[int] | None = None,
 ) -> Image.Image:
     """Paint masks over their (H, W, 3) image, each in a colour of its own.
+
+    numbers: of each mask's colour, where they are to have the same in other images.
 
     clean: without their specks and pinholes. longest_px: a larger image is made smaller, to this
     longest side. Where masks overlap, the smaller one is seen. A dark image is made lighter.
@@ -42,7 +48,8 @@ def draw_everything(
     for rank, number in enumerate(by_area):  # large masks, often neighbours, in unlike colours
         mask, left, top = _shown(segmentations[number], (h, w), clean)
         if mask.size:
-            _paint(painted, picture, mask, left, top, colour(rank))
+            rgb = colour(rank if numbers is None else numbers[number])
+            _paint(painted, picture, mask, left, top, rgb)
     return Image.fromarray(painted)
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from anymask.core.image import resize_to
+from anymask.core.image import read_image, resize_to
 from anymask.core.in_context.palette import Labels, Pixels
 from anymask.errors import PromptError
 
@@ -22,15 +22,19 @@ MASK = 1  # the label of an example of one mask
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """pixels: (H, W, 3) RGB. labels: (H, W), 0 where nothing is labelled.
+    """pixels: (H, W, 3) RGB; grey ones become so. labels: (H, W), 0 where nothing is labelled.
 
-    Raises ``PromptError`` where sizes differ, and where nothing is labelled at all.
+    Raises ``PromptError`` where sizes differ, and where nothing is labelled at all; ``ImageError``
+    for what is no image.
     """
 
     pixels: Pixels
     labels: Labels
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "pixels", read_image(self.pixels))
+        if self.labels.ndim != 2:
+            raise PromptError(f"the mask of an example is (H, W), not {self.labels.shape}")
         if self.labels.shape != self.pixels.shape[:2]:
             height, width = self.pixels.shape[:2]
             rows, columns = self.labels.shape

@@ -6,18 +6,19 @@ or its holes are joined to the ring around them. ``iscrowd`` is 0 always: it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import Any, TypedDict
 
 from anymask.core import rle
-from anymask.core.mask_files.sa1b import Annotation, ImageRecord, Record
+from anymask.core.mask_files.sa1b import Annotation, ImageRecord, Label, Record
 from anymask.core.regions.bridges import without_holes
 from anymask.core.regions.rings import regions_of
 
 Segmentation = list[list[int]] | rle.RLE
 
 CATEGORY_ID = 1
-CATEGORIES = [{"id": CATEGORY_ID, "name": "object", "supercategory": ""}]
+CATEGORIES: list[dict[str, Any]] = [{"id": CATEGORY_ID, "name": "object", "supercategory": ""}]
 
 
 class CocoImage(TypedDict):
@@ -53,14 +54,16 @@ def coco_file(records: Iterable[Record]) -> dict[str, Any]:
     """The COCO file of some images, each under the ``file_name`` and ``image_id`` of its record.
 
     Annotations are numbered from 1 on: COCO's evaluation never matches number 0. Their areas are
-    counted in pixels, their category is "object".
+    counted in pixels, their category is their label, or "object" where none has one.
     """
     images, annotations = list[CocoImage](), list[CocoAnnotation]()
-    for record in records:
+    listed = list(records)
+    ids = category_ids(one.get("label") for record in listed for one in record["annotations"])
+    for record in listed:
         image = coco_image(record["image"])
         images.append(image)
         annotations += [
-            coco_annotation(annotation, number, image["id"])
+            coco_annotation(annotation, number, image["id"], ids[annotation.get("label")])
             for number, annotation in enumerate(record["annotations"], len(annotations) + 1)
         ]
     return {
@@ -68,8 +71,32 @@ def coco_file(records: Iterable[Record]) -> dict[str, Any]:
         "licenses": [],
         "images": images,
         "annotations": annotations,
-        "categories": CATEGORIES,
+        "categories": categories_of(ids),
     }
+
+
+def category_ids(labels: Iterable[Label | None]) -> dict[Label | None, int]:
+    """The number of a category for each label: a class's own, or the next that is free.
+
+    None, a mask without a label, is "object".
+    """
+    known = set(labels)
+    ids: dict[Label | None, int] = {
+        label: label for label in sorted(one for one in known if isinstance(one, int))
+    }
+    words: list[str] = sorted(one for one in known if isinstance(one, str))
+    for label in [*words, *[None] * (None in known or not known)]:
+        ids[label] = next(n for n in count(CATEGORY_ID) if n not in ids.values())
+    return ids
+
+
+def categories_of(ids: Mapping[Label | None, int]) -> list[dict[str, Any]]:
+    """The categories of labels, as COCO lists them."""
+    unnamed = CATEGORIES[0]
+    return [
+        {**unnamed, "id": number, "name": unnamed["name"] if label is None else str(label)}
+        for label, number in sorted(ids.items(), key=lambda pair: pair[1])
+    ]
 
 
 def coco_image(image: ImageRecord) -> CocoImage:
@@ -82,11 +109,13 @@ def coco_image(image: ImageRecord) -> CocoImage:
     )
 
 
-def coco_annotation(annotation: Annotation, number: int, image_id: int) -> CocoAnnotation:
+def coco_annotation(
+    annotation: Annotation, number: int, image_id: int, category_id: int = CATEGORY_ID
+) -> CocoAnnotation:
     """A mask as COCO has it, under this number."""
     segmentation = annotation["segmentation"]
     return CocoAnnotation(
-        **coco_object(segmentation, polygons_or_runs(segmentation), number, image_id, CATEGORY_ID),
+        **coco_object(segmentation, polygons_or_runs(segmentation), number, image_id, category_id),
         score=annotation["predicted_iou"],
         predicted_iou=annotation["predicted_iou"],
         stability_score=annotation["stability_score"],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from anymask.core import rle
+
+Label = int | str  # a class's number, or its name
 
 
 class ImageRecord(TypedDict):
@@ -17,7 +19,10 @@ class ImageRecord(TypedDict):
 
 
 class Annotation(TypedDict):
-    """One mask of an SA-1B file. Boxes are XYWH, points XY, all in pixels of the image."""
+    """One mask of an SA-1B file. Boxes are XYWH, points XY, all in pixels of the image.
+
+    label: of the example that it is like, where that has one; SA-1B's own files have none.
+    """
 
     id: int
     segmentation: rle.RLE
@@ -27,6 +32,7 @@ class Annotation(TypedDict):
     stability_score: float
     crop_box: list[float]
     point_coords: list[list[float]]
+    label: NotRequired[Label]
 
 
 class Record(TypedDict):

@@ -21,6 +21,7 @@ PAGE, OTHERS_SAY, UNCHECKED = "page", "others", ""
 NOT_CHECKED = "not checked: see its page"
 POINTS, CLICKS, EDGES = "points", "clicks", "edges"
 PROPOSALS, BOXES = "proposals", "boxes"
+IN_CONTEXT, VIDEO = "in-context", "video"
 COCO, MASK_PICTURES, NOT_READ = "COCO annotations", "mask pictures", ""
 
 
@@ -253,6 +254,36 @@ OTHERS: tuple[Benchmark, ...] = (
         "CC BY 4.0 (annotations)", OTHERS_SAY, "https://www.lvisdataset.org/", COCO,
         "lvis_v1_val.json, with the folder of COCO's images as images; numbers from memory",
         (PROPOSALS, BOXES),
+    ),
+    Benchmark(
+        "COCO-20i", "scenes", "semantic", "val2014, 1,000 questions of each of four folds",
+        4_000, 4_000, True, None,
+        "classes of everyday photographs, each shown by an example and sought in another image",
+        "CC BY 4.0 (annotations)", OTHERS_SAY, "https://cocodataset.org/", COCO,
+        "instances_val2014.json, or class pictures: val2014/ and annotations/val2014/",
+        (IN_CONTEXT,),
+    ),
+    Benchmark(
+        "PASCAL-5i", "photographs", "semantic", "validation, 1,000 questions of each of four folds",
+        4_000, 4_000, None, None,
+        "the twenty classes of Pascal VOC 2012, SBD's masks added, shown by an example",
+        NOT_CHECKED, UNCHECKED, "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/", "PASCAL-5i",
+        "VOC2012/ with SegmentationClassAug/, and HSNet's lists below splits/pascal/val/",
+        (IN_CONTEXT,),
+    ),
+    Benchmark(
+        "FSS-1000", "photographs", "semantic", "test, 240 classes", 2_400, 2_400, False, None,
+        "ten images of each of a thousand classes, many of which no other set has",
+        NOT_CHECKED, UNCHECKED, "https://github.com/HKUSTCV/FSS-1000", "FSS-1000",
+        "fewshot_data/, with the list fss_test_set.txt (not checked)",
+        (IN_CONTEXT,),
+    ),
+    Benchmark(
+        "DAVIS 2017", "films", "instance", "validation", 1_999, 61, False, None,
+        "objects in thirty films, given in the first frame; frames and objects from memory",
+        NOT_CHECKED, UNCHECKED, "https://davischallenge.org/", "DAVIS frames (480p)",
+        "as it is unpacked, with the films of the split alone",
+        (VIDEO,),
     ),
 )
 # fmt: on

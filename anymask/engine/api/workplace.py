@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request, Response
 
+from anymask.engine.alike.background import AlikeSearch
 from anymask.engine.api.metrics import Metrics
 from anymask.engine.embeddings.embeddings import Embeddings
 from anymask.engine.model.decoding import Decoder
@@ -29,7 +30,7 @@ COOKIE_S = 90 * 24 * 3600  # since somebody last signed in
 
 @dataclass(frozen=True)
 class Workplace:
-    """A store, the folder behind it, and the models.
+    """A store, the folder behind it, the models, and the search for what is like a mask.
 
     project_id: of the store. name: the project's. local: who works without a token; None where
     everybody has to show one.
@@ -40,6 +41,7 @@ class Workplace:
     pictures: Pictures
     models: ServedModels
     metrics: Metrics
+    alike: AlikeSearch
     project_id: str
     name: str
     review: bool

@@ -28,11 +28,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Finder:
-    """What looks for masks. source: a word for it. model_id: of what it runs on."""
+    """What looks for masks. source: a word for it. model_id: of what it runs on.
+
+    label_id: of all that it finds, if it knows.
+    """
 
     source: str
     model_id: str
     find: Callable[[ImageFile], Found]
+    label_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ def _search_image(
         if isinstance(error, StoreError) and error.kind in ("storage", "busy"):
             raise
         return Searched(image.name, None, str(error))
-    suggested = suggest(store, image.id, found.suggestions, finder.source, finder.model_id)
+    suggested = suggest(
+        store, image.id, found.suggestions, finder.source, finder.model_id, finder.label_id
+    )
     reason = "" if suggested is not None else "somebody began to work on it"
     return Searched(image.name, suggested, reason)

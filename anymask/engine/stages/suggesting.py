@@ -44,13 +44,19 @@ class Suggested:
 
 
 def suggest(
-    store: Store, image_id: int, found: Sequence[Suggestion], source: str, model_id: str
+    store: Store,
+    image_id: int,
+    found: Sequence[Suggestion],
+    source: str,
+    model_id: str,
+    label_id: int | None = None,
 ) -> Suggested | None:
     """Suggest masks of an image, in place of those that the source suggested before.
 
     source: what found them, a word. model_id: the model that found them; asking again with the same
-    changes nothing. None, and nothing is done, where somebody is at work on the image, or where its
-    state says that nothing is missing. Raises ``StoreError``.
+    changes nothing. label_id: of all of them, if it is known. None, and nothing is done, where
+    somebody is at work on the image, or where its state says that nothing is missing. Raises
+    ``StoreError``.
     """
 
     def work(engine: Annotator, token: str) -> Suggested | None:
@@ -59,7 +65,7 @@ def suggest(
             return None
         settled = [mask.version.segmentation for mask in now.masks if not mask.version.is_suggested]
         fresh = unlike(found, [*settled, *removed_from(store, now, ("reject",))])
-        changes = _changes(store.write(project_id), now, fresh, source)
+        changes = _changes(store.write(project_id), now, fresh, source, label_id)
         actions = [
             Action(str(uuid.uuid4()), kind, datetime.now(UTC), some, Effort(model_id=model_id))
             for kind, some in changes.items()
@@ -76,7 +82,11 @@ def suggest(
 
 
 def _changes(
-    project: str, now: ImageDocument, fresh: Sequence[Suggestion], source: str
+    project: str,
+    now: ImageDocument,
+    fresh: Sequence[Suggestion],
+    source: str,
+    label_id: int | None,
 ) -> dict[Kind, tuple[Change, ...]]:
     """What makes of the source's suggestions so far those that are found now."""
     namespace = uuid.uuid5(uuid.UUID(project), f"{now.image.id} {source}")
@@ -86,7 +96,9 @@ def _changes(
     return {
         "withdraw": tuple(Change(i, old.id, None) for i, old in stale.items()),
         "suggest": tuple(
-            Change(i, None, _version(one, source)) for i, one in wanted.items() if i not in waiting
+            Change(i, None, _version(one, source, label_id))
+            for i, one in wanted.items()
+            if i not in waiting
         ),
     }
 
@@ -118,10 +130,11 @@ def unlike(found: Sequence[Suggestion], settled: Sequence[rle.RLE]) -> list[Sugg
     return [by_sureness[number] for number in kept]
 
 
-def _version(found: Suggestion, source: str) -> Version:
+def _version(found: Suggestion, source: str, label_id: int | None) -> Version:
     return Version(
         str(uuid.uuid4()),
         found.segmentation,
+        label_id=label_id,
         source=source,
         predicted_iou=found.predicted_iou,
         is_suggested=True,

@@ -14,6 +14,7 @@ from anymask.engine.store.automation.stages import current_stage
 from anymask.engine.store.checks import checked_text
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.naming import folded
+from anymask.engine.store.settings import setting
 from anymask.engine.store.tables import AnnotatorRow, ImageRow, LabelledRow
 from anymask.engine.store.values import (
     STAGES,
@@ -35,6 +36,7 @@ LONGEST_TEXT = 1_000
 ALL = ImageFilter()
 
 PREFILLED: Stage = STAGES[1]
+SUGGESTIONS_FIRST = "suggestions_first"  # a setting: somebody asked for some
 QUEUE = (ImageRow.rank, ImageRow.place, ImageRow.id)  # what comes to annotators in which order
 
 
@@ -96,9 +98,10 @@ def next_image(
     """The next image to work on that no other holds, behind ``after`` and then from the top.
 
     They stand by rank, then by place; those of a negative rank come wherever ``after`` is. In stage
-    2, images with suggestions come first. First what is new, what this annotator began or got back,
-    and what came back that the engine did; then what others left. review: of the images that are
-    done, those of others first. None if nothing is left.
+    2, and once somebody had what is like a mask sought, images with suggestions come first. First
+    what is new, what this annotator began or got back, and what came back that the engine did; then
+    what others left. review: of the images that are done, those of others first. None if nothing is
+    left.
     """
     free = or_(
         ImageRow.lease_expires_at.is_(None),
@@ -112,7 +115,7 @@ def next_image(
     else:
         of_nobody = ImageRow.annotator_id == engine_id()
         rounds = [[("new", None), ("started", own), ("returned", or_(own, of_nobody))]]
-        if current_stage(session) == PREFILLED:
+        if _suggestions_first(session):
             rounds.insert(0, [(state, _with_suggestions(whose)) for state, whose in rounds[0]])
         rounds.append([("started", None), ("returned", None)])
     starts = [None] if after is None else _starts(session, after)
@@ -131,7 +134,7 @@ def queued_images(session: Session, after: int, limit: int) -> list[int]:
     Raises ``StoreError`` where there is no image ``after``.
     """
     wanted = [ImageRow.is_missing.is_(False), ImageRow.state == "new", ImageRow.id != after]
-    kinds = [ImageRow.suggestions > 0, None] if current_stage(session) == PREFILLED else [None]
+    kinds = [ImageRow.suggestions > 0, None] if _suggestions_first(session) else [None]
     ids: list[int] = []
     for kind in kinds:
         for start in _starts(session, after):
@@ -141,6 +144,11 @@ def queued_images(session: Session, after: int, limit: int) -> list[int]:
             if len(ids) >= limit:
                 return ids[:limit]
     return ids
+
+
+def _suggestions_first(session: Session) -> bool:
+    """Whether images with suggestions come to annotators before others."""
+    return current_stage(session) == PREFILLED or bool(setting(session, SUGGESTIONS_FIRST))
 
 
 def set_size(session: Session, image_id: int, width: int, height: int) -> None:

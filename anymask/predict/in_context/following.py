@@ -48,12 +48,19 @@ class Follower:
         self.predictor = predictor
 
     def follow(
-        self, frames: Iterable[Pixels], first: Labels, also: Sequence[Example] = ()
+        self,
+        frames: Iterable[Pixels],
+        first: Labels,
+        also: Sequence[Example] = (),
+        *,
+        known: Sequence[InContextAnswer] = (),
     ) -> Iterator[InContextAnswer]:
         """The answer for each frame after the first, in order.
 
         frames: (H, W, 3) RGB; the first is the one that ``first`` labels (H, W), 0 is background.
-        also: other frames of the film whose labels are known, such as corrected ones.
+        also: other frames of the film whose labels are known, such as corrected ones. known: the
+        answers for the frames right after the first, where there are some from before: they are
+        remembered, and not given again.
 
         Raises ``PromptError`` for no frames, and for labels of another size or none at all.
         """
@@ -63,11 +70,17 @@ class Follower:
             raise PromptError("there are no frames to follow anything through")
         examples = [Example(start, first), *also]
         count = 1 + max(example.count for example in examples)
-        known = [self._remember(example, count, everywhere=True) for example in examples]
+        certain = [self._remember(example, count, everywhere=True) for example in examples]
         recent: deque[Remembered] = deque([self._remember(examples[0], count)], RECENT)
-        for pixels in each:
+        shown = [number for number, answer in enumerate(known) if answer.objects][-RECENT:]
+        for number, pixels in enumerate(each):
+            if number < len(known):
+                if number in shown:  # the memory is as it was
+                    labels = known[number].labelled.labels
+                    recent.append(self._remember(Example(pixels, labels), count))
+                continue
             seen = self.predictor.see(pixels)
-            chances = propagated(seen.features[0], [*known, *recent])
+            chances = propagated(seen.features[0], [*certain, *recent])
             answer = self._drawn(seen, chances)
             if answer.objects:
                 recent.append(self._remember(Example(pixels, answer.labelled.labels), count))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from anymask.core.geometry import Floats
-from anymask.core.image import resize_to
+from anymask.core.image import read_image, resize_to
 from anymask.core.in_context.example import Example, spatial_grid
 from anymask.core.in_context.palette import (
     Colors,
@@ -24,8 +24,10 @@ from anymask.core.in_context.palette import (
     palette,
     read_colors,
 )
+from anymask.core.in_context.picture_numbers import IMAGE_MEAN, IMAGE_STD
 from anymask.errors import LayoutError, PromptError
 from anymask.models.seggpt import SegGPT
+from anymask.models.seggpt_prompt import SegGPTPrompt
 from anymask.predict.in_context.answer import FoundObject, InContextAnswer
 from anymask.predict.predictor import find_device
 from anymask.weights.checkpoint import Checkpoint
@@ -34,7 +36,6 @@ from anymask.weights.load import load_checkpoint
 Ensemble = Literal["feature", "spatial"]
 Kind = Literal["instance", "semantic"]
 
-IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB in 0-1
 MOST_EXAMPLES = 64  # the paper's grids end at 8 × 8
 
 
@@ -54,6 +55,9 @@ class SegGPTPredictor:
         self.model_id = checkpoint.model_id
         self.device = device or torch.device("cpu")
         self.model = model.requires_grad_(False).to(self.device)
+        self.model.skip_empty_positions()
+        if self.device.type == "cpu":
+            self.model.suit_processor()
         self.hw = model.config.image_hw
         self._mean, self._std = (
             torch.tensor(numbers, device=self.device).view(1, 3, 1, 1) * 255
@@ -74,41 +78,71 @@ class SegGPTPredictor:
     def segment(
         self,
         pixels: Pixels,
-        examples: Sequence[Example],
+        examples: Sequence[Example | SegGPTPrompt],
         ensemble: Ensemble = "feature",
-        kind: Kind = "instance",
+        kind: Kind | None = None,
     ) -> InContextAnswer:
         """The labels of the examples in another image, all at once, one colour each.
 
-        pixels: (H, W, 3) RGB. ensemble: how several examples come together; in the batch, what the
-        query sees of them averaged after every attention, or in one grid. kind: whether labels tell
-        objects apart or classes.
+        pixels: (H, W, 3) RGB, or grey. examples: shown, or tuned for this model
+        (``load_prompt``); all prompts and examples together paint with one palette, so that a
+        prompt has as many labels as the others. ensemble: how several examples come together; in
+        the batch, what the query sees of them averaged after every attention, or in one grid. kind:
+        whether labels tell objects apart or classes; None: objects, or what a prompt was tuned for.
 
-        Raises ``PromptError`` for no examples, too many, and labels that can't be painted.
+        Raises ``PromptError`` for no examples, too many, labels that can't be painted, and prompts
+        that were tuned for another model, or go with none of the others; ``ImageError``.
         """
         if not 1 <= len(examples) <= MOST_EXAMPLES:
             raise PromptError(f"{len(examples)} examples: from 1 to {MOST_EXAMPLES} are taken")
-        colors = palette(max(example.count for example in examples))
+        pixels = read_image(pixels)
+        colors = palette(max(map(_count, examples)))
+        shown = [one for one in examples if isinstance(one, Example)]
+        tuned = [
+            self._fitting(one, len(colors) - 1) for one in examples if isinstance(one, SegGPTPrompt)
+        ]
         if ensemble == "spatial" and len(examples) > 1:
-            examples = [spatial_grid(examples, self.hw)]
-        painted = self._paint(pixels, [one.resized(self.hw) for one in examples], colors, kind)
+            if tuned:
+                raise PromptError("a tuned prompt can't be one of a grid: ensemble='feature'")
+            shown = [spatial_grid(shown, self.hw)]
+        contexts = [self._context(one, colors) for one in shown]
+        contexts += [(prompt.image, prompt.target) for prompt in tuned]
+        is_instance = tuned[0].config.is_instance if tuned and kind is None else kind != "semantic"
+        painted = self._paint(pixels, contexts, is_instance)
         labelled = read_colors(painted, colors, pixels.shape[:2])
         return InContextAnswer(labelled, _objects(labelled), f"SegGPT {self.model_id}")
 
+    def _fitting(self, prompt: SegGPTPrompt, count: int) -> SegGPTPrompt:
+        """A prompt that was tuned for this model and so many labels. Raises ``PromptError``."""
+        config = prompt.config
+        if config.model_id != self.model_id:
+            raise PromptError(
+                f"the prompt was tuned for {config.model_id}, and this is {self.model_id}"
+            )
+        if len(config.labels) != count:
+            raise PromptError(
+                f"the prompt was tuned for {len(config.labels)} labels, and other examples have "
+                f"{count}: its colours would mean something else"
+            )
+        return prompt.to(self.device)
+
+    def _context(self, example: Example, colors: Colors) -> tuple[Tensor, Tensor]:
+        """An example as the model reads it: image and target, (1, 3, h, w) each."""
+        small = example.resized(self.hw)
+        return self._normalised(small.pixels), self._normalised(paint(small.labels, colors))
+
     def _paint(
-        self, pixels: Pixels, examples: Sequence[Example], colors: Colors, kind: Kind
+        self, pixels: Pixels, contexts: Sequence[tuple[Tensor, Tensor]], is_instance: bool
     ) -> Floats:
         """What the model paints of a query: (h, w, 3) RGB of 0-255 and around."""
-        count = len(examples)
-        shown = self._normalised([example.pixels for example in examples])
-        query = self._normalised([resize_to(pixels, self.hw)]).expand_as(shown)
-        targets = self._normalised([paint(example.labels, colors) for example in examples])
+        shown, targets = (torch.cat(parts) for parts in zip(*contexts))
+        query = self._normalised(resize_to(pixels, self.hw)).expand_as(shown)
         with torch.inference_mode():
             painted = self.model(
                 torch.cat([shown, query], dim=2),
                 torch.cat([targets, targets], dim=2),  # the lower half is masked, whatever it is
-                is_instance=kind == "instance",
-                examples=count,
+                is_instance=is_instance,
+                examples=len(contexts),
                 query_only=True,
             )
         rgb = painted * self._std + self._mean
@@ -116,10 +150,27 @@ class SegGPTPredictor:
         out: Floats = rgb.mean(0).permute(1, 2, 0).cpu().numpy()
         return out
 
-    def _normalised(self, pictures: Sequence[Pixels]) -> Tensor:
-        """(E, 3, h, w) as the model reads pictures and targets alike."""
-        stacked = torch.from_numpy(np.stack(pictures)).to(self.device)
-        return (stacked.permute(0, 3, 1, 2) - self._mean) / self._std
+    def _normalised(self, picture: Pixels) -> Tensor:
+        """(1, 3, h, w) as the model reads pictures and targets alike."""
+        pixels = torch.from_numpy(np.ascontiguousarray(picture)).to(self.device)
+        return (pixels.permute(2, 0, 1)[None] - self._mean) / self._std
+
+
+def load_prompt(path: str | Path) -> SegGPTPrompt:
+    """A prompt that ``anymask train seggpt_prompt`` left, a folder such as ``RUN/best``.
+
+    Raises ``LayoutError`` for weights of something else, and what reading them raises.
+    """
+    checkpoint = load_checkpoint(path)
+    prompt = checkpoint.build()
+    if not isinstance(prompt, SegGPTPrompt):
+        raise LayoutError(f"{path} is no prompt that was tuned for a SegGPT")
+    return prompt.requires_grad_(False)
+
+
+def _count(example: Example | SegGPTPrompt) -> int:
+    """The highest label."""
+    return example.count if isinstance(example, Example) else len(example.config.labels)
 
 
 def _objects(labelled: LabelledPixels) -> tuple[FoundObject, ...]:

@@ -6,12 +6,14 @@ import pytest
 
 from anymask.datasets import mask_pictures
 from anymask.datasets.benchmarks import ade20k, cityscapes, grabcut, ppdls, sbd, suite
+from anymask.datasets.benchmarks.few_shot import fss1000, pascal5i
 from anymask.datasets.benchmarks.suite import OTHERS, SUITE, find
 from anymask.errors import DatasetError
 
 KINDS = {
     mask_pictures.KIND, grabcut.KIND, cityscapes.LAYOUT.kind, ade20k.LAYOUT.kind,
     ppdls.LAYOUT.kind, sbd.LAYOUT.kind, "COCO annotations", "DAVIS frames (480p)", "BSDS500",
+    fss1000.KIND, pascal5i.KIND,
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from anymask.core.in_context.example import Example
-from anymask.errors import LayoutError, PromptError
+from anymask.errors import ImageError, LayoutError, PromptError
 from anymask.models.detector import DetectorConfig, ObjectDetector
 from anymask.models.seggpt import SegGPT, SegGPTConfig
 from anymask.models.vit import ViTConfig
@@ -96,6 +96,22 @@ def test_a_grey_query_and_an_example_of_one_pixel(predictor: SegGPTPredictor) ->
     grey = np.full((20, 20, 3), 127, np.uint8)
     one = Example.of_mask(np.zeros((1, 1, 3), np.uint8), np.ones((1, 1), bool))
     assert predictor.segment(grey, [one]).labelled.labels.shape == (20, 20)
+
+
+def test_grey_frames_and_grey_examples_are_as_if_they_had_colours(
+    predictor: SegGPTPredictor,
+) -> None:
+    frame = QUERY[..., 0]
+    shown = example(4)
+    grey = Example(shown.pixels[..., 0], shown.labels)
+    assert grey.pixels.shape == (30, 40, 3)
+    answer = predictor.segment(frame, [grey]).labelled
+    coloured = predictor.segment(np.dstack([frame] * 3), [grey]).labelled
+    assert np.array_equal(answer.confidence, coloured.confidence)
+    with pytest.raises(ImageError, match="must be"):
+        predictor.segment(np.zeros((4, 3, 20, 20), np.uint8), [grey])
+    with pytest.raises(PromptError, match=r"is \(H, W\)"):
+        Example(QUERY, np.ones((50, 70, 1), np.int32))
 
 
 def test_what_is_refused(predictor: SegGPTPredictor) -> None:

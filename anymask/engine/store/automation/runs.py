@@ -15,7 +15,7 @@ from anymask.engine.store.automation.tables import RunRow
 from anymask.engine.store.clock import current_time
 from anymask.engine.store.refusals import RunningError
 
-RunKind = Literal["prefill", "automatic", "retrain", "audit", "detector", "choose"]
+RunKind = Literal["prefill", "automatic", "retrain", "audit", "detector", "choose", "like"]
 RunState = Literal["running", "ended", "stopped", "failed", "lost"]
 LONGEST_NOTE = 1_000
 

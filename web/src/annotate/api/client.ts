@@ -5,6 +5,7 @@ import { ApiError } from "./errors";
 import { Transport, type TransportOptions } from "./transport";
 import type {
   Action,
+  AlikeSearch,
   Applied,
   BoxXyxy,
   DecodeRequest,
@@ -238,6 +239,21 @@ export class Client {
     const ask = { method: "POST", json: { box }, timeoutMs: LONG_MS, signal } as const;
     const query = search({ model: model ?? undefined });
     return this.transport.json(`/api/images/${id}/everything${query}`, ask);
+  }
+
+  /** Have what is like masks of an image looked for in all others, in the background. */
+  findAlike(id: number, maskIds: readonly string[]): Promise<AlikeSearch> {
+    const json = { mask_ids: maskIds };
+    return this.transport.json(`/api/images/${id}/alike`, { method: "POST", json });
+  }
+
+  /** How that stands. */
+  alike(): Promise<AlikeSearch> {
+    return this.transport.json("/api/alike");
+  }
+
+  stopAlike(): Promise<AlikeSearch> {
+    return this.transport.json("/api/alike", { method: "DELETE" });
   }
 
   /** For browsers that can't run the decoder: best first. */

@@ -11,6 +11,7 @@ type Fits<Given extends Wanted, Wanted> = Given;
 
 /** What the server answers, by our names for it. */
 export type Answers = [
+  Fits<Schemas["AlikeSearch"], types.AlikeSearch>,
   Fits<Schemas["Applied"], types.Applied>,
   Fits<Schemas["ErrorBody"], types.ErrorBody>,
   Fits<Schemas["ExportLosses"], types.ExportLosses>,

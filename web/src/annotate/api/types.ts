@@ -305,9 +305,25 @@ export interface StageFigures {
   readonly share_accepted: number | null;
 }
 
+/** How the search for what is like a mask stands. */
+export interface AlikeSearch {
+  readonly state: "idle" | "running" | "ended" | "stopped" | "failed";
+  /** The label of what is sought, or "a mask". */
+  readonly sought: string;
+  readonly done: number;
+  readonly total: number;
+  /** Masks that are suggested, and in how many images. */
+  readonly found: number;
+  readonly images: number;
+  /** Which models look. */
+  readonly answered_by: string;
+  /** Why it failed. */
+  readonly note: string;
+}
+
 /** The engine's last work of a kind. */
 export interface Run {
-  readonly kind: "prefill" | "automatic" | "retrain" | "audit" | "detector" | "choose";
+  readonly kind: "prefill" | "automatic" | "retrain" | "audit" | "detector" | "choose" | "like";
   readonly state: "running" | "ended" | "stopped" | "failed" | "lost";
   readonly started_at: string;
   readonly ended_at: string | null;

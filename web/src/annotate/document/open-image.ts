@@ -164,11 +164,15 @@ export class OpenImage<R extends RegionFacts> implements Readable<ImageNow<R>> {
     this.act("edit", [this.replace(id, this.versions.of(region, facts))], options);
   }
 
-  /** Make suggestions masks, over the others. */
+  /**
+   * Make suggestions masks, over the others.
+   * @param labelId null for the label that a suggestion came with, if it did.
+   */
   acceptSuggested(ids: readonly string[], labelId: number | null, options?: ActOptions): void {
     const above = this.top() + 1;
+    const label = labelId === null ? {} : { label_id: labelId };
     const changes = distinct(ids).map((id, i) =>
-      this.revise(id, { is_suggested: false, label_id: labelId, order: above + i }),
+      this.revise(id, { is_suggested: false, ...label, order: above + i }),
     );
     this.act("accept", changes, options);
   }

@@ -52,6 +52,7 @@ export const SHORTCUTS = {
   "masks.previous": { group: "Masks", text: "Select the one before", keys: ["Shift+N"] },
   "masks.all": { group: "Masks", text: "Select all", keys: ["Mod+A"] },
   "masks.refine": { group: "Masks", text: "Refine", keys: ["G"] },
+  "masks.alike": { group: "Masks", text: "Find this in the other images", keys: ["H"] },
   "masks.delete": { group: "Masks", text: "Delete", keys: ["Delete", "Backspace"] },
   "masks.duplicate": { group: "Masks", text: "Duplicate", keys: ["Mod+D"] },
   "masks.merge": { group: "Masks", text: "Merge", keys: ["J"] },

@@ -135,6 +135,7 @@ export const ACTS: Readonly<Record<ShortcutName, Act>> = {
   "masks.previous": (work) => work.selection.step(-1),
   "masks.all": (work) => work.selection.all(),
   "masks.refine": (work) => work.refine(),
+  "masks.alike": (work) => work.alike.find(),
   "masks.delete": (work) => work.selection.delete(),
   "masks.duplicate": (work) => work.selection.duplicate(),
   "masks.merge": (work) => work.selection.merge(),

@@ -29,6 +29,7 @@ import {
 import type { BoxXyxy } from "../../segmenter";
 import { type DrawnMask, PALETTE } from "../view";
 import type { OnlyShown } from "./access";
+import { Alike } from "./alike.svelte";
 import { beginning } from "./beginning";
 import { Catalogue, type CatalogueNow } from "./catalogue";
 import { Complaints } from "./complaints.svelte";
@@ -85,6 +86,7 @@ export class Workspace {
   readonly nextLabel = new NextLabel(tabStorage());
   readonly preview = new Preview();
   readonly suggestions = new Suggestions(this.client);
+  readonly alike = new Alike(this);
   readonly review = new Review(this.client);
   readonly rounds = new Rounds(this, (imageId) => this.desk!.close(imageId));
   readonly shortcuts = new Shortcuts({ storage: browserStorage(), isMac: isMac() });
@@ -135,6 +137,7 @@ export class Workspace {
     this.desk = await Desk.start(this.client, CODEC, project, this.seen);
     this.saving.watch(this.desk);
     this.around.watchModel();
+    void this.alike.look().catch(() => {}); // it is no part of the beginning
     if (project.signed_in) this.around.watchOthers();
     await this.rounds.start(first);
   }

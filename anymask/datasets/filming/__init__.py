@@ -1,0 +1,1 @@
+"""Films: frames in their order, of a video file or of images."""

@@ -1,0 +1,122 @@
+"""SegGPT's learner: a model, and what one step and a validation do with it.
+
+Shape legend: B scenes of a pass, H W pixels of the stacked picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from anymask.core.in_context.frame import UNDECIDED
+from anymask.core.in_context.palette import palette, read_colors
+from anymask.datasets.sample import Sample
+from anymask.models.seggpt import SegGPT, painting_loss
+from anymask.training.distributed import World, whole
+from anymask.training.learner import Tally, Validated
+from anymask.training.optimiser import Optimiser
+from anymask.training.seggpt.numbers import Mask, Numbers, iou, mean_of_means
+from anymask.training.seggpt.recipe import SegGPTRecipe
+from anymask.training.seggpt.scenes import Pairing, Scene
+from anymask.training.seggpt.start import parameter_groups
+from anymask.weights.checkpoint import Checkpoint
+
+
+class SegGPTLearner:
+    """Learns from passes of scenes, one step at a time (``training.learner.Learner``).
+
+    learning, held_out: how samples of either set become scenes.
+    """
+
+    def __init__(
+        self,
+        model: SegGPT,
+        recipe: SegGPTRecipe,
+        world: World,
+        learning: Pairing,
+        held_out: Pairing,
+    ) -> None:
+        self.model, self.recipe, self.world = model, recipe, world
+        self.learning, self.held_out = learning, held_out
+        self.optimiser = Optimiser(model, parameter_groups(model, recipe), recipe, world)
+        self.numbers = Numbers(world.device)
+
+    def scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
+        """A scene to learn from. Raises ``ImageError`` for what can't be learned from."""
+        return self.learning.scene(sample, rng)
+
+    def validation_scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
+        """A scene to validate with: one thing, and one example of it. Raises as ``scene``."""
+        return self.held_out.validation_scene(sample, rng)
+
+    def notes(self) -> list[str]:
+        """Whether it begins with nothing."""
+        if not (self.recipe.weights or self.recipe.dino):
+            return ["it starts from random numbers (--set dino=dinov2-small starts it from images)"]
+        return []
+
+    def step(self, number: int, passes: Iterable[Sequence[Scene]]) -> Tally | None:
+        """One update, number ``number`` from 0; None, and none made, if a loss is no number."""
+        return self.optimiser.step(number, passes, self._learn)
+
+    @torch.no_grad()
+    def validate(self, step: int, scenes: Sequence[Scene]) -> Validated:
+        """One-shot mIoU: of each group the mean over its scenes, and of these the mean.
+
+        Beside it, what copying the example's mask would be worth.
+        """
+        ious: dict[str, list[float]] = {}
+        copied: dict[str, list[float]] = {}
+        with self.optimiser.averaged():
+            self.model.eval()
+            for scene in scenes:
+                example, truth = np.split(scene.labels, 2)
+                counts = truth != UNDECIDED
+                for measured, mask in ((ious, self.painted(scene)), (copied, example > 0)):
+                    measured.setdefault(scene.group, []).append(iou(mask, truth > 0, counts))
+            self.model.train()
+        worth = mean_of_means(ious)
+        return Validated(worth, {"miou": worth, "copied": mean_of_means(copied)})
+
+    def painted(self, scene: Scene) -> Mask:
+        """(H/2, W): where the model paints the one label of a validation's scene."""
+        image, target = self.numbers.of([scene.image]), self.numbers.of([scene.target])
+        with self.optimiser.autocast():
+            out = self.model(image, target, is_instance=scene.is_instance, query_only=True)
+        return read_colors(self.numbers.colors(out), palette(1), out.shape[-2:]).labels > 0
+
+    def state(self) -> dict[str, Any]:
+        """All that steps and validation change, whole; every process must ask for it."""
+        return self.optimiser.state() | {"course": {}}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from ``state``."""
+        self.optimiser.load_state(state)
+
+    def checkpoint(
+        self, name: str, made_by: Mapping[str, Any], everything: Mapping[str, float]
+    ) -> Checkpoint:
+        """The averaged model; every process must ask for it."""
+        with self.optimiser.averaged():
+            state = {
+                key: whole(tensor).detach().to("cpu", copy=True).contiguous()
+                for key, tensor in self.model.state_dict().items()
+            }
+        return Checkpoint(name, self.model.config, state, made_by=made_by)
+
+    def _learn(self, number: int, scenes: Sequence[Scene]) -> Tally:
+        """Add the gradients of one pass: the loss is the mean over the pixels that are hidden."""
+        device = self.world.device
+        image = self.numbers.of([scene.image for scene in scenes])
+        target = self.numbers.of([scene.target for scene in scenes])
+        counts = np.stack([scene.labels != UNDECIDED for scene in scenes])[:, None]
+        is_masked = torch.from_numpy(np.stack([scene.is_masked for scene in scenes])).to(device)
+        kinds = torch.tensor([scene.is_instance for scene in scenes], device=device)
+        with self.optimiser.autocast():
+            out = self.model(image, target, is_masked, kinds)
+        loss = painting_loss(out.float(), target, is_masked, torch.from_numpy(counts).to(device))
+        torch.autograd.backward([loss * (len(scenes) / self.recipe.batch)])
+        return {"loss": float(loss.detach()) * len(scenes)}
