@@ -133,6 +133,6 @@ def weights_of(labels: Labels, balance: float) -> npt.NDArray[np.float32]:
     is_labelled = labels > 0
     share = is_labelled.sum() / max(1, is_known.sum())
     if not 0 < share < 1:
-        return is_known.astype(np.float32)
+        return np.asarray(is_known, np.float32)
     even = np.where(is_labelled, 0.5 / share, 0.5 / (1 - share))
     return np.asarray(is_known * (balance * even + 1 - balance), np.float32)
