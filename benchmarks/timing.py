@@ -28,7 +28,10 @@ def measure(work: Callable[[], Any], repeats: int) -> dict[str, float]:
 
 
 def in_own_process(
-    script: str, *arguments: str, environment: Mapping[str, str] | None = None
+    script: str,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> dict[str, float]:
     """What a script prints as JSON in its last line, run in a fresh process.
 
@@ -36,7 +39,7 @@ def in_own_process(
     """
     command = [sys.executable, script, *arguments]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        command, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
     )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")

@@ -26,7 +26,8 @@ EXPECTED = (
     "or a folder of pictures, of each image's name; images with SA-1B records (.json) of their "
     "names beside them; tar shards of such images and records; labelme's files beside images; an "
     "export of Label Studio (JSON) or CVAT for images (XML); YOLO's labels/ beside images/; DAVIS, "
-    "GrabCut, Cityscapes, ADE20K, PPDLS, SBD or Clothing Co-Parsing as they are published"
+    "GrabCut, Cityscapes, ADE20K, PPDLS, SBD or Clothing Co-Parsing as they are published; a "
+    "mixture, a JSON file that names several of these"
 )
 
 
@@ -61,11 +62,8 @@ def open_dataset(
     check_choice(crowds)
     location, images = os.fspath(location), None if images is None else os.fspath(images)
     files = list_files(location)
-    readers: list[Reader] = [
-        partial(mixture.read, open_set=partial(open_dataset, split_regions=split_regions)),
-        *_readers(split_regions, images, void, crowds, options.page),
-    ]
-    dataset = next((dataset for read in readers if (dataset := read(files))), None)
+    readings = (read(files) for read in _readers(split_regions, images, void, crowds, options.page))
+    dataset = next((dataset for dataset in readings if dataset), None)
     if not dataset:
         wanted = _with_options(images, void, crowds)
         raise DatasetError(
@@ -105,6 +103,7 @@ def _readers(
             yield partial(yolo.read, images=image_files)
             yield partial(grabcut.read, images=image_files)
     else:
+        yield partial(mixture.read, open_set=partial(open_dataset, split_regions=split_regions))
         yield from (label_studio.read, labelme.read, sa1b_dataset.read_alone, cvat.read)
         yield from (coco.read, cityscapes.read, ade20k.read, ppdls.read, sbd.read)
         yield from (

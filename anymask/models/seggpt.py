@@ -260,19 +260,18 @@ def query_half(grid_hw: tuple[int, int]) -> Tensor:
 
 
 def painting_loss(
-    painted: Tensor, target: Tensor, is_masked: Tensor, is_valid: Tensor | None = None
+    painted: Tensor, target: Tensor, is_masked: Tensor, weights: Tensor | None = None
 ) -> Tensor:
     """Smooth L1 of what is painted in masked patches, averaged over their pixels (§3.1).
 
-    painted, target: (B, 3, H, W), normalised. is_masked: (B, h, w). is_valid: (B, 1, H, W), pixels
-    that count; all by default.
+    painted, target: (B, 3, H, W), normalised. is_masked: (B, h, w). weights: (B, 1, H, W), how much
+    pixels count, 0 for not at all; all alike by default.
 
     Raises ``ValueError`` where no pixel counts: its mean would be no number.
     """
     patch_px = target.shape[-2] // is_masked.shape[-2]
     counts = is_masked[:, None].repeat_interleave(patch_px, -2).repeat_interleave(patch_px, -1)
-    if is_valid is not None:
-        counts = counts & is_valid
+    counts = counts.to(painted.dtype) if weights is None else counts * weights
     if not counts.any():
         raise ValueError("no pixel of a masked patch counts")
     loss = F.smooth_l1_loss(painted, target, reduction="none", beta=LOSS_BETA)

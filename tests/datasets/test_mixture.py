@@ -97,6 +97,7 @@ def test_a_feed_without_weights_is_as_before() -> None:
         ([{"data": "discs", "wieght": 2}], "wieght is no field"),
         ([{"data": "discs"}, {"data": "discs/"}], "two datasets of one name"),
         ([{"data": "gone"}], "gone"),
+        ([{"data": "mixture.json"}], "a mixture of itself"),
     ],
 )
 def test_what_is_no_mixture(folder: Path, entries: list[dict[str, Any]], complaint: str) -> None:

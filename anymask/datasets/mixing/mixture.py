@@ -59,6 +59,8 @@ def read(files: Listing, open_set: Callable[[str], Dataset]) -> Dataset | None:
         return None
     shares = _shares(plain[KEY], files.location)
     folder = posixpath.dirname(files.url(name))
+    if files.url(name) in (_place(folder, share.data) for share in shares):
+        raise DatasetError(f"{files.location} is a mixture of itself")
     opened = [(share, open_set(_place(folder, share.data))) for share in shares]
     parts = [part for share, dataset in opened for part in _parts(share, dataset)]
     notes = [

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from anymask.core.in_context.frame import UNDECIDED
-from anymask.core.in_context.palette import palette, read_colors
+from anymask.core.in_context.palette import Labels, palette, read_colors
 from anymask.datasets.sample import Sample
 from anymask.models.seggpt import SegGPT, painting_loss
 from anymask.training.distributed import World, whole
@@ -112,11 +113,26 @@ class SegGPTLearner:
         device = self.world.device
         image = self.numbers.of([scene.image for scene in scenes])
         target = self.numbers.of([scene.target for scene in scenes])
-        counts = np.stack([scene.labels != UNDECIDED for scene in scenes])[:, None]
+        counts = np.stack([weights_of(scene.labels, self.recipe.balance) for scene in scenes])
         is_masked = torch.from_numpy(np.stack([scene.is_masked for scene in scenes])).to(device)
         kinds = torch.tensor([scene.is_instance for scene in scenes], device=device)
         with self.optimiser.autocast():
             out = self.model(image, target, is_masked, kinds)
-        loss = painting_loss(out.float(), target, is_masked, torch.from_numpy(counts).to(device))
+        weights = torch.from_numpy(counts[:, None]).to(device)
+        loss = painting_loss(out.float(), target, is_masked, weights)
         torch.autograd.backward([loss * (len(scenes) / self.recipe.batch)])
         return {"loss": float(loss.detach()) * len(scenes)}
+
+
+def weights_of(labels: Labels, balance: float) -> npt.NDArray[np.float32]:
+    """How much each pixel (H, W) counts: 0 where nobody decided, 1 on average elsewhere.
+
+    balance: 0 for all alike, 1 for as much with a label as without, and between.
+    """
+    is_known = labels != UNDECIDED
+    is_labelled = labels > 0
+    share = is_labelled.sum() / max(1, is_known.sum())
+    if not 0 < share < 1:
+        return np.asarray(is_known, np.float32)
+    even = np.where(is_labelled, 0.5 / share, 0.5 / (1 - share))
+    return np.asarray(is_known * (balance * even + 1 - balance), np.float32)

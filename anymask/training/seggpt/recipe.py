@@ -36,6 +36,10 @@ class SegGPTRecipe(Recipe):
     The target (*Painter* §3.2): half_mask: how often the query's half of it is hidden; otherwise
     random blocks of both halves, mask_share of the patches.
 
+    The loss: balance: how much the few pixels with a label count beside the many without one, from
+    0, as pixels, as in the paper, to 1, both halves of a scene's loss. A short training that counts
+    pixels paints everything black, which is right of most.
+
     contexts: images, at most, of which it is kept in mind what they show, to find contexts among.
     """
 
@@ -77,6 +81,8 @@ class SegGPTRecipe(Recipe):
     half_mask: float = 0.1
     mask_share: float = 0.5
 
+    balance: float = 0.0
+
     contexts: int = 20_000
 
     def lr_at(self, step: int) -> float:
@@ -92,7 +98,16 @@ class SegGPTRecipe(Recipe):
         return tuple(name for name in super().may_change if name != "steps")
 
     def _doubts(self) -> list[tuple[bool, str]]:
-        shares = ("mix", "plain_colors", "views", "several", "jittered", "flip", "half_mask")
+        shares = (
+            "mix",
+            "plain_colors",
+            "views",
+            "several",
+            "jittered",
+            "flip",
+            "half_mask",
+            "balance",
+        )
         return [
             *super()._doubts(),
             (self.size not in ("", *SIZES), f"size is none of {', '.join(SIZES)}"),
@@ -160,6 +175,7 @@ def seggpt_tiny() -> SegGPTRecipe:
         jitter=0.2,
         jittered=0.5,
         views=0.15,
+        balance=1.0,
         validate_every=55,
         save_every=20,
         validation_images=48,

@@ -63,9 +63,8 @@ class Pairing:
             example = query = self._of_objects(sample, rng)
             group = ""
         sides = [self._seen(side, rng) for side in (example, query)]
-        colors = random_colors(
-            max(1, *(int(side.labels.max()) for side in sides)), self._plain, rng
-        )
+        count = max(1, *(int(side.labels.max()) for side in sides))
+        colors = random_colors(count, self.recipe.plain_colors, rng)
         scene = _stacked(sides[0], sides[1], colors, self._mask(rng), not group, group)
         return self._checked(scene, sample)
 
@@ -86,10 +85,6 @@ class Pairing:
         example, query = (frame.resized(self.config.image_hw) for frame in pair)
         mask = half_mask(self.config.vit.grid_hw)
         return self._checked(_stacked(example, query, palette(1), mask, not group, group), sample)
-
-    @property
-    def _plain(self) -> float:
-        return self.recipe.plain_colors
 
     def _of_class(
         self, sample: Sample, shared: list[str], rng: np.random.Generator

@@ -7,9 +7,11 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from anymask.core.in_context.frame import UNDECIDED
 from anymask.errors import LayoutError, RecipeError
 from anymask.models.seggpt import SegGPT
 from anymask.predict.in_context.seggpt import SegGPTPredictor
@@ -20,6 +22,7 @@ from anymask.training.learner import Entry
 from anymask.training.loop import train
 from anymask.training.plan import plan_of
 from anymask.training.recipe import override
+from anymask.training.seggpt.learner import weights_of
 from anymask.training.seggpt.recipe import SegGPTRecipe
 from anymask.training.seggpt.start import CONFIGS, freeze, parameter_groups
 from anymask.weights.checkpoint import Checkpoint, read_checkpoint
@@ -125,6 +128,15 @@ def test_blocks_learn_at_their_own_pace() -> None:
     assert {scale for scale, _ in paces} == {1.0, 0.5, 0.25, 0.125, 0.0625}
     assert {decay for _, decay in paces} == {0.0, 0.1}
     assert CONFIGS["tiny"].image_hw == (224, 224)
+
+
+def test_labels_may_count_as_much_as_the_background() -> None:
+    labels = np.array([[0, 0, 0, 1, UNDECIDED]], np.int32)
+    assert weights_of(labels, 0).tolist() == [[1, 1, 1, 1, 0]]
+    even = weights_of(labels, 1)
+    assert even[0, 3] == pytest.approx(even[0, :3].sum())
+    assert even.sum() == pytest.approx(4)
+    assert weights_of(np.zeros((1, 3), np.int32), 1).tolist() == [[1, 1, 1]]
 
 
 def test_what_is_refused(tmp_path: Path, tiny_checkpoint: Checkpoint) -> None:
