@@ -16,7 +16,8 @@ from anymask.core.shapes.mask_batch import MaskBatch
 from anymask.datasets.checking.faults import Fault, Kind
 from anymask.errors import Error, clipped
 
-KEYS = frozenset(Annotation.__annotations__)
+OF_EXAMPLES = frozenset({"label"})  # what a mask found by an example has besides
+KEYS = frozenset(Annotation.__annotations__) - OF_EXAMPLES
 # What a model says of its masks. A mask that lacks two of them was drawn, or comes from a format
 # that has none of it; one that lacks a single one has lost it.
 OF_A_MODEL = frozenset({"predicted_iou", "stability_score", "point_coords"})
@@ -40,7 +41,7 @@ class AnnotationCheck:
     ) -> None:
         self._name, self._hw = name, hw
         self._expected = KEYS - {"id"} if without_ids else KEYS
-        self._known = KEYS | set(allowed)
+        self._known = KEYS | OF_EXAMPLES | set(allowed)
         self._faults: list[Fault] = []
         self.without_scores = 0  # masks so far that no model made
 

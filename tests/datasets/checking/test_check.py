@@ -103,6 +103,7 @@ def test_masks_that_no_model_made_are_counted(tmp_path: Path) -> None:
 def test_another_key_is_named_unless_it_is_allowed(tmp_path: Path) -> None:
     content = record(1)
     content["annotations"][2]["model"] = content["image"]["licence"] = "x"
+    content["annotations"][1]["label"] = "dog"  # as masks that an example found have it
     write(tmp_path / "a", 1, content)
     expected = {("sa_1.json", 2, "extra key"), ("sa_1.json", None, "extra key")}
     assert told(found(tmp_path / "a")) == expected
