@@ -33,9 +33,9 @@ def read_onnx_pair(encoder: Path, decoder: Path) -> dict[str, Tensor]:
 
     Raises ``CorruptFileError`` for a file that is no ONNX graph.
     """
-    arrays = _with_batch_norms(_parameters(_graph(encoder)))
+    arrays = _with_batch_norms(parameters(read_graph(encoder)))
     state = {f"image_encoder.{name}": array for name, array in arrays}
-    for name, array in _parameters(_graph(decoder)):
+    for name, array in parameters(read_graph(decoder)):
         state[_decoder_name(name)] = array
     tokens = state.pop("mask_decoder.tokens")[0]  # IoU token first, then the mask tokens
     state["mask_decoder.iou_token.weight"] = tokens[:1]
@@ -46,7 +46,8 @@ def read_onnx_pair(encoder: Path, decoder: Path) -> dict[str, Tensor]:
     return {name: torch.tensor(np.array(array, order="C")) for name, array in state.items()}
 
 
-def _graph(path: Path) -> onnx.GraphProto:
+def read_graph(path: Path) -> onnx.GraphProto:
+    """The graph of a file. Raises ``CorruptFileError`` and ``MissingExtraError``."""
     try:
         import onnx
         from google.protobuf.message import DecodeError
@@ -62,7 +63,7 @@ def _graph(path: Path) -> onnx.GraphProto:
     return graph
 
 
-def _parameters(graph: onnx.GraphProto) -> Iterator[tuple[str, Array]]:
+def parameters(graph: onnx.GraphProto) -> Iterator[tuple[str, Array]]:
     """All parameters of a graph, each named after its module and ``weight`` or ``bias``."""
     values = _values(graph)
     producers = {output: node for node in graph.node for output in node.output}

