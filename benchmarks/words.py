@@ -37,7 +37,7 @@ from pycocotools.coco import COCO
 
 from anymask.core.geometry import Floats
 from anymask.core.image import read_image
-from anymask.core.in_context.features import FeatureMap, unit
+from anymask.core.in_context.features import unit
 from anymask.core.words.crops import CropView, crop
 from anymask.core.words.named_things import NamedThings, features_of
 from anymask.core.words.objects import SIDE_PX, pooled, shape_of
@@ -105,7 +105,7 @@ class Looking:
         classifier, dino = self._models
         pixels = read_image(folder / "images" / coco.imgs[image]["file_name"])
         with torch.inference_mode(), torch.amp.autocast_mode.autocast("cpu", torch.bfloat16):
-            features: FeatureMap = dino.features(pixels, None)  # type: ignore[arg-type]
+            features = dino.features(pixels)
         rows = defaultdict(list)
         for annotation in asked_about(coco, image):
             x, y, width, height = annotation["bbox"]

@@ -34,6 +34,7 @@ ADAPTER = Path(__file__).with_name("named_things.npz")
 BATCH = 16
 FLOOR = 1e-4  # of a share: nothing is impossible
 CLASSES_WEIGH = 1.0  # against what the adapter says
+PRESENT = 2.0  # likeness from which on something is there
 
 
 class WordSide:
