@@ -26,3 +26,7 @@ class WordsEncoder(Protocol):
     def likeness(self, images: Floats, words: Floats) -> Floats:
         """(n, m), higher is liker: of one word's objects which is it; a CLIP's is the cosine."""
         ...
+
+    def least_likeness(self, word: str) -> float:
+        """From which likeness on an object of an image is said to be what a word says."""
+        ...

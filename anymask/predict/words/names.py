@@ -34,7 +34,9 @@ ADAPTER = Path(__file__).with_name("named_things.npz")
 BATCH = 16
 FLOOR = 1e-4  # of a share: nothing is impossible
 CLASSES_WEIGH = 1.0  # against what the adapter says
-PRESENT = 2.0  # likeness from which on something is there
+# Likeness from which on a thing is there that the adapter has a name of, or another: words that are
+# near to several names have higher ones. `benchmarks/words.py` prints what they are right in.
+NAMED_IS_THERE, OTHER_IS_THERE = 1.0, 3.5
 
 
 class WordSide:
@@ -157,6 +159,11 @@ class NamesEncoder:
     def likeness(self, images: Floats, words: Floats) -> Floats:
         """(n, m)."""
         return likeness(images, words)
+
+    def least_likeness(self, word: str) -> float:
+        """By whether the adapter has learned a name of it."""
+        named = self._names is not None and plain(word) in self._names.names
+        return NAMED_IS_THERE if named else OTHER_IS_THERE
 
 
 def classified(

@@ -24,7 +24,7 @@ from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.in_context.semantic import DinoEncoder
 from anymask.predict.predictor import Predictor, find_device, load
 from anymask.predict.words.encoder import WordsEncoder
-from anymask.predict.words.names import PRESENT, NamesEncoder
+from anymask.predict.words.names import NamesEncoder
 from anymask.weights.registry import DEFAULT
 
 SMALLEST_PX = 16  # of a mask's longer side: what is smaller can't be told apart
@@ -58,11 +58,8 @@ class RankedMasks:
 class WordsPredictor:
     """Ranks masks for words. What is known of an image is kept as long as its array lives."""
 
-    def __init__(
-        self, sam: Predictor, semantic: DinoEncoder, encoder: WordsEncoder, present: float = PRESENT
-    ) -> None:
-        """present: the likeness from which on something is said to be there."""
-        self.sam, self.semantic, self.encoder, self.present = sam, semantic, encoder, present
+    def __init__(self, sam: Predictor, semantic: DinoEncoder, encoder: WordsEncoder) -> None:
+        self.sam, self.semantic, self.encoder = sam, semantic, encoder
         self._candidates = EmbeddingCache[Candidates]()
 
     @classmethod
@@ -110,9 +107,10 @@ class WordsPredictor:
         words = self.encoder.embed_words([phrase])
         scores = self.encoder.likeness(found.embedded, words)[:, 0]
         order = np.argsort(-scores, kind="stable")
-        there = order[scores[order] >= self.present]
+        least = self.encoder.least_likeness(phrase)
+        there = order[scores[order] >= least]
         best = float(scores[order[0]])
-        reason = f"nothing is like it: the likest scores {best:.1f}, below {self.present:.1f}"
+        reason = f"nothing is like it: the likest scores {best:.1f}, below {least:.1f}"
         return RankedMasks(
             Annotations([found.masks[one] for one in there], found.masks.image_hw),
             scores[there],

@@ -1,10 +1,19 @@
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
 from anymask.core.words.named_things import NamedThings
 from anymask.core.words.objects import SIDE_PX, ShownObject
 from anymask.models.efficientnet import CLASSES, EfficientNetLite0
-from anymask.predict.words.names import ADAPTER, CLASSIFIER, WORDNET, NamesEncoder, likeness
+from anymask.predict.words.names import (
+    ADAPTER,
+    CLASSIFIER,
+    WORDNET,
+    NamesEncoder,
+    likeness,
+    nearness_to_named,
+)
 from anymask.predict.words.sentences import ROW
 from anymask.weights.fetch import cache_path
 from anymask.weights.registry import find
@@ -55,3 +64,14 @@ def test_words_of_any_kind_are_compared_with_objects() -> None:
     assert scores.shape == (2, len(words))
     assert np.isfinite(scores).all()
     np.testing.assert_array_equal(scores[:, 0], scores[:, 1])
+
+
+def test_a_word_that_is_one_of_the_names_is_that_name_alone() -> None:
+    class Nearness:
+        names = ("dog", "cup")
+
+        def nearness(self, words: list[str]) -> np.typing.NDArray[np.float32]:
+            return np.full((len(words), 2), 0.7, np.float32)
+
+    near = nearness_to_named(cast(Any, Nearness()), ["A cup", "hound"])
+    np.testing.assert_allclose(near, [[0, 1], [0.7, 0.7]], rtol=1e-6)

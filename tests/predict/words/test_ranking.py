@@ -32,6 +32,9 @@ class ByColour:
     def likeness(self, images: Floats, words: Floats) -> Floats:
         return images @ words.T
 
+    def least_likeness(self, word: str) -> float:
+        return 0.5
+
 
 @pytest.fixture
 def pixels() -> Pixels:
@@ -58,7 +61,7 @@ def predictor(monkeypatch: pytest.MonkeyPatch, pixels: Pixels) -> WordsPredictor
     monkeypatch.setattr(ranking, "suggested", lambda sam: AutomaticConfig())
     grid = np.ones((3, 6, 2), np.float32)
     semantic = SimpleNamespace(features=lambda image: FeatureMap.of_features(grid, (60, 120)))
-    return WordsPredictor(cast(Any, None), cast(Any, semantic), ByColour(), present=0.5)
+    return WordsPredictor(cast(Any, None), cast(Any, semantic), ByColour())
 
 
 def test_the_mask_that_a_word_means_is_first(predictor: WordsPredictor, pixels: Pixels) -> None:
