@@ -74,4 +74,4 @@ def test_a_word_that_is_one_of_the_names_is_that_name_alone() -> None:
             return np.full((len(words), 2), 0.7, np.float32)
 
     near = nearness_to_named(cast(Any, Nearness()), ["A cup", "hound"])
-    np.testing.assert_allclose(near, [[0, 1], [0.7, 0.7]], rtol=1e-6)
+    np.testing.assert_allclose(near, np.array([[0.0, 1.0], [0.7, 0.7]]), rtol=1e-6)
