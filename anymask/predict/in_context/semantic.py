@@ -72,7 +72,7 @@ class DinoEncoder:
         path: Path = fetch(file, offline=offline, on_progress=on_progress)
         return cls(load_dinov2(path), device)
 
-    def features(self, pixels: Pixels, embedding: ImageEmbedding) -> FeatureMap:
+    def features(self, pixels: Pixels, embedding: ImageEmbedding | None = None) -> FeatureMap:
         """(h, w, C); the embedding is not looked at."""
         image_hw = pixels.shape[0], pixels.shape[1]
         patch_px = self.model.patch_px

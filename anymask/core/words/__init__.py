@@ -1,0 +1,1 @@
+"""Words as prompts: crops, names and the arithmetic of likeness, without a model."""
