@@ -97,6 +97,7 @@ def test_the_papers_recipe() -> None:
     assert {"seggpt_small", "seggpt_tiny"} < set(recipe_names())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["seggpt_vit_l", "seggpt_small", "seggpt_tiny"])
 def test_every_recipe_is_planned(tmp_path: Path, name: str) -> None:
     data = str(write_discs(tmp_path, 4))
