@@ -90,6 +90,20 @@ class Optimiser:
         finally:
             self._swap_average()
 
+    def averaged_weights(
+        self, state: Callable[[], Mapping[str, Tensor]] | None = None
+    ) -> dict[str, Tensor]:
+        """The averaged model's tensors as copies on the CPU; every process must ask for it.
+
+        state: what of the model is asked for, by default its ``state_dict``.
+        """
+        with self.averaged():
+            tensors = (state or self.model.state_dict)()
+            return {
+                name: whole(tensor).detach().to("cpu", copy=True).contiguous()
+                for name, tensor in tensors.items()
+            }
+
     def state(self) -> dict[str, Any]:
         """Model, optimiser and average, whole; every process must ask for it."""
         adamw = self.adamw.state_dict()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anymask.cli.filling.passed_over import tell_passed_over
+from anymask.cli.filling.passed_over import tell_searched
 from anymask.cli.options import OfflineOption
 from anymask.cli.progress import download_bar, tell, work_bar
 from anymask.cli.serving.models import (
@@ -21,7 +21,6 @@ from anymask.cli.serving.stores import FolderOption, StoreArgument, folder_of, o
 from anymask.errors import Error
 
 if TYPE_CHECKING:
-    from anymask.engine.stages.searching import Searched
     from anymask.engine.store.store import Store
 
 THRESHOLD = 0.3
@@ -97,7 +96,7 @@ def prefill(
                 searched.append(one)
                 step(one.suggested is not None, one.name)
                 run.step(len(searched))
-    _tell(searched)
+    tell_searched(searched)
 
 
 def _in_use(store: Store, where: str, models: Path | None) -> tuple[Path, Mapping[str, Any]]:
@@ -119,12 +118,3 @@ def _chosen(figures: Mapping[str, Any]) -> tuple[float, str]:
     saved = figures.get("saved_s")
     words = "" if saved is None else f", which saved {saved:.1f} s an image of those held out"
     return float(figures.get("threshold", THRESHOLD)), words
-
-
-def _tell(searched: list[Searched]) -> None:
-    """What became of it, for people."""
-    done = [one.suggested for one in searched if one.suggested is not None]
-    added = sum(one.added for one in done)
-    typer.echo(f"{added} mask{'s' * (added != 1)} suggested in {len(done)} images")
-    passed = [one for one in searched if one.suggested is None]
-    tell_passed_over([(one.name, one.reason) for one in passed])

@@ -21,7 +21,7 @@ from anymask.training.detector.looks import PROPOSED, LookLosses, look_losses, w
 from anymask.training.detector.losses import DetectionLosses, detection_losses
 from anymask.training.detector.recipe import DetectorRecipe
 from anymask.training.detector.scenes import BoxScene, box_scene, flipped
-from anymask.training.distributed import World, whole
+from anymask.training.distributed import World
 from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.learner import Tally, Validated
 from anymask.training.optimiser import Optimiser
@@ -101,12 +101,7 @@ class DetectorLearner:
         self, name: str, made_by: Mapping[str, Any], everything: Mapping[str, float]
     ) -> Checkpoint:
         """The averaged model; every process must ask for it."""
-        with self.optimiser.averaged():
-            state = {
-                key: whole(tensor).detach().to("cpu", copy=True).contiguous()
-                for key, tensor in self.model.state_dict().items()
-            }
-        return Checkpoint(name, self.config, state, made_by=made_by)
+        return Checkpoint(name, self.config, self.optimiser.averaged_weights(), made_by=made_by)
 
     def _learn(self, number: int, scenes: Sequence[BoxScene]) -> Tally:
         """Add the gradients of one pass."""

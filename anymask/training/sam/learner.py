@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 from anymask.datasets.sample import Sample
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions, LayerPositions
-from anymask.training.distributed import World, whole
+from anymask.training.distributed import World
 from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.learner import Entry, Tally, Validated
 from anymask.training.optimiser import Optimiser
@@ -151,11 +152,7 @@ class SamLearner:
         self, name: str, made_by: Mapping[str, Any], everything: Mapping[str, float]
     ) -> Checkpoint:
         """The averaged model with LoRA merged; every process must ask for it."""
-        with self.optimiser.averaged():
-            state = {
-                key: whole(tensor).detach().to("cpu", copy=True)  # the weights change again
-                for key, tensor in merged_state(self.model).items()
-            }
+        state = self.optimiser.averaged_weights(partial(merged_state, self.model))
         return Checkpoint(name, self.model.config, state, made_by=made_by, everything=everything)
 
     def _framed(self, framing: Framing, sample: Sample, rng: np.random.Generator) -> Scene:

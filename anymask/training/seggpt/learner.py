@@ -16,7 +16,7 @@ from anymask.core.in_context.frame import UNDECIDED
 from anymask.core.in_context.palette import Labels, palette, read_colors
 from anymask.datasets.sample import Sample
 from anymask.models.seggpt import SegGPT, painting_loss
-from anymask.training.distributed import World, whole
+from anymask.training.distributed import World
 from anymask.training.learner import Tally, Validated
 from anymask.training.optimiser import Optimiser
 from anymask.training.seggpt.numbers import Mask, Numbers, iou, mean_of_means
@@ -101,12 +101,9 @@ class SegGPTLearner:
         self, name: str, made_by: Mapping[str, Any], everything: Mapping[str, float]
     ) -> Checkpoint:
         """The averaged model; every process must ask for it."""
-        with self.optimiser.averaged():
-            state = {
-                key: whole(tensor).detach().to("cpu", copy=True).contiguous()
-                for key, tensor in self.model.state_dict().items()
-            }
-        return Checkpoint(name, self.model.config, state, made_by=made_by)
+        return Checkpoint(
+            name, self.model.config, self.optimiser.averaged_weights(), made_by=made_by
+        )
 
     def _learn(self, number: int, scenes: Sequence[Scene]) -> Tally:
         """Add the gradients of one pass: the loss is the mean over the pixels that are hidden."""
