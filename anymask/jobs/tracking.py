@@ -198,7 +198,7 @@ def _write(track: Track, number: int, answer: InContextAnswer, out: Path) -> Non
     with writing(target) as part:
         if track.format == TrackFormat.json:
             annotations = _by_label(answer, track.names)
-            name = f"{track.frames.names[number]}"
+            name = track.frames.names[number]
             record = annotations.record(name, hashed_id(name))
             part.write_bytes(sa1b_record.to_bytes(record))
             return

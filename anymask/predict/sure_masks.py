@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from anymask.core import rle
 from anymask.core.annotations import Annotation, Annotations
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.geometry import Floats
+from anymask.core.geometry import Floats, ResizeMap
 from anymask.core.logits import MASK_THRESHOLD, stability_score
 from anymask.core.mask_runs import MaskRuns, runs_and_stability
 from anymask.core.prompts import Prompts
@@ -42,10 +43,16 @@ class Candidate:
     """logits: (h, w). score: of its box and itself. detected: of the box alone, in 0-1."""
 
     logits: Floats
+    resize_map: ResizeMap
     predicted_iou: float
     stability: float
     detected: float
     small: Floats  # (s · s,) of the mask, in 0-1
+
+    @cached_property
+    def runs(self) -> MaskRuns:
+        """The mask at full size."""
+        return runs_and_stability(self.logits, self.resize_map)[0]
 
     @property
     def score(self) -> float:
@@ -67,10 +74,9 @@ def sure_masks(
     likely = scores >= threshold  # no mask of another gets there
     candidates = _distinct(_answers(sam, embedding, boxes[likely][:ASKED], scores[likely]))
     best = sorted(candidates, key=lambda one: -one.score)[:AGAIN]
-    runs = [runs_and_stability(one.logits, embedding.resize_map)[0] for one in best]
-    seen = [(one, each) for one, each in zip(best, runs) if each.area()]
-    tight = np.array([each.box_xyxy() for _, each in seen], np.float32).reshape(-1, 4)
-    again = _answers(sam, embedding, tight, [one.detected for one, _ in seen], clear=True)
+    seen = [one for one in best if one.runs.area()]
+    tight = np.array([one.runs.box_xyxy() for one in seen], np.float32).reshape(-1, 4)
+    again = _answers(sam, embedding, tight, [one.detected for one in seen], clear=True)
     return _surest([*candidates, *again], embedding, threshold)
 
 
@@ -92,7 +98,8 @@ def _answers(
         tokens = 1 if clear else iou.shape[1]
         for number, token in np.ndindex(len(prompts), tokens):
             detected = float(scores[first + number])
-            found.append(_candidate(logits[number, token], float(iou[number, token]), detected))
+            answer = logits[number, token], float(iou[number, token])
+            found.append(_candidate(*answer, detected, embedding.resize_map))
     return [one for one in found if one.small.any()]
 
 
@@ -105,11 +112,13 @@ def _within(logits: Floats, embedding: ImageEmbedding) -> Floats:
     return logits
 
 
-def _candidate(logits: Floats, predicted_iou: float, detected: float) -> Candidate:
+def _candidate(
+    logits: Floats, predicted_iou: float, detected: float, resize_map: ResizeMap
+) -> Candidate:
     side = logits.shape[0] // 2
     small = (logits > MASK_THRESHOLD).reshape(side, 2, side, 2).mean((1, 3), dtype=np.float32)
     stability = stability_score(logits, MASK_THRESHOLD, STABILITY_OFFSET)
-    return Candidate(logits, predicted_iou, stability, detected, small.reshape(-1))
+    return Candidate(logits, resize_map, predicted_iou, stability, detected, small.reshape(-1))
 
 
 def _distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -143,22 +152,21 @@ def _surest(
     for one in sorted(candidates, key=lambda one: -one.score):
         if one.score < threshold or len(kept) == MOST_MASKS:
             break
-        runs, _ = runs_and_stability(one.logits, embedding.resize_map)
-        mask = runs.to_rle()
-        if runs.area() and rle.iou([mask], there).max(initial=0.0) <= OBJECT_IOU:
-            kept.append(_annotation(len(kept), mask, runs, one))
+        mask = one.runs.to_rle()
+        if one.runs.area() and rle.iou([mask], there).max(initial=0.0) <= OBJECT_IOU:
+            kept.append(_annotation(len(kept), mask, one))
             there.append(mask)
             scores.append(one.score)
     return DetectedMasks(Annotations(kept, embedding.image_hw), np.array(scores, np.float32))
 
 
-def _annotation(number: int, mask: RLE, runs: MaskRuns, candidate: Candidate) -> Annotation:
-    height, width = runs.image_hw
+def _annotation(number: int, mask: RLE, candidate: Candidate) -> Annotation:
+    height, width = candidate.runs.image_hw
     return Annotation(
         id=number,
         segmentation=mask,
         bbox=rle.bbox_xywh(mask),
-        area=runs.area(),
+        area=candidate.runs.area(),
         predicted_iou=candidate.predicted_iou,
         stability_score=candidate.stability,
         point_coords=[],

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from anymask.cli.by_example.example_options import LikeOption, UnlikeOption, examples_of
-from anymask.cli.filling.passed_over import tell_searched
+from anymask.cli.filling.search_run import search_run
 from anymask.cli.options import OfflineOption
-from anymask.cli.progress import download_bar, tell, work_bar
+from anymask.cli.progress import download_bar, tell
 from anymask.cli.serving.models import ModelInUseOption, ModelsOption, model_in_use_of
 from anymask.cli.serving.stores import FolderOption, StoreArgument, folder_of, open_store
 
@@ -46,11 +46,10 @@ def like(
     with open_store(where) as store:
         from anymask.engine.alike.examples import label_of, searching_for
         from anymask.engine.disk_cache import embedding_cache, picture_cache
-        from anymask.engine.pictures.folder import ImageFolder
         from anymask.engine.pictures.pictures import Pictures
         from anymask.engine.stages.kept_embeddings import KeptEmbeddings
-        from anymask.engine.stages.running import running
-        from anymask.engine.stages.searching import count_unsearched, search
+        from anymask.engine.store.images import SUGGESTIONS_FIRST
+        from anymask.engine.store.settings import put_setting
         from anymask.predict.in_context.load import by_likeness
         from anymask.predict.load import ModelSource
         from anymask.weights.fetch import cache_folder
@@ -63,14 +62,8 @@ def like(
         pictures = Pictures(picture_cache(cache))
         embeddings = KeptEmbeddings(sam, pictures, embedding_cache(cache), choice.encoder_id)
         predictor = by_likeness(sam, offline or None)
+        store.write(put_setting, SUGGESTIONS_FIRST, True)
         named = label_of(store, label)
         finder = searching_for(examples, pictures, embeddings, predictor, named)
         tell(f"{predictor.like.answered_by} looks")
-        searched = []
-        total = count_unsearched(store, finder)
-        with running(store, "like", total, tell) as run, work_bar(total) as step:
-            for one in search(store, ImageFolder(folder), finder):
-                searched.append(one)
-                step(one.suggested is not None, one.name)
-                run.step(len(searched))
-    tell_searched(searched)
+        search_run(store, "like", folder, finder)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anymask.cli.filling.passed_over import tell_searched
+from anymask.cli.filling.search_run import search_run
 from anymask.cli.options import OfflineOption
-from anymask.cli.progress import download_bar, tell, work_bar
+from anymask.cli.progress import download_bar, tell
 from anymask.cli.serving.models import (
     ModelInUseOption,
     ModelsOption,
@@ -60,11 +60,8 @@ def prefill(
     """
     with open_store(where) as store:
         from anymask.engine.disk_cache import embedding_cache, picture_cache
-        from anymask.engine.pictures.folder import ImageFolder
         from anymask.engine.pictures.pictures import Pictures
         from anymask.engine.stages.detecting import detecting
-        from anymask.engine.stages.running import running
-        from anymask.engine.stages.searching import count_unsearched, search
         from anymask.predict.detector import Detector
         from anymask.predict.load import ModelSource
         from anymask.weights.fetch import cache_folder
@@ -89,14 +86,7 @@ def prefill(
             threshold,
             choice.encoder_id,
         )
-        searched = []
-        total = count_unsearched(store, finder)
-        with running(store, "prefill", total, tell) as run, work_bar(total) as step:
-            for one in search(store, ImageFolder(folder), finder):
-                searched.append(one)
-                step(one.suggested is not None, one.name)
-                run.step(len(searched))
-    tell_searched(searched)
+        search_run(store, "prefill", folder, finder)
 
 
 def _in_use(store: Store, where: str, models: Path | None) -> tuple[Path, Mapping[str, Any]]:

@@ -9,12 +9,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from anymask.core.image import read_image, resize_to
-from anymask.core.in_context.palette import Labels, Pixels
+from anymask.core.in_context.palette import Labels, Pixels, resized_labels
 from anymask.errors import PromptError
 
 MASK = 1  # the label of an example of one mask
@@ -61,7 +60,7 @@ class Example:
 
         Raises ``PromptError`` where nothing that is labelled is left of it.
         """
-        labels = _resized(self.labels, hw)
+        labels = resized_labels(self.labels, hw)
         if not labels.any():
             raise PromptError(
                 f"the mask of an example is so small that at {hw[1]}×{hw[0]} nothing of it is left"
@@ -86,10 +85,5 @@ def spatial_grid(examples: Sequence[Example], hw: tuple[int, int]) -> Example:
         place = np.s_[rows[row] : rows[row + 1], columns[column] : columns[column + 1]]
         cell_hw = pixels[place].shape[0], pixels[place].shape[1]
         pixels[place] = resize_to(example.pixels, cell_hw)
-        labels[place] = _resized(example.labels, cell_hw)
+        labels[place] = resized_labels(example.labels, cell_hw)
     return Example(pixels, labels)
-
-
-def _resized(labels: Labels, hw: tuple[int, int]) -> Labels:
-    nearest = cv2.resize(labels, hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-    return nearest.astype(np.int32)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from anymask.core.image import resize_to
-from anymask.core.in_context.palette import Labels, Pixels
+from anymask.core.in_context.palette import Labels, Pixels, resized_labels
 
 UNDECIDED = -1  # the label of pixels that count for nothing
 SHAPES = (3 / 4, 4 / 3)  # width to height of a random cut
@@ -35,9 +35,8 @@ class Frame:
         return self.pixels.shape[0], self.pixels.shape[1]
 
     def resized(self, hw: tuple[int, int]) -> Frame:
-        """At another size; labels are never mixed."""
-        labels = cv2.resize(self.labels, hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-        return Frame(resize_to(self.pixels, hw), labels.astype(np.int32))
+        """At another size."""
+        return Frame(resize_to(self.pixels, hw), resized_labels(self.labels, hw))
 
     def flipped(self) -> Frame:
         """Left to right."""

@@ -64,6 +64,11 @@ def paint(labels: Labels, colors: Colors) -> Pixels:
     return colors.round().astype(np.uint8)[labels]
 
 
+def resized_labels(labels: Labels, hw: tuple[int, int]) -> Labels:
+    """(H, W) labels at another size, each pixel as the nearest: labels are never mixed."""
+    return cv2.resize(labels, hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT).astype(np.int32)
+
+
 def read_colors(
     painted: npt.NDArray[np.float32], colors: Colors, hw: tuple[int, int]
 ) -> LabelledPixels:

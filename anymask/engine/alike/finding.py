@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from anymask.core import rle
 from anymask.core.in_context.example import Example
 from anymask.engine.model.everything import TURN
-from anymask.engine.model.suggestion import suggestion
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.stages.kept_embeddings import KeptEmbeddings
@@ -25,6 +24,7 @@ from anymask.engine.store.masks import masks_named
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import Version
 from anymask.errors import Error, StoreError
+from anymask.predict.in_context.answer import InContextAnswer
 from anymask.predict.in_context.load import ByLikeness
 
 SOURCE = "like"
@@ -61,6 +61,25 @@ def source_of(label: str | None) -> str:
     return SOURCE if label is None else f"{SOURCE} {label[:LONGEST_NAME]}".strip()
 
 
+def finder_of(
+    predictor: ByLikeness,
+    known: Sequence[str],
+    source: str,
+    find: Callable[[ImageFile], Found],
+    label_id: int | None,
+) -> Finder:
+    """A finder of what is like examples. known: what tells these from others."""
+    digest = hashlib.sha256(" ".join(known).encode()).hexdigest()[:8]
+    return Finder(source, f"{predictor.model_id[:150]} {digest}", find, label_id)
+
+
+def found_of(answer: InContextAnswer) -> Found:
+    """The objects of an answer, to be suggested."""
+    height, width = answer.labelled.labels.shape
+    masks = ((rle.encode(one.mask), one.score) for one in answer.objects)
+    return Found.of_masks((height, width), masks)
+
+
 class Alike:
     """Finds what is like chosen masks, for ``searching.search``."""
 
@@ -80,17 +99,13 @@ class Alike:
         accepted, rejected = self._answers()
         known = [one.id for one in chosen.versions]
         known += [version.id for _, version in (*accepted, *rejected)]
-        digest = hashlib.sha256(" ".join(known).encode()).hexdigest()[:8]
-        self.finder = Finder(
-            chosen.source, f"{predictor.model_id[:150]} {digest}", self.find, chosen.label_id
-        )
+        self.finder = finder_of(predictor, known, chosen.source, self.find, chosen.label_id)
 
     def find(self, file: ImageFile) -> Found:
         """What is alike in an image; nothing in the one of the examples. Raises ``Error``."""
         pixels = self._pictures.pixels(file)
-        hw = pixels.shape[0], pixels.shape[1]
         if file.name == self._own_name:
-            return Found(hw, [])
+            return Found((pixels.shape[0], pixels.shape[1]), [])
         accepted, rejected = self._answers()
         chosen = self._chosen
         shown = [(chosen.image_id, one) for one in chosen.versions] + accepted
@@ -102,8 +117,7 @@ class Alike:
                 rejected=self._those(rejected),
                 embedding=embedding,
             )
-        found = (suggestion(rle.encode(one.mask), one.score) for one in answer.objects)
-        return Found(hw, [one for one in found if one is not None])
+        return found_of(answer)
 
     def _answers(self) -> tuple[list[tuple[int, Version]], list[tuple[int, Version]]]:
         """What people accepted of it so far, and what they rejected."""

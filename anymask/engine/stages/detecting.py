@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from anymask.engine.disk_cache import DiskCache
-from anymask.engine.model.suggestion import suggestion
 from anymask.engine.pictures.folder import ImageFile
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.stages.kept_embeddings import KeptEmbeddings
@@ -37,10 +36,7 @@ def detecting(
     def find(file: ImageFile) -> Found:
         embedding = kept.of(file)
         detected = sure_masks(sam, embedding, reader, threshold)
-        found = (
-            suggestion(one["segmentation"], one["predicted_iou"]) for one in detected.annotations
-        )
-        height, width = embedding.resize_map.image_hw
-        return Found((height, width), [one for one in found if one is not None])
+        masks = ((one["segmentation"], one["predicted_iou"]) for one in detected.annotations)
+        return Found.of_masks(embedding.resize_map.image_hw, masks)
 
     return Finder(SOURCE, f"{detector.model_id} at {threshold:g}", find)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from anymask.engine.model.suggestion import Suggestion
+from anymask.core import rle
+from anymask.engine.model.suggestion import Suggestion, suggestion
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.stages.holding import holder_of
 from anymask.engine.stages.suggesting import OPEN_STATES, Suggested, suggest
@@ -24,6 +25,12 @@ class Found:
 
     hw: tuple[int, int]
     suggestions: Sequence[Suggestion]
+
+    @classmethod
+    def of_masks(cls, hw: tuple[int, int], masks: Iterable[tuple[rle.RLE, float]]) -> Found:
+        """Of masks with their predicted IoU; those without pixels are left out."""
+        found = (suggestion(mask, predicted_iou) for mask, predicted_iou in masks)
+        return cls(hw, [one for one in found if one is not None])
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.in_context.answer import FoundObject, InContextAnswer
 from anymask.predict.in_context.proposals import everything, redrawn
 from anymask.predict.in_context.semantic import DinoEncoder, SamEncoder, SemanticEncoder
-from anymask.predict.predictor import Predictor, find_device, load
+from anymask.predict.predictor import Predictor, load
 from anymask.weights.registry import DEFAULT
 
 MOST_EXAMPLES = 64
@@ -103,10 +103,19 @@ class LikePredictor:
         ``answered_by`` says which. Raises ``WeightsError`` and ``Error`` for the SAM.
         """
         sam = load(weights, device=device, offline=offline, on_progress=on_progress)
+        return cls.on(sam, offline=offline, on_progress=on_progress)
+
+    @classmethod
+    def on(
+        cls,
+        sam: Predictor,
+        *,
+        offline: bool | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Self:
+        """On a SAM that is loaded already, with DINOv2 as ``load`` has it."""
         try:
-            encoder = DinoEncoder.load(
-                find_device(device), offline=offline, on_progress=on_progress
-            )
+            encoder = DinoEncoder.load(sam.device, offline=offline, on_progress=on_progress)
         except WeightsError:
             return cls(sam)
         return cls(sam, encoder)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import Labels, Pixels
-from anymask.errors import Error, PromptError, WeightsError, explained
+from anymask.errors import Error, PromptError, explained
 from anymask.predict.in_context.answer import InContextAnswer
 from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource, Progress
@@ -187,16 +187,12 @@ def by_likeness(sam: Promptable, offline: bool | None = None) -> ByLikeness:
     """
     try:
         from anymask.predict.in_context.like import LikePredictor
-        from anymask.predict.in_context.semantic import DinoEncoder
         from anymask.predict.predictor import Predictor
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     if not isinstance(sam, Predictor):
         raise Error(f"{sam.model_id} is no model that PyTorch runs: it finds nothing by example")
-    try:
-        return ByLikeness(LikePredictor(sam, DinoEncoder.load(sam.device, offline=offline)))
-    except WeightsError:
-        return ByLikeness(LikePredictor(sam))
+    return ByLikeness(LikePredictor.on(sam, offline=offline))
 
 
 def _by_likeness(source: ModelSource, on_progress: Progress | None) -> ByLikeness:

@@ -24,11 +24,11 @@ from anymask.core.in_context.palette import (
     palette,
     read_colors,
 )
-from anymask.core.in_context.picture_numbers import IMAGE_MEAN, IMAGE_STD
 from anymask.errors import LayoutError, PromptError
 from anymask.models.seggpt import SegGPT
 from anymask.models.seggpt_prompt import SegGPTPrompt
 from anymask.predict.in_context.answer import FoundObject, InContextAnswer
+from anymask.predict.in_context.picture_numbers import PictureNumbers
 from anymask.predict.predictor import find_device
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
@@ -59,10 +59,7 @@ class SegGPTPredictor:
         if self.device.type == "cpu":
             self.model.suit_processor()
         self.hw = model.config.image_hw
-        self._mean, self._std = (
-            torch.tensor(numbers, device=self.device).view(1, 3, 1, 1) * 255
-            for numbers in (IMAGE_MEAN, IMAGE_STD)
-        )
+        self.numbers = PictureNumbers(self.device)
 
     @classmethod
     def load(cls, weights: str | Path, device: str | torch.device = "auto") -> SegGPTPredictor:
@@ -129,14 +126,14 @@ class SegGPTPredictor:
     def _context(self, example: Example, colors: Colors) -> tuple[Tensor, Tensor]:
         """An example as the model reads it: image and target, (1, 3, h, w) each."""
         small = example.resized(self.hw)
-        return self._normalised(small.pixels), self._normalised(paint(small.labels, colors))
+        return self.numbers.of([small.pixels]), self.numbers.of([paint(small.labels, colors)])
 
     def _paint(
         self, pixels: Pixels, contexts: Sequence[tuple[Tensor, Tensor]], is_instance: bool
     ) -> Floats:
         """What the model paints of a query: (h, w, 3) RGB of 0-255 and around."""
         shown, targets = (torch.cat(parts) for parts in zip(*contexts))
-        query = self._normalised(resize_to(pixels, self.hw)).expand_as(shown)
+        query = self.numbers.of([resize_to(pixels, self.hw)]).expand_as(shown)
         with torch.inference_mode():
             painted = self.model(
                 torch.cat([shown, query], dim=2),
@@ -145,15 +142,8 @@ class SegGPTPredictor:
                 examples=len(contexts),
                 query_only=True,
             )
-        rgb = painted * self._std + self._mean
         # With an ensemble all members paint the same, but for the row that sees the examples.
-        out: Floats = rgb.mean(0).permute(1, 2, 0).cpu().numpy()
-        return out
-
-    def _normalised(self, picture: Pixels) -> Tensor:
-        """(1, 3, h, w) as the model reads pictures and targets alike."""
-        pixels = torch.from_numpy(np.ascontiguousarray(picture)).to(self.device)
-        return (pixels.permute(2, 0, 1)[None] - self._mean) / self._std
+        return self.numbers.colors(painted)
 
 
 def load_prompt(path: str | Path) -> SegGPTPrompt:

@@ -21,12 +21,12 @@ from anymask.core.in_context.features import FeatureMap
 from anymask.core.in_context.palette import Pixels
 from anymask.core.protocol import Segmenter
 from anymask.models.dinov2 import DinoV2
+from anymask.predict.in_context.picture_numbers import PictureNumbers
 from anymask.weights.dinov2 import load_dinov2
 from anymask.weights.fetch import fetch
 from anymask.weights.registry import find
 
 ROW = "dinov2-small"
-IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB in 0-1
 LONGEST_PX, PATCH_PX = 518, 14  # the size that the model's positions were learned at
 
 
@@ -54,10 +54,7 @@ class DinoEncoder:
         self.device = device or torch.device("cpu")
         self.model = model.to(self.device)
         self.longest_px = longest_px
-        self._mean, self._std = (
-            torch.tensor(numbers, device=self.device).view(1, 3, 1, 1) * 255
-            for numbers in (IMAGE_MEAN, IMAGE_STD)
-        )
+        self._numbers = PictureNumbers(self.device)
 
     @classmethod
     def load(
@@ -79,8 +76,7 @@ class DinoEncoder:
         rows, columns = patch_grid(image_hw, self.longest_px, patch_px)
         resized = resize_to(pixels, (rows * patch_px, columns * patch_px))
         with torch.inference_mode():
-            image = torch.from_numpy(resized).to(self.device).permute(2, 0, 1)[None]
-            blocks = self.model((image - self._mean) / self._std)
+            blocks = self.model(self._numbers.of([resized]))
         grids = [block[0].permute(1, 2, 0).float().cpu().numpy() for block in blocks]
         return FeatureMap.joined(grids, image_hw)
 

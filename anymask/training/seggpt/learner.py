@@ -16,12 +16,13 @@ from anymask.core.in_context.frame import UNDECIDED
 from anymask.core.in_context.palette import Labels, palette, read_colors
 from anymask.datasets.sample import Sample
 from anymask.models.seggpt import SegGPT, painting_loss
+from anymask.predict.in_context.picture_numbers import PictureNumbers
 from anymask.training.distributed import World
 from anymask.training.learner import Tally, Validated
 from anymask.training.optimiser import Optimiser
-from anymask.training.seggpt.numbers import Mask, Numbers, iou, mean_of_means
 from anymask.training.seggpt.recipe import SegGPTRecipe
 from anymask.training.seggpt.scenes import Pairing, Scene
+from anymask.training.seggpt.scores import Mask, iou, mean_of_means
 from anymask.training.seggpt.start import parameter_groups
 from anymask.weights.checkpoint import Checkpoint
 
@@ -43,7 +44,7 @@ class SegGPTLearner:
         self.model, self.recipe, self.world = model, recipe, world
         self.learning, self.held_out = learning, held_out
         self.optimiser = Optimiser(model, parameter_groups(model, recipe), recipe, world)
-        self.numbers = Numbers(world.device)
+        self.numbers = PictureNumbers(world.device)
 
     def scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
         """A scene to learn from. Raises ``ImageError`` for what can't be learned from."""

@@ -21,6 +21,7 @@ from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import DatasetError, ImageError, RecipeError
 from anymask.models.seggpt import SegGPT, painting_loss
 from anymask.models.seggpt_prompt import SegGPTPrompt, SegGPTPromptConfig
+from anymask.predict.in_context.picture_numbers import PictureNumbers
 from anymask.training.counting import META, kept_bytes, operations
 from anymask.training.datasets import datasets_of
 from anymask.training.distributed import World
@@ -29,8 +30,8 @@ from anymask.training.learner import FamilyTraining, Tally, Validated
 from anymask.training.needs import Memory, Needs, Work
 from anymask.training.optimiser import Optimiser
 from anymask.training.seggpt.contexts import ALL, groups_of
-from anymask.training.seggpt.numbers import Numbers, iou, mean_of_means
 from anymask.training.seggpt.scenes import labelled
+from anymask.training.seggpt.scores import iou, mean_of_means
 from anymask.training.seggpt.tuning_recipe import PromptRecipe
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
@@ -51,7 +52,7 @@ class PromptLearner:
         self.colors = palette(len(self.labels))
         group = {"params": list(prompt.parameters()), "lr_scale": 1.0, "weight_decay": 0.0}
         self.optimiser = Optimiser(prompt, [group], recipe, world)
-        self.numbers = Numbers(world.device)
+        self.numbers = PictureNumbers(world.device)
 
     def scene(self, sample: Sample, rng: np.random.Generator) -> Frame:
         """An image and its labels, cut and mirrored by chance. Raises ``ImageError``."""
@@ -98,11 +99,7 @@ class PromptLearner:
         self, name: str, made_by: Mapping[str, Any], everything: Mapping[str, float]
     ) -> Checkpoint:
         """The averaged prompt, without the model that it is for."""
-        with self.optimiser.averaged():
-            state = {
-                key: tensor.detach().to("cpu", copy=True)
-                for key, tensor in self.prompt.state_dict().items()
-            }
+        state = self.optimiser.averaged_weights()
         return Checkpoint(name, self.prompt.config, state, made_by=made_by)
 
     def _learn(self, number: int, scenes: Sequence[Frame]) -> Tally:

@@ -59,7 +59,7 @@ def test_what_the_model_paints_is_put_back_into_colours(predictor: SegGPTPredict
     try:
         torch.nn.init.zeros_(last.weight)
         for brightness, label in ((255.0, 1), (0.0, 0)):
-            painted = (brightness - predictor._mean) / predictor._std
+            painted = predictor.numbers.of([np.full((1, 1, 3), brightness, np.uint8)])
             torch.as_tensor(last.bias).copy_(painted.flatten())
             answer = predictor.segment(QUERY, [example(1)])
             assert (answer.labelled.labels == label).all()

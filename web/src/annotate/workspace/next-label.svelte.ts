@@ -4,6 +4,9 @@ import type { Label, Project } from "../api/types";
 
 const KEY = "anymask.label";
 
+/** Keys that choose a label, in the order that new labels get them. */
+export const LABEL_KEYS: readonly string[] = [..."123456789"];
+
 export class NextLabel {
   /** null for none. */
   id = $state<number | null>(null);

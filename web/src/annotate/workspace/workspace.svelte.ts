@@ -35,7 +35,7 @@ import { Catalogue, type CatalogueNow } from "./catalogue";
 import { Complaints } from "./complaints.svelte";
 import type { Drafting, DraftingNow } from "./drafting";
 import { Model } from "./model";
-import { NextLabel } from "./next-label.svelte";
+import { LABEL_KEYS, NextLabel } from "./next-label.svelte";
 import { MaskColours, type Palette } from "./mask-colours";
 import { Opening, type OpenNow } from "./opening.svelte";
 import { Preview } from "./preview.svelte";
@@ -299,7 +299,7 @@ export class Workspace {
   async addLabel(name: string): Promise<void> {
     const color = PALETTE[this.labels.length % PALETTE.length];
     const taken = new Set(this.labels.map(({ hotkey }) => hotkey));
-    const hotkey = ["1", "2", "3", "4", "5", "6", "7", "8", "9"].find((key) => !taken.has(key));
+    const hotkey = LABEL_KEYS.find((key) => !taken.has(key));
     const label = { id: null, name, color, hotkey: hotkey ?? null };
     await this.putLabels([...this.labels, label]);
     this.chooseLabel(this.labels.find((made) => made.name === name)?.id ?? null);
