@@ -148,6 +148,7 @@ EXTRAS = {
     "psycopg": "engine",
     "sqlalchemy": "engine",
     "tokenizers": "text",
+    "transformers": "clip",
     "uvicorn": "web",
 }
 
