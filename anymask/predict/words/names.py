@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from anymask.core.geometry import Floats
+from anymask.core.words.comparison import Comparison
 from anymask.core.words.meanings import TEMPLATE, Names, plain
 from anymask.core.words.named_things import NamedThings, features_of
 from anymask.core.words.objects import ShownObject
@@ -111,6 +112,15 @@ def likeness(images: Floats, words: Floats) -> Floats:
     return np.asarray(CLASSES_WEIGH * by_class + (by_name if shares[1].size else 0), np.float32)
 
 
+def least(words: Floats) -> Floats:
+    """(m,): a word that is one of the named things, and any other one."""
+    is_name = (words[:, CLASSES:] > 0).sum(axis=1) == 1
+    return np.where(is_name, NAMED_IS_THERE, OTHER_IS_THERE).astype(np.float32)
+
+
+BY_NAMES = Comparison(likeness, least)
+
+
 class NamesEncoder:
     """See the module; ``things`` None: untrained."""
 
@@ -155,15 +165,6 @@ class NamesEncoder:
         if self._names is None:
             return near
         return np.concatenate([near, nearness_to_named(self._names, words)], axis=1)
-
-    def likeness(self, images: Floats, words: Floats) -> Floats:
-        """(n, m)."""
-        return likeness(images, words)
-
-    def least_likeness(self, word: str) -> float:
-        """By whether the adapter has learned a name of it."""
-        named = self._names is not None and plain(word) in self._names.names
-        return NAMED_IS_THERE if named else OTHER_IS_THERE
 
 
 def classified(

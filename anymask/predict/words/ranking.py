@@ -16,6 +16,7 @@ import numpy.typing as npt
 from anymask.core import rle
 from anymask.core.annotations import Annotations
 from anymask.core.geometry import Floats
+from anymask.core.words.comparison import Comparison
 from anymask.core.words.crops import Pixels
 from anymask.core.words.objects import ShownObject
 from anymask.errors import PromptError
@@ -24,7 +25,7 @@ from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.in_context.semantic import DinoEncoder
 from anymask.predict.predictor import Predictor, find_device, load
 from anymask.predict.words.encoder import WordsEncoder
-from anymask.predict.words.names import NamesEncoder
+from anymask.predict.words.names import BY_NAMES, NamesEncoder
 from anymask.weights.registry import DEFAULT
 
 SMALLEST_PX = 16  # of a mask's longer side: what is smaller can't be told apart
@@ -58,8 +59,15 @@ class RankedMasks:
 class WordsPredictor:
     """Ranks masks for words. What is known of an image is kept as long as its array lives."""
 
-    def __init__(self, sam: Predictor, semantic: DinoEncoder, encoder: WordsEncoder) -> None:
+    def __init__(
+        self,
+        sam: Predictor,
+        semantic: DinoEncoder,
+        encoder: WordsEncoder,
+        comparison: Comparison = BY_NAMES,
+    ) -> None:
         self.sam, self.semantic, self.encoder = sam, semantic, encoder
+        self.comparison = comparison
         self._candidates = EmbeddingCache[Candidates]()
 
     @classmethod
@@ -105,9 +113,9 @@ class WordsPredictor:
             nothing = np.zeros(0, np.float32)
             return RankedMasks(found.masks, nothing, "nothing was found in the image")
         words = self.encoder.embed_words([phrase])
-        scores = self.encoder.likeness(found.embedded, words)[:, 0]
+        scores = self.comparison.likeness(found.embedded, words)[:, 0]
         order = np.argsort(-scores, kind="stable")
-        least = self.encoder.least_likeness(phrase)
+        least = float(self.comparison.least(words)[0])
         there = order[scores[order] >= least]
         best = float(scores[order[0]])
         reason = f"nothing is like it: the likest scores {best:.1f}, below {least:.1f}"

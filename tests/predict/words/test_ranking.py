@@ -9,6 +9,7 @@ from anymask.core import rle
 from anymask.core.annotations import Annotations
 from anymask.core.geometry import Floats
 from anymask.core.in_context.features import FeatureMap
+from anymask.core.words.comparison import Comparison
 from anymask.core.words.crops import Pixels
 from anymask.core.words.objects import ShownObject
 from anymask.errors import PromptError
@@ -29,11 +30,10 @@ class ByColour:
     def embed_words(self, words: Sequence[str]) -> Floats:
         return np.array([COLOURS[word] for word in words], np.float32) / np.float32(255)
 
-    def likeness(self, images: Floats, words: Floats) -> Floats:
-        return images @ words.T
 
-    def least_likeness(self, word: str) -> float:
-        return 0.5
+BY_COLOUR = Comparison(
+    lambda images, words: images @ words.T, lambda words: np.full(len(words), 0.5)
+)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def predictor(monkeypatch: pytest.MonkeyPatch, pixels: Pixels) -> WordsPredictor
     monkeypatch.setattr(ranking, "suggested", lambda sam: AutomaticConfig())
     grid = np.ones((3, 6, 2), np.float32)
     semantic = SimpleNamespace(features=lambda image: FeatureMap.of_features(grid, (60, 120)))
-    return WordsPredictor(cast(Any, None), cast(Any, semantic), ByColour())
+    return WordsPredictor(cast(Any, None), cast(Any, semantic), ByColour(), BY_COLOUR)
 
 
 def test_the_mask_that_a_word_means_is_first(predictor: WordsPredictor, pixels: Pixels) -> None:
