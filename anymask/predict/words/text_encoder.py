@@ -15,6 +15,7 @@ from anymask.core.in_context.features import FeatureMap
 from anymask.core.words.crops import CropView, Mask, Pixels
 from anymask.core.words.objects import ShownObject
 from anymask.models.text import TextConfig
+from anymask.predict.words.encoder import WordsEncoder
 
 
 class ImageFeatures(Protocol):
@@ -25,7 +26,7 @@ class ImageFeatures(Protocol):
         ...
 
 
-class TextEncoder(Protocol):
+class TextEncoder(WordsEncoder, Protocol):
     """config: its width d, and the name of its space. side_px: of the crops that it looks at.
     semantic: what describes an image's patches for it, if it looks at them."""
 
