@@ -20,7 +20,7 @@ from anymask.core.prompts import Prompts
 from anymask.errors import NoTextError, PromptError
 from anymask.predict.predictor import load
 from anymask.predict.promptable import Promptable
-from anymask.predict.words.load import NAMES, load_text_encoder
+from anymask.predict.words.known_encoders import NAMES, load_text_encoder
 from anymask.predict.words.text_encoder import TextEncoder
 
 
@@ -52,7 +52,7 @@ class TokenPredictor:
     ) -> Self:
         """A checkpoint of ``anymask train text_prompts``, and what it has learned from.
 
-        text_encoder: as the recipe's (``predict.words.load.load_text_encoder``).
+        text_encoder: as the recipe's (``predict.words.known_encoders.load_text_encoder``).
         Raises ``WeightsError``, ``Error``, and ``NoTextError`` if they don't belong together.
         """
         sam = load(weights, device=device, offline=offline)

@@ -14,7 +14,7 @@ from anymask.models.sam import SamConfig
 from anymask.models.tiny_vit import TinyViTConfig
 from anymask.models.vit import ViTConfig
 from anymask.predict.predictor import Predictor
-from anymask.predict.words.load import load_text_encoder
+from anymask.predict.words.known_encoders import load_text_encoder
 from anymask.training.distributed import World, shard
 from anymask.training.frozen.crops import CropEmbeddings
 from anymask.training.frozen.embeddings import Embeddings

@@ -42,7 +42,7 @@ class SamRecipe(Recipe):
 
     Text (§7.5, §D.5):
     text_encoder: whose embeddings of masks' crops are first prompts
-    (``predict.words.load.load_text_encoder``); "" for none. text_share: how often they are;
+    (``predict.words.known_encoders.load_text_encoder``); "" for none. text_share: how often they are;
     the other first prompts are points and boxes. text_lr: how many times faster than the rest the
     projection to tokens learns. least_mask_px: masks with fewer pixels are left out. crop_views: so
     many crops of each mask are embedded, once.

@@ -18,7 +18,7 @@ from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H, SAM_VIT_L, Sam, SamConfig
 from anymask.models.text import TextConfig
 from anymask.models.vit import ViT
-from anymask.predict.words.load import text_config
+from anymask.predict.words.known_encoders import text_config
 from anymask.training.sam.lora import add_lora
 from anymask.training.sam.recipe import SamRecipe
 from anymask.weights.checkpoint import Checkpoint

@@ -15,7 +15,7 @@ import torch
 from anymask.core.words.crops import CropView
 from anymask.core.words.objects import ShownObject
 from anymask.errors import LayoutError, MissingExtraError, UnknownWeightsError
-from anymask.predict.words.load import load_text_encoder, text_config
+from anymask.predict.words.known_encoders import load_text_encoder, text_config
 from anymask.predict.words.text_encoder import TextEncoder, embed_crops
 from tests.predict.words.tiny_clip import (
     LONGEST,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from anymask.errors import UnknownWeightsError
-from anymask.predict.words.load import load_text_encoder, text_config
+from anymask.predict.words.known_encoders import load_text_encoder, text_config
 from anymask.predict.words.sentence_space import LIKELIEST, NAMES_WEIGH, names_config, pictures
 
 CLASSES, NAMES = np.eye(40, 60, dtype=np.float32), np.eye(3, 60, 50, dtype=np.float32)
