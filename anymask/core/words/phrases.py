@@ -14,6 +14,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 
 from anymask.errors import PromptError
 
@@ -121,9 +122,14 @@ def things_of(text: str) -> tuple[Thing, ...]:
         return (Thing(plain),)
     parts = [part.strip() for part in JOINTS.split(plain)]
     parts = [part for part in parts if any(letter.isalnum() for letter in part)]
-    if any(part.split()[-1] in COLOURS for part in parts):  # "a black and white dog"
+    if any(_is_of_colours(*pair) for pair in pairwise(parts)):
         parts = [plain]
     return tuple(dict.fromkeys(map(_thing, parts)))
+
+
+def _is_of_colours(one: str, other: str) -> bool:
+    """Whether "and" is within a name: a black and white dog."""
+    return one.split()[-1] in COLOURS and other.split()[0] in COLOURS
 
 
 def _plain(text: str) -> str:
