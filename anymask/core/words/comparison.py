@@ -12,6 +12,7 @@ import numpy as np
 
 from anymask.core.geometry import Floats
 from anymask.core.in_context.features import unit
+from anymask.core.words.wholes import Weighing
 
 
 @dataclass(frozen=True)
@@ -19,18 +20,18 @@ class Comparison:
     """What an encoder's embeddings mean.
 
     likeness: of objects (n, d) and words (m, d) to (n, m), higher is liker: of one word's objects,
-    which is it. least: of words (m, d) to (m,), from which likeness on an object is said to be what
-    a word says.
+    which is it. weighing: for a word (d,), how much its likeness says beside what else is known of
+    a mask, and from which chance on it is there.
     """
 
     likeness: Callable[[Floats, Floats], Floats]
-    least: Callable[[Floats], Floats]
+    weighing: Callable[[Floats], Weighing]
 
 
-def by_cosine(least: float) -> Comparison:
+def by_cosine(weighing: Weighing) -> Comparison:
     """For an encoder that has learned one space for both, as CLIP has."""
 
     def likeness(images: Floats, words: Floats) -> Floats:
         return np.asarray(unit(images) @ unit(words).T, np.float32)
 
-    return Comparison(likeness, lambda words: np.full(len(words), least, np.float32))
+    return Comparison(likeness, lambda word: weighing)

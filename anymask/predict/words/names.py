@@ -21,6 +21,7 @@ from anymask.core.words.comparison import Comparison
 from anymask.core.words.meanings import TEMPLATE, Names, plain
 from anymask.core.words.named_things import NamedThings, features_of
 from anymask.core.words.objects import ShownObject
+from anymask.core.words.wholes import Weighing
 from anymask.core.words.wordnet import WordNet
 from anymask.errors import CorruptFileError
 from anymask.models.efficientnet import CLASSES, EfficientNetLite0
@@ -35,9 +36,10 @@ ADAPTER = Path(__file__).with_name("named_things.npz")
 BATCH = 16
 FLOOR = 1e-4  # of a share: nothing is impossible
 CLASSES_WEIGH = 1.0  # against what the adapter says
-# Likeness from which on a thing is there that the adapter has a name of, or another: words that are
-# near to several names have higher ones. `benchmarks/words.py` prints what they are right in.
-NAMED_IS_THERE, OTHER_IS_THERE = 1.0, 3.5
+# How a likeness weighs with a name that the adapter has learned, and with another word; fitted and
+# measured by `benchmarks/words_masks.py`.
+NAMED = Weighing((0.536, 0.17, -0.957, -0.121, 9.619, -2.197, -0.204), -14.264, 0.06)
+OTHER = Weighing((0.934, -0.161, -0.249, -0.019, 14.619, -2.075, -0.083), -20.662, 0.06)
 
 
 class WordSide:
@@ -112,13 +114,12 @@ def likeness(images: Floats, words: Floats) -> Floats:
     return np.asarray(CLASSES_WEIGH * by_class + (by_name if shares[1].size else 0), np.float32)
 
 
-def least(words: Floats) -> Floats:
-    """(m,): a word that is one of the named things, and any other one."""
-    is_name = (words[:, CLASSES:] > 0).sum(axis=1) == 1
-    return np.where(is_name, NAMED_IS_THERE, OTHER_IS_THERE).astype(np.float32)
+def weighing(word: Floats) -> Weighing:
+    """By whether a word (d,) is one of the named things, which have one number alone."""
+    return NAMED if np.count_nonzero(word[CLASSES:]) == 1 else OTHER
 
 
-BY_NAMES = Comparison(likeness, least)
+BY_NAMES = Comparison(likeness, weighing)
 
 
 class NamesEncoder:

@@ -10,11 +10,10 @@ from anymask.predict.words.names import (
     ADAPTER,
     BY_NAMES,
     CLASSIFIER,
-    NAMED_IS_THERE,
-    OTHER_IS_THERE,
+    NAMED,
+    OTHER,
     WORDNET,
     NamesEncoder,
-    least,
     likeness,
     nearness_to_named,
 )
@@ -82,7 +81,8 @@ def test_a_word_that_is_one_of_the_names_is_that_name_alone() -> None:
 
 
 def test_whether_a_word_is_one_of_the_names_shows_in_its_embedding() -> None:
-    words = np.ones((3, CLASSES + 2), np.float32)
+    words = np.ones((2, CLASSES + 2), np.float32)
     words[1, CLASSES:] = 0, 1
-    assert least(words).tolist() == [OTHER_IS_THERE, NAMED_IS_THERE, OTHER_IS_THERE]
-    assert least(words[:, :CLASSES]).tolist() == [OTHER_IS_THERE] * 3
+    assert BY_NAMES.weighing(words[0]) == OTHER
+    assert BY_NAMES.weighing(words[1]) == NAMED
+    assert BY_NAMES.weighing(words[1, :CLASSES]) == OTHER
