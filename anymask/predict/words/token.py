@@ -12,16 +12,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import numpy.typing as npt
 
+from anymask.core.annotations import Annotation, Annotations
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
-from anymask.errors import NoTextError, PromptError
+from anymask.core.words.crops import Pixels
+from anymask.core.words.meanings import plain
+from anymask.errors import NoTextError, PromptError, shown
 from anymask.predict.predictor import load
 from anymask.predict.promptable import Promptable
+from anymask.predict.words.answer import WordsAnswer
 from anymask.predict.words.known_encoders import NAMES, load_text_encoder
 from anymask.predict.words.text_encoder import TextEncoder
+
+LEAST_IOU = 0.5  # that a model expects of its mask for words that name something there
 
 
 class TokenPredictor:
@@ -65,6 +72,38 @@ class TokenPredictor:
         if not all(any(letter.isalnum() for letter in phrase) for phrase in phrases):
             raise PromptError("words to look for need a letter or a digit")
         return Prompts.of_text_embeddings(self.encoder.embed_words(phrases))
+
+    @property
+    def model_id(self) -> str:
+        """Names of all that answers depend on, and the hash of the SAM's weights."""
+        name, _, sha256 = self.sam.model_id.rpartition("@")
+        return f"{name} + {self.encoder.config.space}@{sha256}"
+
+    def find(
+        self, pixels: Pixels, text: str | Sequence[str], least_iou: float = LEAST_IOU
+    ) -> WordsAnswer:
+        """What texts name in an (H, W, 3) RGB image, one mask each, as ``WordsPredictor.find``.
+
+        least_iou: where the model expects less of its mask, it is none. A text is one phrase here:
+        numbers and places are words like others. Raises ``PromptError``.
+        """
+        texts = [text] if isinstance(text, str) else list(text)
+        prompts, embedding = self.prompts(texts), self.sam.encode(pixels)
+        best = self.sam.predict(embedding, prompts).best()
+        sure = best.predicted_iou[:, 0]
+        masks: list[Annotation] = []
+        reasons = []
+        for phrase, one, iou in zip(texts, best.annotations(), sure.tolist()):
+            if iou >= least_iou and one["area"]:
+                masks.append({**one, "id": len(masks), "label": plain(phrase)})
+            else:
+                what = (
+                    f"the best mask is expected to fit by {max(iou, 0):.2f}, below {least_iou:.2f}"
+                )
+                reasons.append(f"nothing is like {shown(plain(phrase))}: {what}")
+        likeness = np.array([one["predicted_iou"] for one in masks], np.float32)
+        annotations = Annotations(masks, embedding.image_hw)
+        return WordsAnswer(annotations, likeness, tuple(reasons), self.model_id)
 
     def segment(
         self,

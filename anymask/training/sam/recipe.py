@@ -41,9 +41,9 @@ class SamRecipe(Recipe):
     The user (``core.interaction.Habits``): further_points, box_share, idle_rounds.
 
     Text (§7.5, §D.5):
-    text_encoder: whose embeddings of masks' crops are first prompts
-    (``predict.words.known_encoders.load_text_encoder``); "" for none. text_share: how often they are;
-    the other first prompts are points and boxes. text_lr: how many times faster than the rest the
+    text_encoder: whose embeddings of masks' crops are first prompts (a name, file or folder that
+    ``predict.words.known_encoders`` knows); "" for none. text_share: how often they are; the other
+    first prompts are points and boxes. text_lr: how many times faster than the rest the
     projection to tokens learns. least_mask_px: masks with fewer pixels are left out. crop_views: so
     many crops of each mask are embedded, once.
 

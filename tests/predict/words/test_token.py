@@ -45,6 +45,18 @@ def test_a_point_corrects_the_answer_to_the_words(reader: TokenPredictor) -> Non
     np.testing.assert_allclose(found.logits, wanted.logits, atol=1e-5)
 
 
+def test_finding_gives_a_mask_for_each_text_or_a_reason(reader: TokenPredictor) -> None:
+    found = reader.find(PHOTO, ["red", "blue"], least_iou=-9.0)
+    assert [one["label"] for one in found.masks] == ["red", "blue"]
+    best = reader.segment(reader.sam.encode(PHOTO), "blue").best().to_bool()[0, 0]
+    assert (found.to_bool()[1] != best).mean() < 0.01
+    assert found.reasons == ()
+    none = reader.find(PHOTO, "red", least_iou=9.0)
+    assert (len(none.masks), none.to_bool().shape) == (0, (0, 90, 120))
+    assert "nothing is like 'red': the best mask is expected to fit by" in none.reasons[0]
+    assert "reader + colours 1" in none.answered_by
+
+
 def test_who_does_not_belong_together_is_refused(
     reader: TokenPredictor, tiny_predictor: Predictor
 ) -> None:
