@@ -12,13 +12,14 @@ Then one object of each question is meant, the largest of its category: by words
 click on what is wrong with the answer, by words and a click on the object's middle, and by that
 click alone.
 
-F keeps embeddings, crops and the run; --model: a run that is there already. --images: of the other
-half, in the order of their numbers.
+F keeps embeddings, crops, the run and answers; --model: a run that is there already. --images: of
+the other half, in the order of their numbers.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -215,8 +216,13 @@ def main() -> None:
     encoder = SentenceSpace.load(question.adapter())
     reader, old = TokenPredictor(load(checkpoint), encoder), load(OLD)
     begin_s, every = time.process_time(), list[Row]()
+    answers = given.keep / "answers" / reader.sam.model_id.rpartition("@")[2]
+    answers.mkdir(parents=True, exist_ok=True)
     for one in asked(question, given.images):
-        every += rows(question, reader, one, old)
+        path = answers / f"{Path(one.name).stem}.json"
+        if not path.exists():
+            path.write_text(json.dumps(rows(question, reader, one, old)))
+        every += json.loads(path.read_text())
         print(f"{len(every)} questions, {time.process_time() - begin_s:.0f} s", flush=True)
     images = len({row["image"] for row in every})
     text = f"{images} images, {len(every)} questions; %, 95 % intervals\n\n{tables(every)}"
