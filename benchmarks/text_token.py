@@ -1,6 +1,7 @@
 """Words as a token of SAM's prompt: learned in an hour of a processor, and what it is worth.
 
-    .venv/bin/python benchmarks/text_token.py DATA --keep F [--model RUN] [--images 100] [--write]
+    .venv/bin/python benchmarks/text_token.py DATA --keep F [--model RUN] [--set FIELD=VALUE …]
+        [--images 100] [--write]
 
 ``anymask train text_prompts`` learns from half of coco446 without 15 categories, the first half of
 ``words.py``, with an adapter of names that has learned from the same. The other half is asked about
@@ -12,8 +13,8 @@ Then one object of each question is meant, the largest of its category: by words
 click on what is wrong with the answer, by words and a click on the object's middle, and by that
 click alone.
 
-F keeps embeddings, crops, the run and answers; --model: a run that is there already. --images: of
-the other half, in the order of their numbers.
+F keeps embeddings, crops, the run and answers; --model: a run that is there already; --set:
+other numbers than the recipe's. --images: of the other half, in the order of their numbers.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from anymask.evaluation.measures.bootstrap import Bootstrap
 from anymask.predict.predictor import Predictor, load
 from anymask.predict.words.sentence_space import SentenceSpace
 from anymask.predict.words.token import TokenPredictor
+from anymask.training.families import find_recipe
 from anymask.training.frozen.embeddings import Embeddings
 from anymask.weights.load import load_checkpoint
 
@@ -56,7 +58,7 @@ Mask = npt.NDArray[np.bool_]
 HERE = Path(__file__).resolve().parent
 OLD = "mobile-sam"
 HIT = 0.5
-SETTINGS = ("steps=150", "milestones=105,135", "lr=2e-4", "validate_every=150", "save_every=15")
+PLACES = ("text_encoder", "cache", "log_every", "validate_every", "save_every")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,16 +70,25 @@ class Asked:
     objects: dict[int, Mask]
 
 
-def trained(question: Question) -> Path:
-    """Run the command; gives the run's folder."""
+def trained(question: Question, more: list[str]) -> Path:
+    """Run the command, with more settings; gives the run's folder."""
     question.embed_crops()
     out = question.keep / "run"
     settings = [f"text_encoder={question.adapter()}", f"cache={question.keep / 'embeddings'}"]
-    options = [word for one in (*settings, *SETTINGS) for word in ("--set", one)]
+    options = [word for one in (*settings, *more) for word in ("--set", one)]
     data = ["--data", str(question.learning()), "--out", str(out)]
     command = [sys.executable, "-m", "anymask", "train", "text_prompts", *data, *options]
     subprocess.run(command, check=True)
     return out
+
+
+def course(run: Path) -> str:
+    """How a checkpoint came about: steps, and the numbers that are not the recipe's."""
+    made_by = json.loads((run / "config.json").read_text())["made_by"]
+    plain, usual = made_by["recipe"], json.loads(json.dumps(find_recipe("text_prompts").to_json()))
+    other = {k: v for k, v in plain.items() if k not in PLACES and usual.get(k) != v}
+    said = ", ".join(f"{name} {value}" for name, value in other.items())
+    return f"{made_by['step']} steps of `anymask train text_prompts`{said and f' ({said})'}"
 
 
 def asked(question: Question, count: int) -> Iterator[Asked]:
@@ -208,10 +219,11 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, required=True)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     question = Question.of(given.data, given.keep)
-    run = given.model or trained(question)
+    run = given.model or trained(question, given.set)
     checkpoint = run / "last" if (run / "last").exists() else run
     encoder = SentenceSpace.load(question.adapter())
     reader, old = TokenPredictor(load(checkpoint), encoder), load(OLD)
@@ -230,9 +242,8 @@ def main() -> None:
     if given.write:
         day, threads = time.strftime("%Y-%m-%d"), int(os.environ.get("OMP_NUM_THREADS", "0"))
         head = f"# Words as a token of SAM's prompt\n\n{describe(threads)}"
-        settings = f"`anymask train text_prompts`, {', '.join(SETTINGS)}"
         path = HERE / "results" / f"{day}-text-token.md"
-        path.write_text(f"{head}\n\n{settings}\n\n{text}\n")
+        path.write_text(f"{head}\n\n{course(checkpoint)}\n\n{text}\n")
 
 
 if __name__ == "__main__":
