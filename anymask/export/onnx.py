@@ -236,7 +236,7 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
             (embedding, *points, *masks, size, *text),
             (*PROMPT_INPUTS, *reads),
             ("masks", *answers),
-            (None, several, several, {0: ANY}, {0: ANY}, None, *((rows,) if rows else ((),))),
+            (None, several, several, {0: ANY}, {0: ANY}, None, *([rows] if rows else [])),
         ),
     }
 
