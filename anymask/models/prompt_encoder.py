@@ -129,16 +129,16 @@ class PromptEncoder(nn.Module):
         has_box = ((labels == BOX_TOP_LEFT) | (labels == BOX_BOTTOM_RIGHT)).any(1)
         no_extra = ~(has_point & ~has_box)
         extra = self.not_a_point_embed.weight.expand(len(labels), 1, -1)
-        sparse = [self._points(prompts.point_coords, labels), extra]
-        absent = [labels < 0, no_extra[:, None]]
+        sparse = torch.cat([self._points(prompts.point_coords, labels), extra], dim=1)
+        absent = torch.cat([labels < 0, no_extra[:, None]], dim=1)
         if prompts.text_embeddings is not None:
             assert self.text_projection is not None, "this model has not learned to read text"
-            sparse.append(self.text_projection(prompts.text_embeddings))
+            sparse = torch.cat([sparse, self.text_projection(prompts.text_embeddings)], dim=1)
             none = torch.zeros_like(no_extra) if prompts.has_text is None else ~prompts.has_text
-            absent.append(none[:, None])
+            absent = torch.cat([absent, none[:, None]], dim=1)
         return PromptEmbedding(
-            sparse=torch.cat(sparse, dim=1),
-            absent=torch.cat(absent, dim=1),
+            sparse=sparse,
+            absent=absent,
             dense=self.embed_masks(prompts.mask_inputs, prompts.has_mask),
         )
 
