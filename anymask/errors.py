@@ -32,6 +32,10 @@ class PromptError(Error):
     """Prompts of the wrong shape, with bad numbers, or about the wrong image."""
 
 
+class NoTextError(PromptError):
+    """Text for a model that has not learned to read any, or an encoder that it does not know."""
+
+
 class EmbeddingError(Error):
     """An image embedding that is damaged or came from another model."""
 
@@ -144,6 +148,7 @@ EXTRAS = {
     "psycopg": "engine",
     "sqlalchemy": "engine",
     "tokenizers": "text",
+    "transformers": "clip",
     "uvicorn": "web",
 }
 

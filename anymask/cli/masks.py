@@ -1,4 +1,4 @@
-"""``anymask masks``: everything in many images, or what is like an example.
+"""``anymask masks``: everything in many images, what is like an example, or what words name.
 
 It is a job that may be stopped and run again.
 """
@@ -21,6 +21,12 @@ from anymask.cli.by_example.example_options import (
     examples_of,
     load_predictor,
     refuse_with_like,
+)
+from anymask.cli.by_words.text_options import (
+    TextOption,
+    load_finder,
+    refuse_with_text,
+    texts_of,
 )
 from anymask.cli.everything_options import (
     BoxNmsThreshOption,
@@ -57,15 +63,18 @@ from anymask.cli.options import (
 from anymask.cli.progress import download_bar, tell, work_bar
 from anymask.core.atomic import check_writable
 from anymask.datasets.photographs import PhotographListing, Unread, find_photographs
+from anymask.datasets.prompting.examples import Examples
 from anymask.errors import Error
 from anymask.jobs.coco_run import COCO_FILE
 from anymask.jobs.likeness import Likeness
 from anymask.jobs.many_images import Outcome, Settings, State, named_results, segment_all
 from anymask.jobs.outputs import check_outputs
 from anymask.jobs.results import Format
+from anymask.jobs.words import Words
 from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource
 from anymask.predict.promptable import Promptable
+from anymask.predict.words.load import WordsFinder
 
 EXIT_BROKEN = 1
 ALL = "all"
@@ -96,6 +105,7 @@ def masks(
     weights: WeightsOption = "mobile-sam",
     like: LikeOption = None,
     unlike: UnlikeOption = None,
+    text: TextOption = None,
     preset: PresetOption = Preset.official,
     fast: FastOption = False,
     points_per_side: PointsPerSideOption = None,
@@ -131,9 +141,9 @@ def masks(
 ) -> None:
     """Find all masks in many images; stop it at any time, and run it again to go on.
 
-    With --like, what an example shows: label one image, and carry it over to all others. Images
-    that are done are passed over. Several processes may share one folder. Images that can't be read
-    are listed at the end.
+    With --like, what an example shows: label one image, and carry it over to all others. With
+    --text, what words name, labelled so. Images that are done are passed over. Several processes
+    may share one folder. Images that can't be read are listed at the end.
     """
     flags = {
         "fast": fast,
@@ -154,21 +164,19 @@ def masks(
     reading = read_options(None if page == ALL else _page(page), bands, window)
     examples = examples_of(like or [], unlike or [], reading)
     config = configure(preset, flags)
-    if examples is not None:
-        refuse_with_like({"preset": preset != Preset.official, **flags})
+    looked_for = _looked_for(examples, text, {"preset": preset != Preset.official, **flags})
     try:
         listing = _find(paths, out, format_, page == ALL)
         segment_on_cluster = _find_cluster(actors) if executor == Executor.ray else None
-        model: Promptable | InContextPredictor
+        model: Promptable | InContextPredictor | WordsFinder
         sought = "everything"
-        if examples is None:
+        if looked_for is None:
             model = sam = _load(source)
             config = replace(config, **own_thresholds(sam, weights, flags))
             settings = Settings(sam.model_id, sam.dtype_name, config, format_, reading)
         else:
-            model = predictor = load_predictor(source, examples)
-            sought = f"what is like the example, by {predictor.model_id.partition('@')[0]},"
-            settings = Settings(predictor.model_id, dtype, Likeness(examples), format_, reading)
+            model, sought = _load_finder(source, looked_for)
+            settings = Settings(model.model_id, dtype, looked_for, format_, reading)
         job = listing.photographs, out, settings
         if segment_on_cluster is None:
             outcomes = segment_all(model, *job)
@@ -214,6 +222,32 @@ def _find(paths: list[str], out: Path, form: Format, every_page: bool) -> Photog
         raise Error(f"there are no images in {', '.join(paths)}{unread}")
     check_outputs(named_results(listing.photographs, form), out, form)
     return listing
+
+
+def _looked_for(
+    examples: Examples | None, text: list[str] | None, flags: dict[str, Any]
+) -> Likeness | Words | None:
+    """What examples show or words name; None for everything. Raises ``BadParameter``, ``Error``."""
+    texts = texts_of(text)
+    if texts:
+        refuse_with_text({"like": examples, **flags})
+        return Words(texts)
+    if examples is None:
+        return None
+    refuse_with_like(flags)
+    return Likeness(examples)
+
+
+def _load_finder(
+    source: ModelSource, looked_for: Likeness | Words
+) -> tuple[InContextPredictor | WordsFinder, str]:
+    """What finds it, and what that is, for people."""
+    model: InContextPredictor | WordsFinder
+    if isinstance(looked_for, Words):
+        model, sought = load_finder(source), ", ".join(looked_for.texts)
+    else:
+        model, sought = load_predictor(source, looked_for.examples), "what is like the example"
+    return model, f"{sought}, by {model.model_id.partition('@')[0]},"
 
 
 def _load(source: ModelSource) -> Promptable:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +14,10 @@ from anymask.cli.by_example.example_options import (
     LikeOption,
     UnlikeOption,
     examples_of,
-    load_predictor,
     named_files,
     refuse_with_like,
 )
+from anymask.cli.by_words.text_options import TextOption, refuse_with_text, texts_of
 from anymask.cli.options import (
     BandsOption,
     DeviceOption,
@@ -29,39 +28,21 @@ from anymask.cli.options import (
     WindowOption,
     read_options,
 )
-from anymask.cli.progress import download_bar, work_bar
-from anymask.cli.segmenting.answers import Answer, Rendering
+from anymask.cli.progress import work_bar
+from anymask.cli.segmenting.answering import Wanted, answer, load_model, read
+from anymask.cli.segmenting.answers import Rendering
 from anymask.cli.segmenting.idle_options import idle_notes
 from anymask.cli.segmenting.inputs import Inputs, inputs_alike, inputs_of_table, seems_wrong
-from anymask.cli.segmenting.likeness_answers import LikenessAnswer
 from anymask.cli.segmenting.object_options import objects_of
 from anymask.cli.segmenting.targets import Format, check_target, file_for, files_for, format_of
 from anymask.core.atomic import make_folder
-from anymask.core.image import RGB
-from anymask.core.read_options import ReadOptions
 from anymask.datasets.photographs import Photograph, Unread
 from anymask.datasets.prompting.examples import Examples
 from anymask.datasets.prompting.object_prompt import ObjectPrompt
 from anymask.errors import Error
-from anymask.predict.in_context.annotations import annotations_of
-from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource
-from anymask.predict.objects import ObjectQuestion, answer_objects, doubts, read_question
-from anymask.predict.promptable import Promptable
 
 EXIT_BROKEN = 1
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """How images are read, and what is made of each answer."""
-
-    reading: ReadOptions
-    rendering: Rendering
-    all_masks: bool
-    clean: bool | None
-    as_json: bool
-    examples: Examples | None = None
 
 
 def segment(
@@ -121,6 +102,7 @@ def segment(
     ] = None,
     like: LikeOption = None,
     unlike: UnlikeOption = None,
+    text: TextOption = None,
     weights: WeightsOption = "mobile-sam",
     all_masks: Annotated[
         bool, typer.Option("--all-masks", help="Three masks for each object, best first.")
@@ -174,18 +156,22 @@ def segment(
     dtype: DtypeOption = "float32",
     offline: OfflineOption = False,
 ) -> None:
-    """Segment what points, boxes, scribbles and masks point at, or what examples show.
+    """Segment what points, boxes, scribbles and masks point at, what examples show, or words name.
 
     A single click may mean a part or the whole: its picture shows three masks with their scores.
-    With --like, a SegGPT answers where --weights names one, else what needs no training; who did,
-    and how sure it is, is told.
+    With --like, a SegGPT answers where --weights names one, else what needs no training. With
+    --text, everything in the image is ranked by the words; beside a point or box, they say which
+    of its masks is meant. Who answered, and how sure it is, is told.
     """
     objects = objects_of(point, box, mask, scribble)
     reading = read_options(page, bands, window)
     examples = examples_of(like or [], unlike or [], reading)
     if examples is not None:
         refuse_with_like({"all-masks": all_masks})
-    inputs = _inputs(images or [], objects, prompts, examples, out)
+    texts = texts_of(text)
+    if texts:
+        refuse_with_text({"all-masks": all_masks, "like": like, "prompts": prompts})
+    inputs = _inputs(images or [], objects, prompts, examples, texts, out)
     targets = _targets(images or [], inputs, out, form, json_)
     for target in targets:
         read_too = [*inputs.files(), *([prompts] if prompts else []), *named_files(like, unlike)]
@@ -194,7 +180,7 @@ def segment(
     counts = [len(asked) for _, asked in inputs.asked]
     for note in idle_notes(written, picture, all_masks, clean, json_, counts):
         typer.echo(f"note: {note}", err=True)
-    wanted = Wanted(reading, picture or Rendering.overlay, all_masks, clean, json_, examples)
+    wanted = Wanted(reading, picture or Rendering.overlay, all_masks, clean, json_, examples, texts)
     source = ModelSource(weights, device, dtype, offline or None)
     if len(inputs.asked) == 1 and not inputs.unread:
         _segment_one(source, inputs, targets, wanted)
@@ -207,15 +193,18 @@ def _inputs(
     objects: list[ObjectPrompt],
     table: Path | None,
     examples: Examples | None,
+    texts: tuple[str, ...],
     out: Path | None,
 ) -> Inputs:
     """Which images are asked what; notes are told. Raises ``BadParameter`` and ``Error``."""
     if table is None and not images:
         raise typer.BadParameter("say which image; - is standard input")
-    if table is None and not objects and examples is None:
+    if table is None and not objects and examples is None and not texts:
         raise typer.BadParameter(
-            "say what to segment: --point, --box, --mask, --scribble, --like or --prompts"
+            "say what to segment: --point, --box, --mask, --scribble, --like, --text or --prompts"
         )
+    if objects and len(texts) > 1:
+        raise typer.BadParameter("points, boxes, masks and scribbles go with one --text")
     if examples is not None and (objects or table is not None):
         raise typer.BadParameter(
             "--like takes the place of --point, --box, --mask, --scribble and --prompts"
@@ -257,14 +246,14 @@ def _targets(
 def _segment_one(source: ModelSource, inputs: Inputs, targets: list[Path], wanted: Wanted) -> None:
     """The only image: what is wrong with it is found before the weights are loaded."""
     photograph, objects = inputs.asked[0]
-    read = _read(photograph, objects, wanted)
-    answer = _answer(_load(source, wanted), photograph, objects, read, wanted, image_id=0)
+    asked = read(photograph, objects, wanted)
+    answered = answer(load_model(source, wanted), photograph, objects, asked, wanted, image_id=0)
     for target in targets:
         make_folder(target.parent)
-        answer.write(target, wanted.rendering)
+        answered.write(target, wanted.rendering)
         typer.echo(str(target), err=wanted.as_json)
     if wanted.as_json:
-        typer.echo(json.dumps(answer.record()))
+        typer.echo(json.dumps(answered.record()))
 
 
 def _segment_several(
@@ -274,7 +263,7 @@ def _segment_several(
     broken = _broken_at_once(inputs, wanted)
     if len(broken) == len(inputs.asked):
         return _report(0, list(broken.values()), inputs.unread)
-    model = _load(source, wanted)
+    model = load_model(source, wanted)
     with work_bar(len(inputs.asked) + len(inputs.unread)) as step:
         for _ in inputs.unread:
             step(False, "")
@@ -283,17 +272,17 @@ def _segment_several(
                 step(False, "")
                 continue
             try:
-                read = _read(photograph, objects, wanted)
-                answer = _answer(model, photograph, objects, read, wanted, photograph.image_id)
+                asked = read(photograph, objects, wanted)
+                answered = answer(model, photograph, objects, asked, wanted, photograph.image_id)
             except (Error, MemoryError) as error:
                 broken[number] = _unread(photograph, error)
                 step(True, "")
                 continue
             if targets:
                 make_folder(targets[number].parent)
-                answer.write(targets[number], wanted.rendering)
+                answered.write(targets[number], wanted.rendering)
             if wanted.as_json:
-                typer.echo(json.dumps(answer.record()))
+                typer.echo(json.dumps(answered.record()))
             step(True, "")
     if targets:
         typer.echo(str(out), err=wanted.as_json)
@@ -306,7 +295,7 @@ def _broken_at_once(inputs: Inputs, wanted: Wanted) -> dict[int, Unread]:
     for number, (photograph, objects) in enumerate(inputs.asked):
         if seems_wrong(photograph, objects):
             try:
-                _read(photograph, objects, wanted)
+                read(photograph, objects, wanted)
             except (Error, MemoryError) as error:
                 broken[number] = _unread(photograph, error)
     if broken:
@@ -317,62 +306,6 @@ def _broken_at_once(inputs: Inputs, wanted: Wanted) -> dict[int, Unread]:
             err=True,
         )
     return broken
-
-
-def _read(
-    photograph: Photograph, objects: Sequence[ObjectPrompt], wanted: Wanted
-) -> tuple[RGB, list[ObjectQuestion]]:
-    """The pixels of an image, and what is asked about it. Raises ``Error``."""
-    pixels = photograph.pixels(wanted.reading)
-    image_hw = pixels.shape[0], pixels.shape[1]
-    return pixels, [read_question(asked, image_hw) for asked in objects]
-
-
-def _answer(
-    model: Promptable | InContextPredictor,
-    photograph: Photograph,
-    objects: Sequence[ObjectPrompt],
-    read: tuple[RGB, list[ObjectQuestion]],
-    wanted: Wanted,
-    image_id: int,
-) -> Answer | LikenessAnswer:
-    """The answer; doubts about rough masks, and how sure it is of what is alike, are told."""
-    pixels, questions = read
-    if not isinstance(model, Promptable):
-        return _likeness_answer(model, photograph, pixels, wanted, image_id)
-    masks, prompts = answer_objects(
-        model, model.encode(pixels), questions, True if wanted.all_masks else None
-    )
-    for number, doubt in doubts(questions, masks):
-        typer.echo(
-            f"note: what is drawn in {objects[number].mask} {doubt}. --mask takes a mask of nearly "
-            f"the object's extent; strokes are for --scribble",
-            err=True,
-        )
-    return Answer(photograph, pixels, masks, prompts, wanted.all_masks, wanted.clean, image_id)
-
-
-def _likeness_answer(
-    predictor: InContextPredictor,
-    photograph: Photograph,
-    pixels: RGB,
-    wanted: Wanted,
-    image_id: int,
-) -> LikenessAnswer:
-    examples = wanted.examples
-    assert examples is not None
-    found = predictor.segment(pixels, examples.shown, rejected=examples.rejected)
-    annotations = annotations_of(found, examples.names)
-    answer = LikenessAnswer(photograph, pixels, annotations, wanted.clean, image_id)
-    typer.echo(answer.told(found.answered_by), err=True)
-    return answer
-
-
-def _load(source: ModelSource, wanted: Wanted) -> Promptable | InContextPredictor:
-    if wanted.examples is not None:
-        return load_predictor(source, wanted.examples)
-    with download_bar(f"fetching {source.weights}") as bar:
-        return source.load(bar)
 
 
 def _unread(photograph: Photograph, error: Error | MemoryError) -> Unread:

@@ -39,8 +39,8 @@ def train(
         typer.Argument(
             metavar="RECIPE",
             help="finetune_decoder, retrain, finetune_lora, finetune_all, distill_encoder, "
-            "detector, or the paper's: paper, paper_vit_b, paper_vit_l, assisted, automatic. Not "
-            "needed with --resume.",
+            "text_prompts, detector, or the paper's: paper, paper_vit_b, paper_vit_l, paper_text, "
+            "assisted, automatic. Not needed with --resume.",
             show_default=False,
         ),
     ] = "",

@@ -26,6 +26,7 @@ Mask = npt.NDArray[np.bool_]
 Labels = npt.NDArray[np.int64]
 Clicks = tuple[Floats, Labels]  # points (P, N, 2) and labels (P, N)
 Click = tuple[tuple[float, float], int]  # XY and label
+NEVER = 1 << 20  # a round that is not come to
 IDLE_ROUNDS = 2  # of those after the first: one among the points, one at the end
 
 
@@ -34,8 +35,7 @@ class Habits:
     """How a user goes about it; the defaults are the paper's (§A, training algorithm).
 
     further_points: after the first prompt. box_share: how often that is a box.
-    idle_rounds: whether there are rounds in which nothing new is said; only a user without further
-    points may do without.
+    idle_rounds: whether there are rounds in which nothing new is said.
     box_noise: standard deviation of a box's sides, relative to its length in their direction;
     box_noise_px: at most.
     """
@@ -49,8 +49,6 @@ class Habits:
     def __post_init__(self) -> None:
         if self.further_points < 0 or not 0 <= self.box_share <= 1:
             raise Error("further_points must be 0 or more, and box_share between 0 and 1")
-        if self.further_points and not self.idle_rounds:
-            raise Error("further points need idle rounds")
 
     @property
     def rounds(self) -> int:
@@ -60,7 +58,7 @@ class Habits:
         where there are no points, the first prompt and the end.
         """
         if not self.idle_rounds:
-            return 1
+            return 1 + self.further_points
         return 1 + self.further_points + (IDLE_ROUNDS if self.further_points else 1)
 
 
@@ -71,7 +69,8 @@ class Script:
     takes_box: (P,) bool, the first prompt is a box. box_noise: (P, 4) standard normal.
     place: (P, 1 + N) in [0, 1), which of a region's cells each point takes.
     within: (P, 1 + N, 2) in [0, 1), where in the cell.
-    idle_round: (P,) the round, counted from 0, before whose end nothing new is said.
+    idle_round: (P,) the round, counted from 0, before whose end nothing new is said; ``NEVER`` or
+        above where there is none.
     """
 
     takes_box: Mask
@@ -84,12 +83,13 @@ class Script:
     def draw(cls, rng: np.random.Generator, masks: int, habits: Habits) -> Script:
         """Draw for P masks. The idle round is equally often before each of the further points."""
         points = 1 + habits.further_points
+        first_idle = 1 if habits.idle_rounds else NEVER
         return cls(
             takes_box=rng.random(masks) < habits.box_share,
             box_noise=rng.standard_normal((masks, 4)),
             place=rng.random((masks, points)),
             within=rng.random((masks, points, 2)),
-            idle_round=1 + rng.integers(0, max(1, habits.further_points), masks),
+            idle_round=first_idle + rng.integers(0, max(1, habits.further_points), masks),
         )
 
     @classmethod

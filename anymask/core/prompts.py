@@ -1,6 +1,6 @@
 """Prompts: what to segment, said with points, boxes, rough masks or words.
 
-Shape legend: P prompts, N points, h w low-resolution grid.
+Shape legend: P prompts, N points, h w low-resolution grid, d numbers of an embedding.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ class Prompts:
         corner, -1 padding, which changes nothing. A box has an area.
     masks: (P, h, w) float32 low-resolution logits, as an earlier answer gave them, or None.
     texts: P phrases or None.
+    text_embeddings: (P, d) float32, what a text encoder says of each prompt's words, or of a
+        picture that shows the same, for a model that has learned from it; None otherwise.
 
     A prompt may lack any of these but not all. Raises ``PromptError`` for anything else.
     """
@@ -37,6 +39,7 @@ class Prompts:
     labels: npt.NDArray[np.int64]
     masks: npt.NDArray[np.float32] | None = None
     texts: tuple[str, ...] | None = None
+    text_embeddings: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", _numbers("points", self.points, "(P, N, 2)", 3))
@@ -51,6 +54,9 @@ class Prompts:
             _check_masks(self.masks, len(self))
         if self.texts is not None:
             object.__setattr__(self, "texts", _texts(self.texts, len(self)))
+        if self.text_embeddings is not None:
+            embedded = _text_embeddings(self.text_embeddings, len(self))
+            object.__setattr__(self, "text_embeddings", embedded)
         self._check_boxes()
         self._check_not_empty()
 
@@ -88,31 +94,38 @@ class Prompts:
     def of_masks(cls, logits: npt.ArrayLike) -> Prompts:
         """P prompts of nothing but a rough mask each: low-resolution logits (P, h, w)."""
         masks = _logits(logits, "(P, h, w)", 3)
-        empty = np.zeros((len(masks), 0))
-        return cls(np.zeros((*empty.shape, 2), np.float32), empty.astype(np.int64), masks)
+        return cls(*_no_points(len(masks)), masks)
+
+    @classmethod
+    def of_text_embeddings(cls, embeddings: npt.ArrayLike) -> Prompts:
+        """P prompts of nothing but what a text encoder says: (P, d), or (d,) of a single one."""
+        rows = np.atleast_2d(_numbers("text embeddings", embeddings, "(P, d)", 1, 2))
+        return cls(*_no_points(len(rows)), text_embeddings=rows)
 
     @classmethod
     def join(cls, several: Sequence[Prompts]) -> Prompts:
-        """The prompts of several, in order, padded to the longest. All or none have masks."""
+        """The prompts of several, in order, padded to the longest. All or none have masks, text."""
         if isinstance(several, Prompts) or not isinstance(several, Sequence):
             raise PromptError(f"join takes a list of Prompts, not {type(several).__name__}")
         if not several:
             raise PromptError("there are no prompts to join")
         if not all(isinstance(prompts, Prompts) for prompts in several):
             raise PromptError("join takes a list of Prompts, and nothing else in it")
-        if len({(p.masks is None, p.texts is None) for p in several}) > 1:
+        kinds = {(p.masks is None, p.texts is None, p.text_embeddings is None) for p in several}
+        if len(kinds) > 1:
             raise PromptError("prompts with and without masks or texts can't be joined")
         if len({p.masks.shape[1:] for p in several if p.masks is not None}) > 1:
             raise PromptError("prompts with masks of different size can't be joined")
+        if len({e.shape[1] for p in several if (e := p.text_embeddings) is not None}) > 1:
+            raise PromptError("text embeddings of different encoders can't be joined")
         longest = max(p.labels.shape[1] for p in several)
         padded = [p.padded(longest) for p in several]
         return cls(
             np.concatenate([p.points for p in padded]),
             np.concatenate([p.labels for p in padded]),
-            np.concatenate([p.masks for p in padded if p.masks is not None])
-            if several[0].masks is not None
-            else None,
+            _joined([p.masks for p in several if p.masks is not None]),
             sum((p.texts or () for p in several), ()) if several[0].texts is not None else None,
+            _joined([e for p in several if (e := p.text_embeddings) is not None]),
         )
 
     def __len__(self) -> int:
@@ -126,6 +139,7 @@ class Prompts:
             self.labels[index],
             None if self.masks is None else self.masks[index],
             None if self.texts is None else tuple(self.texts[i] for i in index),
+            None if self.text_embeddings is None else self.text_embeddings[index],
         )
 
     def with_points(self, xy: npt.ArrayLike, labels: npt.ArrayLike | None = None) -> Prompts:
@@ -151,6 +165,12 @@ class Prompts:
             masks = masks[:, 0]
         return replace(self, masks=masks)
 
+    def with_text_embeddings(self, embeddings: npt.ArrayLike) -> Prompts:
+        """What a text encoder says, for each prompt: (P, d), or (d,) for all alike."""
+        given = _numbers("text embeddings", embeddings, "(P, d)", 1, 2)
+        rows = np.tile(given, (len(self), 1)) if given.ndim == 1 else given
+        return replace(self, text_embeddings=rows)
+
     def padded(self, length: int) -> Prompts:
         """The same prompts with room for ``length`` points; padding changes no answer."""
         if not isinstance(length, (int, np.integer)):
@@ -165,11 +185,13 @@ class Prompts:
         )
 
     def ambiguous(self) -> npt.NDArray[np.bool_]:
-        """(P,) which prompts may well mean several things: one object point and nothing else.
+        """(P,) which prompts may well mean several things: one object point or text, and no more.
 
         The paper answers these with three masks and all others with one (§A, training).
         """
-        single = ((self.labels == OBJECT).sum(1) == 1) & ((self.labels != PADDING).sum(1) == 1)
+        count = (self.labels != PADDING).sum(1)
+        point = ((self.labels == OBJECT).sum(1) == 1) & (count == 1)
+        single = point if self.text_embeddings is None else count == 0
         return np.asarray(single & (self.masks is None) & (self.texts is None))
 
     def check_inside(self, image_hw: tuple[int, int]) -> None:
@@ -207,6 +229,8 @@ class Prompts:
             parts.append(f"mask{'s' * many} of {h}×{w}")
         if self.texts is not None:
             parts += ["words"] if many else [repr(self.texts[0])]
+        if self.text_embeddings is not None:
+            parts.append(f"text of {self.text_embeddings.shape[1]} numbers")
         return f"Prompts({len(self)} prompt{'s' * many}: {', '.join(parts)})"
 
     def _points_said(self) -> list[str]:
@@ -259,12 +283,20 @@ class Prompts:
     def _check_not_empty(self) -> None:
         if len(self) == 0:
             raise PromptError("there are no prompts")
-        if self.masks is None and self.texts is None:
+        if self.masks is None and self.texts is None and self.text_embeddings is None:
             empty = (self.labels == PADDING).all(axis=1)
             if empty.any():
                 raise PromptError(
                     f"prompt {int(empty.argmax())} is empty: give a point, a box, a mask or words"
                 )
+
+
+def _no_points(count: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    return np.zeros((count, 0, 2), np.float32), np.zeros((count, 0), np.int64)
+
+
+def _joined(arrays: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32] | None:
+    return np.concatenate(arrays) if arrays else None
 
 
 def _said(numbers: Iterable[float]) -> str:
@@ -344,6 +376,15 @@ def _check_masks(masks: npt.NDArray[np.float32], prompts: int) -> None:
         raise PromptError(f"{prompts} prompts need as many masks, not {len(masks)}")
     if min(masks.shape[1:]) < 1:
         raise PromptError(f"masks of shape {masks.shape} have no pixels")
+
+
+def _text_embeddings(values: npt.ArrayLike, prompts: int) -> npt.NDArray[np.float32]:
+    embedded = _numbers("text embeddings", values, "(P, d)", 2)
+    if len(embedded) != prompts:
+        raise PromptError(f"{prompts} prompts need as many text embeddings, not {len(embedded)}")
+    if not embedded.any(axis=1).all():
+        raise PromptError("a text embedding that is all zeros says nothing")
+    return embedded
 
 
 def _texts(texts: Sequence[str], prompts: int) -> tuple[str, ...]:

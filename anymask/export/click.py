@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anymask.export import image_side
+from anymask.export.graphs import prompt_batch
 from anymask.export.image_side import LAST, ImageSide, Own, as_norms_get, own_parts
 from anymask.models.layers import LayerNorm2d
 from anymask.models.mask_decoder import logit_map, transposed_2x2
-from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 
 
@@ -102,7 +102,8 @@ class ClickGraph(nn.Module):
     """Prompts about one prepared image to predicted IoUs (P, T) and logits (P, T, 4h, 4w).
 
     point_coords (P, N, 2), point_labels (P, N) as ``LowResDecoderGraph`` has them, then
-    ``own_names`` but for what only masks need. All mask tokens are answered with.
+    ``own_names`` but for what only masks need, then text, if the model reads it. All mask tokens
+    are answered with.
     """
 
     def __init__(self, sam: Sam) -> None:
@@ -114,9 +115,10 @@ class ClickGraph(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         decoder = self.sam.mask_decoder
         labels = point_labels.to(torch.int64)
-        batch = PromptBatch(point_coords, labels, torch.zeros_like(labels[:, 0]))
+        names = click_names(self.sam.config.decoder.depth)
+        batch = prompt_batch(point_coords, labels, prepared[len(names) :])
         prompt, absent = decoder.tokens(self.sam.prompt_encoder(batch))
-        own = dict(zip(click_names(self.sam.config.decoder.depth), prepared))
+        own = dict(zip(names, prepared))
         tokens, side = self._two_way(prompt, absent, own)
         logits = decoder.hyper(tokens) @ self._upscaled(side, own["upscaled"]).mT
         return decoder.predicted_iou(tokens), logit_map(logits)

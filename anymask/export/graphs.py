@@ -1,10 +1,15 @@
 """A SAM as graphs with tensors in and out: wrappers around ``models``, nothing of their own.
 
+A decoder of a model with text takes two more inputs, the last ones: text_embeddings (P, d), and
+has_text (P,), 1 where the text counts.
+
 Shape legend: P prompts, N points, T mask tokens, C channels, h w embedding grid, H W pixels of the
-image, S side of the model's input.
+image, S side of the model's input, d numbers of a text's embedding.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -50,19 +55,24 @@ class LowResDecoderGraph(nn.Module):
         point_labels: Tensor,
         mask_input: Tensor,
         has_mask_input: Tensor,
+        *text: Tensor,
     ) -> tuple[Tensor, Tensor]:
         labels, has_mask = point_labels.to(torch.int64), has_mask_input > 0
         image = _with_masks(self.sam, image_embeddings, mask_input, has_mask).flatten(2).mT
-        iou, masks = _decoded(self.sam, image, point_coords, labels)
-        return self._best(iou, masks, labels, has_mask) if self.single_mask else (iou, masks)
+        batch = prompt_batch(point_coords, labels, text)
+        iou, masks = _decoded(self.sam, image, batch)
+        return self._best(iou, masks, batch, has_mask) if self.single_mask else (iou, masks)
 
     @staticmethod
     def _best(
-        iou: Tensor, masks: Tensor, labels: Tensor, has_mask: Tensor
+        iou: Tensor, masks: Tensor, prompts: PromptBatch, has_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The mask token that ``core.prompts.Prompts.ambiguous`` asks for: (P, 1) and its mask."""
-        one_click = ((labels == POSITIVE_POINT).sum(1) == 1) & ((labels >= 0).sum(1) == 1)
-        token = torch.where(one_click & ~has_mask, 1 + iou[:, 1:].argmax(dim=1), 0)[:, None]
+        labels, has_text = prompts.point_labels, prompts.has_text
+        alone = ((labels == POSITIVE_POINT).sum(1) == 1) & ((labels >= 0).sum(1) == 1)
+        if has_text is not None:
+            alone = torch.where(has_text, (labels < 0).all(1), alone)
+        token = torch.where(alone & ~has_mask, 1 + iou[:, 1:].argmax(dim=1), 0)[:, None]
         index = token[..., None, None].expand(-1, -1, *masks.shape[2:])
         return iou.gather(1, token), masks.gather(1, index)
 
@@ -86,9 +96,10 @@ class DecoderGraph(nn.Module):
         mask_input: Tensor,
         has_mask_input: Tensor,
         orig_im_size: Tensor,
+        *text: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         iou, low_res = self.low_res(
-            image_embeddings, point_coords, point_labels, mask_input, has_mask_input
+            image_embeddings, point_coords, point_labels, mask_input, has_mask_input, *text
         )
         return self._upsampled(low_res, orig_im_size), iou, low_res
 
@@ -119,11 +130,17 @@ def _with_masks(sam: Sam, image: Tensor, masks: Tensor, has_mask: Tensor) -> Ten
     return out
 
 
-def _decoded(
-    sam: Sam, image: Tensor, point_coords: Tensor, labels: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Predicted IoUs (P, T) and mask logits (P, T, 4h, 4w) of all mask tokens."""
+def prompt_batch(point_coords: Tensor, labels: Tensor, text: tuple[Tensor, ...]) -> PromptBatch:
+    """Prompts about one image. text: embeddings and which of them count, or nothing."""
     batch = PromptBatch(point_coords, labels, torch.zeros_like(labels[:, 0]))
+    if not text:
+        return batch
+    embeddings, has_text = text
+    return replace(batch, text_embeddings=embeddings, has_text=has_text > 0)
+
+
+def _decoded(sam: Sam, image: Tensor, batch: PromptBatch) -> tuple[Tensor, Tensor]:
+    """Predicted IoUs (P, T) and mask logits (P, T, 4h, 4w) of all mask tokens."""
     decoder = sam.mask_decoder
     tokens, seen = decoder.attend(image, sam.prompt_encoder(batch), sam.positions())
     return decoder.predicted_iou(tokens), decoder.masks(tokens, seen)

@@ -10,7 +10,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,7 @@ PROMPT_INPUTS = (
     "has_mask_input",
     "orig_im_size",
 )
+TEXT_INPUTS = ("text_embeddings", "has_text")  # the last ones of decoders that read
 ANY = torch.export.Dim.DYNAMIC
 Step = Callable[[str], None]
 
@@ -201,6 +202,8 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
     size = torch.tensor([side / 2, side / 1.0])
     several = {0: ANY, 1: ANY}
     answers = ("iou_predictions", "low_res_masks")
+    text, reads = _text_example(sam), TEXT_INPUTS if sam.config.text else ()
+    rows = ({0: ANY},) * len(text)
     prepare, depth = PrepareGraph(sam), sam.config.decoder.depth
     prepared, taken = _shared(own_names(depth)), _shared(click_names(depth))
     with torch.no_grad():
@@ -223,19 +226,26 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
         ),
         CLICK_FILE: Graph(
             ClickGraph(sam),
-            (*points, *own[: len(taken)]),
-            ("point_coords", "point_labels", *taken),
+            (*points, *own[: len(taken)], *text),
+            ("point_coords", "point_labels", *taken, *reads),
             answers,
-            (several, several, (None,) * len(taken)),
+            (several, several, ((None,) * len(taken) + rows)),
         ),
         DECODER_FILE: Graph(
             DecoderGraph(sam, single_mask),
-            (embedding, *points, *masks, size),
-            PROMPT_INPUTS,
+            (embedding, *points, *masks, size, *text),
+            (*PROMPT_INPUTS, *reads),
             ("masks", *answers),
-            (None, several, several, {0: ANY}, {0: ANY}, None),
+            (None, several, several, {0: ANY}, {0: ANY}, None, *([rows] if rows else [])),
         ),
     }
+
+
+def _text_example(sam: Sam) -> tuple[Tensor, ...]:
+    """What decoders of a model that reads take besides; nothing of another."""
+    if sam.config.text is None:
+        return ()
+    return torch.rand(3, sam.config.text.width), torch.ones(3)
 
 
 def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -277,7 +287,8 @@ def _low_res(decoder: ir.Model) -> ir.Model:
     smaller = decoder.clone()
     smaller.graph.outputs[:] = smaller.graph.outputs[1:]
     RemoveUnusedNodesPass()(smaller)
-    smaller.graph.inputs[:] = smaller.graph.inputs[:-1]
+    size = PROMPT_INPUTS[-1]
+    smaller.graph.inputs[:] = [one for one in smaller.graph.inputs if one.name != size]
     return smaller
 
 
@@ -348,6 +359,7 @@ def _header(checkpoint: Checkpoint, dtype: str, single_mask: bool) -> dict[str, 
         "pixel_mean": list(config.pixel_mean),
         "pixel_std": list(config.pixel_std),
         "everything": dict(checkpoint.everything),
+        **({} if config.text is None else {"text": asdict(config.text)}),
         "opset": OPSET,
         "versions": {name: version(name) for name in PACKAGES},
         "files": {},

@@ -174,10 +174,13 @@ def _cases(reference: Promptable, embedding: ImageEmbedding) -> Iterator[tuple[s
     yield from _kinds("chosen", reference, embedding, things, box)
     rng = np.random.default_rng(1)
     corners = np.sort(rng.uniform(0, 1, (2, 2)), axis=0) * unit
-    yield from _kinds(
-        "random", reference, embedding, rng.uniform(0, 1, (5, 2)) * unit, corners.reshape(-1)
-    )
+    points = rng.uniform(0, 1, (5, 2)) * unit
+    yield from _kinds("random", reference, embedding, points, corners.reshape(-1))
     yield f"random, {MANY} prompts", Prompts.of_points(rng.uniform(0, 1, (MANY, 1, 2)) * unit)
+    if reference.text_width:
+        text = Prompts.of_text_embeddings(rng.standard_normal((3, reference.text_width)))
+        yield "random, text", text
+        yield "random, text + point", text.with_points(points[:1])
 
 
 def _kinds(

@@ -1,8 +1,8 @@
-"""Everything in many images, or what is like examples: a job that may be killed and run again.
+"""Everything in many images, what is like examples or what words name: a job that may be killed.
 
-Each image's result appears whole under its own name, so what is done is what is there: a job has
-no other memory than its folder, which several processes may share. No deep-learning library is
-imported here; the caller brings the model that answers.
+Run again, it goes on. Each image's result appears whole under its own name, so what is done is
+what is there: a job has no other memory than its folder, which several processes may share. No
+deep-learning library is imported here; the caller brings the model that answers.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from anymask.jobs.folder import JobFolder, OtherSettingsError
 from anymask.jobs.likeness import Likeness
 from anymask.jobs.result_names import NamedResult, name_results
 from anymask.jobs.results import Format, Rendering, is_of, render
+from anymask.jobs.words import Words
 from anymask.predict.automatic import AutomaticConfig, segment_everything
 from anymask.predict.in_context.predictor import InContextPredictor
+from anymask.predict.words.load import WordsFinder
 
 SETTINGS_FILE, PARTS_FOLDER = RESULTS_MARK, ".parts"
 # How long another process may take for one image, or for the settings, before we give up on it.
@@ -36,7 +38,9 @@ IMAGE_TIMEOUT_S, SETTINGS_TIMEOUT_S = 3600.0, 60.0
 SPEED_ONLY = ("points_per_batch",)  # a job may go on with less memory
 NAMES = "names"  # the setting that folders of earlier versions lack
 
-Model = Segmenter | InContextPredictor  # the latter where what is like examples is looked for
+# The second where what is like examples is looked for, the third where what words name is.
+Model = Segmenter | InContextPredictor | WordsFinder
+Sought = AutomaticConfig | Likeness | Words
 
 
 class State(StrEnum):
@@ -53,13 +57,13 @@ class Settings:
     """What all results in a folder have in common.
 
     model: ``model_id`` of the weights. dtype: of the numbers computed with. config: what is looked
-    for, everything or what is like examples. reading: how images are read, where their files leave
-    a choice.
+    for: everything, what is like examples, or what words name. reading: how images are
+    read, where their files leave a choice.
     """
 
     model: str
     dtype: str
-    config: AutomaticConfig | Likeness
+    config: Sought
     format: Format
     reading: ReadOptions = AS_STORED
 
@@ -73,9 +77,9 @@ class Settings:
         return written if self.format == Format.png else {**written, NAMES: "stem"}
 
 
-def _lasting(config: AutomaticConfig | Likeness) -> dict[str, Any]:
+def _lasting(config: Sought) -> dict[str, Any]:
     """What results depend on, as plain JSON values."""
-    if isinstance(config, Likeness):
+    if not isinstance(config, AutomaticConfig):
         return config.to_json()
     fields = dataclasses.asdict(config)
     grids = fields.pop("point_grids")
@@ -221,9 +225,11 @@ def _rendering(model: Model, result: NamedResult, settings: Settings) -> tuple[R
     return render(settings.format, result, pixels, annotations), len(annotations)
 
 
-def _found(model: Model, pixels: RGB, config: AutomaticConfig | Likeness) -> Annotations:
+def _found(model: Model, pixels: RGB, config: Sought) -> Annotations:
     if isinstance(config, Likeness):
         return config.annotations(cast(InContextPredictor, model), pixels)
+    if isinstance(config, Words):
+        return config.annotations(cast(WordsFinder, model), pixels)
     return segment_everything(cast(Segmenter, model), pixels, config)
 
 

@@ -29,8 +29,10 @@ from anymask.jobs.many_images import (
 )
 from anymask.jobs.ray_cluster import join_cluster, stream
 from anymask.jobs.result_names import NamedResult
+from anymask.jobs.words import Words
 from anymask.predict.in_context.load import load_in_context
 from anymask.predict.load import ModelSource
+from anymask.predict.words.load import load_words
 
 ATTEMPTS, PAUSE_S = 3, 1.0
 
@@ -81,6 +83,8 @@ def _start_actor(
     model: Model
     if isinstance(settings.config, Likeness):
         model = load_in_context(source, prompts=settings.config.examples.tuned)
+    elif isinstance(settings.config, Words):
+        model = load_words(source)
     else:
         model = source.load()
     return partial(_segment, model, out, settings)

@@ -1,6 +1,7 @@
-"""Prompt encoder: embeds points, box corners and rough masks (*Segment Anything*, §A).
+"""Prompt encoder: embeds points, box corners, rough masks and text (*Segment Anything*, §A, §D.5).
 
-Shape legend: P prompts, N points, C channels, h w embedding grid, S side of the model's input.
+Shape legend: P prompts, N points, C channels, h w embedding grid, S side of the model's input,
+d numbers of a text's embedding.
 
 Parameter names are the official ones.
 """
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from anymask.models.layers import LayerNorm2d
+from anymask.models.text import TextProjection
 
 NEGATIVE_POINT, POSITIVE_POINT, BOX_TOP_LEFT, BOX_BOTTOM_RIGHT = 0, 1, 2, 3
 
@@ -27,6 +29,8 @@ class PromptBatch:
     image_index: (P,) int64, the image that each prompt is about.
     mask_inputs: (P, 1, 4h, 4w) logits or None when no prompt has a mask.
     has_mask: (P,) bool, which rows of ``mask_inputs`` count; None: all of them.
+    text_embeddings: (P, d) of words or of pictures, or None when no prompt has one.
+    has_text: (P,) bool, which rows of ``text_embeddings`` count; None: all of them.
     """
 
     point_coords: Tensor
@@ -34,14 +38,16 @@ class PromptBatch:
     image_index: Tensor
     mask_inputs: Tensor | None = None
     has_mask: Tensor | None = None
+    text_embeddings: Tensor | None = None
+    has_text: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class PromptEmbedding:
     """What the mask decoder takes of P prompts.
 
-    sparse: (P, N + 1, C) tokens of points and corners.
-    absent: (P, N + 1) bool, tokens that must not be attended to.
+    sparse: (P, N + 1, C) tokens of points and corners; one more where prompts have text.
+    absent: (P, N + 1) bool, tokens that must not be attended to; one more likewise.
     dense: (P, C, h, w) embedded masks, or (1, C, 1, 1) where no prompt has one.
     """
 
@@ -75,7 +81,7 @@ class PositionEmbeddingRandom(nn.Module):
 
 
 class PromptEncoder(nn.Module):
-    """Embeds points, boxes as corner pairs, and masks.
+    """Embeds points, boxes as corner pairs, masks and, with a ``text_width``, embeddings of text.
 
     Each prompt gets one more token slot than it has points. As in the official code it holds the
     learned "not a point" embedding where a prompt has points but no box. Slots that hold nothing
@@ -83,7 +89,14 @@ class PromptEncoder(nn.Module):
     the length of a longer one leaves its answer as it was.
     """
 
-    def __init__(self, channels: int, grid: int, input_px: int, mask_channels: int = 16) -> None:
+    def __init__(
+        self,
+        channels: int,
+        grid: int,
+        input_px: int,
+        mask_channels: int = 16,
+        text_width: int = 0,
+    ) -> None:
         super().__init__()
         self.grid = grid
         self.input_px = input_px
@@ -100,6 +113,7 @@ class PromptEncoder(nn.Module):
             nn.Conv2d(mask_channels, channels, kernel_size=1),
         )
         self.no_mask_embed = nn.Embedding(1, channels)
+        self.text_projection = TextProjection(text_width, channels) if text_width else None
 
     def dense_pe(self) -> Tensor:
         """Positions of the embedding's cells in the same encoding as the points: (h·w, C)."""
@@ -115,9 +129,16 @@ class PromptEncoder(nn.Module):
         has_box = ((labels == BOX_TOP_LEFT) | (labels == BOX_BOTTOM_RIGHT)).any(1)
         no_extra = ~(has_point & ~has_box)
         extra = self.not_a_point_embed.weight.expand(len(labels), 1, -1)
+        sparse = torch.cat([self._points(prompts.point_coords, labels), extra], dim=1)
+        absent = torch.cat([labels < 0, no_extra[:, None]], dim=1)
+        if prompts.text_embeddings is not None:
+            assert self.text_projection is not None, "this model has not learned to read text"
+            sparse = torch.cat([sparse, self.text_projection(prompts.text_embeddings)], dim=1)
+            none = torch.zeros_like(no_extra) if prompts.has_text is None else ~prompts.has_text
+            absent = torch.cat([absent, none[:, None]], dim=1)
         return PromptEmbedding(
-            sparse=torch.cat([self._points(prompts.point_coords, labels), extra], dim=1),
-            absent=torch.cat([labels < 0, no_extra[:, None]], dim=1),
+            sparse=sparse,
+            absent=absent,
             dense=self.embed_masks(prompts.mask_inputs, prompts.has_mask),
         )
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from anymask.models.mask_decoder import ALL_TOKENS, MaskDecoder, MaskDecoderConfig
 from anymask.models.prompt_encoder import PromptBatch, PromptEncoder
+from anymask.models.text import TextConfig
 from anymask.models.tiny_vit import TINY_VIT_5M, TinyViT, TinyViTConfig
 from anymask.models.two_way import ImagePositions
 from anymask.models.vit import VIT_B, VIT_H, VIT_L, ViT, ViTConfig
@@ -27,7 +28,7 @@ class SamConfig:
     """Everything that fixes the shapes of a SAM, and how its pixels are normalised.
 
     mask_channels: inside the embedding of rough masks. pixel_mean, pixel_std: of red, green and
-    blue, 0 to 255.
+    blue, 0 to 255. text: which embeddings of text are prompts; None: none are.
     """
 
     encoder: EncoderConfig = VIT_B
@@ -35,6 +36,7 @@ class SamConfig:
     mask_channels: int = 16
     pixel_mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     pixel_std: tuple[float, float, float] = (58.395, 57.12, 57.375)
+    text: TextConfig | None = None
 
 
 SAM_VIT_B = SamConfig(VIT_B)
@@ -54,7 +56,11 @@ class Sam(nn.Module):
             ViT(encoder) if isinstance(encoder, ViTConfig) else TinyViT(encoder)
         )
         self.prompt_encoder = PromptEncoder(
-            config.decoder.width, encoder.grid, encoder.image_px, config.mask_channels
+            config.decoder.width,
+            encoder.grid,
+            encoder.image_px,
+            config.mask_channels,
+            0 if config.text is None else config.text.width,
         )
         self.mask_decoder = MaskDecoder(config.decoder)
 

@@ -66,6 +66,7 @@ class OnnxSegmenter(Promptable):
         self.name, self.model_id, self.dtype_name = pair.name, pair.model_id, pair.dtype_name
         self.input_px, self.mask_side, self.stretch = pair.input_px, pair.mask_side, pair.stretch
         self.shapes, self.everything = pair.shapes, pair.everything
+        self.text_width, self.text_space = pair.text_width, pair.text_space
         last = () if PROVIDERS["cpu"] in providers else (PROVIDERS["cpu"],)
         self.providers = [*providers, *last]
         self.threads = threads
@@ -161,9 +162,17 @@ class OnnxSegmenter(Promptable):
         feeds["has_mask_input"] = has_mask if self.pair.together == Together.any else has_mask[:1]
         if self.pair.prepare is not None:
             feeds = self._prepare(embedding, feeds)
-        feeds |= {"point_coords": coords, "point_labels": labels}
+        feeds |= {"point_coords": coords, "point_labels": labels, **self._text(prompts, rows)}
         feeds["orig_im_size"] = np.array(embedding.image_hw, np.float32)
         return feeds
+
+    def _text(self, prompts: PromptArrays, rows: Rows) -> Feeds:
+        """What graphs of a model with text take besides."""
+        if prompts.text_embeddings is None or prompts.has_text is None:
+            text = np.zeros((len(rows), self.text_width), np.float32)
+            return {"text_embeddings": text, "has_text": np.zeros(len(rows), np.float32)}
+        has_text = prompts.has_text[rows].astype(np.float32)
+        return {"text_embeddings": prompts.text_embeddings[rows], "has_text": has_text}
 
     def _prepare(self, embedding: ImageEmbedding, feeds: Feeds) -> Feeds:
         """What prompts share; kept for a few images. A mask, which is a part of one, changes it."""

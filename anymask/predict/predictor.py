@@ -89,6 +89,9 @@ class Predictor(Promptable):
         encoder, width = self.model.config.encoder, self.model.config.decoder.width
         self.input_px, self.mask_side = encoder.image_px, 4 * encoder.grid
         self.shapes = {IMAGE_EMBED: (width, encoder.grid, encoder.grid)}
+        if self.model.config.text is not None:
+            self.text_width = self.model.config.text.width
+            self.text_space = self.model.config.text.space
         self.to(device or torch.device("cpu"), dtype)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
@@ -229,12 +232,17 @@ class Predictor(Promptable):
         def tensor(array: npt.NDArray[Any]) -> Tensor:
             return torch.from_numpy(array).to(self.device)
 
+        def some(array: npt.NDArray[Any] | None) -> Tensor | None:
+            return None if array is None else tensor(array)
+
         return PromptBatch(
             point_coords=tensor(prompts.point_coords),
             point_labels=tensor(prompts.point_labels),
             image_index=tensor(prompts.image_index),
-            mask_inputs=None if prompts.mask_inputs is None else tensor(prompts.mask_inputs),
-            has_mask=None if prompts.has_mask is None else tensor(prompts.has_mask),
+            mask_inputs=some(prompts.mask_inputs),
+            has_mask=some(prompts.has_mask),
+            text_embeddings=some(prompts.text_embeddings),
+            has_text=some(prompts.has_text),
         )
 
 

@@ -1,7 +1,8 @@
 """What all segmenters of ours do alike, whatever computes: read images, check and batch prompts,
 choose among the answers. No deep-learning library is imported here.
 
-Shape legend: B images, P prompts, N points, M masks, T mask tokens, h w low-resolution grid.
+Shape legend: B images, P prompts, N points, M masks, T mask tokens, h w low-resolution grid,
+d numbers of a text's embedding.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from anymask.core.geometry import Floats, ResizeMap
 from anymask.core.image import RGB, ImageSource, read_image, resize
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
-from anymask.errors import EmbeddingError, PromptError, shown
+from anymask.errors import EmbeddingError, NoTextError, PromptError, shown
 from anymask.predict.device_arrays import shapes
 
 
@@ -33,6 +34,8 @@ class PromptArrays:
     image_index: (P,) the image that each prompt is about.
     mask_inputs: (P, 1, h, w) logits, zeros where a prompt has none; None where no prompt has.
     has_mask: (P,) which rows of ``mask_inputs`` count; None where no prompt has a mask.
+    text_embeddings: (P, d), zeros where a prompt has none; None where no prompt has.
+    has_text: (P,) which rows of ``text_embeddings`` count; None where no prompt has text.
     """
 
     point_coords: Floats
@@ -40,6 +43,8 @@ class PromptArrays:
     image_index: npt.NDArray[np.int64]
     mask_inputs: Floats | None
     has_mask: npt.NDArray[np.bool_] | None
+    text_embeddings: Floats | None = None
+    has_text: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.point_labels)
@@ -52,7 +57,8 @@ class Promptable(ABC):
     input_px: side of the model's square input, into which images are padded, or stretched
     (``stretch``). mask_side: side of mask logits, in answers and prompts. shapes: of the arrays
     of an embedding. everything: settings of everything-mode that suit the model, if its training
-    found some.
+    found some. text_width, text_space: of embeddings of text that are prompts (0: none are), and
+    which encoder they are of.
     """
 
     name: str
@@ -63,6 +69,8 @@ class Promptable(ABC):
     shapes: Mapping[str, tuple[int, ...]]
     stretch: bool = False
     everything: Mapping[str, float] = MappingProxyType({})
+    text_width: int = 0
+    text_space: str = ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model_id}, {self.dtype_name})"
@@ -153,6 +161,7 @@ class Promptable(ABC):
                 raise EmbeddingError(f"the embedding holds no {name} of the model's size {shape}")
         if prompts.texts is not None:
             raise PromptError(f"{self.name} takes points, boxes and masks, but no words")
+        self._check_text(prompts)
         side = self.mask_side
         if prompts.masks is not None and prompts.masks.shape[1:] != (side, side):
             raise PromptError(
@@ -172,13 +181,31 @@ class Promptable(ABC):
             for embedding, about_one in zip(embeddings, padded)
         ]
         masks, has_mask = _mask_inputs(prompts, self.mask_side)
+        text, has_text = _text_embeddings(prompts, self.text_width)
         return PromptArrays(
             point_coords=np.concatenate(coords),
             point_labels=np.concatenate([about_one.labels for about_one in padded]),
             image_index=np.repeat(np.arange(len(prompts)), list(map(len, prompts))),
             mask_inputs=masks,
             has_mask=has_mask,
+            text_embeddings=text,
+            has_text=has_text,
         )
+
+    def _check_text(self, prompts: Prompts) -> None:
+        if prompts.text_embeddings is None:
+            return
+        if not self.text_width:
+            raise NoTextError(
+                f"{self.name} has not learned to read text: train it with "
+                "`anymask train text_prompts`, or give points, boxes and masks"
+            )
+        width = prompts.text_embeddings.shape[1]
+        if width != self.text_width:
+            raise PromptError(
+                f"{self.name} reads text embeddings of {self.text_width} numbers"
+                f"{f', of {self.text_space}' if self.text_space else ''}, not of {width}"
+            )
 
     def _encode(self, images: list[RGB]) -> list[ImageEmbedding]:
         sizes = [(rgb.shape[0], rgb.shape[1]) for rgb in images]
@@ -270,3 +297,19 @@ def _mask_inputs(
     ]
     has = [np.full(len(about_one), about_one.masks is not None) for about_one in prompts]
     return np.concatenate(rows)[:, None], np.concatenate(has)
+
+
+def _text_embeddings(
+    prompts: Sequence[Prompts], width: int
+) -> tuple[Floats | None, npt.NDArray[np.bool_] | None]:
+    """(P, d) embeddings, zeros where a prompt has none, and which prompts have one."""
+    if all(about_one.text_embeddings is None for about_one in prompts):
+        return None, None
+    rows = [
+        np.zeros((len(about_one), width), np.float32)
+        if about_one.text_embeddings is None
+        else about_one.text_embeddings
+        for about_one in prompts
+    ]
+    has = [np.full(len(one), one.text_embeddings is not None) for one in prompts]
+    return np.concatenate(rows), np.concatenate(has)

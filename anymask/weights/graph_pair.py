@@ -55,7 +55,8 @@ class GraphPair:
     logits, predicted_iou: outputs of the decoder, (P, T, 4h, 4w) and (P, T).
     single_mask: T is 1. together: which prompts may share a run. prepare: the graph that makes of
     an embedding what the decoder takes, where there is one; mask: the one that makes of that and a
-    mask the same again (None: ``prepare`` takes masks).
+    mask the same again (None: ``prepare`` takes masks). text_width, text_space: as of
+    ``Promptable``.
     """
 
     name: str
@@ -77,6 +78,8 @@ class GraphPair:
     prepare: Path | None = None
     mask: Path | None = None
     everything: Mapping[str, float] = field(default_factory=dict)
+    text_width: int = 0
+    text_space: str = ""
 
 
 def find_graph_pair(
@@ -160,6 +163,7 @@ def pair_of_export(header: dict[str, Any], folder: Path) -> GraphPair:
     Raises ``ValueError``, ``KeyError`` or ``TypeError`` for other content.
     """
     shape = tuple(int(side) for side in header["embedding_shape"])
+    text = header.get("text") or {"width": 0, "space": ""}
     if header["resize"] not in ("longest_side", "stretch") or len(shape) != 3:
         raise ValueError(f"resize {header['resize']!r}, embedding_shape {shape}")
     return GraphPair(
@@ -178,6 +182,8 @@ def pair_of_export(header: dict[str, Any], folder: Path) -> GraphPair:
         pixel_mean=tuple(float(value) for value in header["pixel_mean"]),
         pixel_std=tuple(float(value) for value in header["pixel_std"]),
         everything=read_thresholds(header.get("everything")),
+        text_width=int(text["width"]),
+        text_space=str(text["space"]),
     )
 
 

@@ -16,6 +16,7 @@ from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import Sam, SamConfig
 from anymask.models.seggpt import SegGPT, SegGPTConfig
 from anymask.models.seggpt_prompt import SegGPTPrompt, SegGPTPromptConfig
+from anymask.models.text import TextConfig
 from anymask.models.tiny_vit import TinyViTConfig
 from anymask.models.vit import ViTConfig
 
@@ -49,10 +50,11 @@ class ModelFamily:
 def sam_to_json(config: SamConfig) -> dict[str, Any]:
     """SAM's config as plain JSON values; the encoder says which kind it is.
 
-    What is None is left out: configs of square images stay as they were before there were others.
+    What is None is left out: configs of square images, and of models without text, stay as they
+    were before there were others.
     """
     kind = next(name for name, known in ENCODERS.items() if isinstance(config.encoder, known))
-    plain = dataclasses.asdict(config)
+    plain = {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
     encoder = {name: value for name, value in plain["encoder"].items() if value is not None}
     return plain | {"encoder": {"kind": kind, **encoder}}
 
@@ -61,9 +63,10 @@ def sam_from_json(plain: dict[str, Any]) -> SamConfig:
     """The inverse of ``sam_to_json``. Raises as ``ModelFamily.from_json``."""
     encoder = dict(plain["encoder"])
     kind = ENCODERS[encoder.pop("kind")]
-    rest = {k: v for k, v in plain.items() if k not in ("encoder", "decoder")}
+    rest = {k: v for k, v in plain.items() if k not in ("encoder", "decoder", "text")}
     decoder = MaskDecoderConfig(**plain["decoder"])
-    return SamConfig(encoder=kind(**_tuples(encoder)), decoder=decoder, **_tuples(rest))
+    text = TextConfig(**plain["text"]) if "text" in plain else None
+    return SamConfig(kind(**_tuples(encoder)), decoder, text=text, **_tuples(rest))
 
 
 def detector_from_json(plain: dict[str, Any]) -> DetectorConfig:

@@ -273,3 +273,15 @@ def test_clicks_beyond_the_masks_are_no_matter() -> None:
     truth = np.ones((3, 3), bool)
     outside = [(-1, -1), (1, -1), (3, 1), (1, 3), (-2, 1)]
     assert deepest_click(truth, ~truth, outside) == ((1, 1), OBJECT)
+
+
+def test_without_idle_rounds_every_round_says_something_new() -> None:
+    habits = Habits(further_points=3, idle_rounds=False)
+    assert habits.rounds == 4
+    truth = np.zeros((2, 8, 8), bool)
+    truth[:, 2:6, 2:6] = True
+    script = Script.draw(np.random.default_rng(0), 2, habits)
+    for number in range(1, habits.rounds):
+        points, labels = next_points(truth, np.zeros_like(truth), script, number)
+        assert labels.tolist() == [[OBJECT], [OBJECT]]
+        assert (points >= 2).all()

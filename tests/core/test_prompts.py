@@ -350,3 +350,31 @@ def test_what_lies_in_the_image_or_leaves_it_by_a_pixel_is_accepted(prompts: Pro
 )
 def test_prompts_are_shown_in_a_line(prompts: Prompts, expected: str) -> None:
     assert repr(prompts) == expected
+
+
+def test_prompts_of_text_embeddings_are_prompts_like_others() -> None:
+    said = Prompts.of_text_embeddings([[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])
+    assert (len(said), said.labels.shape, said.ambiguous().tolist()) == (2, (2, 0), [True, True])
+    assert repr(said) == "Prompts(2 prompts: text of 3 numbers)"
+    pointed = said.with_points([[5, 6]])
+    assert not pointed.ambiguous().any()
+    assert pointed[1].text_embeddings is not None
+    np.testing.assert_array_equal(pointed[1].text_embeddings, [[0, 1, 0]])
+    alike = Prompts.of_points([[[1, 2]], [[3, 4]]]).with_text_embeddings([1, 2, 3])
+    joined = Prompts.join([pointed, alike])
+    assert joined.text_embeddings is not None
+    assert joined.text_embeddings.shape == (4, 3)
+
+
+def test_text_embeddings_that_say_nothing_or_do_not_fit_are_refused() -> None:
+    with pytest.raises(PromptError, match="all zeros says nothing"):
+        Prompts.of_text_embeddings([0.0, 0.0])
+    with pytest.raises(PromptError, match="1 prompts need as many text embeddings, not 2"):
+        Prompts.point(1, 2).with_text_embeddings([[1.0], [2.0]])
+    with pytest.raises(PromptError, match="must have the shape"):
+        Prompts.of_text_embeddings([[[1.0]]])
+    words = Prompts.of_text_embeddings([1.0])
+    with pytest.raises(PromptError, match="different encoders"):
+        Prompts.join([words, Prompts.of_text_embeddings([1.0, 2.0])])
+    with pytest.raises(PromptError, match="with and without"):
+        Prompts.join([words, Prompts.point(1, 2)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -12,10 +12,14 @@ from PIL import Image
 
 from anymask.core import rle
 from anymask.core.annotations import Annotation, ImageRecord, Record
+from anymask.core.geometry import Floats
+from anymask.core.in_context.features import unit
 from anymask.core.interaction import Habits, Script
+from anymask.core.words.objects import ShownObject
 from anymask.datasets import sa1b_record
 from anymask.datasets.photographs import Unread
 from anymask.datasets.sample import Dataset, Part, Sample
+from anymask.models.text import TextConfig
 from anymask.training.sam.interactive import Objects
 
 
@@ -45,6 +49,28 @@ def sample(number: int, side: int = 96, discs: int = 3) -> Sample:
     file = BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return Sample(f"{number}.png", file.getvalue(), tuple(masks), (None,) * discs)
+
+
+class Colours:
+    """A text encoder without a model: what is in the middle of a crop has a colour, and words are
+    colours. Counts what it is shown."""
+
+    side_px = 16
+    semantic = None
+
+    def __init__(self, version: str = "1") -> None:
+        self.config = TextConfig(3, f"colours {version}")
+        self.shown = 0
+
+    def embed_images(self, objects: Sequence[ShownObject]) -> Floats:
+        self.shown += len(objects)
+        return unit(np.stack([one.pixels[6:10, 6:10].mean(axis=(0, 1)) for one in objects]) + 1)
+
+    def embed_words(self, words: Sequence[str]) -> Floats:
+        return unit(np.array([COLOURS[word] for word in words], np.float32))
+
+
+COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1)}
 
 
 def dataset(samples: int, per_part: int = 1, broken: tuple[int, ...] = ()) -> Dataset:

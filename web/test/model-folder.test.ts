@@ -49,6 +49,10 @@ describe("a model folder", () => {
     const { facts } = await open({ ...LIST, resize: "stretch", single_mask: true, unknown: 1 });
     expect(facts).toMatchObject({ model: "tiny@0123", singleMask: true, resize: "stretch" });
     expect(facts).toMatchObject({ inputPx: 64, maskSide: 16, embeddingShape: [8, 4, 4] });
+    expect(facts.textWidth).toBe(0);
+    const reads = await open({ ...LIST, text: { width: 384, space: "sentences" } });
+    expect(reads.facts.textWidth).toBe(384);
+    await expect(open({ ...LIST, text: { width: "wide" } })).rejects.toThrow("the width of text");
   });
 
   it("gives its files, and tells how far they are", async () => {

@@ -22,6 +22,21 @@ describe("a prompt", () => {
     expect(packed.mask).toBeNull();
   });
 
+  it("of words is what a model reads, and may mean several things", () => {
+    const textEmbedding = Float32Array.of(1, 0, 2);
+    const packed = packPrompt({ textEmbedding }, MAP, 4, 3);
+    expect(Array.from(packed.labels)).toEqual([-1]);
+    expect(packed.textEmbedding).toEqual(textEmbedding);
+    expect(packed.ambiguous).toBe(true);
+    const pointed = packPrompt({ textEmbedding, points: [{ x: 1, y: 2 }] }, MAP, 4, 3);
+    expect(pointed.ambiguous).toBe(false);
+    expect(pack({ points: [{ x: 1, y: 2 }] }).textEmbedding).toBeNull();
+    expect(() => pack({ textEmbedding })).toThrow("has not learned to read text");
+    expect(() => packPrompt({ textEmbedding }, MAP, 4, 2)).toThrow("must be 2 numbers, not 3");
+    const nothing = new Float32Array(3);
+    expect(() => packPrompt({ textEmbedding: nothing }, MAP, 4, 3)).toThrow("says nothing");
+  });
+
   it("of nothing but a mask gets the padding point that the decoder wants", () => {
     const packed = pack({ mask: rough });
     expect(Array.from(packed.labels)).toEqual([-1]);

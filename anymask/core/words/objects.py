@@ -20,7 +20,10 @@ WHOLE = CropView()
 
 @dataclass(frozen=True, eq=False)
 class ShownObject:
-    """pixels: (S, S, 3) RGB crop. semantic: (C,) the mask's mean feature. shape: ``shape_of``."""
+    """pixels: (S, S, 3) RGB crop. semantic: (C,) the mask's mean feature. shape: ``shape_of``.
+
+    Without features of the image C is 0.
+    """
 
     pixels: Pixels
     semantic: Floats
@@ -28,9 +31,14 @@ class ShownObject:
 
     @classmethod
     def of_mask(
-        cls, pixels: Pixels, mask: Mask, features: FeatureMap, view: CropView = WHOLE
+        cls,
+        pixels: Pixels,
+        mask: Mask,
+        features: FeatureMap | None,
+        view: CropView = WHOLE,
+        side_px: int = SIDE_PX,
     ) -> ShownObject:
-        """Of an (H, W, 3) image, a mask (H, W), and the image's features.
+        """Of an (H, W, 3) image, a mask (H, W), and the image's features, if they matter.
 
         Raises ``PromptError`` for a mask without a pixel.
         """
@@ -38,8 +46,9 @@ class ShownObject:
         if not rows.size:
             raise PromptError("a mask without a pixel shows nothing")
         box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], float)
-        shown = crop(pixels, box, view, SIDE_PX, mask)
-        return cls(shown, pooled(features, mask), shape_of(box, pixels.shape[:2]))
+        shown = crop(pixels, box, view, side_px, mask)
+        semantic = np.zeros(0, np.float32) if features is None else pooled(features, mask)
+        return cls(shown, semantic, shape_of(box, pixels.shape[:2]))
 
 
 def pooled(features: FeatureMap, mask: Mask) -> Floats:

@@ -8,8 +8,6 @@ Shape legend: P prompts, M masks, C channels, h w grid, S side of the model's in
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +17,25 @@ import numpy.typing as npt
 import torch
 from huggingface_hub.errors import HFValidationError
 from torch import Tensor
-from transformers import Sam2Model, SamModel
 
 from anymask.core.embedding import ImageEmbedding, model_id
 from anymask.core.geometry import Floats
 from anymask.core.image import RGB
-from anymask.core.json_object import read_object
-from anymask.errors import DownloadError, LayoutError, OfflineError, UnknownWeightsError
+from anymask.errors import DownloadError, OfflineError, UnknownWeightsError
 from anymask.evaluation.rivals.rival import Adapter, Question, Rival
 from anymask.predict.predictor import IMAGE_EMBED, find_device
-from anymask.weights.fetch import is_offline, sha256_of
+from anymask.predict.transformers_folder import (
+    CONFIG,
+    PROCESSORS,
+    SEGMENTERS,
+    WEIGHTS,
+    model_kind,
+    normalisation,
+    read_model,
+    weights_sha256,
+)
+from anymask.weights.fetch import is_offline
 
-# By what a model's config calls itself: SAM 2 is published as a part of its video model.
-MODELS: Mapping[str, Any] = {"sam": SamModel, "sam2": Sam2Model, "sam2_video": Sam2Model}
-WEIGHTS, CONFIG = "model*.safetensors", "config.json"
-PROCESSORS = ("preprocessor_config.json", "processor_config.json")
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # In the order of transformers' list, and by the names that other exports of SAM 2 have.
 SAM2_ARRAYS = ("high_res_feats_0", "high_res_feats_1", IMAGE_EMBED)
 
@@ -49,20 +50,10 @@ def load_hugging_face(
     """
     place = find_device(device)
     folder = Path(weights) if Path(weights).is_dir() else _from_hub(weights, offline)
-    files = sorted(folder.glob(WEIGHTS))
-    if not files:
-        raise LayoutError(f"{weights} holds no {WEIGHTS}")
-    kind = str(read_object(folder / CONFIG, LayoutError).get("model_type"))
-    if kind not in MODELS:
-        raise LayoutError(f"{weights} is no SAM and no SAM 2 of transformers, but {kind!r}")
+    sha256 = weights_sha256(folder)
+    model = SEGMENTERS[model_kind(folder, SEGMENTERS, "SAM and no SAM 2")]
     name = Path(weights).resolve().name if Path(weights).is_dir() else weights.rpartition("/")[2]
-    digests = [sha256_of(file) for file in files]
-    sha256 = (
-        digests[0] if len(files) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    )
-    return HuggingFace(
-        _read_model(MODELS[kind], folder), name, sha256, place, *_normalisation(folder)
-    )
+    return HuggingFace(read_model(model, folder), name, sha256, place, *normalisation(folder))
 
 
 class HuggingFace(Rival):
@@ -84,7 +75,7 @@ class HuggingFace(Rival):
         self.model_id = model_id(self.name, sha256)
         self.model, self.device = model.float().eval().to(device), device
         self.pixel_mean, self.pixel_std = pixel_mean, pixel_std
-        self.stretch = isinstance(model, Sam2Model)
+        self.stretch = isinstance(model, SEGMENTERS["sam2"])
         config = model.config.prompt_encoder_config
         self.input_px, grid = config.image_size, config.image_size // config.patch_size
         self.mask_side, width = 4 * grid, config.hidden_size
@@ -150,28 +141,3 @@ def _from_hub(name: str, offline: bool | None) -> Path:
         if offline:
             raise OfflineError(f"{name} is not in the hub's cache; leave offline mode") from None
         raise DownloadError(f"can't fetch {name}: {lines[0]}") from error
-
-
-def _read_model(model: Any, folder: Path) -> Any:
-    try:
-        loaded, notes = model.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, output_loading_info=True
-        )
-    except Exception as error:  # of many kinds, for a config that is another model's
-        raise LayoutError(f"transformers can't load {folder}: {error}") from None
-    if notes["missing_keys"]:
-        missing = ", ".join(sorted(notes["missing_keys"])[:3])
-        raise LayoutError(f"{folder} lacks weights of a {model.__name__}: {missing}")
-    return loaded
-
-
-def _normalisation(folder: Path) -> tuple[Floats, Floats]:
-    """Mean and deviation (3,), 0-255, as the model's processor says, or ImageNet's."""
-    settings: dict[str, Any] = {}
-    for file in PROCESSORS:
-        if (folder / file).is_file():
-            content = read_object(folder / file, LayoutError)
-            settings |= content.get("image_processor", content)
-    mean = settings.get("image_mean", IMAGENET_MEAN)
-    std = settings.get("image_std", IMAGENET_STD)
-    return 255 * np.array(mean, np.float32), 255 * np.array(std, np.float32)

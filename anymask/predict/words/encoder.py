@@ -1,5 +1,7 @@
 """WordsEncoder: whatever puts objects of images and words into one space.
 
+How what it embeds is compared is a ``core.words.comparison.Comparison`` beside it.
+
 Shape legend: n objects, m words, d channels.
 """
 
@@ -13,7 +15,7 @@ from anymask.core.words.objects import ShownObject
 
 
 class WordsEncoder(Protocol):
-    """Embeds both; ``likeness`` compares what it has embedded."""
+    """Embeds both."""
 
     def embed_images(self, objects: Sequence[ShownObject]) -> Floats:
         """(n, d)."""
@@ -21,12 +23,4 @@ class WordsEncoder(Protocol):
 
     def embed_words(self, words: Sequence[str]) -> Floats:
         """(m, d)."""
-        ...
-
-    def likeness(self, images: Floats, words: Floats) -> Floats:
-        """(n, m), higher is liker: of one word's objects which is it; a CLIP's is the cosine."""
-        ...
-
-    def least_likeness(self, word: str) -> float:
-        """From which likeness on an object of an image is said to be what a word says."""
         ...

@@ -17,9 +17,11 @@ import numpy as np
 import torch
 
 from anymask.core.geometry import Floats
+from anymask.core.words.comparison import Comparison
 from anymask.core.words.meanings import TEMPLATE, Names, plain
 from anymask.core.words.named_things import NamedThings, features_of
 from anymask.core.words.objects import ShownObject
+from anymask.core.words.wholes import Weighing
 from anymask.core.words.wordnet import WordNet
 from anymask.errors import CorruptFileError
 from anymask.models.efficientnet import CLASSES, EfficientNetLite0
@@ -34,9 +36,10 @@ ADAPTER = Path(__file__).with_name("named_things.npz")
 BATCH = 16
 FLOOR = 1e-4  # of a share: nothing is impossible
 CLASSES_WEIGH = 1.0  # against what the adapter says
-# Likeness from which on a thing is there that the adapter has a name of, or another: words that are
-# near to several names have higher ones. `benchmarks/words.py` prints what they are right in.
-NAMED_IS_THERE, OTHER_IS_THERE = 1.0, 3.5
+# How a likeness weighs with a name that the adapter has learned, and with another word; fitted and
+# measured by `benchmarks/words_masks.py`.
+NAMED = Weighing((0.536, 0.17, -0.957, -0.121, 9.619, -2.197, -0.204), -14.264, 0.06)
+OTHER = Weighing((0.934, -0.161, -0.249, -0.019, 14.619, -2.075, -0.083), -20.662, 0.06)
 
 
 class WordSide:
@@ -111,6 +114,14 @@ def likeness(images: Floats, words: Floats) -> Floats:
     return np.asarray(CLASSES_WEIGH * by_class + (by_name if shares[1].size else 0), np.float32)
 
 
+def weighing(word: Floats) -> Weighing:
+    """By whether a word (d,) is one of the named things, which have one number alone."""
+    return NAMED if np.count_nonzero(word[CLASSES:]) == 1 else OTHER
+
+
+BY_NAMES = Comparison(likeness, weighing)
+
+
 class NamesEncoder:
     """See the module; ``things`` None: untrained."""
 
@@ -155,15 +166,6 @@ class NamesEncoder:
         if self._names is None:
             return near
         return np.concatenate([near, nearness_to_named(self._names, words)], axis=1)
-
-    def likeness(self, images: Floats, words: Floats) -> Floats:
-        """(n, m)."""
-        return likeness(images, words)
-
-    def least_likeness(self, word: str) -> float:
-        """By whether the adapter has learned a name of it."""
-        named = self._names is not None and plain(word) in self._names.names
-        return NAMED_IS_THERE if named else OTHER_IS_THERE
 
 
 def classified(

@@ -14,7 +14,9 @@ from anymask.models.sam import SamConfig
 from anymask.models.tiny_vit import TinyViTConfig
 from anymask.models.vit import ViTConfig
 from anymask.predict.predictor import Predictor
+from anymask.predict.words.known_encoders import load_text_encoder
 from anymask.training.distributed import World, shard
+from anymask.training.frozen.crops import CropEmbeddings
 from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.job import TrainingJob
 from anymask.training.learner import FamilyTraining
@@ -41,7 +43,7 @@ def start(job: TrainingJob, world: World) -> SamLearner:
     embeddings = _embeddings(job, world)
     if recipe.sharded and world.size > 1:
         shard(model.image_encoder, encoder_blocks(model))
-    return SamLearner(model, recipe, world, embeddings)
+    return SamLearner(model, recipe, world, embeddings, _crops(job))
 
 
 def needs(job: TrainingJob) -> Needs:
@@ -71,8 +73,9 @@ def summary(entry: Mapping[str, Any]) -> str:
     """A validation's entry as a line; "" for any other."""
     if "miou_1" not in entry:
         return ""
+    text = f"{entry['miou_text']:.3f} with text, " if "miou_text" in entry else ""
     return (
-        f"step {entry['step']}: mIoU {entry['miou_1']:.3f} with 1 click, "
+        f"step {entry['step']}: mIoU {text}{entry['miou_1']:.3f} with 1 click, "
         f"{entry['miou_3']:.3f} with 3; predicted IoU is off by {entry['calibration_error']:.3f}"
     )
 
@@ -93,6 +96,17 @@ def _embeddings(job: TrainingJob, world: World) -> Embeddings | None:
     return Embeddings(encoder, folder if recipe.keeps_embeddings else None)
 
 
+def _crops(job: TrainingJob) -> CropEmbeddings | None:
+    """Of the text encoder, if there is one."""
+    recipe = _recipe_of(job)
+    if not recipe.text_encoder:
+        return None
+    encoder = load_text_encoder(recipe.text_encoder, offline=job.offline)
+    folder = job.out / EMBEDDINGS_FOLDER if recipe.cache == "auto" else Path(recipe.cache)
+    kept = folder if recipe.cache else None
+    return CropEmbeddings(encoder, recipe.crop_views, recipe.least_mask_px, kept)
+
+
 def _start(recipe: SamRecipe, config: SamConfig) -> str:
     """What a run starts from and what of it learns."""
     names = {ViTConfig: "a ViT", TinyViTConfig: "a TinyViT"}
@@ -103,6 +117,7 @@ def _start(recipe: SamRecipe, config: SamConfig) -> str:
     lora = f" by LoRA of rank {recipe.lora_rank}" if recipe.lora_rank else ""
     learning = [f"the image encoder{lora}"] * recipe.train_encoder
     learning += ["the prompt encoder and the mask decoder"] * recipe.train_head
+    learning += ["a projection of text"] * bool(recipe.text_encoder)
     return f"{source} with {new}{mae}; {' and '.join(learning)} learn"
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from anymask.core.geometry import Floats
 from anymask.core.interaction import Clicks, Habits, Script, first_prompts, next_points
+from anymask.core.prompts import PADDING
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions
@@ -35,20 +36,26 @@ class Objects:
     """P objects in B images, and what chance has in store for each.
 
     truth: (P, h, w) bool over the model's input, at the size of mask logits.
-    boxes_xyxy: (P, 4) in pixels of the input. image_index: (P,) int64.
+    boxes_xyxy: (P, 4) in pixels of the input. image_index: (P,) int64. text: (P, d) embeddings that
+    are first prompts, zeros where a point or a box is; None where all are those.
     """
 
     truth: npt.NDArray[np.bool_]
     boxes_xyxy: Floats
     image_index: npt.NDArray[np.int64]
     script: Script
+    text: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
 
     def __getitem__(self, rows: slice) -> Objects:
         return Objects(
-            self.truth[rows], self.boxes_xyxy[rows], self.image_index[rows], self.script[rows]
+            self.truth[rows],
+            self.boxes_xyxy[rows],
+            self.image_index[rows],
+            self.script[rows],
+            None if self.text is None else self.text[rows],
         )
 
 
@@ -106,6 +113,8 @@ def play(
     truth = torch.from_numpy(objects.truth).to(features.device)
     cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
     xy, labels = first_prompts(objects.truth, objects.boxes_xyxy, objects.script, habits, cell_px)
+    if objects.text is not None:
+        labels[objects.text.any(axis=1)] = PADDING
     answer: Tensor | None = None  # (P, h, w) logits, without gradient
     for number in range(habits.rounds):
         if answer is not None:
@@ -115,13 +124,15 @@ def play(
             labels = np.concatenate([labels, new_labels], axis=1)
         asked = (xy, labels), objects.image_index, answer
         if number == 0 and weights.clear:
-            logits, predicted_iou = ask(model, features, positions, *asked, which=ALL)
+            logits, predicted_iou = ask(
+                model, features, positions, *asked, which=ALL, text=objects.text
+            )
             clear = weights.clear * _masks_loss(mask_losses(logits[:, CLEAR], truth), weights)[:, 0]
             logits, predicted_iou = logits[:, AMBIGUOUS], predicted_iou[:, AMBIGUOUS]
             round_ = _compared(logits, predicted_iou, truth, weights)
             yield replace(round_, loss=round_.loss + clear)
         else:
-            logits, predicted_iou = ask(model, features, positions, *asked)
+            logits, predicted_iou = ask(model, features, positions, *asked, text=objects.text)
             yield _compared(logits, predicted_iou, truth, weights)
         answer = surest(logits.detach(), predicted_iou.detach())
 
@@ -134,18 +145,22 @@ def ask(
     image_index: npt.NDArray[np.int64],
     answer: Tensor | None,
     which: slice | None = None,
+    text: Floats | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Logits (P, M, h, w) and predicted IoUs (P, M) for clicks and what was answered before.
 
     answer: (P, h, w) logits, or None in the first round. which: of the mask tokens; None: the three
-    for the first round, else the fourth.
+    for the first round, else the fourth. text: as of ``Objects``.
     """
     device = features.device
+    told = None if text is None else torch.from_numpy(text).to(device)
     prompts = PromptBatch(
         torch.from_numpy(clicks[0]).to(device),
         torch.from_numpy(clicks[1]).to(device),
         torch.from_numpy(image_index).to(device),
         None if answer is None else answer[:, None],
+        text_embeddings=told,
+        has_text=None if told is None else told.any(dim=1),
     )
     if which is None:
         which = AMBIGUOUS if answer is None else CLEAR

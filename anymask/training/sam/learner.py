@@ -20,6 +20,7 @@ from anymask.datasets.sample import Sample
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions, LayerPositions
 from anymask.training.distributed import World
+from anymask.training.frozen.crops import CropEmbeddings
 from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.learner import Entry, Tally, Validated
 from anymask.training.optimiser import Optimiser
@@ -29,7 +30,7 @@ from anymask.training.sam.lora import merged_state
 from anymask.training.sam.losses import size_weights
 from anymask.training.sam.ranking import Clicks, clicked, joined_clicks, ranking_step
 from anymask.training.sam.recipe import SamRecipe
-from anymask.training.sam.scenes import UNJITTERED, Framing, Scene, framing_of, joined
+from anymask.training.sam.scenes import UNJITTERED, Framing, Scene, framing_of, joined, told
 from anymask.training.sam.start import parameter_groups, set_training
 from anymask.training.sam.validation import Validation, validate
 from anymask.weights.checkpoint import Checkpoint
@@ -54,12 +55,19 @@ class SamLearner:
     """Learns from passes of scenes, one step at a time (``training.learner.Learner``).
 
     embeddings: of the encoder, where it is frozen; of the teacher, where it is distilled.
+    crops: what is said of masks, where the model learns to read.
     """
 
     def __init__(
-        self, model: Sam, recipe: SamRecipe, world: World, embeddings: Embeddings | None
+        self,
+        model: Sam,
+        recipe: SamRecipe,
+        world: World,
+        embeddings: Embeddings | None,
+        crops: CropEmbeddings | None = None,
     ) -> None:
         self.model, self.recipe, self.world, self.embeddings = model, recipe, world, embeddings
+        self.crops = crops
         if world.device.type == "cpu":
             model.mask_decoder.band_positions = CPU_BAND_POSITIONS
         self.optimiser = Optimiser(model, parameter_groups(model, recipe), recipe, world)
@@ -77,14 +85,14 @@ class SamLearner:
 
     def scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
         """A scene to learn from. Raises ``ImageError`` for what can't be learned from."""
-        return self._framed(self.framing, sample, rng)
+        return self._framed(self.framing, sample, rng, self.recipe.text_share)
 
     def validation_scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
         """A scene to validate with: the whole image. Raises as ``scene``."""
         framing = replace(
             self.framing, scales=UNJITTERED, flip=0.0, masks_per_image=self.recipe.validation_masks
         )
-        return self._framed(framing, sample, rng)
+        return self._framed(framing, sample, rng, 1.0)
 
     def notes(self) -> list[str]:
         """Whether the encoder knows nothing."""
@@ -133,7 +141,8 @@ class SamLearner:
         if step == 0:
             self.untrained.before = calibration
         both = {"before": self.untrained.before, "after": calibration}
-        return Validated(validation.miou[0], entry, everything, {CALIBRATION_FILE: both})
+        worth = validation.miou[0] if validation.text_miou is None else validation.text_miou
+        return Validated(worth, entry, everything, {CALIBRATION_FILE: both})
 
     def state(self) -> dict[str, Any]:
         """All that steps and validation change, whole; every process must ask for it."""
@@ -155,11 +164,14 @@ class SamLearner:
         state = self.optimiser.averaged_weights(partial(merged_state, self.model))
         return Checkpoint(name, self.model.config, state, made_by=made_by, everything=everything)
 
-    def _framed(self, framing: Framing, sample: Sample, rng: np.random.Generator) -> Scene:
+    def _framed(
+        self, framing: Framing, sample: Sample, rng: np.random.Generator, text_share: float
+    ) -> Scene:
         """What is broken is found out here, where it is passed over."""
         if self.embeddings is not None and not framing.needs_pixels:
             self.embeddings.check(sample)
-        return framing.scene(sample, rng)
+        scene = framing.scene(sample, rng)
+        return scene if self.crops is None else told(scene, self.crops.of(sample), text_share, rng)
 
     def _learn(self, number: int, scenes: Sequence[Scene]) -> Tally:
         """Add the gradients of one pass."""
@@ -235,7 +247,8 @@ class SamLearner:
 
 def _entry(validation: Validation) -> Entry:
     clicks = {f"miou_{i + 1}": value for i, value in enumerate(validation.miou)}
-    return {**clicks, "calibration_error": validation.calibration_error}
+    text = {} if validation.text_miou is None else {"miou_text": validation.text_miou}
+    return {**text, **clicks, "calibration_error": validation.calibration_error}
 
 
 def _shares(objects: Objects, device: torch.device) -> Tensor:

@@ -40,6 +40,13 @@ class SamRecipe(Recipe):
 
     The user (``core.interaction.Habits``): further_points, box_share, idle_rounds.
 
+    Text (§7.5, §D.5):
+    text_encoder: whose embeddings of masks' crops are first prompts (a name, file or folder that
+    ``predict.words.known_encoders`` knows); "" for none. text_share: how often they are; the other
+    first prompts are points and boxes. text_lr: how many times faster than the rest the
+    projection to tokens learns. least_mask_px: masks with fewer pixels are left out. crop_views: so
+    many crops of each mask are embedded, once.
+
     The loss: focal_weight, dice_weight, iou_weight.
     balance_sizes: how much more small masks count: by their share of the image to minus this power
     (``losses.size_weights``); 0: all alike. surest_share, clear_weight: as of ``LossWeights``.
@@ -69,8 +76,13 @@ class SamRecipe(Recipe):
         "ranking_steps",
         "ranking_clicks",
         "ranking_lr",
+        "text_encoder",
+        "text_share",
+        "text_lr",
+        "least_mask_px",
+        "crop_views",
     )
-    places: ClassVar[tuple[str, ...]] = ("weights", "mae", "teacher")
+    places: ClassVar[tuple[str, ...]] = ("weights", "mae", "teacher", "text_encoder")
 
     name: str = "paper"
     steps: int = 90_000
@@ -103,6 +115,12 @@ class SamRecipe(Recipe):
     further_points: int = 8
     box_share: float = 0.5
     idle_rounds: bool = True
+
+    text_encoder: str = ""
+    text_share: float = 1.0
+    text_lr: float = 1.0
+    least_mask_px: int = 0
+    crop_views: int = 4
 
     focal_weight: float = 20.0
     dice_weight: float = 1.0
@@ -197,10 +215,11 @@ class SamRecipe(Recipe):
                 self.flip > 0 and (self.train_encoder or self.jitters),
                 "flip needs embeddings that are kept: no train_encoder, no jitter",
             ),
-            (
-                self.further_points > 0 and not self.idle_rounds,
-                "further_points need idle_rounds",
-            ),
+            (not 0 <= self.text_share <= 1, "text_share must be between 0 and 1"),
+            (not 0 < self.text_lr < float("inf"), "text_lr must be above 0"),
+            (bool(self.text_encoder) and not self.train_head, "text_encoder needs train_head"),
+            (self.least_mask_px < 0, "least_mask_px must be 0 or more"),
+            (self.crop_views < 1, "crop_views must be 1 or more"),
             (self.balance_sizes < 0, "balance_sizes must be 0 or more"),
             (not 0 <= self.surest_share <= 1, "surest_share must be between 0 and 1"),
         ]

@@ -115,6 +115,54 @@ def retrain() -> SamRecipe:
     )
 
 
+def text_prompts() -> SamRecipe:
+    """Text as a prompt (§7.5, §D.5), at home: what is said of each mask's crop comes first.
+
+    A point follows, so that one beside words is understood. Some masks get a point alone, so that
+    points stay what they were. The paper's least mask, 100² px of images of 1500×2250, is a 340th
+    of the image; as much of COCO's has 30² px.
+    """
+    return replace(
+        finetune_decoder(),
+        name="text_prompts",
+        text_encoder="names",
+        text_share=0.85,
+        text_lr=10.0,
+        least_mask_px=900,
+        box_share=0.0,
+        further_points=1,
+        idle_rounds=False,
+        surest_share=0.4,
+        clear_weight=0.3,
+        flip=0.5,
+        ema=0.98,
+        steps=1000,
+        warmup_steps=10,
+        lr=2e-4,
+        milestones=(700, 900),
+        precision="bfloat16",
+        prompts_per_pass=8,
+        holdout=0.05,
+        validation_images=8,
+        validation_masks=4,
+        validate_every=250,
+        save_every=25,
+    )
+
+
+def paper_text() -> SamRecipe:
+    """Text as a prompt, as the paper trains it (§D.5): 120k steps of 128 images with jitter."""
+    return replace(
+        assisted(),
+        name="paper_text",
+        text_encoder="names",
+        least_mask_px=100**2,
+        batch=128,
+        steps=120_000,
+        milestones=(80_000, 115_555),
+    )
+
+
 def finetune_lora() -> SamRecipe:
     """The head, and the image encoder by LoRA (arXiv 2106.09685) on its qkv projections."""
     return replace(
@@ -184,6 +232,8 @@ RECIPES: dict[str, Callable[[], SamRecipe]] = {
     "automatic": automatic,
     "finetune_decoder": finetune_decoder,
     "retrain": retrain,
+    "text_prompts": text_prompts,
+    "paper_text": paper_text,
     "finetune_lora": finetune_lora,
     "finetune_all": finetune_all,
     "distill_encoder": distill_encoder,

@@ -31,13 +31,14 @@ class Scene:
     """One image as the model takes it, with some of its objects.
 
     sample: where it comes from. pixels: (H, W, 3), no side above S; None where an embedding that
-    somebody kept will do. objects: at least one. is_flipped: left to right, padding and all; so the
-    embedding must be.
+    somebody kept will do. objects: at least one. numbers: (P,) of the sample's masks that they are.
+    is_flipped: left to right, padding and all; so the embedding must be.
     """
 
     sample: Sample
     pixels: RGB | None
     objects: Objects
+    numbers: npt.NDArray[np.int64]
     is_flipped: bool = False
 
 
@@ -46,7 +47,8 @@ class Framing:
     """How samples become scenes.
 
     input_px, mask_side: of the model. scales: of the jitter. masks_per_image: at most, at random.
-    max_mask_fraction: masks over a larger share of the image are left out (§A).
+    max_mask_fraction: masks over a larger share of the image are left out (§A); least_mask_px:
+    those with fewer pixels.
     oversample_manual: how much likelier others are chosen than those of everything-mode.
     needs_pixels: whether images must be decoded. flip: how often one that need not is mirrored.
     """
@@ -60,11 +62,13 @@ class Framing:
     oversample_manual: float = 1.0
     needs_pixels: bool = True
     flip: float = 0.0
+    least_mask_px: int = 0
 
     def scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
         """A scene by chance. Raises ``ImageError`` for a broken image or one without objects."""
         pixels = sample.pixels() if self.needs_pixels else None
-        masks = self._chosen(sample, rng)
+        numbers = self._chosen(sample, rng)
+        masks = [rle.decode(sample.masks[i]) for i in numbers]
         view = self._view(masks[0].shape, rng)
         truth = [view.mask(mask, self.mask_side) for mask in masks]
         boxes = [view.box(mask) for mask in masks]
@@ -78,24 +82,30 @@ class Framing:
             Script.draw(rng, len(visible), self.habits),
         )
         if self.flip and rng.random() < self.flip:
-            return Scene(sample, None, flipped(objects, self.input_px), is_flipped=True)
-        return Scene(sample, None if pixels is None else view.pixels(pixels), objects)
+            mirrored = flipped(objects, self.input_px)
+            return Scene(sample, None, mirrored, numbers[visible], is_flipped=True)
+        shown = None if pixels is None else view.pixels(pixels)
+        return Scene(sample, shown, objects, numbers[visible])
 
-    def _chosen(self, sample: Sample, rng: np.random.Generator) -> list[npt.NDArray[np.bool_]]:
-        """Some of the masks, in their order, full size."""
+    def _chosen(self, sample: Sample, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """The numbers of some of the masks, in their order."""
         areas = np.array([rle.area(mask) for mask in sample.masks])
         whole = [mask["size"][0] * mask["size"][1] for mask in sample.masks]
         large = areas > self.max_mask_fraction * np.array(whole)
-        wanted = np.flatnonzero((areas > 0) & ~large & np.array(sample.is_object))
+        small = areas < max(1, self.least_mask_px)
+        wanted = np.flatnonzero(~small & ~large & np.array(sample.is_object))
         if not len(wanted):
-            raise ImageError(f"{sample.name} has no mask to learn from: all are empty or too large")
+            wrong = "too small" if self.least_mask_px else "empty"
+            raise ImageError(
+                f"{sample.name} has no mask to learn from: all are {wrong} or too large"
+            )
         weights = self._weights(sample)[wanted]
         if len(set(weights)) > 1:
             count, shares = min(len(wanted), self.masks_per_image), weights / weights.sum()
             chosen = rng.choice(wanted, count, replace=False, p=shares)
         else:
             chosen = rng.permutation(wanted)[: self.masks_per_image]
-        return [rle.decode(sample.masks[i]) for i in np.sort(chosen)]
+        return np.asarray(np.sort(chosen), np.int64)
 
     def _weights(self, sample: Sample) -> npt.NDArray[np.float64]:
         """How much each mask is wanted; stability is a score that everything-mode alone gives."""
@@ -123,6 +133,7 @@ def framing_of(config: SamConfig, recipe: SamRecipe) -> Framing:
         recipe.oversample_manual,
         needs_pixels=not recipe.freezes_embeddings,
         flip=recipe.flip,
+        least_mask_px=recipe.least_mask_px,
     )
 
 
@@ -142,4 +153,21 @@ def joined(scenes: Sequence[Scene]) -> Objects:
         boxes,
         np.repeat(np.arange(len(per_scene)), [len(objects) for objects in per_scene]),
         Script.join([objects.script for objects in per_scene]),
+        _joined_text(per_scene),
     )
+
+
+def told(scene: Scene, views: Floats, share: float, rng: np.random.Generator) -> Scene:
+    """The same with text as the first prompts of a share of the objects, one of their views each.
+
+    views: (n, V, d) of the sample's masks.
+    """
+    count = len(scene.numbers)
+    text = views[scene.numbers, rng.integers(0, views.shape[1], count)]
+    text[rng.random(count) >= share] = 0
+    return replace(scene, objects=replace(scene.objects, text=text))
+
+
+def _joined_text(several: Sequence[Objects]) -> Floats | None:
+    parts = [objects.text for objects in several if objects.text is not None]
+    return np.concatenate(parts) if parts else None

@@ -16,7 +16,9 @@ from torch import nn
 from anymask.errors import RecipeError
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H, SAM_VIT_L, Sam, SamConfig
+from anymask.models.text import TextConfig
 from anymask.models.vit import ViT
+from anymask.predict.words.known_encoders import text_config
 from anymask.training.sam.lora import add_lora
 from anymask.training.sam.recipe import SamRecipe
 from anymask.weights.checkpoint import Checkpoint
@@ -29,6 +31,7 @@ CONFIGS = {
     "vit-l": SAM_VIT_L,
     "vit-h": SAM_VIT_H,
 }
+TEXT = "prompt_encoder.text_projection."
 BLOCK = re.compile(r"image_encoder\.(?:blocks|layers)\.(\d+)\.")
 
 
@@ -40,6 +43,8 @@ def start_model(recipe: SamRecipe, offline: bool | None = None) -> Sam:
     start = load_checkpoint(recipe.weights, offline=offline) if recipe.weights else None
     torch.manual_seed(recipe.seed)
     model = start.build_sam() if start and not recipe.encoder else _new_model(recipe, start)
+    if recipe.text_encoder:
+        model = _reading(model, text_config(recipe.text_encoder))
     if recipe.mae:
         load_mae(Path(recipe.mae), model)
     return prepare(model, recipe)
@@ -48,9 +53,8 @@ def start_model(recipe: SamRecipe, offline: bool | None = None) -> Sam:
 def config_of(recipe: SamRecipe, offline: bool | None = None) -> SamConfig:
     """The shape of the model that ``start_model`` gives. Raises as it does."""
     start = load_checkpoint(recipe.weights, offline=offline) if recipe.weights else None
-    if start and not recipe.encoder:
-        return start.sam_config
-    return _new_config(recipe, start)
+    config = start.sam_config if start and not recipe.encoder else _new_config(recipe, start)
+    return replace(config, text=text_config(recipe.text_encoder)) if recipe.text_encoder else config
 
 
 def prepare(model: Sam, recipe: SamRecipe) -> Sam:
@@ -91,7 +95,8 @@ def parameter_groups(model: Sam, recipe: SamRecipe) -> list[dict[str, object]]:
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             decay = 0.0 if _never_decays(name, parameter) else recipe.weight_decay
-            key = (_lr_scale(name, model, recipe.layer_decay), decay)
+            scale = recipe.text_lr if name.startswith(TEXT) else 1.0
+            key = (scale * _lr_scale(name, model, recipe.layer_decay), decay)
             groups.setdefault(key, []).append(parameter)
     if not groups:
         raise RecipeError(f"the recipe {recipe.name} leaves nothing to learn in this model")
@@ -129,6 +134,23 @@ def _new_model(recipe: SamRecipe, start: Checkpoint | None) -> Sam:
         head = {k: v for k, v in start.state.items() if not k.startswith("image_encoder.")}
         model.load_state_dict(head, strict=False)
     return model
+
+
+def _reading(model: Sam, text: TextConfig) -> Sam:
+    """The model with a projection of these embeddings: its own, or a new one.
+
+    Raises ``RecipeError`` for one that has learned to read others.
+    """
+    known = model.config.text
+    if known == text:
+        return model
+    if known is not None:
+        raise RecipeError(
+            f"the model reads {known.space}, and the recipe has it learn {text.space}"
+        )
+    reading = Sam(replace(model.config, text=text))
+    reading.load_state_dict(model.state_dict(), strict=False)
+    return reading
 
 
 def _never_decays(name: str, parameter: nn.Parameter) -> bool:

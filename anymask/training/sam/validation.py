@@ -43,7 +43,8 @@ Floats = npt.NDArray[np.float32]
 class Validation:
     """Mean IoUs and calibration.
 
-    miou: after each click, the first answered by the surest of three masks.
+    miou: after each click, the first answered by the surest of three masks. text_miou: of the
+        surest mask for what is said of each object, of a model that reads.
     predicted_iou, actual_iou, stability: (P, M), of the masks that a click anywhere on each object
         gets, as in everything-mode.
     """
@@ -52,6 +53,7 @@ class Validation:
     predicted_iou: Floats
     actual_iou: Floats
     stability: Floats
+    text_miou: float | None = None
 
     @property
     def calibration_error(self) -> float:
@@ -86,6 +88,7 @@ def validate(
     features_of: embeddings (1, C, h/4, w/4) of one scene.
     """
     ious: list[Floats] = []
+    told: list[Floats] = []
     anywhere: list[tuple[Floats, Floats, Floats]] = []
     positions = model.positions()
     for scene in scenes:
@@ -94,10 +97,16 @@ def validate(
             objects = scene.objects[first : first + prompts_per_pass]
             ious.append(_clicked(model, features, positions, objects))
             anywhere.append(_anywhere(model, features, positions, objects))
+            if objects.text is not None:
+                told.append(_told(model, features, positions, objects))
     per_click = np.concatenate(ious).mean(axis=0)
+    predicted, actual, stability = (np.concatenate(arrays) for arrays in zip(*anywhere))
     return Validation(
         tuple(float(iou) for iou in per_click),
-        *(np.concatenate(arrays) for arrays in zip(*anywhere)),
+        predicted,
+        actual,
+        stability,
+        float(np.concatenate(told).mean()) if told else None,
     )
 
 
@@ -120,6 +129,14 @@ def first_click_ious(model: Sam, features: Tensor, objects: Objects, clicks: int
         answer = surest(*ask(model, features, positions, prompts, objects.image_index, None))
         ious.append(mask_iou(answer[:, None], wanted)[:, 0].cpu().numpy())
     return np.stack(ious, axis=1)
+
+
+def _told(model: Sam, features: Tensor, positions: ImagePositions, objects: Objects) -> Floats:
+    """The IoU of the surest mask for the text alone: (P,)."""
+    nothing = np.zeros((len(objects), 0, 2), np.float32), np.zeros((len(objects), 0), np.int64)
+    answer = ask(model, features, positions, nothing, objects.image_index, None, text=objects.text)
+    truth = torch.from_numpy(objects.truth).to(features.device)
+    return mask_iou(surest(*answer)[:, None], truth)[:, 0].cpu().numpy()
 
 
 def _clicked(model: Sam, features: Tensor, positions: ImagePositions, objects: Objects) -> Floats:

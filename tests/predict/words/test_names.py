@@ -8,7 +8,10 @@ from anymask.core.words.objects import SIDE_PX, ShownObject
 from anymask.models.efficientnet import CLASSES, EfficientNetLite0
 from anymask.predict.words.names import (
     ADAPTER,
+    BY_NAMES,
     CLASSIFIER,
+    NAMED,
+    OTHER,
     WORDNET,
     NamesEncoder,
     likeness,
@@ -60,7 +63,7 @@ def test_words_of_any_kind_are_compared_with_objects() -> None:
     words = ["dog", "a dog", "dogs", "hound", "", "🐕", "כלב", "dgo", "word " * 10_000]
     images, embedded = encoder.embed_images(objects), encoder.embed_words(words)
     assert images.shape[1] == embedded.shape[1]
-    scores = encoder.likeness(images, embedded)
+    scores = BY_NAMES.likeness(images, embedded)
     assert scores.shape == (2, len(words))
     assert np.isfinite(scores).all()
     np.testing.assert_array_equal(scores[:, 0], scores[:, 1])
@@ -75,3 +78,11 @@ def test_a_word_that_is_one_of_the_names_is_that_name_alone() -> None:
 
     near = nearness_to_named(cast(Any, Nearness()), ["A cup", "hound"])
     np.testing.assert_allclose(near, np.array([[0.0, 1.0], [0.7, 0.7]]), rtol=1e-6)
+
+
+def test_whether_a_word_is_one_of_the_names_shows_in_its_embedding() -> None:
+    words = np.ones((2, CLASSES + 2), np.float32)
+    words[1, CLASSES:] = 0, 1
+    assert BY_NAMES.weighing(words[0]) == OTHER
+    assert BY_NAMES.weighing(words[1]) == NAMED
+    assert BY_NAMES.weighing(words[1, :CLASSES]) == OTHER

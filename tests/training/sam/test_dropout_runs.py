@@ -25,7 +25,7 @@ from anymask.weights.checkpoint import Checkpoint, read_checkpoint
 from tests.conftest import TINY
 from tests.training.scripted import write_folder
 
-PAPERS = {"paper", "paper_vit_b", "paper_vit_l", "assisted", "automatic"}
+PAPERS = {"paper_text", "paper", "paper_vit_b", "paper_vit_l", "assisted", "automatic"}
 Runner = Callable[..., list[float]]
 
 

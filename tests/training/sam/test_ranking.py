@@ -182,7 +182,6 @@ def test_its_learning_rate_falls_to_nothing_twice() -> None:
         {"clear_weight": -1.0},
         {"flip": 0.5, "train_encoder": True},
         {"flip": 2.0},
-        {"further_points": 3},
         {"balance_sizes": -1.0},
     ],
 )

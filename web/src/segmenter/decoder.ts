@@ -16,6 +16,7 @@ const TRIAL: PackedPrompt = {
   coords: Float32Array.of(512, 512),
   labels: Float32Array.of(1),
   mask: null,
+  textEmbedding: null,
   ambiguous: true,
 };
 
@@ -99,17 +100,31 @@ export class Decoder {
     return new Prepared(answer);
   }
 
-  async run({ tensors }: Prepared, { coords, labels }: PackedPrompt): Promise<Decoded> {
+  async run({ tensors }: Prepared, prompt: PackedPrompt): Promise<Decoded> {
     const { ort, session } = this.clicking;
+    const { coords, labels } = prompt;
     const taken = Object.entries(tensors).filter(([name]) => session.inputNames.includes(name));
     const answer = await session.run({
       ...Object.fromEntries(taken), // the rest is for masks
       point_coords: new ort.Tensor("float32", coords, [1, labels.length, 2]),
       point_labels: new ort.Tensor("float32", labels, [1, labels.length]),
+      ...this.text(prompt.textEmbedding),
     });
     return {
       predictedIou: answer["iou_predictions"].data as Float32Array,
       logits: answer["low_res_masks"].data as Float32Array,
+    };
+  }
+
+  /** What the graph of a model that reads takes besides. */
+  private text(embedding: Float32Array | null): Record<string, Tensor> {
+    const { ort } = this.clicking;
+    const { textWidth } = this.facts;
+    if (!textWidth) return {};
+    const numbers = embedding ?? new Float32Array(textWidth);
+    return {
+      text_embeddings: new ort.Tensor("float32", numbers, [1, textWidth]),
+      has_text: new ort.Tensor("float32", Float32Array.of(embedding ? 1 : 0), [1]),
     };
   }
 }

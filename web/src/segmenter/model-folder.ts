@@ -20,6 +20,8 @@ export interface ModelFacts {
   /** Channels, height, width. */
   readonly embeddingShape: readonly number[];
   readonly maskSide: number;
+  /** Numbers of an embedding of text that it reads; 0 for a model that reads none. */
+  readonly textWidth: number;
   readonly resize: Resize;
   readonly pixelMean: readonly number[];
   readonly pixelStd: readonly number[];
@@ -148,6 +150,7 @@ function readFacts(given: Record<string, unknown>): ModelFacts {
     inputPx: numbers([given["input_px"]], "input_px", 1)[0],
     embeddingShape: numbers(given["embedding_shape"], "embedding_shape", 3),
     maskSide: numbers([given["mask_side"]], "mask_side", 1)[0],
+    textWidth: textWidth(given["text"]),
     resize: given["resize"] as Resize,
     pixelMean: numbers(given["pixel_mean"], "pixel_mean", 3),
     pixelStd: numbers(given["pixel_std"], "pixel_std", 3),
@@ -157,6 +160,11 @@ function readFacts(given: Record<string, unknown>): ModelFacts {
   }
   if (facts.maskSide > facts.inputPx) throw new Error("its masks are larger than its input");
   return facts;
+}
+
+function textWidth(given: unknown): number {
+  if (given === undefined) return 0;
+  return numbers([(given as Record<string, unknown>)?.["width"]], "the width of text", 1)[0];
 }
 
 function readFiles(given: Record<string, unknown>): Record<string, FileFacts> {

@@ -28,6 +28,8 @@ export interface Prompt {
   readonly box?: BoxXyxy;
   /** Low-resolution logits of an earlier answer, row by row, to be refined. */
   readonly mask?: Float32Array;
+  /** What a text encoder says of the words, for a model that has learned to read it. */
+  readonly textEmbedding?: Float32Array;
 }
 
 /** A prompt as the decoder takes it: N points, in pixels of the model's input. */
@@ -35,14 +37,23 @@ export interface PackedPrompt {
   readonly coords: Float32Array; // N × 2
   readonly labels: Float32Array; // N
   readonly mask: Float32Array<ArrayBuffer> | null; // a copy, to be moved to the worker
-  /** One object point and nothing else may well mean several things. */
+  readonly textEmbedding: Float32Array | null;
+  /** One object point or words, and nothing else, may well mean several things. */
   readonly ambiguous: boolean;
 }
 
-/** Check a prompt and pack it. Throws PromptError with the numbers that are wrong. */
-export function packPrompt(prompt: Prompt, map: ResizeMap, maskSide: number): PackedPrompt {
-  const { points = [], box, mask } = prompt;
-  if (!points.length && !box && !mask) {
+/**
+ * Check a prompt and pack it. `textWidth`: numbers of an embedding of text that the model reads, 0
+ * for none. Throws PromptError with the numbers that are wrong.
+ */
+export function packPrompt(
+  prompt: Prompt,
+  map: ResizeMap,
+  maskSide: number,
+  textWidth = 0,
+): PackedPrompt {
+  const { points = [], box, mask, textEmbedding } = prompt;
+  if (!points.length && !box && !mask && !textEmbedding) {
     throw new PromptError("the prompt is empty: give a point, a box or a mask");
   }
   const coords: number[] = [];
@@ -61,12 +72,15 @@ export function packPrompt(prompt: Prompt, map: ResizeMap, maskSide: number): Pa
     add(box[2], box[3], BOX_BOTTOM_RIGHT);
   }
   if (mask) checkMask(mask, maskSide);
-  const ambiguous = labels.length === 1 && labels[0] === OBJECT && !mask;
+  if (textEmbedding) checkText(textEmbedding, textWidth);
+  const point = labels.length === 1 && labels[0] === OBJECT;
+  const ambiguous = (textEmbedding ? !labels.length : point) && !mask;
   if (!labels.length) add(0, 0, PADDING); // the decoder wants a point; this one changes nothing
   return {
     coords: Float32Array.from(coords),
     labels: Float32Array.from(labels),
     mask: mask ? new Float32Array(mask) : null,
+    textEmbedding: textEmbedding ?? null,
     ambiguous,
   };
 }
@@ -118,6 +132,17 @@ function checkMask(mask: Float32Array, side: number): void {
     );
   }
   checkNumbers("masks", mask);
+}
+
+function checkText(embedding: Float32Array, width: number): void {
+  if (!width) throw new PromptError("this model has not learned to read text");
+  if (!(embedding instanceof Float32Array) || embedding.length !== width) {
+    throw new PromptError(`a text embedding must be ${width} numbers, not ${embedding.length}`);
+  }
+  checkNumbers("text embeddings", embedding);
+  if (embedding.every((value) => value === 0)) {
+    throw new PromptError("a text embedding that is all zeros says nothing");
+  }
 }
 
 function checkNumbers(name: string, numbers: ArrayLike<number>): void {

@@ -166,7 +166,12 @@ export class Segmenter {
         `the embedding belongs to another segmenter, of ${embedding.model}; this is ${this.model}`,
       );
     }
-    const packed = packPrompt(prompt, this.mapOf(embedding), this.facts.maskSide);
+    const packed = packPrompt(
+      prompt,
+      this.mapOf(embedding),
+      this.facts.maskSide,
+      this.facts.textWidth,
+    );
     const request = { embedding: embedding.kept.id, prompt: packed, multimaskOutput };
     const moved = packed.mask ? [packed.mask.buffer] : [];
     return this.channel.ask("predict", request, { signal, latestOf, moved });

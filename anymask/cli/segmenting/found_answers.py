@@ -1,4 +1,4 @@
-"""An answer of ``anymask segment --like`` as a file, a picture or a record."""
+"""An answer of ``anymask segment --like`` or ``--text`` as a file, a picture or a record."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LikenessAnswer:
-    """What is like the examples in one image. clean: as ``Answer`` has it."""
+class FoundAnswer:
+    """What is like the examples, or so named, in one image. clean: as ``Answer`` has it."""
 
     photograph: Photograph
     pixels: RGB
@@ -66,11 +66,11 @@ class LikenessAnswer:
             return cut_out(self.pixels, answers)
         return white_on_black(answers)
 
-    def told(self, answered_by: str) -> str:
-        """What was found, and how sure it is, in a line for people."""
+    def told(self, nothing: str, answered_by: str) -> str:
+        """What was found, and how sure it is, in a line for people. nothing: if it is none."""
         name, scores = self.photograph.name, [one["predicted_iou"] for one in self.annotations]
         if not scores:
-            return f"{name}: nothing like the example ({answered_by})"
+            return f"{name}: {nothing} ({answered_by})"
         sure = f"{scores[0]:.2f}" if len(scores) == 1 else f"{scores[0]:.2f} at most"
         return f"{name}: {len(scores)} found, sure by {sure} ({answered_by})"
 

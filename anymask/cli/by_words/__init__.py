@@ -1,0 +1,1 @@
+"""What commands share that segment what words name."""

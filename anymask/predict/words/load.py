@@ -1,0 +1,68 @@
+"""From what a person names to something that finds what words say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from anymask.core.words.crops import Pixels
+from anymask.errors import Error, explained
+from anymask.predict.load import ModelSource, Progress
+from anymask.predict.objects import ObjectQuestion
+from anymask.predict.promptable import Promptable
+from anymask.predict.words.answer import WordsAnswer
+
+
+class WordsFinder(Protocol):
+    """Finds what words name, whichever models it asks."""
+
+    @property
+    def model_id(self) -> str:
+        """Names and hashes of all that answers depend on."""
+        ...
+
+    def find(self, pixels: Pixels, text: str | Sequence[str]) -> WordsAnswer:
+        """The masks that texts name in an (H, W, 3) RGB image. Raises ``PromptError``."""
+        ...
+
+    def find_at(self, pixels: Pixels, text: str, objects: Sequence[ObjectQuestion]) -> WordsAnswer:
+        """What a text names where objects are pointed at. Raises ``PromptError``."""
+        ...
+
+
+def load_words(source: ModelSource, on_progress: Progress | None = None) -> WordsFinder:
+    """Load what finds words: everything's masks, ranked by encoders of the registry.
+
+    Raises ``Error``, also where it is another model than ``source.model_id``, and
+    ``MissingExtraError`` without ``anymask[text]``.
+    """
+    try:
+        from anymask.predict.words.predictor import WordsPredictor
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
+    if source.dtype != "float32":
+        raise Error(f"words are looked for in float32, not in {source.dtype}")
+    found = WordsPredictor.load(
+        source.weights, device=source.device, offline=source.offline, on_progress=on_progress
+    )
+    if source.model_id and found.model_id != source.model_id:
+        raise Error(
+            f"{source.weights} is another model on this machine: {found.model_id}, "
+            f"not {source.model_id}"
+        )
+    return found
+
+
+def words_on(sam: Promptable, offline: bool | None = None) -> WordsFinder:
+    """What finds words, on a model that is loaded already.
+
+    Raises ``Error`` for a model that PyTorch does not run, and as ``load_words`` does.
+    """
+    try:
+        from anymask.predict.predictor import Predictor
+        from anymask.predict.words.predictor import WordsPredictor
+    except ModuleNotFoundError as missing:
+        raise explained(missing) from None
+    if not isinstance(sam, Predictor):
+        raise Error(f"{sam.model_id} is no model that PyTorch runs: it finds nothing by words")
+    return WordsPredictor.on(sam, offline=offline)
