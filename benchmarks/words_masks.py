@@ -252,7 +252,7 @@ def logistic(
         odds = known @ free_numbers[:-1] + free_numbers[-1]
         each = torch.nn.functional.binary_cross_entropy_with_logits(odds, target, weigh)
         whole: torch.Tensor = each + 1e-6 * (free_numbers[:-1] ** 2).sum()
-        whole.backward()  # type: ignore[no-untyped-call]
+        whole.backward()
         return whole
 
     optimiser.step(loss)
@@ -283,7 +283,7 @@ def table(asked: Sequence[tuple[Question, Weighing]]) -> str:
         cells = []
         for unseen in (False, True):
             kept = [
-                (one.image, way(one, each))
+                (one.image, way(one, each))  # type: ignore[no-untyped-call]
                 for one, each in asked
                 if one.there and one.unseen == unseen
             ]
@@ -320,7 +320,7 @@ def bootstrapped(kept: Sequence[tuple[int, Floats]]) -> list[tuple[float, float]
     means = (drawn @ sums) / np.maximum(drawn @ counts, 1)[:, None]
     low, high = np.quantile(means, (0.025, 0.975), axis=0)
     mean = sums.sum(axis=0) / max(counts.sum(), 1)
-    return [(float(m), float(h - l) / 2) for m, l, h in zip(mean, low, high)]
+    return [(float(one), float(half)) for one, half in zip(mean, (high - low) / 2)]
 
 
 def presence(asked: Sequence[tuple[Question, Weighing]]) -> str:
