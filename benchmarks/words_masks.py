@@ -46,7 +46,8 @@ from anymask.core.words.objects import ShownObject
 from anymask.core.words.wholes import Measures, Weighing, contrast_of
 from anymask.predict.in_context.semantic import DinoEncoder
 from anymask.predict.predictor import load
-from anymask.predict.words.candidates import annotation, everything, worth_a_look
+from anymask.predict.words.answer import annotation
+from anymask.predict.words.candidates import everything, worth_a_look
 from anymask.predict.words.names import (
     ADAPTER,
     BY_NAMES,

@@ -5,13 +5,12 @@ Shape legend: N masks, d channels of an encoder of words, H W pixels of the imag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from anymask.core import rle
-from anymask.core.annotations import Annotation, Annotations
+from anymask.core.annotations import Annotations
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats, nms, xywh_to_xyxy
 from anymask.core.in_context.features import FeatureMap
@@ -21,6 +20,7 @@ from anymask.core.words.wholes import Measures
 from anymask.predict.automatic import AutomaticConfig
 from anymask.predict.in_context.proposals import EVERYTHING
 from anymask.predict.predictor import Predictor
+from anymask.predict.words.answer import annotation
 from anymask.predict.words.encoder import WordsEncoder
 
 SMALLEST_PX, SMALLEST_SHARE = 16, 0.02  # of a mask's longer side, and of the image's
@@ -83,23 +83,3 @@ def worth_a_look(masks: Annotations) -> Annotations:
             kept.append(number)
     largest = set(sorted(kept, key=lambda number: -large[number]["area"])[:MOST_MASKS])
     return Annotations([large[number] for number in kept if number in largest], masks.image_hw)
-
-
-def annotation(
-    mask: rle.RLE,
-    predicted_iou: float = 1.0,
-    stability: float = 1.0,
-    points: Sequence[list[float]] = (),
-) -> Annotation:
-    """A mask of an image as SA-1B has it."""
-    height, width = mask["size"]
-    return Annotation(
-        id=0,
-        segmentation=mask,
-        bbox=rle.bbox_xywh(mask),
-        area=rle.area(mask),
-        predicted_iou=predicted_iou,
-        stability_score=stability,
-        crop_box=[0.0, 0.0, float(width), float(height)],
-        point_coords=list(points),
-    )
