@@ -5,6 +5,9 @@ Shape legend: N masks, d channels of an encoder of words, H W pixels of the imag
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +20,7 @@ from anymask.core.in_context.features import FeatureMap
 from anymask.core.words.crops import Pixels
 from anymask.core.words.objects import ShownObject
 from anymask.core.words.wholes import Measures
+from anymask.errors import EmbeddingError, Error
 from anymask.predict.automatic import AutomaticConfig
 from anymask.predict.in_context.proposals import EVERYTHING
 from anymask.predict.predictor import Predictor
@@ -47,6 +51,33 @@ class Candidates:
         embedded = encoder.embed_images(objects) if objects else np.zeros((0, 0), np.float32)
         sure = [one["predicted_iou"] for one in masks]
         return cls(masks, embedded, Measures.of_masks(runs, sure, features))
+
+    def to_bytes(self) -> bytes:
+        """To be kept beside the image's embedding, about 100 kB; likeness is in half precision."""
+        content = io.BytesIO()
+        np.savez_compressed(
+            content,
+            masks=np.array(json.dumps(list(self.masks))),
+            image_hw=np.array(self.masks.image_hw),
+            embedded=self.embedded.astype(np.float16),
+            contrast=self.measures.contrast,
+        )
+        return content.getvalue()
+
+    @classmethod
+    def of_bytes(cls, content: bytes) -> Candidates:
+        """What ``to_bytes`` gave. Raises ``EmbeddingError`` for anything else."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as kept:
+                height, width = kept["image_hw"].tolist()
+                masks = Annotations(json.loads(str(kept["masks"])), (height, width))
+                embedded = kept["embedded"].astype(np.float32)
+                contrast = kept["contrast"]
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, Error) as error:
+            raise EmbeddingError(f"these are no kept candidates: {error}") from None
+        runs = [one["segmentation"] for one in masks]
+        sure = [one["predicted_iou"] for one in masks]
+        return cls(masks, embedded, Measures.of_runs(runs, sure, contrast))
 
     def boxes_xyxy(self) -> Floats:
         """(N, 4)."""
