@@ -22,7 +22,7 @@ from anymask.core.words.meanings import TEMPLATE, Names, plain
 from anymask.core.words.named_things import NamedThings, features_of
 from anymask.core.words.objects import ShownObject
 from anymask.core.words.wholes import Weighing
-from anymask.core.words.wordnet import WordNet
+from anymask.core.words.wordnet import WordNet, forms_of
 from anymask.errors import CorruptFileError
 from anymask.models.efficientnet import CLASSES, EfficientNetLite0
 from anymask.predict.words.sentences import ROW as SENTENCES
@@ -38,8 +38,8 @@ FLOOR = 1e-4  # of a share: nothing is impossible
 CLASSES_WEIGH = 1.0  # against what the adapter says
 # How a likeness weighs with a name that the adapter has learned, and with another word; fitted and
 # measured by `benchmarks/words_masks.py`.
-NAMED = Weighing((0.536, 0.17, -0.957, -0.121, 9.619, -2.197, -0.204), -14.264, 0.06)
-OTHER = Weighing((0.934, -0.161, -0.249, -0.019, 14.619, -2.075, -0.083), -20.662, 0.06)
+NAMED = Weighing((0.546, 0.243, -0.468, -0.064, 12.161, -1.081, -0.153), -11.1, 0.83)
+OTHER = Weighing((0.956, -0.115, 0.046, 0.024, 18.771, -2.347, -0.038), -18.026, 0.82)
 
 
 class WordSide:
@@ -97,12 +97,13 @@ class WordSide:
 
 
 def nearness_to_named(names: Names, words: Sequence[str]) -> Floats:
-    """(m, k): a word that is one of the names is that name alone, another is near to several."""
+    """(m, k): one of the names, or its plural, is that name alone; another is near to several."""
     near = names.nearness(words)
     for row, word in zip(near, words):
-        if plain(word) in names.names:
+        known = [form for form in forms_of(plain(word)) if form in names.names]
+        if known:
             row[:] = 0
-            row[names.names.index(plain(word))] = 1
+            row[names.names.index(known[0])] = 1
     return near
 
 
@@ -150,7 +151,7 @@ class NamesEncoder:
         return cls(classifier, words, NamedThings.read(adapter) if adapter else None)
 
     def embed_images(self, objects: Sequence[ShownObject]) -> Floats:
-        """(n, d) shares: the classes' sum to 1, and the named things' do."""
+        """(n, d) shares: the classes' sum to 1, the named things' to 1 less that of no thing."""
         features, classes = classified(self._classifier, [one.pixels for one in objects])
         if self._things is None:
             return classes

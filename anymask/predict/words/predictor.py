@@ -16,6 +16,7 @@ from anymask.core import rle
 from anymask.core.annotations import Annotation, Annotations
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
+from anymask.core.prompts import Prompts
 from anymask.core.words.choosing import chosen
 from anymask.core.words.comparison import Comparison
 from anymask.core.words.crops import Pixels
@@ -26,26 +27,35 @@ from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.in_context.semantic import DinoEncoder
 from anymask.predict.objects import ObjectQuestion, answer_objects
 from anymask.predict.predictor import Predictor, load
-from anymask.predict.words.answer import WordsAnswer
-from anymask.predict.words.candidates import Candidates, annotation, everything, worth_a_look
+from anymask.predict.words.answer import WordsAnswer, annotation
+from anymask.predict.words.candidates import Candidates, everything, worth_a_look
 from anymask.predict.words.encoder import WordsEncoder
 from anymask.predict.words.names import BY_NAMES, NamesEncoder
 from anymask.weights.registry import DEFAULT
 
 MOST_THINGS = 32  # of a question
+# How far behind the likeliest the logarithm of another's odds may be: up to here two of five are
+# right in images that have the thing, beyond it one of seven.
+NEARLY_AS_LIKELY = 0.6
 
 
 @dataclass(frozen=True, eq=False)
 class Named:
     """Candidates held against a name. likeness, chances: (N,) of all. least: the chance it takes.
 
-    numbers: k that are there, each thing once, the likeliest first.
+    numbers: k that may be there, each thing once, the likeliest first. near: how many of these are
+    nearly as likely as the first.
     """
 
     likeness: Floats
     chances: Floats
     least: float
     numbers: list[int]
+    near: int
+
+    def meant(self, thing: Thing) -> list[int]:
+        """Those that a thing is chosen from: all of them where several are asked for by number."""
+        return self.numbers if (thing.count or 1) > 1 else self.numbers[: self.near]
 
 
 class WordsPredictor:
@@ -194,12 +204,32 @@ class WordsPredictor:
         """Other masks of an image, as those of a file; tiny ones and copies are left out."""
         return self._of_masks(pixels, worth_a_look(masks))
 
+    def candidates_given(
+        self,
+        pixels: Pixels,
+        boxes_xyxy: Floats,
+        masks: Annotations,
+        embedding: ImageEmbedding | None = None,
+    ) -> Candidates:
+        """Masks of an image that somebody else found, and the SAM's for boxes (n, 4).
+
+        Raises ``PromptError`` for boxes outside of the image.
+        """
+        given = list(masks)
+        if len(boxes_xyxy):
+            embedded = self.sam.encode(pixels) if embedding is None else embedding
+            prompts = Prompts.of_boxes(np.asarray(boxes_xyxy, np.float32))
+            answers = self.sam.predict(embedded, prompts, False)
+            sure = answers.predicted_iou[:, 0].tolist()
+            given += [annotation(mask, iou) for mask, iou in zip(answers.to_rle(), sure)]
+        return self.candidates_of(pixels, Annotations(given, masks.image_hw))
+
     def named(self, candidates: Candidates, names: Sequence[str]) -> list[Named]:
         """What is like each name, each thing once; all chances are of the same kind."""
         words = self.encoder.embed_words(names)
         if not candidates.masks:
             nothing = np.zeros(0, np.float32)
-            return [Named(nothing, nothing, 0.0, []) for _ in names]
+            return [Named(nothing, nothing, 0.0, [], 0) for _ in names]
         likeness = self.comparison.likeness(candidates.embedded, words)
         weighings = map(self.comparison.weighing, words)
         each = zip(likeness.T, weighings)
@@ -213,7 +243,10 @@ def _named(measures: Measures, likeness: Floats, weighing: Weighing) -> Named:
     chances = weighing.chances(measures.evidence(likeness))
     order = np.argsort(-chances, kind="stable").tolist()
     kept = measures.once([one for one in order if chances[one] >= weighing.least])
-    return Named(likeness, chances, weighing.least, kept)
+    likely = np.clip(chances[kept].astype(np.float64), 1e-9, 1 - 1e-9)
+    odds = np.log(likely / (1 - likely))
+    near = int((odds >= odds[0] - NEARLY_AS_LIKELY).sum()) if kept else 0
+    return Named(likeness, chances, weighing.least, kept, near)
 
 
 def _things(texts: Iterable[str]) -> list[Thing]:
@@ -234,17 +267,18 @@ def _meant(
     beside = named.get(thing.beside)
     if beside is not None and not beside.numbers:
         return [], _nothing(thing.beside, candidates, beside)
+    there = found.meant(thing)
     numbers = chosen(
         thing,
-        candidates.boxes_xyxy()[found.numbers],
-        candidates.measures.areas[found.numbers],
+        candidates.boxes_xyxy()[there],
+        candidates.measures.areas[there],
         candidates.masks.image_hw,
-        None if beside is None else candidates.boxes_xyxy()[beside.numbers],
+        None if beside is None else candidates.boxes_xyxy()[beside.numbers[: beside.near]],
     )
     if not numbers:
-        count = len(found.numbers)
+        count = len(there)
         return [], f"{shown(thing.words)} is there {_times(count)}, but not where it is asked for"
-    meant = [found.numbers[number] for number in numbers]
+    meant = [there[number] for number in numbers]
     if thing.count is not None and len(meant) < thing.count:
         return meant, f"{thing.count} {thing.words} were asked for, {len(meant)} found"
     return meant, ""

@@ -1,9 +1,25 @@
+from dataclasses import replace
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
+from anymask.core.annotations import Annotations
 from anymask.core.words.crops import Pixels
-from anymask.errors import PromptError
-from tests.predict.words.by_colour import COLOURS, ColourPredictor, squares
+from anymask.datasets.prompting.object_prompt import ObjectPrompt
+from anymask.errors import EmbeddingError, PromptError
+from anymask.predict.objects import read_question
+from anymask.predict.predictor import Predictor
+from anymask.predict.words.candidates import Candidates
+from anymask.predict.words.predictor import WordsPredictor
+from tests.predict.words.by_colour import (
+    BY_COLOUR,
+    COLOURS,
+    ByColour,
+    ColourPredictor,
+    FlatFeatures,
+    squares,
+)
 
 
 @pytest.fixture
@@ -126,3 +142,41 @@ def test_too_many_things_are_refused(predictor: ColourPredictor) -> None:
 def test_beside_a_click_one_name_is_taken(predictor: ColourPredictor, text: str) -> None:
     with pytest.raises(PromptError, match="one name and nothing else"):
         predictor.find_at(np.zeros((4, 4, 3), np.uint8), text, [])
+
+
+def test_kept_candidates_answer_as_those_that_were_kept(
+    predictor: ColourPredictor, pixels: Pixels
+) -> None:
+    content = predictor.candidates(pixels).to_bytes()
+    answer = ColourPredictor().find(pixels, "reds", among=Candidates.of_bytes(content))
+    assert answer.masks == predictor.find(pixels, "reds").masks
+    nothing = predictor.candidates(np.zeros((40, 50, 3), np.uint8))
+    assert Candidates.of_bytes(nothing.to_bytes()).masks.image_hw == (40, 50)
+    with pytest.raises(EmbeddingError, match="no kept candidates"):
+        Candidates.of_bytes(content[:100])
+
+
+def test_a_model_is_asked_for_clicks_boxes_and_everything(
+    tiny_predictor: Predictor, picture: Pixels
+) -> None:
+    words = WordsPredictor(tiny_predictor, cast(Any, FlatFeatures()), ByColour(), BY_COLOUR)
+    click = read_question(ObjectPrompt(((40, 30, 1),)), (60, 90))
+    answer = words.find_at(picture, "red", [click, click])
+    assert len(answer.masks) in (0, 2)
+    assert bool(answer.reasons) == (not answer.masks)
+    assert all(one["label"] == "red" for one in answer.masks)
+    boxes = np.array([[10, 10, 50, 40]], np.float32)
+    given = words.candidates_given(picture, boxes, Annotations([], (60, 90)))
+    assert len(given.masks) <= 1
+    assert words.find(picture, "green").masks.image_hw == (60, 90)
+
+
+def test_what_is_far_less_likely_than_the_likeliest_is_there_only_by_number(
+    predictor: ColourPredictor, pixels: Pixels
+) -> None:
+    among = predictor.candidates(pixels)
+    # Three reds and a green: odds of 5, 4.5 and 1 to the word, by ten times the likeness.
+    embedded = np.array([[1, 0, 0], [0.95, 0, 0], [0.6, 0, 0], [0, 1, 0]], np.float32)
+    among = replace(among, embedded=embedded)
+    assert len(predictor.find(pixels, "red", among=among).masks) == 2
+    assert len(predictor.find(pixels, "three reds", among=among).masks) == 3
