@@ -29,7 +29,7 @@ from anymask.jobs.many_images import (
 )
 from anymask.jobs.ray_cluster import join_cluster, stream
 from anymask.jobs.result_names import NamedResult
-from anymask.predict.in_context.load import load_in_context
+from anymask.predict.in_context.load import kept_here, load_in_context
 from anymask.predict.load import ModelSource
 
 ATTEMPTS, PAUSE_S = 3, 1.0
@@ -80,7 +80,8 @@ def _start_actor(
     torch.set_num_threads(threads)
     model: Model
     if isinstance(settings.config, Likeness):
-        model = load_in_context(source, prompts=settings.config.examples.tuned)
+        tuned = settings.config.examples.tuned
+        model = load_in_context(source, prompts=tuned, cache=kept_here())
     else:
         model = source.load()
     return partial(_segment, model, out, settings)

@@ -37,7 +37,8 @@ from anymask.core.in_context.regions import Regions, components, kept_size, rela
 from anymask.errors import PromptError, WeightsError
 from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.in_context.answer import FoundObject, InContextAnswer
-from anymask.predict.in_context.proposals import everything, redrawn
+from anymask.predict.in_context.looks import Looks
+from anymask.predict.in_context.proposals import redrawn
 from anymask.predict.in_context.semantic import DinoEncoder, SamEncoder, SemanticEncoder
 from anymask.predict.predictor import Predictor, load
 from anymask.weights.registry import DEFAULT
@@ -75,12 +76,18 @@ class Match:
 class LikePredictor:
     """Segments images as examples show, by a SAM and semantic features; nothing is trained.
 
-    What is known of an image is kept as long as its array of pixels lives, of the last few.
+    What is known of an image is kept as long as its array of pixels lives, of the last few; by
+    ``KeptLooks`` on the disk, too.
     """
 
-    def __init__(self, sam: Predictor, encoder: SemanticEncoder | None = None) -> None:
-        """encoder: None for the embedding of the SAM alone."""
+    def __init__(
+        self, sam: Predictor, encoder: SemanticEncoder | None = None, looks: Looks | None = None
+    ) -> None:
+        """encoder: None for the embedding of the SAM alone. looks: what knows images; None: nothing
+        is kept on the disk.
+        """
         self.sam = sam
+        self._looks = looks or Looks()
         own = SamEncoder(sam)
         self._encoders = (own,) if encoder is None else (encoder, own)
         self._weights = (1.0,) if encoder is None else (1.0, SAM_WEIGHT)
@@ -97,13 +104,14 @@ class LikePredictor:
         device: str = "auto",
         offline: bool | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        looks: Looks | None = None,
     ) -> Self:
         """With a SAM, and DINOv2 if its weights are here or can be fetched.
 
         ``answered_by`` says which. Raises ``WeightsError`` and ``Error`` for the SAM.
         """
         sam = load(weights, device=device, offline=offline, on_progress=on_progress)
-        return cls.on(sam, offline=offline, on_progress=on_progress)
+        return cls.on(sam, offline=offline, on_progress=on_progress, looks=looks)
 
     @classmethod
     def on(
@@ -112,13 +120,14 @@ class LikePredictor:
         *,
         offline: bool | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        looks: Looks | None = None,
     ) -> Self:
         """On a SAM that is loaded already, with DINOv2 as ``load`` has it."""
         try:
             encoder = DinoEncoder.load(sam.device, offline=offline, on_progress=on_progress)
         except WeightsError:
-            return cls(sam)
-        return cls(sam, encoder)
+            return cls(sam, looks=looks)
+        return cls(sam, encoder, looks)
 
     def __repr__(self) -> str:
         return f"LikePredictor({self.answered_by})"
@@ -167,8 +176,9 @@ class LikePredictor:
         """The embedding and features of an image, kept for the next time."""
 
         def look() -> Seen:
-            embedded = self.sam.encode(pixels) if embedding is None else embedding
-            first, *others = (one.features(pixels, embedded) for one in self._encoders)
+            looks = self._looks
+            embedded = looks.embedding(self.sam, pixels) if embedding is None else embedding
+            first, *others = (looks.features(one, pixels, embedded) for one in self._encoders)
             return Seen(embedded, (first, *(other.at(first.hw) for other in others)))
 
         return self._seen.get(pixels, look)
@@ -177,7 +187,8 @@ class LikePredictor:
         """The masks of everything in an image, kept for the next time."""
 
         def look() -> Regions:
-            return Regions.of_masks(everything(self.sam, seen.embedding), seen.features[0].hw)
+            masks = self._looks.masks(self.sam, pixels, seen.embedding)
+            return Regions.of_masks(masks, seen.features[0].hw)
 
         return self._regions.get(pixels, look)
 

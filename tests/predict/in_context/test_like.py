@@ -21,6 +21,7 @@ class Colours:
     """The mean colour of each 8 × 8 pixels, as a feature."""
 
     name = "colours"
+    identity = ""
 
     def features(self, pixels: Pixels, embedding: ImageEmbedding) -> FeatureMap:
         hw = pixels.shape[0], pixels.shape[1]
