@@ -23,6 +23,7 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
 from anymask.core.in_context.example import Example
 from anymask.core.in_context.features import FeatureMap, at_full_size
+from anymask.core.in_context.instances import Completeness, instances
 from anymask.core.in_context.likeness import (
     Shown,
     diffused,
@@ -60,6 +61,39 @@ class Seen:
 
     embedding: ImageEmbedding
     features: tuple[FeatureMap, ...]
+
+    @property
+    def apart(self) -> tuple[FeatureMap, ...]:
+        """Features by which a thing is told from others: semantic ones without what all of the
+        image has in common; a SAM's as they are.
+        """
+        first, *others = self.features
+        return (first.centred, *others) if others else self.features
+
+
+@dataclass(frozen=True, eq=False)
+class Sought:
+    """What examples show of a label.
+
+    apart: in the features of each encoder by which things are told apart. plain: in those of the
+    first as they are, which tell what is there at all.
+    """
+
+    apart: tuple[Shown, ...]
+    plain: Shown
+
+    def without(self, seen: Seen, mask: Mask) -> Sought:
+        """With what a mask (H, W) of an image has, which is none of it."""
+        is_in = patches_of(seen.features[0], mask)
+        return self._each(seen, lambda shown, of: shown.without(of.patches[is_in]))
+
+    def without_any(self, seen: Seen) -> Sought:
+        """With an image in which there is nothing of it."""
+        return self._each(seen, lambda shown, of: shown.without_any(of.patches))
+
+    def _each(self, seen: Seen, change: Callable[[Shown, FeatureMap], Shown]) -> Sought:
+        apart = tuple(change(shown, of) for shown, of in zip(self.apart, seen.apart))
+        return Sought(apart, change(self.plain, seen.features[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,10 +190,11 @@ class LikePredictor:
         found: list[FoundObject] = []
         best = np.zeros(kept_size(seen.embedding.image_hw), np.float32)
         labels = np.unique(np.concatenate([np.unique(example.labels) for example in examples]))
-        matches = {}
+        sought: dict[int, Sought] = {}
+        matches: dict[int, Match] = {}
         for label in labels[labels > 0].tolist():
-            shown = self.shown(label, examples, rejected, without)
-            match = self.match(seen, regions, shown)
+            sought[label] = self.shown(label, examples, rejected, without)
+            match = self.match(seen, regions, sought[label])
             for example in rejected:
                 if _is_same(example.pixels, pixels):
                     match.relative[resized(example.labels > 0, best.shape)] = 0
@@ -168,7 +203,9 @@ class LikePredictor:
         for label, match in matches.items():
             if match.score >= LEAST_SCORE:
                 own = np.where(match.relative >= best, match.relative, 0)
-                found += self._objects(seen, own, label, match.score)
+                parts = self._parts(seen, regions, own, sought[label])
+                masks = redrawn(self.sam, seen.embedding, parts)
+                found += [FoundObject(mask, label, match.score) for mask in masks]
         found.sort(key=lambda one: -one.score)
         return InContextAnswer(_labelled(found, matches, pixels), tuple(found), self.answered_by)
 
@@ -192,9 +229,9 @@ class LikePredictor:
 
         return self._regions.get(pixels, look)
 
-    def match(self, seen: Seen, regions: Regions, shown: Sequence[Shown]) -> Match:
+    def match(self, seen: Seen, regions: Regions, sought: Sought) -> Match:
         """Where an image is like what was shown, in the features of each encoder."""
-        maps = [likeness(features, one) for features, one in zip(seen.features, shown)]
+        maps = [likeness(features, one) for features, one in zip(seen.apart, sought.apart)]
         agreed = diffused(together(maps, self._weights), seen.features[0])
         patches, masks = relative(agreed, regions)
         likely = regions.smoothed(masks, patches)
@@ -202,7 +239,7 @@ class LikePredictor:
         weights = (1.0, *(SELF_WEIGHT for _ in alike))
         patches, masks = relative(together([agreed, *alike], weights), regions)
         likely = regions.smoothed(masks, patches)
-        score = presence(seen.features[0], likely, shown[0], LIKE)
+        score = presence(seen.features[0], likely, sought.plain, LIKE)
         return Match(regions.painted(masks, patches), score)
 
     def shown(
@@ -211,32 +248,38 @@ class LikePredictor:
         examples: Sequence[Example],
         rejected: Sequence[Example],
         without: Sequence[Pixels],
-    ) -> list[Shown]:
-        """What all examples show of a label, in the features of each encoder."""
-        looks = [(self.see(one.pixels).features, one.labels == label) for one in examples]
-        shown = [
-            Shown.of_examples((features[number], mask) for features, mask in looks)
+    ) -> Sought:
+        """What all examples show of a label."""
+        looks = [(self.see(one.pixels), one.labels == label) for one in examples]
+        apart = (
+            Shown.of_examples((seen.apart[number], mask) for seen, mask in looks)
             for number in range(len(self._encoders))
-        ]
+        )
+        plain = Shown.of_examples((seen.features[0], mask) for seen, mask in looks)
+        sought = Sought(tuple(apart), plain)
         for example in rejected:
-            for number, features in enumerate(self.see(example.pixels).features):
-                is_in = patches_of(features, example.labels > 0)
-                shown[number] = shown[number].without(features.patches[is_in])
+            sought = sought.without(self.see(example.pixels), example.labels > 0)
         for pixels in without:
-            for number, features in enumerate(self.see(pixels).features):
-                shown[number] = shown[number].without_any(features.patches)
-        return shown
+            sought = sought.without_any(self.see(pixels))
+        return sought
 
-    def _objects(
-        self, seen: Seen, relative_likeness: Floats, label: int, score: float
-    ) -> list[FoundObject]:
-        """The things that a map of likeness (y, x) shows, drawn by the SAM."""
-        full = at_full_size(relative_likeness, seen.embedding.image_hw)
-        parts = components(full >= LIKE, SMALLEST_OBJECT)[:MOST_OBJECTS]
+    def _parts(
+        self, seen: Seen, regions: Regions, relative_likeness: Floats, sought: Sought
+    ) -> list[Mask]:
+        """(H, W) each: the things that a map of likeness (y, x) shows, touching ones apart."""
+        is_like = at_full_size(relative_likeness, seen.embedding.image_hw) >= LIKE
+        parts = components(is_like, SMALLEST_OBJECT)[:MOST_OBJECTS]
         parts = [part for part in parts if part.sum() >= SMALLEST_SHARE * parts[0].sum()]
-        return [
-            FoundObject(mask, label, score) for mask in redrawn(self.sam, seen.embedding, parts)
-        ]
+        complete = Completeness(seen.features[0], sought.plain.inside, ~is_like)
+        things: list[Mask] = []
+        for part in parts:
+            small = resized(part, relative_likeness.shape)
+            pieces = instances(small, regions.masks, complete)
+            if len(pieces) > 1:
+                things += [resized(piece, part.shape) & part for piece in pieces]
+            else:
+                things.append(part)
+        return things[:MOST_OBJECTS]
 
 
 def _labelled(
