@@ -8,11 +8,11 @@ segmented, and the IoU is that of all its objects of the category together, at f
 shows it for the fifteen categories that the features were first tried on, with ``--all`` for all
 that have a pair. The predictor's numbers were chosen on fifteen other categories (person, car,
 bench, teddy bear, sandwich, couch, laptop, bird, sheep, fire hydrant, truck, cake, tv, broccoli,
-boat; four images each), but these fifteen were looked at sixteen times meanwhile, with dozens of
-settings, and the score below which nothing is there was lowered after such looks, so that their
-figure is somewhat kind. Beside it stands what copying the example's mask gives,
-and a matcher of colour histograms. ``--shots`` takes several examples. ``--keep`` remembers
-features and masks.
+boat; four to six images each), but these fifteen were looked at seventeen times meanwhile, with
+dozens of settings, and the score below which nothing is there was lowered after such looks, so that
+their figure is somewhat kind. Beside it stands what copying the example's mask gives, and a matcher
+of colour histograms. ``--shots`` takes several examples. ``--keep`` remembers
+features and masks; ``--times`` measures what they cost.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Instances: things of one kind that touch, told apart.
 
-What is like an example may be one thing or several side by side. Masks that lie in it are things of
-their own where each is nearly as complete as all of it together: where of what was shown as much
-is found again in it. A part of a thing is not, for the rest is missing (the coverage of *Matcher*,
-arXiv 2305.13310 §3.3, asked in the other direction too).
+What is like an example may be one thing or several side by side. It is parted by masks that lie in
+it, each with what is nearest to it, where every piece is nearly as complete as all of it together:
+where of what was shown as much is found again. A part of a thing is not, for the rest is missing
+(the coverage of *Matcher*, arXiv 2305.13310 §3.3).
 
 Shape legend: N masks, h w patches, y x pixels, C channels, S patches that were shown.
 """
@@ -23,10 +23,11 @@ from anymask.core.in_context.regions import components
 WITHIN = 0.8  # of a mask that lies in what is parted: it is of it
 WHOLE = 0.8  # of what is parted: a mask of more is no part of it
 LEAST = 0.1  # of what is parted: a mask of less is no instance beside the others
-COMPLETE = 0.75  # of how complete all of it is
-COVERED = 0.75  # of what is parted, by its instances together
 SHARED = 0.25  # of the smaller of two masks: more, and they are not two things
-DEPTH = 4  # of parting what was parted
+SEED = 0.5  # of how complete all of it is: a mask of less is nothing that a thing grows from
+COVERED = 0.5  # of what is parted, by what things grow from
+COMPLETE = 0.75  # of how complete all of it is: things are
+DEPTH, TRIES = 3, 8  # of parting what was parted; and with how many masks each time
 
 
 class Completeness:
@@ -63,37 +64,39 @@ def _parted(
     part: Mask, masks: Sequence[Mask] | Mask, completeness: Completeness, depth: int
 ) -> list[Mask]:
     inside = [mask & part for mask in masks if (mask & part).sum() >= WITHIN * max(1, mask.sum())]
-    chosen = _complete(part, inside, completeness)
-    covered = np.any(chosen, axis=0).sum() if chosen else 0
-    if depth == 0 or len(chosen) < 2 or covered < COVERED * part.sum():
+    pieces = _pieces(part, inside, completeness) if depth else []
+    if not pieces:
         return [part]
-    return [
-        thing
-        for piece in _shared_out(part, chosen)
-        for thing in _parted(piece, inside, completeness, depth - 1)
-    ]
+    return [thing for piece in pieces for thing in _parted(piece, inside, completeness, depth - 1)]
 
 
-def _complete(part: Mask, inside: Sequence[Mask], completeness: Completeness) -> list[Mask]:
-    """Masks of a part that are as complete as it is, and lie beside each other; large ones first,
-    for they are parted again. What they leave over may be as complete, too.
+def _pieces(part: Mask, inside: Sequence[Mask], completeness: Completeness) -> list[Mask]:
+    """Two things or more that make up a part, each as complete as it is; none if it is one.
+
+    They grow from masks beside each other; large ones first, for they are parted again. Where these
+    give no whole things, the largest is left out.
     """
-    area, needed = int(part.sum()), COMPLETE * completeness.of(part)
-    chosen: list[Mask] = []
-
-    def choose(mask: Mask) -> None:
-        size = int(mask.sum())
-        is_alone = all((mask & one).sum() <= SHARED * size for one in chosen)
-        is_piece = LEAST * area <= size <= WHOLE * area
-        if is_alone and is_piece and completeness.of(mask) >= needed:
-            chosen.append(mask)
-
-    for mask in sorted(inside, key=lambda one: -int(one.sum())):
-        choose(mask)
-    if chosen:
-        for left in components(part & ~np.any(chosen, axis=0), LEAST * area / part.size):
-            choose(left)
-    return chosen
+    area, whole = int(part.sum()), completeness.of(part)
+    if whole <= 0:
+        return []
+    sized = [mask for mask in inside if LEAST * area <= mask.sum() <= WHOLE * area]
+    seeds = [mask for mask in sized if completeness.of(mask) >= SEED * whole]
+    seeds.sort(key=lambda one: -int(one.sum()))
+    for first in range(min(TRIES, len(seeds))):
+        chosen: list[Mask] = []
+        for mask in seeds[first:]:
+            if all((mask & one).sum() <= SHARED * mask.sum() for one in chosen):
+                chosen.append(mask)
+        left = part & ~np.any(chosen, axis=0)
+        for other in components(left, LEAST * area / part.size):
+            if completeness.of(other) >= SEED * whole:
+                chosen.append(other)
+        if len(chosen) < 2 or np.any(chosen, axis=0).sum() < COVERED * area:
+            continue
+        pieces = _shared_out(part, chosen)
+        if all(completeness.of(piece) >= COMPLETE * whole for piece in pieces):
+            return pieces
+    return []
 
 
 def _shared_out(part: Mask, chosen: Sequence[Mask]) -> list[Mask]:
