@@ -31,7 +31,6 @@ from anymask.engine.api.guard import Guard
 from anymask.engine.api.metrics import Metrics, Timed
 from anymask.engine.api.model_files import ModelFiles
 from anymask.engine.api.workplace import Workplace, file_of, keep_token
-from anymask.engine.disk_cache import embedding_cache, picture_cache
 from anymask.engine.embeddings.embeddings import Embeddings
 from anymask.engine.model.decoding import Decoder
 from anymask.engine.model.following import Find, Follower
@@ -46,6 +45,7 @@ from anymask.engine.store.log.states import note_fault
 from anymask.engine.store.project import project_facts
 from anymask.engine.store.store import Store
 from anymask.errors import StoreError
+from anymask.predict.disk_cache import embedding_cache, picture_cache
 from anymask.predict.load import ModelSource
 
 PAGE = "annotate.html"

@@ -30,7 +30,7 @@ from anymask.jobs.many_images import (
 from anymask.jobs.ray_cluster import join_cluster, stream
 from anymask.jobs.result_names import NamedResult
 from anymask.jobs.words import Words
-from anymask.predict.in_context.load import load_in_context
+from anymask.predict.in_context.load import kept_here, load_in_context
 from anymask.predict.load import ModelSource
 from anymask.predict.words.load import load_words
 
@@ -82,7 +82,8 @@ def _start_actor(
     torch.set_num_threads(threads)
     model: Model
     if isinstance(settings.config, Likeness):
-        model = load_in_context(source, prompts=settings.config.examples.tuned)
+        tuned = settings.config.examples.tuned
+        model = load_in_context(source, prompts=tuned, cache=kept_here())
     elif isinstance(settings.config, Words):
         model = load_words(source)
     else:

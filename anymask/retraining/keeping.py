@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 
 from anymask.core.embedding import ImageEmbedding
 from anymask.datasets.sample import Dataset
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.embeddings import name_of
 from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.errors import ImageError, StoreError
+from anymask.predict.disk_cache import DiskCache
 from anymask.training.frozen.embeddings import Embeddings
 
 Progress = Callable[[int, int], None]

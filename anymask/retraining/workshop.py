@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.automation.models import EngineModel
 from anymask.engine.store.store import Store
+from anymask.predict.disk_cache import DiskCache
 from anymask.retraining.models_folder import ModelsFolder
 
 

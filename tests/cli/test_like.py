@@ -44,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     scene(tmp_path / "in" / "other.png", middle=BLUE)
     scene(tmp_path / "in" / "both.png", right=GREEN, left=RED)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(example_options, "load_in_context", lambda source, bar, prompts: ByColour())
+    monkeypatch.setattr(example_options, "load_in_context", lambda *_, **__: ByColour())
     return tmp_path
 
 

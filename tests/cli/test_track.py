@@ -74,7 +74,7 @@ def run(
     *arguments: str,
     by: ByColour | None = None,
 ) -> tuple[int, str, str]:
-    monkeypatch.setattr(example_options, "load_follower", lambda source, bar: by or ByColour())
+    monkeypatch.setattr(example_options, "load_follower", lambda *_: by or ByColour())
     monkeypatch.setattr(sys, "argv", ["anymask", "track", *arguments])
     with pytest.raises(SystemExit) as stop:
         main()

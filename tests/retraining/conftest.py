@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from anymask.engine.disk_cache import embedding_cache, picture_cache
 from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.store.automation.held_out import hold_out, is_held_out
+from anymask.predict.disk_cache import embedding_cache, picture_cache
 from anymask.retraining import detector, process, sam
 from anymask.retraining.models_folder import ModelsFolder
 from anymask.retraining.workshop import Workshop

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from anymask.engine.disk_cache import embedding_cache
 from anymask.engine.embeddings.embeddings import name_of
 from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.store.automation.models import list_models, model_in_use
+from anymask.predict.disk_cache import embedding_cache
 from anymask.retraining.models_folder import ModelsFolder
 from anymask.weights.load import load_checkpoint
 from tests.retraining.conftest import HELD_OUT, IMAGES, NUMBERS, held_out

@@ -13,7 +13,13 @@ import typer
 from anymask.cli.progress import download_bar
 from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.datasets.prompting.examples import ExampleFiles, Examples, example_files, read_examples
-from anymask.predict.in_context.load import ByLikeness, BySegGPT, load_follower, load_in_context
+from anymask.predict.in_context.load import (
+    ByLikeness,
+    BySegGPT,
+    kept_here,
+    load_follower,
+    load_in_context,
+)
 from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource
 
@@ -78,10 +84,10 @@ def refuse_with_like(given: Mapping[str, Any]) -> None:
 def load_tracker(source: ModelSource) -> ByLikeness | BySegGPT:
     """What follows a film, with a bar while it is fetched. Raises ``Error``."""
     with download_bar(f"fetching {source.weights}") as bar:
-        return load_follower(source, bar)
+        return load_follower(source, bar, kept_here())
 
 
 def load_predictor(source: ModelSource, examples: Examples) -> InContextPredictor:
     """What answers examples, with a bar while it is fetched. Raises ``Error``."""
     with download_bar(f"fetching {source.weights}") as bar:
-        return load_in_context(source, bar, prompts=examples.tuned)
+        return load_in_context(source, bar, prompts=examples.tuned, cache=kept_here())

@@ -45,11 +45,11 @@ def like(
         raise typer.BadParameter("the examples show several classes; look for one at a time")
     with open_store(where) as store:
         from anymask.engine.alike.examples import label_of, searching_for
-        from anymask.engine.disk_cache import embedding_cache, picture_cache
         from anymask.engine.pictures.pictures import Pictures
         from anymask.engine.stages.kept_embeddings import KeptEmbeddings
         from anymask.engine.store.images import SUGGESTIONS_FIRST
         from anymask.engine.store.settings import put_setting
+        from anymask.predict.disk_cache import embedding_cache, picture_cache
         from anymask.predict.in_context.load import by_likeness
         from anymask.predict.load import ModelSource
         from anymask.weights.fetch import cache_folder
@@ -59,9 +59,10 @@ def like(
         with download_bar(f"fetching {choice.weights}") as bar:
             sam = ModelSource(choice.weights, offline=offline or None).load(bar)
         cache = cache_folder() / "annotate"
+        kept = embedding_cache(cache)
         pictures = Pictures(picture_cache(cache))
-        embeddings = KeptEmbeddings(sam, pictures, embedding_cache(cache), choice.encoder_id)
-        predictor = by_likeness(sam, offline or None)
+        embeddings = KeptEmbeddings(sam, pictures, kept, choice.encoder_id)
+        predictor = by_likeness(sam, offline or None, kept)
         store.write(put_setting, SUGGESTIONS_FIRST, True)
         named = label_of(store, label)
         finder = searching_for(examples, pictures, embeddings, predictor, named)

@@ -59,10 +59,10 @@ def prefill(
     looked through the next time. What was rejected is not suggested again.
     """
     with open_store(where) as store:
-        from anymask.engine.disk_cache import embedding_cache, picture_cache
         from anymask.engine.pictures.pictures import Pictures
         from anymask.engine.stages.detecting import detecting
         from anymask.predict.detector import Detector
+        from anymask.predict.disk_cache import embedding_cache, picture_cache
         from anymask.predict.load import ModelSource
         from anymask.weights.fetch import cache_folder
 

@@ -92,11 +92,11 @@ def choose(
 
 
 def _looking(folder: Path, choice: ModelChoice, offline: bool) -> Looking:
-    from anymask.engine.disk_cache import embedding_cache, picture_cache
     from anymask.engine.pictures.folder import ImageFolder
     from anymask.engine.pictures.pictures import Pictures
     from anymask.engine.stages.choosing import Looking
     from anymask.engine.stages.kept_embeddings import KeptEmbeddings
+    from anymask.predict.disk_cache import embedding_cache, picture_cache
     from anymask.predict.load import ModelSource
     from anymask.weights.fetch import cache_folder
 

@@ -46,9 +46,9 @@ def workshop_of(
     store: Store, where: str, images: Path | None, models: Path | None, offline: bool
 ) -> Iterator[Workshop]:
     """What a training works with; lines and steps go to standard error."""
-    from anymask.engine.disk_cache import embedding_cache, picture_cache
     from anymask.engine.pictures.folder import ImageFolder
     from anymask.engine.pictures.pictures import Pictures
+    from anymask.predict.disk_cache import embedding_cache, picture_cache
     from anymask.retraining.workshop import Workshop
     from anymask.weights.fetch import cache_folder
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from anymask.engine.alike.finding import Alike, Chosen, choose
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.embeddings import STOP_S
 from anymask.engine.model.model import Model
 from anymask.engine.pictures.folder import ImageFolder
@@ -21,12 +20,18 @@ from anymask.engine.store.images import SUGGESTIONS_FIRST
 from anymask.engine.store.settings import put_setting
 from anymask.engine.store.store import Store
 from anymask.errors import Error
+from anymask.predict.disk_cache import DiskCache
 from anymask.predict.in_context.load import ByLikeness, by_likeness
 from anymask.predict.promptable import Promptable
 
 LOG = logging.getLogger("uvicorn.error")
 SearchState = Literal["idle", "running", "ended", "stopped", "failed"]
-Load = Callable[[Promptable], ByLikeness]
+Load = Callable[[Promptable, DiskCache], ByLikeness]
+
+
+def _load(sam: Promptable, cache: DiskCache) -> ByLikeness:
+    """What looks with a model, and keeps what it knows of images beside their embeddings."""
+    return by_likeness(sam, cache=cache)
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ class SearchNow:
 class AlikeSearch:
     """Looks through the open images for what is like a mask. Threads may share it.
 
-    model: gives the one in use. load: what looks with it.
+    embeddings: where they are kept, and what else is known of images. model: gives the one in use.
+    load: what looks with it.
     """
 
     def __init__(
@@ -60,7 +66,7 @@ class AlikeSearch:
         pictures: Pictures,
         embeddings: DiskCache,
         model: Callable[[], Model],
-        load: Load = by_likeness,
+        load: Load = _load,
     ) -> None:
         self._store, self._folder, self._pictures = store, folder, pictures
         self._cache, self._model, self._load = embeddings, model, load
@@ -153,7 +159,7 @@ class AlikeSearch:
     def _predictor(self, sam: Promptable) -> ByLikeness:
         """Kept as long as the model is the same: it holds what it knows of images."""
         if self._loaded is None or self._loaded[0] != sam.model_id:
-            self._loaded = sam.model_id, self._load(sam)
+            self._loaded = sam.model_id, self._load(sam, self._cache)
         return self._loaded[1]
 
     def _note(self, is_over: threading.Event, **changes: object) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from anymask.core.embedding import ImageEmbedding
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.waiting import WaitingLine
 from anymask.engine.model.model import Model
 from anymask.engine.pictures.folder import ImageFile
 from anymask.engine.pictures.pictures import Pictures
 from anymask.errors import Error, ImageError
+from anymask.predict.disk_cache import DiskCache
 
 AT_HAND = 16  # also where the disk takes nothing; 2 MB each
 STOP_S = 10.0

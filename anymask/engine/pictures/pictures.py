@@ -16,7 +16,6 @@ from PIL import Image
 
 from anymask.core.image import RGB
 from anymask.core.read_options import AS_STORED, ReadOptions
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.pictures.decoding import (
     decoded,
     fitted,
@@ -27,6 +26,7 @@ from anymask.engine.pictures.decoding import (
 )
 from anymask.engine.pictures.folder import ImageFile
 from anymask.errors import StoreError
+from anymask.predict.disk_cache import DiskCache
 
 THUMBNAIL_PX, TILE_PX = 320, 512
 LEAST_PX, MOST_PX = 16, 16_383  # WebP ends there

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.pictures.folder import ImageFile
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.stages.kept_embeddings import KeptEmbeddings
 from anymask.engine.stages.searching import Finder, Found
 from anymask.predict.detector import Detector
+from anymask.predict.disk_cache import DiskCache
 from anymask.predict.promptable import Promptable
 from anymask.predict.sure_masks import sure_masks
 

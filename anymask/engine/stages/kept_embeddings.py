@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.protocol import Segmenter
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.embeddings.embeddings import name_of, renamed
 from anymask.engine.pictures.folder import ImageFile
 from anymask.engine.pictures.pictures import Pictures
+from anymask.predict.disk_cache import DiskCache
 
 
 @dataclass(frozen=True)

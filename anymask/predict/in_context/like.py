@@ -23,6 +23,7 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
 from anymask.core.in_context.example import Example
 from anymask.core.in_context.features import FeatureMap, at_full_size
+from anymask.core.in_context.instances import Completeness, instances
 from anymask.core.in_context.likeness import (
     Shown,
     diffused,
@@ -37,7 +38,8 @@ from anymask.core.in_context.regions import Regions, components, kept_size, rela
 from anymask.errors import PromptError, WeightsError
 from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.in_context.answer import FoundObject, InContextAnswer
-from anymask.predict.in_context.proposals import everything, redrawn
+from anymask.predict.in_context.looks import Looks
+from anymask.predict.in_context.proposals import redrawn
 from anymask.predict.in_context.semantic import DinoEncoder, SamEncoder, SemanticEncoder
 from anymask.predict.predictor import Predictor, load
 from anymask.weights.registry import DEFAULT
@@ -60,6 +62,39 @@ class Seen:
     embedding: ImageEmbedding
     features: tuple[FeatureMap, ...]
 
+    @property
+    def apart(self) -> tuple[FeatureMap, ...]:
+        """Features by which a thing is told from others: semantic ones without what all of the
+        image has in common; a SAM's as they are.
+        """
+        first, *others = self.features
+        return (first.centred, *others) if others else self.features
+
+
+@dataclass(frozen=True, eq=False)
+class Sought:
+    """What examples show of a label.
+
+    apart: in the features of each encoder by which things are told apart. plain: in those of the
+    first as they are, which tell what is there at all.
+    """
+
+    apart: tuple[Shown, ...]
+    plain: Shown
+
+    def without(self, seen: Seen, mask: Mask) -> Sought:
+        """With what a mask (H, W) of an image has, which is none of it."""
+        is_in = patches_of(seen.features[0], mask)
+        return self._each(seen, lambda shown, of: shown.without(of.patches[is_in]))
+
+    def without_any(self, seen: Seen) -> Sought:
+        """With an image in which there is nothing of it."""
+        return self._each(seen, lambda shown, of: shown.without_any(of.patches))
+
+    def _each(self, seen: Seen, change: Callable[[Shown, FeatureMap], Shown]) -> Sought:
+        apart = tuple(change(shown, of) for shown, of in zip(self.apart, seen.apart))
+        return Sought(apart, change(self.plain, seen.features[0]))
+
 
 @dataclass(frozen=True, eq=False)
 class Match:
@@ -75,12 +110,18 @@ class Match:
 class LikePredictor:
     """Segments images as examples show, by a SAM and semantic features; nothing is trained.
 
-    What is known of an image is kept as long as its array of pixels lives, of the last few.
+    What is known of an image is kept as long as its array of pixels lives, of the last few; by
+    ``KeptLooks`` on the disk, too.
     """
 
-    def __init__(self, sam: Predictor, encoder: SemanticEncoder | None = None) -> None:
-        """encoder: None for the embedding of the SAM alone."""
+    def __init__(
+        self, sam: Predictor, encoder: SemanticEncoder | None = None, looks: Looks | None = None
+    ) -> None:
+        """encoder: None for the embedding of the SAM alone. looks: what knows images; None: nothing
+        is kept on the disk.
+        """
         self.sam = sam
+        self._looks = looks or Looks()
         own = SamEncoder(sam)
         self._encoders = (own,) if encoder is None else (encoder, own)
         self._weights = (1.0,) if encoder is None else (1.0, SAM_WEIGHT)
@@ -97,13 +138,14 @@ class LikePredictor:
         device: str = "auto",
         offline: bool | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        looks: Looks | None = None,
     ) -> Self:
         """With a SAM, and DINOv2 if its weights are here or can be fetched.
 
         ``answered_by`` says which. Raises ``WeightsError`` and ``Error`` for the SAM.
         """
         sam = load(weights, device=device, offline=offline, on_progress=on_progress)
-        return cls.on(sam, offline=offline, on_progress=on_progress)
+        return cls.on(sam, offline=offline, on_progress=on_progress, looks=looks)
 
     @classmethod
     def on(
@@ -112,13 +154,14 @@ class LikePredictor:
         *,
         offline: bool | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        looks: Looks | None = None,
     ) -> Self:
         """On a SAM that is loaded already, with DINOv2 as ``load`` has it."""
         try:
             encoder = DinoEncoder.load(sam.device, offline=offline, on_progress=on_progress)
         except WeightsError:
-            return cls(sam)
-        return cls(sam, encoder)
+            return cls(sam, looks=looks)
+        return cls(sam, encoder, looks)
 
     def __repr__(self) -> str:
         return f"LikePredictor({self.answered_by})"
@@ -147,10 +190,11 @@ class LikePredictor:
         found: list[FoundObject] = []
         best = np.zeros(kept_size(seen.embedding.image_hw), np.float32)
         labels = np.unique(np.concatenate([np.unique(example.labels) for example in examples]))
-        matches = {}
+        sought: dict[int, Sought] = {}
+        matches: dict[int, Match] = {}
         for label in labels[labels > 0].tolist():
-            shown = self.shown(label, examples, rejected, without)
-            match = self.match(seen, regions, shown)
+            sought[label] = self.shown(label, examples, rejected, without)
+            match = self.match(seen, regions, sought[label])
             for example in rejected:
                 if _is_same(example.pixels, pixels):
                     match.relative[resized(example.labels > 0, best.shape)] = 0
@@ -159,7 +203,9 @@ class LikePredictor:
         for label, match in matches.items():
             if match.score >= LEAST_SCORE:
                 own = np.where(match.relative >= best, match.relative, 0)
-                found += self._objects(seen, own, label, match.score)
+                parts = self._parts(seen, regions, own, sought[label])
+                masks = redrawn(self.sam, seen.embedding, parts)
+                found += [FoundObject(mask, label, match.score) for mask in masks]
         found.sort(key=lambda one: -one.score)
         return InContextAnswer(_labelled(found, matches, pixels), tuple(found), self.answered_by)
 
@@ -167,8 +213,9 @@ class LikePredictor:
         """The embedding and features of an image, kept for the next time."""
 
         def look() -> Seen:
-            embedded = self.sam.encode(pixels) if embedding is None else embedding
-            first, *others = (one.features(pixels, embedded) for one in self._encoders)
+            looks = self._looks
+            embedded = looks.embedding(self.sam, pixels) if embedding is None else embedding
+            first, *others = (looks.features(one, pixels, embedded) for one in self._encoders)
             return Seen(embedded, (first, *(other.at(first.hw) for other in others)))
 
         return self._seen.get(pixels, look)
@@ -177,13 +224,14 @@ class LikePredictor:
         """The masks of everything in an image, kept for the next time."""
 
         def look() -> Regions:
-            return Regions.of_masks(everything(self.sam, seen.embedding), seen.features[0].hw)
+            masks = self._looks.masks(self.sam, pixels, seen.embedding)
+            return Regions.of_masks(masks, seen.features[0].hw)
 
         return self._regions.get(pixels, look)
 
-    def match(self, seen: Seen, regions: Regions, shown: Sequence[Shown]) -> Match:
+    def match(self, seen: Seen, regions: Regions, sought: Sought) -> Match:
         """Where an image is like what was shown, in the features of each encoder."""
-        maps = [likeness(features, one) for features, one in zip(seen.features, shown)]
+        maps = [likeness(features, one) for features, one in zip(seen.apart, sought.apart)]
         agreed = diffused(together(maps, self._weights), seen.features[0])
         patches, masks = relative(agreed, regions)
         likely = regions.smoothed(masks, patches)
@@ -191,7 +239,7 @@ class LikePredictor:
         weights = (1.0, *(SELF_WEIGHT for _ in alike))
         patches, masks = relative(together([agreed, *alike], weights), regions)
         likely = regions.smoothed(masks, patches)
-        score = presence(seen.features[0], likely, shown[0], LIKE)
+        score = presence(seen.features[0], likely, sought.plain, LIKE)
         return Match(regions.painted(masks, patches), score)
 
     def shown(
@@ -200,32 +248,38 @@ class LikePredictor:
         examples: Sequence[Example],
         rejected: Sequence[Example],
         without: Sequence[Pixels],
-    ) -> list[Shown]:
-        """What all examples show of a label, in the features of each encoder."""
-        looks = [(self.see(one.pixels).features, one.labels == label) for one in examples]
-        shown = [
-            Shown.of_examples((features[number], mask) for features, mask in looks)
+    ) -> Sought:
+        """What all examples show of a label."""
+        looks = [(self.see(one.pixels), one.labels == label) for one in examples]
+        apart = (
+            Shown.of_examples((seen.apart[number], mask) for seen, mask in looks)
             for number in range(len(self._encoders))
-        ]
+        )
+        plain = Shown.of_examples((seen.features[0], mask) for seen, mask in looks)
+        sought = Sought(tuple(apart), plain)
         for example in rejected:
-            for number, features in enumerate(self.see(example.pixels).features):
-                is_in = patches_of(features, example.labels > 0)
-                shown[number] = shown[number].without(features.patches[is_in])
+            sought = sought.without(self.see(example.pixels), example.labels > 0)
         for pixels in without:
-            for number, features in enumerate(self.see(pixels).features):
-                shown[number] = shown[number].without_any(features.patches)
-        return shown
+            sought = sought.without_any(self.see(pixels))
+        return sought
 
-    def _objects(
-        self, seen: Seen, relative_likeness: Floats, label: int, score: float
-    ) -> list[FoundObject]:
-        """The things that a map of likeness (y, x) shows, drawn by the SAM."""
-        full = at_full_size(relative_likeness, seen.embedding.image_hw)
-        parts = components(full >= LIKE, SMALLEST_OBJECT)[:MOST_OBJECTS]
+    def _parts(
+        self, seen: Seen, regions: Regions, relative_likeness: Floats, sought: Sought
+    ) -> list[Mask]:
+        """(H, W) each: the things that a map of likeness (y, x) shows, touching ones apart."""
+        is_like = at_full_size(relative_likeness, seen.embedding.image_hw) >= LIKE
+        parts = components(is_like, SMALLEST_OBJECT)[:MOST_OBJECTS]
         parts = [part for part in parts if part.sum() >= SMALLEST_SHARE * parts[0].sum()]
-        return [
-            FoundObject(mask, label, score) for mask in redrawn(self.sam, seen.embedding, parts)
-        ]
+        complete = Completeness(seen.features[0], sought.plain.inside, ~is_like)
+        things: list[Mask] = []
+        for part in parts:
+            small = resized(part, relative_likeness.shape)
+            pieces = instances(small, regions.masks, complete)
+            if len(pieces) > 1:
+                things += [resized(piece, part.shape) & part for piece in pieces]
+            else:
+                things.append(part)
+        return things[:MOST_OBJECTS]
 
 
 def _labelled(

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Literal
 from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import Labels, Pixels
 from anymask.errors import Error, PromptError, explained
+from anymask.predict.disk_cache import DiskCache, embedding_cache
 from anymask.predict.in_context.answer import InContextAnswer
 from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource, Progress
 from anymask.predict.promptable import Promptable
+from anymask.weights.fetch import cache_folder
 from anymask.weights.graph_pair import is_runnable_only
 
 if TYPE_CHECKING:
@@ -117,15 +119,16 @@ def load_in_context(
     on_progress: Progress | None = None,
     ensemble: str = "",
     prompts: Sequence[str] = (),
+    cache: DiskCache | None = None,
 ) -> InContextPredictor:
     """Load what segments by example.
 
     source: its weights are a SegGPT, or a model that answers prompts. ensemble: a SegGPT's way to
     bring several examples together, "" for its own; prompts: folders of those that were tuned for
-    it; nothing else has these. Raises ``Error``, also where it is another model than
-    ``source.model_id``.
+    it; nothing else has these. cache: where what is known of images is kept; a SegGPT has no use
+    for it. Raises ``Error``, also where it is another model than ``source.model_id``.
     """
-    predictor = _load(source, on_progress, ensemble)
+    predictor = _load(source, on_progress, ensemble, cache)
     if not prompts:
         return predictor
     if not isinstance(predictor, BySegGPT):
@@ -138,20 +141,28 @@ def load_in_context(
 
 
 def load_follower(
-    source: ModelSource, on_progress: Progress | None = None
+    source: ModelSource, on_progress: Progress | None = None, cache: DiskCache | None = None
 ) -> BySegGPT | ByLikeness:
     """Load what follows objects through a film. Raises ``Error`` as ``load_in_context`` does."""
-    return _load(source, on_progress, "")
+    return _load(source, on_progress, "", cache)
+
+
+def kept_here() -> DiskCache:
+    """The place of this machine where the annotation tool keeps embeddings, for all commands."""
+    return embedding_cache(cache_folder() / "annotate")
 
 
 def _load(
-    source: ModelSource, on_progress: Progress | None, ensemble: str
+    source: ModelSource, on_progress: Progress | None, ensemble: str, cache: DiskCache | None
 ) -> BySegGPT | ByLikeness:
     try:
         seggpt = _seggpt(source)
         if seggpt is None and ensemble:
             raise Error(f"the {ensemble} ensemble is SegGPT's, and {source.weights} is none")
-        found = BySegGPT(seggpt, ensemble) if seggpt else _by_likeness(source, on_progress)
+        if seggpt:
+            found: BySegGPT | ByLikeness = BySegGPT(seggpt, ensemble)
+        else:
+            found = _by_likeness(source, on_progress, cache)
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     if source.model_id and found.model_id != source.model_id:
@@ -179,28 +190,39 @@ def _seggpt(source: ModelSource) -> SegGPTPredictor | None:
     return SegGPTPredictor(checkpoint, find_device(source.device))
 
 
-def by_likeness(sam: Promptable, offline: bool | None = None) -> ByLikeness:
+def by_likeness(
+    sam: Promptable, offline: bool | None = None, cache: DiskCache | None = None
+) -> ByLikeness:
     """What needs no training, on a model that is loaded already.
 
-    Semantic features are DINOv2's where its weights are here or can be fetched. Raises ``Error``
-    for a model that PyTorch does not run.
+    Semantic features are DINOv2's where its weights are here or can be fetched. cache: where what
+    is known of images is kept. Raises ``Error`` for a model that PyTorch does not run.
     """
     try:
         from anymask.predict.in_context.like import LikePredictor
+        from anymask.predict.in_context.looks import KeptLooks
         from anymask.predict.predictor import Predictor
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
     if not isinstance(sam, Predictor):
         raise Error(f"{sam.model_id} is no model that PyTorch runs: it finds nothing by example")
-    return ByLikeness(LikePredictor.on(sam, offline=offline))
+    looks = None if cache is None else KeptLooks(cache)
+    return ByLikeness(LikePredictor.on(sam, offline=offline, looks=looks))
 
 
-def _by_likeness(source: ModelSource, on_progress: Progress | None) -> ByLikeness:
+def _by_likeness(
+    source: ModelSource, on_progress: Progress | None, cache: DiskCache | None
+) -> ByLikeness:
     from anymask.predict.in_context.like import LikePredictor
+    from anymask.predict.in_context.looks import KeptLooks
 
     if source.dtype != "float32":
         raise Error(f"what is like an example is looked for in float32, not in {source.dtype}")
     like = LikePredictor.load(
-        source.weights, device=source.device, offline=source.offline, on_progress=on_progress
+        source.weights,
+        device=source.device,
+        offline=source.offline,
+        on_progress=on_progress,
+        looks=None if cache is None else KeptLooks(cache),
     )
     return ByLikeness(like)

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from anymask.core.embedding import ImageEmbedding
+from anymask.core.embedding import ImageEmbedding, model_id
 from anymask.core.image import resize_to
 from anymask.core.in_context.features import FeatureMap
 from anymask.core.in_context.palette import Pixels
@@ -38,6 +38,11 @@ class SemanticEncoder(Protocol):
         """What to call it."""
         ...
 
+    @property
+    def identity(self) -> str:
+        """All that features depend on beside the image; "" for those that are not to be kept."""
+        ...
+
     def features(self, pixels: Pixels, embedding: ImageEmbedding) -> FeatureMap:
         """Of an (H, W, 3) RGB image and the SAM's embedding of it."""
         ...
@@ -49,8 +54,14 @@ class DinoEncoder:
     name = "dinov2"
 
     def __init__(
-        self, model: DinoV2, device: torch.device | None = None, longest_px: int = LONGEST_PX
+        self,
+        model: DinoV2,
+        device: torch.device | None = None,
+        longest_px: int = LONGEST_PX,
+        weights_id: str = "",
     ) -> None:
+        """weights_id: of the model's weights; "" where they are not known."""
+        self.weights_id = weights_id
         self.device = device or torch.device("cpu")
         self.model = model.to(self.device)
         self.longest_px = longest_px
@@ -67,7 +78,13 @@ class DinoEncoder:
         """With the registry's weights, fetched if need be. Raises ``WeightsError``."""
         (file,) = find(ROW).files
         path: Path = fetch(file, offline=offline, on_progress=on_progress)
-        return cls(load_dinov2(path), device)
+        return cls(load_dinov2(path), device, weights_id=model_id(ROW, file.sha256))
+
+    @property
+    def identity(self) -> str:
+        """The weights, the blocks and the size; "" without known weights."""
+        blocks = ",".join(map(str, self.model.config.features_of))
+        return self.weights_id and f"{self.weights_id} blocks {blocks} at {self.longest_px}"
 
     def features(self, pixels: Pixels, embedding: ImageEmbedding | None = None) -> FeatureMap:
         """(h, w, C); the embedding is not looked at."""
@@ -83,6 +100,8 @@ class DinoEncoder:
 
 class SamEncoder:
     """The embedding of a SAM as features: all that there is without DINOv2."""
+
+    identity = ""  # they are the embedding, which is kept already
 
     def __init__(self, sam: Segmenter) -> None:
         self.name = f"{sam.model_id.partition('@')[0]}'s embedding alone"

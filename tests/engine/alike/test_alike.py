@@ -17,7 +17,6 @@ from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import Pixels
 from anymask.engine.alike.background import AlikeSearch, SearchNow
 from anymask.engine.alike.finding import Alike, choose
-from anymask.engine.disk_cache import embedding_cache, picture_cache
 from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.stages.kept_embeddings import KeptEmbeddings
@@ -30,6 +29,7 @@ from anymask.engine.store.leases import release_lease
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import Annotator, Change, Kind, Mask, Version
 from anymask.errors import StoreError
+from anymask.predict.disk_cache import embedding_cache, picture_cache
 from anymask.predict.in_context.answer import InContextAnswer
 from anymask.predict.in_context.load import ByLikeness
 from tests.engine.store.steps import Page, act, annotator, new_id
@@ -192,7 +192,7 @@ def background(tmp_path: Path, store: Store, folder: ImageFolder, by: Watched) -
     pictures = Pictures(picture_cache(tmp_path / "cache"))
     cache = embedding_cache(tmp_path / "cache")
     made = AlikeSearch(
-        store, folder, pictures, cache, lambda: cast(Any, Quiet()), lambda _: Named(cast(Any, by))
+        store, folder, pictures, cache, lambda: cast(Any, Quiet()), lambda *_: Named(cast(Any, by))
     )
     return made
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from anymask.core.image import read_image
 from anymask.engine.api.workplace import Workplace
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.pictures.pictures import TILE_PX
+from anymask.predict.disk_cache import DiskCache
 from tests.engine.api.page import Page
 from tests.engine.store.steps import add
 

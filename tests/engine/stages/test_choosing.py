@@ -15,7 +15,6 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import ResizeMap
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.pictures.folder import ImageFolder
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.stages.choosing import (
@@ -32,6 +31,7 @@ from anymask.engine.store.leases import release_lease
 from anymask.engine.store.store import Store
 from anymask.engine.store.tables import ImageRow
 from anymask.engine.store.values import Action, Annotator
+from anymask.predict.disk_cache import DiskCache
 from tests.engine.store.steps import HW, Page, add, annotator, become, new_id
 
 NAMES = [f"{n}.png" for n in range(6)]
