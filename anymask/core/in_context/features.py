@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import cv2
 import numpy as np
@@ -51,11 +50,6 @@ class FeatureMap:
     def patches(self) -> Floats:
         """(h·w, C), row by row."""
         return self.grid.reshape(-1, self.grid.shape[2])
-
-    @cached_property
-    def centred(self) -> FeatureMap:
-        """Without what all patches of the image have in common, such as its light and its style."""
-        return FeatureMap.of_features(self.grid - self.grid.mean(axis=(0, 1)), self.image_hw)
 
     def shares(self, mask: Mask) -> Floats:
         """(h, w): how much of each patch a mask (H, W) covers, in 0-1."""

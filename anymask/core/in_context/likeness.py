@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from anymask.core.geometry import Floats
 from anymask.core.in_context.features import FeatureMap, Mask, unit
 
 MOSTLY = 0.5  # of a patch that a mask must cover to have it
-TOUCHED = 0.05  # of a patch that a mask covers: it is at the mask's edge
-FEWEST = 20  # patches that are to be outside
 MISTAKEN = 0.1  # of an image without the thing, the part that is most like it
 NEIGHBOURS = 3  # most similar patches that are averaged: one alone may be chance
 AT_ONCE = 4_096  # patches compared with at once
@@ -46,14 +43,13 @@ class Shown:
     def of_examples(cls, examples: Iterable[tuple[FeatureMap, Mask]]) -> Shown:
         """Of images, each with its mask (H, W), which may be empty.
 
-        A mask that fills no patch has those that it fills most of. Patches at its edge are neither
-        inside nor outside: they know of both.
+        A mask that fills no patch has those that it fills most of.
         """
         inside, outside = [], []
         for features, mask in examples:
             is_in = patches_of(features, mask)
             inside.append(features.patches[is_in])
-            outside.append(features.patches[_clear_of(features, mask, is_in)])
+            outside.append(features.patches[~is_in])
         others = np.concatenate(outside)
         return cls(np.concatenate(inside), others, prototype(others))
 
@@ -83,16 +79,6 @@ def patches_of(features: FeatureMap, mask: Mask) -> Mask:
     shares = features.shares(mask).reshape(-1)
     is_in: Mask = shares >= max(min(MOSTLY, float(shares.max())), LEAST)
     return is_in
-
-
-def _clear_of(features: FeatureMap, mask: Mask, is_in: Mask) -> Mask:
-    """(h·w,) the patches outside a mask (H, W) that do not border on it, or all outside if those
-    are too few.
-    """
-    touched = (features.shares(mask) > TOUCHED).astype(np.uint8)
-    near = cv2.dilate(touched, np.ones((3, 3), np.uint8)).reshape(-1) > 0
-    clear: Mask = ~(near | is_in)
-    return clear if clear.sum() >= FEWEST else ~is_in
 
 
 def prototype(features: Floats) -> Floats:

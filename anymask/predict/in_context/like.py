@@ -62,39 +62,6 @@ class Seen:
     embedding: ImageEmbedding
     features: tuple[FeatureMap, ...]
 
-    @property
-    def apart(self) -> tuple[FeatureMap, ...]:
-        """Features by which a thing is told from others: semantic ones without what all of the
-        image has in common; a SAM's as they are.
-        """
-        first, *others = self.features
-        return (first.centred, *others) if others else self.features
-
-
-@dataclass(frozen=True, eq=False)
-class Sought:
-    """What examples show of a label.
-
-    apart: in the features of each encoder by which things are told apart. plain: in those of the
-    first as they are, which tell what is there at all.
-    """
-
-    apart: tuple[Shown, ...]
-    plain: Shown
-
-    def without(self, seen: Seen, mask: Mask) -> Sought:
-        """With what a mask (H, W) of an image has, which is none of it."""
-        is_in = patches_of(seen.features[0], mask)
-        return self._each(seen, lambda shown, of: shown.without(of.patches[is_in]))
-
-    def without_any(self, seen: Seen) -> Sought:
-        """With an image in which there is nothing of it."""
-        return self._each(seen, lambda shown, of: shown.without_any(of.patches))
-
-    def _each(self, seen: Seen, change: Callable[[Shown, FeatureMap], Shown]) -> Sought:
-        apart = tuple(change(shown, of) for shown, of in zip(self.apart, seen.apart))
-        return Sought(apart, change(self.plain, seen.features[0]))
-
 
 @dataclass(frozen=True, eq=False)
 class Match:
@@ -190,7 +157,7 @@ class LikePredictor:
         found: list[FoundObject] = []
         best = np.zeros(kept_size(seen.embedding.image_hw), np.float32)
         labels = np.unique(np.concatenate([np.unique(example.labels) for example in examples]))
-        sought: dict[int, Sought] = {}
+        sought: dict[int, list[Shown]] = {}
         matches: dict[int, Match] = {}
         for label in labels[labels > 0].tolist():
             sought[label] = self.shown(label, examples, rejected, without)
@@ -203,7 +170,7 @@ class LikePredictor:
         for label, match in matches.items():
             if match.score >= LEAST_SCORE:
                 own = np.where(match.relative >= best, match.relative, 0)
-                parts = self._parts(seen, regions, own, sought[label])
+                parts = self._parts(seen, regions, own, sought[label][0])
                 masks = redrawn(self.sam, seen.embedding, parts)
                 found += [FoundObject(mask, label, match.score) for mask in masks]
         found.sort(key=lambda one: -one.score)
@@ -229,9 +196,9 @@ class LikePredictor:
 
         return self._regions.get(pixels, look)
 
-    def match(self, seen: Seen, regions: Regions, sought: Sought) -> Match:
+    def match(self, seen: Seen, regions: Regions, shown: Sequence[Shown]) -> Match:
         """Where an image is like what was shown, in the features of each encoder."""
-        maps = [likeness(features, one) for features, one in zip(seen.apart, sought.apart)]
+        maps = [likeness(features, one) for features, one in zip(seen.features, shown)]
         agreed = diffused(together(maps, self._weights), seen.features[0])
         patches, masks = relative(agreed, regions)
         likely = regions.smoothed(masks, patches)
@@ -239,7 +206,7 @@ class LikePredictor:
         weights = (1.0, *(SELF_WEIGHT for _ in alike))
         patches, masks = relative(together([agreed, *alike], weights), regions)
         likely = regions.smoothed(masks, patches)
-        score = presence(seen.features[0], likely, sought.plain, LIKE)
+        score = presence(seen.features[0], likely, shown[0], LIKE)
         return Match(regions.painted(masks, patches), score)
 
     def shown(
@@ -248,29 +215,30 @@ class LikePredictor:
         examples: Sequence[Example],
         rejected: Sequence[Example],
         without: Sequence[Pixels],
-    ) -> Sought:
-        """What all examples show of a label."""
-        looks = [(self.see(one.pixels), one.labels == label) for one in examples]
-        apart = (
-            Shown.of_examples((seen.apart[number], mask) for seen, mask in looks)
+    ) -> list[Shown]:
+        """What all examples show of a label, in the features of each encoder."""
+        looks = [(self.see(one.pixels).features, one.labels == label) for one in examples]
+        shown = [
+            Shown.of_examples((features[number], mask) for features, mask in looks)
             for number in range(len(self._encoders))
-        )
-        plain = Shown.of_examples((seen.features[0], mask) for seen, mask in looks)
-        sought = Sought(tuple(apart), plain)
+        ]
         for example in rejected:
-            sought = sought.without(self.see(example.pixels), example.labels > 0)
+            for number, features in enumerate(self.see(example.pixels).features):
+                is_in = patches_of(features, example.labels > 0)
+                shown[number] = shown[number].without(features.patches[is_in])
         for pixels in without:
-            sought = sought.without_any(self.see(pixels))
-        return sought
+            for number, features in enumerate(self.see(pixels).features):
+                shown[number] = shown[number].without_any(features.patches)
+        return shown
 
     def _parts(
-        self, seen: Seen, regions: Regions, relative_likeness: Floats, sought: Sought
+        self, seen: Seen, regions: Regions, relative_likeness: Floats, shown: Shown
     ) -> list[Mask]:
         """(H, W) each: the things that a map of likeness (y, x) shows, touching ones apart."""
         is_like = at_full_size(relative_likeness, seen.embedding.image_hw) >= LIKE
         parts = components(is_like, SMALLEST_OBJECT)[:MOST_OBJECTS]
         parts = [part for part in parts if part.sum() >= SMALLEST_SHARE * parts[0].sum()]
-        complete = Completeness(seen.features[0], sought.plain.inside, ~is_like)
+        complete = Completeness(seen.features[0], shown.inside, ~is_like)
         things: list[Mask] = []
         for part in parts:
             small = resized(part, relative_likeness.shape)

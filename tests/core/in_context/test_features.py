@@ -40,11 +40,3 @@ def test_fewer_patches_are_means_of_what_they_cover() -> None:
 def test_numbers_of_patches_at_every_pixel() -> None:
     full = at_full_size(np.array([[0.0, 1.0]], np.float32), (2, 4))
     assert full[0] == pytest.approx(np.array([0.0, 0.25, 0.75, 1.0]))
-
-
-def test_what_all_patches_have_in_common_falls_out() -> None:
-    patches = np.array([[[1.1, 1.0, 1.0], [0.9, 1.0, 1.0]]], np.float32)
-    centred = FeatureMap(patches, (1, 2)).centred
-    assert centred.grid == pytest.approx(np.array([[[1.0, 0, 0], [-1.0, 0, 0]]]), abs=1e-5)
-    one = FeatureMap.of_features(np.ones((1, 1, 3), np.float32), (8, 8)).centred
-    assert one.grid == pytest.approx(np.zeros((1, 1, 3)), abs=1e-3)

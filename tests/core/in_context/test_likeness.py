@@ -43,17 +43,6 @@ def test_what_is_shown_is_like_it_and_what_is_around_is_not() -> None:
     assert likeness(row(RED, GREEN, BLUE), shown()) == pytest.approx(np.array([[2.0, -2.0, 0.0]]))
 
 
-def test_what_borders_on_a_mask_is_neither_inside_nor_outside() -> None:
-    kinds = row(RED, BLUE, *[GREEN] * 24)
-    mask = np.zeros((1, 26), bool)
-    mask[0, 0] = True
-    both = Shown.of_examples([(kinds, mask)])
-    assert both.inside.tolist() == [RED.tolist()]
-    assert both.outside.tolist() == [GREEN.tolist()] * 24
-    few = Shown.of_examples([(row(RED, BLUE, GREEN), mask[:, :3])])  # all that there is
-    assert few.outside.tolist() == [BLUE.tolist(), GREEN.tolist()]
-
-
 def test_what_is_rejected_counts_as_around() -> None:
     with_blue = shown().without(BLUE[None])
     assert likeness(row(RED, BLUE), with_blue)[0, 1] < -1
