@@ -65,6 +65,7 @@ SEED, DEVELOPMENT_SEED = 60, 1000
 LIKELIEST = 10  # classes of the published convex combination
 FREE_LICENCES = (4, 7)  # CC BY 2.0, no known copyright restrictions
 COMPONENTS, WEIGHT_DECAY, SHAPES_WEIGH = 160, 1e-4, 0.15
+NO_THING_WEIGHS = 0.3
 
 
 @dataclass(frozen=True)
@@ -166,12 +167,22 @@ def free(coco: COCO, seed: int) -> Iterator[Split]:
         yield Split(learned, frozenset(coco.imgs) - learned, half.left_out)
 
 
-def learn(objects: Objects, names: tuple[str, ...], split: Split) -> NamedThings:
-    """Logistic regression over principal components, folded into one layer."""
+def learn(
+    objects: Objects, names: tuple[str, ...], split: Split, also: Objects | None = None
+) -> NamedThings:
+    """Logistic regression over principal components, folded into one layer.
+
+    also: masks of objects, and of no thing (category -1), which is one column more.
+    """
     kept = np.isin(objects.images, list(split.learned))
     kept &= ~np.isin(objects.categories, list(split.left_out))
     features, categories = objects.features()[kept], objects.categories[kept]
     projection, centre = principal(features)
+    if also is not None:
+        kept = ~np.isin(also.categories, list(split.left_out))
+        features = np.concatenate([features, also.features()[kept]])
+        masks = also.categories[kept]
+        categories = np.concatenate([categories, np.where(masks < 0, len(names), masks)])
     known = np.unique(categories)
     reduced = torch.tensor((features - centre) @ projection, dtype=torch.float32)
     target = torch.tensor(np.searchsorted(known, categories))
@@ -179,6 +190,8 @@ def learn(objects: Objects, names: tuple[str, ...], split: Split) -> NamedThings
     bias = torch.zeros(len(known), requires_grad=True)
     rarity = torch.bincount(target).float()[target] ** -0.5
     rarity /= rarity.mean()
+    if also is not None:
+        rarity[target == len(known) - 1] = NO_THING_WEIGHS
     optimiser = torch.optim.LBFGS(
         [weight, bias], max_iter=60, history_size=10, line_search_fn="strong_wolfe"
     )
@@ -194,7 +207,8 @@ def learn(objects: Objects, names: tuple[str, ...], split: Split) -> NamedThings
     optimiser.step(loss)
     matrix = (projection @ weight.detach().numpy()).astype(np.float32)
     offset = bias.detach().numpy() - centre @ matrix
-    return NamedThings(tuple(names[one] for one in known), matrix, offset.astype(np.float32))
+    named = tuple(names[one] for one in known if one < len(names))
+    return NamedThings(named, matrix, offset.astype(np.float32))
 
 
 def principal(features: Floats) -> tuple[Floats, Floats]:
@@ -235,11 +249,15 @@ class Ways:
     def __init__(self, objects: Objects, names: tuple[str, ...]) -> None:
         self.objects, self.names = objects, names
         self.words = WordSide.load()
-        classifier = load_efficientnet(next(iter(fetch_row(find(CLASSIFIER)).values())))
-        with torch.inference_mode():
-            features = torch.from_numpy(objects.classifier)
-            self.shares = classifier.probabilities(features).numpy()
+        path = next(iter(fetch_row(find(CLASSIFIER)).values()))
+        self._classifier = load_efficientnet(path)
+        self.shares = self.classes(objects.classifier)
         self.near = self.words.classes.nearness(names)
+
+    def classes(self, features: Floats) -> Floats:
+        """(n, 1000) shares of the classes, of a classifier's features (n, 1280)."""
+        with torch.inference_mode():
+            return self._classifier.probabilities(torch.from_numpy(features)).numpy()
 
     def convex(self) -> Floats:
         """The published combination of the ten likeliest names' sentences, by cosine."""

@@ -1,7 +1,8 @@
 """Named things: an adapter that has learned to name objects, as a linear layer over features.
 
 What it has learned a name of, it knows better than any comparison of words. Of another word it
-says what an object is *not*: most objects of an image are things that it can name.
+says what an object is *not*: most objects of an image are things that it can name. It may have
+learned what is no thing at all, too: parts of things, several at once, and grounds.
 
 Shape legend: n objects, C channels of all features together, k names.
 """
@@ -21,17 +22,18 @@ from anymask.errors import CorruptFileError
 
 @dataclass(frozen=True, eq=False)
 class NamedThings:
-    """names: k. matrix: (C, k), bias: (k,) of logits."""
+    """names: k. matrix: (C, k), bias: (k,) of logits; one column more is of what is no thing."""
 
     names: tuple[str, ...]
     matrix: Floats
     bias: Floats
 
     def shares(self, features: Floats) -> Floats:
-        """(n, k) of (n, C): how sure it is of each name; they sum to 1."""
+        """(n, k) of (n, C): how sure it is of each name; with that of no thing they sum to 1."""
         logits = features @ self.matrix + self.bias
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+        shares = powers / powers.sum(axis=1, keepdims=True)
+        return np.asarray(shares[:, : len(self.names)], np.float32)
 
     def write(self, path: Path) -> None:
         """As ``.npz``, the matrix in half precision. Raises ``OSError``."""
@@ -48,7 +50,8 @@ class NamedThings:
                 names = tuple(map(str, file["names"]))
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise CorruptFileError(f"{path} is no adapter of named things: {error}") from None
-        if matrix.shape != (len(matrix), len(names)) or bias.shape != (len(names),):
+        count = bias.size
+        if count - len(names) not in (0, 1) or matrix.shape != (len(matrix), count):
             raise CorruptFileError(f"{path} has {len(names)} names, and numbers for others")
         return cls(names, matrix, bias)
 

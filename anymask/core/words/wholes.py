@@ -50,14 +50,20 @@ class Measures:
     ) -> Measures:
         """Of masks of an image, none empty, and the image's features."""
         decoded = (np.asarray(rle.decode(mask), bool) for mask in masks)
-        contrast = np.array([contrast_of(mask, features) for mask in decoded], np.float32)
+        return cls.of_runs(masks, sure, [contrast_of(mask, features) for mask in decoded])
+
+    @classmethod
+    def of_runs(
+        cls, masks: Sequence[rle.RLE], sure: Sequence[float], contrast: Sequence[float]
+    ) -> Measures:
+        """Of masks whose contrast is known."""
         pixels = np.array([rle.area(mask) for mask in masks], np.float32)
-        height, width = features.image_hw
-        overlaps = np.asarray(rle.iou([*masks], [*masks]), np.float32)
+        overlaps = np.asarray(rle.iou([*masks], [*masks]), np.float32).reshape(2 * (len(masks),))
         shared = overlaps * (pixels[:, None] + pixels[None]) / (1 + overlaps)
         inside = np.asarray(shared / np.maximum(pixels[:, None], 1), np.float32)
-        areas = np.asarray(pixels / (height * width), np.float32)
-        return cls(areas, np.array(sure, np.float32), contrast, inside)
+        whole = np.array([float(np.prod(mask["size"])) for mask in masks], np.float32)
+        areas = np.asarray(pixels / whole, np.float32)
+        return cls(areas, np.array(sure, np.float32), np.array(contrast, np.float32), inside)
 
     def evidence(self, likeness: Floats) -> Floats:
         """(N, f) what is weighed, for a word that the masks are so like (N,)."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Protocol
 
 from anymask.core.words.crops import Pixels
-from anymask.errors import Error, explained
+from anymask.errors import Error, MissingExtraError, explained
 from anymask.predict.load import ModelSource, Progress
 from anymask.predict.objects import ObjectQuestion
 from anymask.predict.promptable import Promptable
 from anymask.predict.words.answer import WordsAnswer
+
+TOKENIZERS = "tokenizers"
 
 
 class WordsFinder(Protocol):
@@ -36,6 +39,8 @@ def load_words(source: ModelSource, on_progress: Progress | None = None) -> Word
     Raises ``Error``, also where it is another model than ``source.model_id``, and
     ``MissingExtraError`` without ``anymask[text]``.
     """
+    if find_spec(TOKENIZERS) is None:  # before anything is fetched
+        raise MissingExtraError(TOKENIZERS, "text")
     try:
         from anymask.predict.words.predictor import WordsPredictor
     except ModuleNotFoundError as missing:

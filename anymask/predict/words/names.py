@@ -150,7 +150,7 @@ class NamesEncoder:
         return cls(classifier, words, NamedThings.read(adapter) if adapter else None)
 
     def embed_images(self, objects: Sequence[ShownObject]) -> Floats:
-        """(n, d) shares: the classes' sum to 1, and the named things' do."""
+        """(n, d) shares: the classes' sum to 1, the named things' to 1 less that of no thing."""
         features, classes = classified(self._classifier, [one.pixels for one in objects])
         if self._things is None:
             return classes
