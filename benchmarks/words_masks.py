@@ -36,6 +36,7 @@ import numpy.typing as npt
 import torch
 from pycocotools.coco import COCO
 from words import SEED, Objects, Split, Ways, asked_about, free, learn, read_objects
+from words_tables import RIGHT, Question, presence, table
 
 from anymask.core import rle
 from anymask.core.annotations import Annotations
@@ -46,7 +47,8 @@ from anymask.core.words.objects import ShownObject
 from anymask.core.words.wholes import Measures, Weighing, contrast_of
 from anymask.predict.in_context.semantic import DinoEncoder
 from anymask.predict.predictor import load
-from anymask.predict.words.candidates import annotation, everything, worth_a_look
+from anymask.predict.words.answer import annotation
+from anymask.predict.words.candidates import everything, worth_a_look
 from anymask.predict.words.names import (
     ADAPTER,
     BY_NAMES,
@@ -78,9 +80,7 @@ CALIBRATED = _numbers(
     "332078 353072 415748 420862 499716 519611"
 )
 IS_THING, IS_NO_THING, NO_THING_PX = 0.6, 0.3, 200
-RIGHT = 0.5
 SPECIFICITY = 0.95  # of names that are not there, those that nothing is found for
-DRAWS = 1000
 PARTS = ("classifier", "semantic", "shapes")
 
 Bools = npt.NDArray[np.bool_]
@@ -99,21 +99,6 @@ class Seen:
     def features(self) -> Floats:
         """(N, C) as the adapter reads them."""
         return features_of(self.classifier, self.semantic, self.shapes)
-
-
-@dataclass(frozen=True)
-class Question:
-    """One name asked about one image.
-
-    evidence: (N, f). overlaps: (N,) the best IoU with an object of the name, 0 without any.
-    """
-
-    image: int
-    unseen: bool
-    there: bool
-    evidence: Floats
-    overlaps: Floats
-    areas: Floats
 
 
 class Looking:
@@ -259,87 +244,6 @@ def logistic(
     found = free_numbers.detach().numpy()
     slopes = np.asarray(found[:-1] / spread, np.float32)
     return slopes, float(found[-1] - slopes @ centre)
-
-
-def table(asked: Sequence[tuple[Question, Weighing]]) -> str:
-    """Markdown: how often each way finds a right mask, and by what IoU."""
-    rows = [
-        "| way | seen: recall at 1 | mIoU | unseen: recall at 1 | mIoU |",
-        "|---|---|---|---|---|",
-    ]
-    ways = {
-        "any mask (chance)": lambda one, _: np.array(
-            [(one.overlaps >= RIGHT).mean(), one.overlaps.mean()]
-        ),
-        "the largest mask": lambda one, _: of_mask(one, int(one.areas.argmax())),
-        "the likest mask": lambda one, _: of_mask(one, int(one.evidence[:, 0].argmax())),
-        "**the likeliest mask**": lambda one, weighing: of_mask(
-            one, int(weighing.chances(one.evidence).argmax())
-        ),
-        "the best mask there is": lambda one, _: of_mask(one, int(one.overlaps.argmax())),
-    }
-    found = {}
-    for name, way in ways.items():
-        cells = []
-        for unseen in (False, True):
-            kept = [
-                (one.image, way(one, each))  # type: ignore[no-untyped-call]
-                for one, each in asked
-                if one.there and one.unseen == unseen
-            ]
-            found[name, unseen] = kept
-            cells += [f"{mean:.3f} ± {half:.3f}" for mean, half in bootstrapped(kept)]
-        rows.append(f"| {name} | " + " | ".join(cells) + " |")
-    cells = []
-    for unseen in (False, True):
-        best, largest = (
-            found[name, unseen] for name in ("**the likeliest mask**", "the largest mask")
-        )
-        more = [(image, one - other) for (image, one), (_, other) in zip(best, largest)]
-        cells += [f"{mean:+.3f} ± {half:.3f}" for mean, half in bootstrapped(more)]
-    rows.append("| the likeliest over the largest | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
-
-
-def of_mask(question: Question, place: int) -> Floats:
-    """(2,) whether a mask is right, and its IoU."""
-    iou = float(question.overlaps[place])
-    return np.array([iou >= RIGHT, iou], np.float32)
-
-
-def bootstrapped(kept: Sequence[tuple[int, Floats]]) -> list[tuple[float, float]]:
-    """Mean and half of the 95% interval of each column, images drawn anew."""
-    images = sorted({image for image, _ in kept})
-    place = {image: number for number, image in enumerate(images)}
-    sums, counts = np.zeros((len(images), 2)), np.zeros(len(images))
-    for image, values in kept:
-        sums[place[image]] += values
-        counts[place[image]] += 1
-    rng = np.random.default_rng(0)
-    drawn = rng.multinomial(len(images), np.full(len(images), 1 / len(images)), DRAWS)
-    means = (drawn @ sums) / np.maximum(drawn @ counts, 1)[:, None]
-    low, high = np.quantile(means, (0.025, 0.975), axis=0)
-    mean = sums.sum(axis=0) / max(counts.sum(), 1)
-    return [(float(one), float(half)) for one, half in zip(mean, (high - low) / 2)]
-
-
-def presence(asked: Sequence[tuple[Question, Weighing]]) -> str:
-    """Markdown: is it there at all."""
-    rows = [
-        "| is it there at all | chance from | precision | recall | half |",
-        "|---|---|---|---|---|",
-    ]
-    for unseen in (False, True):
-        own = [(one, each) for one, each in asked if one.unseen == unseen]
-        if not own:
-            continue
-        said = np.array([each.chances(one.evidence).max() >= each.least for one, each in own])
-        there = np.array([one.there for one, _ in own])
-        recall, false = said[there].mean(), said[~there].mean()
-        shares = f"{there[said].mean():.2f} | {recall:.2f} | {recall / (recall + false):.2f}"
-        name = f"{'unseen' if unseen else 'seen'} names, {there.mean():.0%} of which are"
-        rows.append(f"| {name} | {own[0][1].least} | {shares} |")
-    return "\n".join(rows)
 
 
 def shipped_weighings() -> dict[bool, Weighing]:

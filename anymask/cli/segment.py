@@ -17,7 +17,7 @@ from anymask.cli.by_example.example_options import (
     named_files,
     refuse_with_like,
 )
-from anymask.cli.by_words.text_options import TextOption, refuse_with_text, texts_of
+from anymask.cli.by_words.text_options import AmongOption, TextOption, refuse_with_text, texts_of
 from anymask.cli.options import (
     BandsOption,
     DeviceOption,
@@ -37,6 +37,7 @@ from anymask.cli.segmenting.object_options import objects_of
 from anymask.cli.segmenting.targets import Format, check_target, file_for, files_for, format_of
 from anymask.core.atomic import make_folder
 from anymask.datasets.photographs import Photograph, Unread
+from anymask.datasets.prompting.candidate_file import CandidateFile
 from anymask.datasets.prompting.examples import Examples
 from anymask.datasets.prompting.object_prompt import ObjectPrompt
 from anymask.errors import Error
@@ -103,6 +104,7 @@ def segment(
     like: LikeOption = None,
     unlike: UnlikeOption = None,
     text: TextOption = None,
+    among: AmongOption = None,
     weights: WeightsOption = "mobile-sam",
     all_masks: Annotated[
         bool, typer.Option("--all-masks", help="Three masks for each object, best first.")
@@ -171,16 +173,22 @@ def segment(
     texts = texts_of(text)
     if texts:
         refuse_with_text({"all-masks": all_masks, "like": like, "prompts": prompts})
+    if among is not None and (objects or not texts):
+        raise typer.BadParameter("--among goes with --text, and without points and boxes")
     inputs = _inputs(images or [], objects, prompts, examples, texts, out)
     targets = _targets(images or [], inputs, out, form, json_)
     for target in targets:
         read_too = [*inputs.files(), *([prompts] if prompts else []), *named_files(like, unlike)]
+        read_too += [Path(among)] if among else []
         check_target(target, read_too)
     written = format_of(targets[0]) if targets else None
     counts = [len(asked) for _, asked in inputs.asked]
     for note in idle_notes(written, picture, all_masks, clean, json_, counts):
         typer.echo(f"note: {note}", err=True)
-    wanted = Wanted(reading, picture or Rendering.overlay, all_masks, clean, json_, examples, texts)
+    given = None if among is None else CandidateFile.read(among)
+    wanted = Wanted(
+        reading, picture or Rendering.overlay, all_masks, clean, json_, examples, texts, given
+    )
     source = ModelSource(weights, device, dtype, offline or None)
     if len(inputs.asked) == 1 and not inputs.unread:
         _segment_one(source, inputs, targets, wanted)

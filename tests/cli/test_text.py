@@ -126,6 +126,26 @@ def test_a_folder_goes_on_with_the_same_words_only(
     assert "results of other settings (text was" in said
 
 
+def test_masks_of_a_file_are_chosen_from(
+    folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = [[2, 10, 22, 10, 22, 28, 2, 28]]
+    found = {
+        "images": [{"id": 1, "file_name": "two.png", "height": 40, "width": 90}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "segmentation": half}],
+        "categories": [{"id": 1, "name": "thing"}],
+    }
+    Path("found.json").write_text(json.dumps(found))
+    words = ["segment", "in/two.png", "--text", "all reds", "--among", "found.json", "--json"]
+    status, out, _ = run(capsys, monkeypatch, *words)
+    assert status == 0
+    assert [one["bbox"] for one in json.loads(out)["annotations"]] == [[2, 10, 20, 18]]
+    words = [*words[:2], "--point", "3,12", *words[4:]]
+    status, _, said = run(capsys, monkeypatch, *words)
+    assert status != 0
+    assert "--among goes with --text" in " ".join(said.replace("│", " ").split())
+
+
 def test_a_missing_extra_is_named(
     folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,13 +9,14 @@ from typing import cast
 import typer
 
 from anymask.cli.by_example.example_options import load_predictor
-from anymask.cli.by_words.text_options import load_finder
+from anymask.cli.by_words.text_options import load_finder, named_among
 from anymask.cli.progress import download_bar
 from anymask.cli.segmenting.answers import Answer, Rendering
 from anymask.cli.segmenting.found_answers import FoundAnswer
 from anymask.core.image import RGB
 from anymask.core.read_options import ReadOptions
 from anymask.datasets.photographs import Photograph
+from anymask.datasets.prompting.candidate_file import CandidateFile
 from anymask.datasets.prompting.examples import Examples
 from anymask.datasets.prompting.object_prompt import ObjectPrompt
 from anymask.predict.in_context.annotations import annotations_of
@@ -33,7 +34,8 @@ Model = Promptable | InContextPredictor | WordsFinder
 class Wanted:
     """How images are read, and what is made of each answer.
 
-    examples, texts: what is looked for, where it is not what prompts point at.
+    examples, texts: what is looked for, where it is not what prompts point at. among: what texts
+    choose from, None for everything.
     """
 
     reading: ReadOptions
@@ -43,6 +45,7 @@ class Wanted:
     as_json: bool
     examples: Examples | None = None
     texts: tuple[str, ...] = ()
+    among: CandidateFile | None = None
 
 
 def load_model(source: ModelSource, wanted: Wanted) -> Model:
@@ -111,7 +114,7 @@ def _named(
     if questions:
         found = finder.find_at(pixels, wanted.texts[0], questions)
     else:
-        found = finder.find(pixels, wanted.texts)
+        found = named_among(finder, photograph, pixels, wanted.texts, wanted.among)
     named = FoundAnswer(photograph, pixels, found.masks, wanted.clean, image_id)
     typer.echo(named.told("nothing found", found.answered_by), err=True)
     for reason in found.reasons:

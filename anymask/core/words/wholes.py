@@ -108,7 +108,7 @@ class Weighing:
 
     def chances(self, evidence: Floats) -> Floats:
         """(N,) in 0-1 of (N, f)."""
-        odds = evidence @ np.array(self.weights, np.float32) + self.offset
+        odds = np.clip(evidence @ np.array(self.weights, np.float32) + self.offset, -50, 50)
         return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from anymask.core import rle
-from anymask.core.annotations import Annotations
+from anymask.core.annotations import Annotation, Annotations
 from anymask.core.geometry import Floats
 
 
@@ -31,3 +31,18 @@ class WordsAnswer:
         """(N, H, W)."""
         pixels = [rle.decode(one["segmentation"]) for one in self.masks]
         return np.array(pixels, bool).reshape(-1, *self.masks.image_hw)
+
+
+def annotation(mask: rle.RLE, predicted_iou: float = 1.0, stability: float = 1.0) -> Annotation:
+    """A mask of an image as SA-1B has it."""
+    height, width = mask["size"]
+    return Annotation(
+        id=0,
+        segmentation=mask,
+        bbox=rle.bbox_xywh(mask),
+        area=rle.area(mask),
+        predicted_iou=predicted_iou,
+        stability_score=stability,
+        crop_box=[0.0, 0.0, float(width), float(height)],
+        point_coords=[],
+    )

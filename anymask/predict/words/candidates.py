@@ -5,22 +5,26 @@ Shape legend: N masks, d channels of an encoder of words, H W pixels of the imag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import json
+import zipfile
 from dataclasses import dataclass
 
 import numpy as np
 
 from anymask.core import rle
-from anymask.core.annotations import Annotation, Annotations
+from anymask.core.annotations import Annotations
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats, nms, xywh_to_xyxy
 from anymask.core.in_context.features import FeatureMap
 from anymask.core.words.crops import Pixels
 from anymask.core.words.objects import ShownObject
 from anymask.core.words.wholes import Measures
+from anymask.errors import EmbeddingError, Error
 from anymask.predict.automatic import AutomaticConfig
 from anymask.predict.in_context.proposals import EVERYTHING
 from anymask.predict.predictor import Predictor
+from anymask.predict.words.answer import annotation
 from anymask.predict.words.encoder import WordsEncoder
 
 SMALLEST_PX, SMALLEST_SHARE = 16, 0.02  # of a mask's longer side, and of the image's
@@ -47,6 +51,33 @@ class Candidates:
         embedded = encoder.embed_images(objects) if objects else np.zeros((0, 0), np.float32)
         sure = [one["predicted_iou"] for one in masks]
         return cls(masks, embedded, Measures.of_masks(runs, sure, features))
+
+    def to_bytes(self) -> bytes:
+        """To be kept beside the image's embedding, about 100 kB; likeness is in half precision."""
+        content = io.BytesIO()
+        np.savez_compressed(
+            content,
+            masks=np.array(json.dumps(list(self.masks))),
+            image_hw=np.array(self.masks.image_hw),
+            embedded=self.embedded.astype(np.float16),
+            contrast=self.measures.contrast,
+        )
+        return content.getvalue()
+
+    @classmethod
+    def of_bytes(cls, content: bytes) -> Candidates:
+        """What ``to_bytes`` gave. Raises ``EmbeddingError`` for anything else."""
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as kept:
+                height, width = kept["image_hw"].tolist()
+                masks = Annotations(json.loads(str(kept["masks"])), (height, width))
+                embedded = kept["embedded"].astype(np.float32)
+                contrast = kept["contrast"]
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, Error) as error:
+            raise EmbeddingError(f"these are no kept candidates: {error}") from None
+        runs = [one["segmentation"] for one in masks]
+        sure = [one["predicted_iou"] for one in masks]
+        return cls(masks, embedded, Measures.of_runs(runs, sure, contrast))
 
     def boxes_xyxy(self) -> Floats:
         """(N, 4)."""
@@ -83,23 +114,3 @@ def worth_a_look(masks: Annotations) -> Annotations:
             kept.append(number)
     largest = set(sorted(kept, key=lambda number: -large[number]["area"])[:MOST_MASKS])
     return Annotations([large[number] for number in kept if number in largest], masks.image_hw)
-
-
-def annotation(
-    mask: rle.RLE,
-    predicted_iou: float = 1.0,
-    stability: float = 1.0,
-    points: Sequence[list[float]] = (),
-) -> Annotation:
-    """A mask of an image as SA-1B has it."""
-    height, width = mask["size"]
-    return Annotation(
-        id=0,
-        segmentation=mask,
-        bbox=rle.bbox_xywh(mask),
-        area=rle.area(mask),
-        predicted_iou=predicted_iou,
-        stability_score=stability,
-        crop_box=[0.0, 0.0, float(width), float(height)],
-        point_coords=list(points),
-    )

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from anymask.core.annotations import Annotations
+from anymask.core.geometry import Floats
 from anymask.core.words.crops import Pixels
 from anymask.errors import Error, MissingExtraError, explained
 from anymask.predict.load import ModelSource, Progress
 from anymask.predict.objects import ObjectQuestion
 from anymask.predict.promptable import Promptable
 from anymask.predict.words.answer import WordsAnswer
+
+if TYPE_CHECKING:
+    from anymask.predict.words.candidates import Candidates
 
 TOKENIZERS = "tokenizers"
 
@@ -24,8 +29,16 @@ class WordsFinder(Protocol):
         """Names and hashes of all that answers depend on."""
         ...
 
-    def find(self, pixels: Pixels, text: str | Sequence[str]) -> WordsAnswer:
+    def find(
+        self, pixels: Pixels, text: str | Sequence[str], *, among: Candidates | None = None
+    ) -> WordsAnswer:
         """The masks that texts name in an (H, W, 3) RGB image. Raises ``PromptError``."""
+        ...
+
+    def candidates_given(
+        self, pixels: Pixels, boxes_xyxy: Floats, masks: Annotations
+    ) -> Candidates:
+        """Masks and boxes (n, 4) that somebody else found. Raises ``PromptError``."""
         ...
 
     def find_at(self, pixels: Pixels, text: str, objects: Sequence[ObjectQuestion]) -> WordsAnswer:

@@ -38,8 +38,8 @@ FLOOR = 1e-4  # of a share: nothing is impossible
 CLASSES_WEIGH = 1.0  # against what the adapter says
 # How a likeness weighs with a name that the adapter has learned, and with another word; fitted and
 # measured by `benchmarks/words_masks.py`.
-NAMED = Weighing((0.536, 0.17, -0.957, -0.121, 9.619, -2.197, -0.204), -14.264, 0.06)
-OTHER = Weighing((0.934, -0.161, -0.249, -0.019, 14.619, -2.075, -0.083), -20.662, 0.06)
+NAMED = Weighing((0.546, 0.243, -0.468, -0.064, 12.161, -1.081, -0.153), -11.1, 0.83)
+OTHER = Weighing((0.956, -0.115, 0.046, 0.024, 18.771, -2.347, -0.038), -18.026, 0.82)
 
 
 class WordSide:

@@ -16,6 +16,7 @@ from anymask.core import rle
 from anymask.core.annotations import Annotation, Annotations
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
+from anymask.core.prompts import Prompts
 from anymask.core.words.choosing import chosen
 from anymask.core.words.comparison import Comparison
 from anymask.core.words.crops import Pixels
@@ -26,8 +27,8 @@ from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.in_context.semantic import DinoEncoder
 from anymask.predict.objects import ObjectQuestion, answer_objects
 from anymask.predict.predictor import Predictor, load
-from anymask.predict.words.answer import WordsAnswer
-from anymask.predict.words.candidates import Candidates, annotation, everything, worth_a_look
+from anymask.predict.words.answer import WordsAnswer, annotation
+from anymask.predict.words.candidates import Candidates, everything, worth_a_look
 from anymask.predict.words.encoder import WordsEncoder
 from anymask.predict.words.names import BY_NAMES, NamesEncoder
 from anymask.weights.registry import DEFAULT
@@ -193,6 +194,26 @@ class WordsPredictor:
     def candidates_of(self, pixels: Pixels, masks: Annotations) -> Candidates:
         """Other masks of an image, as those of a file; tiny ones and copies are left out."""
         return self._of_masks(pixels, worth_a_look(masks))
+
+    def candidates_given(
+        self,
+        pixels: Pixels,
+        boxes_xyxy: Floats,
+        masks: Annotations,
+        embedding: ImageEmbedding | None = None,
+    ) -> Candidates:
+        """Masks of an image that somebody else found, and the SAM's for boxes (n, 4).
+
+        Raises ``PromptError`` for boxes outside of the image.
+        """
+        given = list(masks)
+        if len(boxes_xyxy):
+            embedded = self.sam.encode(pixels) if embedding is None else embedding
+            prompts = Prompts.of_boxes(np.asarray(boxes_xyxy, np.float32))
+            answers = self.sam.predict(embedded, prompts, False)
+            sure = answers.predicted_iou[:, 0].tolist()
+            given += [annotation(mask, iou) for mask, iou in zip(answers.to_rle(), sure)]
+        return self.candidates_of(pixels, Annotations(given, masks.image_hw))
 
     def named(self, candidates: Candidates, names: Sequence[str]) -> list[Named]:
         """What is like each name, each thing once; all chances are of the same kind."""

@@ -18,6 +18,7 @@ from anymask.weights.fetch import fetch_row
 from anymask.weights.registry import find
 
 ROW = "minilm"
+ENDS = {"[CLS]": 101, "[SEP]": 102}  # what a text begins and ends with, by BERT's vocabulary
 LONGEST_CHARACTERS = 2000  # that are looked at: far more than the tokens of which it reads 128
 
 
@@ -36,6 +37,8 @@ class SentenceEncoder:
             self._tokenizer = Tokenizer.from_file(str(tokenizer))
         except Exception as error:  # the library raises no narrower one
             raise CorruptFileError(f"{tokenizer} is no tokenizer: {error}") from None
+        if tuple(map(self._tokenizer.token_to_id, ENDS)) != tuple(ENDS.values()):
+            raise CorruptFileError(f"{tokenizer} is another model's tokenizer, none of {ROW}")
         self._tokenizer.no_padding()
         self._graph = Graph(model, threads=1)
         self._known: dict[str, Floats] = {}

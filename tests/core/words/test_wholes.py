@@ -63,7 +63,7 @@ def test_what_stands_out_has_little_contrast_cosine(features: FeatureMap) -> Non
 
 def test_chances_are_the_logistic_of_the_weighed_evidence() -> None:
     weighing = Weighing((1.0, -2.0), 0.5, 0.5)
-    evidence = np.array([[0, 0], [1.5, 1], [0, 40]], np.float32)
+    evidence = np.array([[0, 0], [1.5, 1], [0, 20]], np.float32)
     np.testing.assert_allclose(
-        weighing.chances(evidence), 1 / (1 + np.exp([-0.5, 0, 79.5])), rtol=1e-5
+        weighing.chances(evidence), 1 / (1 + np.exp([-0.5, 0, 39.5])), rtol=1e-5
     )

@@ -17,7 +17,7 @@ from anymask.core.words.comparison import Comparison
 from anymask.core.words.crops import Pixels
 from anymask.core.words.objects import ShownObject
 from anymask.core.words.wholes import Weighing
-from anymask.predict.words.candidates import annotation
+from anymask.predict.words.answer import annotation
 from anymask.predict.words.predictor import WordsPredictor
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from anymask.core.words.crops import Pixels
-from anymask.errors import PromptError
+from anymask.errors import EmbeddingError, PromptError
+from anymask.predict.words.candidates import Candidates
 from tests.predict.words.by_colour import COLOURS, ColourPredictor, squares
 
 
@@ -126,3 +127,15 @@ def test_too_many_things_are_refused(predictor: ColourPredictor) -> None:
 def test_beside_a_click_one_name_is_taken(predictor: ColourPredictor, text: str) -> None:
     with pytest.raises(PromptError, match="one name and nothing else"):
         predictor.find_at(np.zeros((4, 4, 3), np.uint8), text, [])
+
+
+def test_kept_candidates_answer_as_those_that_were_kept(
+    predictor: ColourPredictor, pixels: Pixels
+) -> None:
+    content = predictor.candidates(pixels).to_bytes()
+    answer = ColourPredictor().find(pixels, "reds", among=Candidates.of_bytes(content))
+    assert answer.masks == predictor.find(pixels, "reds").masks
+    nothing = predictor.candidates(np.zeros((40, 50, 3), np.uint8))
+    assert Candidates.of_bytes(nothing.to_bytes()).masks.image_hw == (40, 50)
+    with pytest.raises(EmbeddingError, match="no kept candidates"):
+        Candidates.of_bytes(content[:100])

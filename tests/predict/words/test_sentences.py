@@ -34,6 +34,14 @@ def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
         SentenceEncoder(tmp_path / "model.onnx", tmp_path / "tokenizer.json")
 
 
+def test_a_tokenizer_of_another_model_is_named(tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    words = tokenizers.models.WordLevel({"dog": 0, "[CLS]": 1, "[SEP]": 2}, unk_token="dog")
+    tokenizers.Tokenizer(words).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(CorruptFileError, match="another model's tokenizer, none of minilm"):
+        SentenceEncoder(tmp_path / "model.onnx", tmp_path / "tokenizer.json")
+
+
 def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(MissingExtraError, match=r"anymask\[text\]"):
