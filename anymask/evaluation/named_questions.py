@@ -21,6 +21,7 @@ from anymask.core.in_context.features import Mask
 from anymask.core.words.crops import Pixels
 from anymask.datasets.sample import Sample
 from anymask.evaluation.episodes import class_mask
+from anymask.predict.words.answer import annotation
 
 if TYPE_CHECKING:
     from anymask.predict.words.candidates import Candidates
@@ -118,21 +119,8 @@ def questions_of(
 def true_masks(sample: Sample) -> Annotations:
     """An image's objects as candidates."""
     height, width = sample.masks[0]["size"]
-    found = [
-        Annotation(
-            id=number,
-            segmentation=mask,
-            bbox=rle.bbox_xywh(mask),
-            area=rle.area(mask),
-            predicted_iou=1.0,
-            stability_score=1.0,
-            crop_box=[0.0, 0.0, float(width), float(height)],
-            point_coords=[],
-        )
-        for number, (mask, is_object) in enumerate(zip(sample.masks, sample.is_object))
-        if is_object
-    ]
-    return Annotations(found, (height, width))
+    each = zip(sample.masks, sample.is_object)
+    return Annotations([annotation(mask) for mask, is_object in each if is_object], (height, width))
 
 
 def overlaps(candidates: Annotations, sample: Sample, name: str) -> Floats:
