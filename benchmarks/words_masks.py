@@ -314,7 +314,8 @@ def main() -> None:
     print(text)
     if arguments.write:
         day = time.strftime("%Y-%m-%d")
-        head = f"# Words against masks of everything, {day}\n\n`benchmarks/words_masks.py DATA`"
+        command = f"benchmarks/words_masks.py DATA{' --kept' if arguments.kept else ''}"
+        head = f"# Words against masks of everything, {day}\n\n`{command}`"
         path = Path(__file__).resolve().parent / "results" / f"{day}-words-masks.md"
         path.write_text(f"{head}\n\n{text}\n")
 

@@ -47,7 +47,7 @@ class WordNet:
         """A noun's senses, also those of its singular; of several words, else of the last one."""
         name = " ".join(word.lower().replace("_", " ").split())
         while name:
-            for form in _forms(name):
+            for form in forms_of(name):
                 if form in self._index:
                     return tuple(self._index[form])
             name = name.partition(" ")[2]
@@ -77,7 +77,8 @@ class WordNet:
         return steps
 
 
-def _forms(name: str) -> Iterable[str]:
+def forms_of(name: str) -> Iterable[str]:
+    """A lower-case name, and what it may be the plural of."""
     yield name
     for ending, singular in ENDINGS:
         if name.endswith(ending) and len(name) > len(ending) + 1:

@@ -22,7 +22,7 @@ from anymask.core.words.meanings import TEMPLATE, Names, plain
 from anymask.core.words.named_things import NamedThings, features_of
 from anymask.core.words.objects import ShownObject
 from anymask.core.words.wholes import Weighing
-from anymask.core.words.wordnet import WordNet
+from anymask.core.words.wordnet import WordNet, forms_of
 from anymask.errors import CorruptFileError
 from anymask.models.efficientnet import CLASSES, EfficientNetLite0
 from anymask.predict.words.sentences import ROW as SENTENCES
@@ -97,12 +97,13 @@ class WordSide:
 
 
 def nearness_to_named(names: Names, words: Sequence[str]) -> Floats:
-    """(m, k): a word that is one of the names is that name alone, another is near to several."""
+    """(m, k): one of the names, or its plural, is that name alone; another is near to several."""
     near = names.nearness(words)
     for row, word in zip(near, words):
-        if plain(word) in names.names:
+        known = [form for form in forms_of(plain(word)) if form in names.names]
+        if known:
             row[:] = 0
-            row[names.names.index(plain(word))] = 1
+            row[names.names.index(known[0])] = 1
     return near
 
 

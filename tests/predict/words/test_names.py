@@ -76,8 +76,8 @@ def test_a_word_that_is_one_of_the_names_is_that_name_alone() -> None:
         def nearness(self, words: list[str]) -> np.typing.NDArray[np.float32]:
             return np.full((len(words), 2), 0.7, np.float32)
 
-    near = nearness_to_named(cast(Any, Nearness()), ["A cup", "hound"])
-    np.testing.assert_allclose(near, np.array([[0.0, 1.0], [0.7, 0.7]]), rtol=1e-6)
+    near = nearness_to_named(cast(Any, Nearness()), ["A cup", "hound", "dogs"])
+    np.testing.assert_allclose(near, np.array([[0.0, 1.0], [0.7, 0.7], [1.0, 0.0]]), rtol=1e-6)
 
 
 def test_whether_a_word_is_one_of_the_names_shows_in_its_embedding() -> None:

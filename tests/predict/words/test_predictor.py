@@ -1,10 +1,24 @@
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
+from anymask.core.annotations import Annotations
 from anymask.core.words.crops import Pixels
+from anymask.datasets.prompting.object_prompt import ObjectPrompt
 from anymask.errors import EmbeddingError, PromptError
+from anymask.predict.objects import read_question
+from anymask.predict.predictor import Predictor
 from anymask.predict.words.candidates import Candidates
-from tests.predict.words.by_colour import COLOURS, ColourPredictor, squares
+from anymask.predict.words.predictor import WordsPredictor
+from tests.predict.words.by_colour import (
+    BY_COLOUR,
+    COLOURS,
+    ByColour,
+    ColourPredictor,
+    FlatFeatures,
+    squares,
+)
 
 
 @pytest.fixture
@@ -139,3 +153,18 @@ def test_kept_candidates_answer_as_those_that_were_kept(
     assert Candidates.of_bytes(nothing.to_bytes()).masks.image_hw == (40, 50)
     with pytest.raises(EmbeddingError, match="no kept candidates"):
         Candidates.of_bytes(content[:100])
+
+
+def test_a_model_is_asked_for_clicks_boxes_and_everything(
+    tiny_predictor: Predictor, picture: Pixels
+) -> None:
+    words = WordsPredictor(tiny_predictor, cast(Any, FlatFeatures()), ByColour(), BY_COLOUR)
+    click = read_question(ObjectPrompt(((40, 30, 1),)), (60, 90))
+    answer = words.find_at(picture, "red", [click, click])
+    assert len(answer.masks) in (0, 2)
+    assert bool(answer.reasons) == (not answer.masks)
+    assert all(one["label"] == "red" for one in answer.masks)
+    boxes = np.array([[10, 10, 50, 40]], np.float32)
+    given = words.candidates_given(picture, boxes, Annotations([], (60, 90)))
+    assert len(given.masks) <= 1
+    assert words.find(picture, "green").masks.image_hw == (60, 90)
