@@ -34,19 +34,28 @@ from anymask.predict.words.names import BY_NAMES, NamesEncoder
 from anymask.weights.registry import DEFAULT
 
 MOST_THINGS = 32  # of a question
+# How far behind the likeliest the logarithm of another's odds may be: up to here two of five are
+# right in images that have the thing, beyond it one of seven.
+NEARLY_AS_LIKELY = 0.6
 
 
 @dataclass(frozen=True, eq=False)
 class Named:
     """Candidates held against a name. likeness, chances: (N,) of all. least: the chance it takes.
 
-    numbers: k that are there, each thing once, the likeliest first.
+    numbers: k that may be there, each thing once, the likeliest first. near: how many of these are
+    nearly as likely as the first.
     """
 
     likeness: Floats
     chances: Floats
     least: float
     numbers: list[int]
+    near: int
+
+    def meant(self, thing: Thing) -> list[int]:
+        """Those that a thing is chosen from: all of them where several are asked for by number."""
+        return self.numbers if (thing.count or 1) > 1 else self.numbers[: self.near]
 
 
 class WordsPredictor:
@@ -220,7 +229,7 @@ class WordsPredictor:
         words = self.encoder.embed_words(names)
         if not candidates.masks:
             nothing = np.zeros(0, np.float32)
-            return [Named(nothing, nothing, 0.0, []) for _ in names]
+            return [Named(nothing, nothing, 0.0, [], 0) for _ in names]
         likeness = self.comparison.likeness(candidates.embedded, words)
         weighings = map(self.comparison.weighing, words)
         each = zip(likeness.T, weighings)
@@ -234,7 +243,10 @@ def _named(measures: Measures, likeness: Floats, weighing: Weighing) -> Named:
     chances = weighing.chances(measures.evidence(likeness))
     order = np.argsort(-chances, kind="stable").tolist()
     kept = measures.once([one for one in order if chances[one] >= weighing.least])
-    return Named(likeness, chances, weighing.least, kept)
+    likely = np.clip(chances[kept].astype(np.float64), 1e-9, 1 - 1e-9)
+    odds = np.log(likely / (1 - likely))
+    near = int((odds >= odds[0] - NEARLY_AS_LIKELY).sum()) if kept else 0
+    return Named(likeness, chances, weighing.least, kept, near)
 
 
 def _things(texts: Iterable[str]) -> list[Thing]:
@@ -255,17 +267,18 @@ def _meant(
     beside = named.get(thing.beside)
     if beside is not None and not beside.numbers:
         return [], _nothing(thing.beside, candidates, beside)
+    there = found.meant(thing)
     numbers = chosen(
         thing,
-        candidates.boxes_xyxy()[found.numbers],
-        candidates.measures.areas[found.numbers],
+        candidates.boxes_xyxy()[there],
+        candidates.measures.areas[there],
         candidates.masks.image_hw,
-        None if beside is None else candidates.boxes_xyxy()[beside.numbers],
+        None if beside is None else candidates.boxes_xyxy()[beside.numbers[: beside.near]],
     )
     if not numbers:
-        count = len(found.numbers)
+        count = len(there)
         return [], f"{shown(thing.words)} is there {_times(count)}, but not where it is asked for"
-    meant = [found.numbers[number] for number in numbers]
+    meant = [there[number] for number in numbers]
     if thing.count is not None and len(meant) < thing.count:
         return meant, f"{thing.count} {thing.words} were asked for, {len(meant)} found"
     return meant, ""

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -168,3 +169,14 @@ def test_a_model_is_asked_for_clicks_boxes_and_everything(
     given = words.candidates_given(picture, boxes, Annotations([], (60, 90)))
     assert len(given.masks) <= 1
     assert words.find(picture, "green").masks.image_hw == (60, 90)
+
+
+def test_what_is_far_less_likely_than_the_likeliest_is_there_only_by_number(
+    predictor: ColourPredictor, pixels: Pixels
+) -> None:
+    among = predictor.candidates(pixels)
+    # Three reds and a green: odds of 5, 4.5 and 1 to the word, by ten times the likeness.
+    embedded = np.array([[1, 0, 0], [0.95, 0, 0], [0.6, 0, 0], [0, 1, 0]], np.float32)
+    among = replace(among, embedded=embedded)
+    assert len(predictor.find(pixels, "red", among=among).masks) == 2
+    assert len(predictor.find(pixels, "three reds", among=among).masks) == 3
