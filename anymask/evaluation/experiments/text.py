@@ -13,6 +13,7 @@ import numpy as np
 
 from anymask.core.words.meanings import plain
 from anymask.core.words.named_things import NamedThings
+from anymask.core.words.phrases import Thing
 from anymask.datasets.benchmarks.few_shot import by_category
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import Error, explained
@@ -129,7 +130,8 @@ class Text(DataExperiment[NamesAsked]):
             if question.is_there:
                 right = overlaps(found.masks, sample, question.name) >= RIGHT
                 any_mask = len(right) > 0
-                meant = [found.masks[number] for number in named.numbers]
+                numbers = named.meant(Thing(question.name))  # as a name alone is answered
+                meant = [found.masks[number] for number in numbers]
                 row |= {
                     "right": any_mask and bool(right[named.chances.argmax()]),
                     "largest": any_mask and bool(right[areas.argmax()]),
