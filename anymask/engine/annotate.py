@@ -24,6 +24,7 @@ from anymask.engine.api import (
     monitoring,
     pictures,
     project,
+    words,
     work,
 )
 from anymask.engine.api.application import application
@@ -44,6 +45,7 @@ from anymask.engine.store.images import list_images, queued_images
 from anymask.engine.store.log.states import note_fault
 from anymask.engine.store.project import project_facts
 from anymask.engine.store.store import Store
+from anymask.engine.words.finding import WordsSearch
 from anymask.errors import StoreError
 from anymask.predict.disk_cache import embedding_cache, picture_cache
 from anymask.predict.load import ModelSource
@@ -58,6 +60,7 @@ ROUTERS = (
     pictures.router,
     model.router,
     alike.router,
+    words.router,
     export.router,
     import_.router,
     monitoring.router,
@@ -114,6 +117,7 @@ def workplace(store: Store, project: Project) -> Iterator[Workplace]:
             models=models,
             metrics=metrics,
             alike=search,
+            words=WordsSearch(made, kept),
             project_id=facts.id,
             name=folder.path.name or str(folder.path),
             review=facts.review,

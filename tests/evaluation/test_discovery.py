@@ -16,12 +16,12 @@ from anymask.evaluation.source import Source
 from tests.evaluation.scripted import Sizes, dataset_in
 
 ON_IMAGES = ["points", "clicks", "edges", "proposals", "boxes", "detector", "fairness"]
-ON_IMAGES += ["in-context", "video"]
+ON_IMAGES += ["in-context", "video", "text"]
 
 
 def test_the_experiments_of_the_folder_are_found_in_their_order() -> None:
     assert list(image_experiments()) == ON_IMAGES
-    assert list(experiments()) == [*ON_IMAGES[:-2], "representation", *ON_IMAGES[-2:], "ablations"]
+    assert list(experiments()) == [*ON_IMAGES[:-3], "representation", *ON_IMAGES[-3:], "ablations"]
     assert list(sections()) == list(experiments())
 
 

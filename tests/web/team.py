@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from anymask.core.image import RGB
 from anymask.engine.sample import drawing
 from anymask.engine.store.annotators import add_annotator
 from anymask.engine.store.store import Store
@@ -108,12 +109,14 @@ def saved(page: Page) -> None:
 
 
 @contextmanager
-def serving_team(scratch: Path, browser: Browser) -> Iterator[Team]:
-    """A folder of drawings, a store that knows people, and the command."""
+def serving_team(
+    scratch: Path, browser: Browser, pictures: Sequence[RGB] = (drawing(),) * IMAGES
+) -> Iterator[Team]:
+    """A folder of pictures (drawings), a store that knows people, and the command."""
     folder = scratch / "drawings"
     (folder / ".anymask").mkdir(parents=True)
-    for number in range(1, IMAGES + 1):
-        Image.fromarray(drawing()).save(folder / f"{number}.png")
+    for number, picture in enumerate(pictures, start=1):
+        Image.fromarray(picture).save(folder / f"{number}.png")
     with Store.open(folder / ".anymask" / "store.sqlite") as store:
         tokens = {name: store.write(add_annotator, name, role)[1] for name, role in PEOPLE.items()}
     command = [sys.executable, "-m", "anymask", "annotate", str(folder), "--no-open", "--port", "0"]

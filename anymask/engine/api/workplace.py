@@ -22,6 +22,7 @@ from anymask.engine.store.images import check_size, image_summary, note_file, se
 from anymask.engine.store.log.states import note_fault, note_readable
 from anymask.engine.store.store import Store
 from anymask.engine.store.values import Annotator, ImageSummary
+from anymask.engine.words.finding import WordsSearch
 from anymask.errors import Error, ImageError, StoreError
 
 BEARER = "bearer "
@@ -30,7 +31,7 @@ COOKIE_S = 90 * 24 * 3600  # since somebody last signed in
 
 @dataclass(frozen=True)
 class Workplace:
-    """A store, the folder behind it, the models, and the search for what is like a mask.
+    """A store, the folder behind it, the models, and the searches for masks and for words.
 
     project_id: of the store. name: the project's. local: who works without a token; None where
     everybody has to show one.
@@ -42,6 +43,7 @@ class Workplace:
     models: ServedModels
     metrics: Metrics
     alike: AlikeSearch
+    words: WordsSearch
     project_id: str
     name: str
     review: bool

@@ -1,5 +1,11 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Action, ImageDocument, Suggestion, Version } from "../../src/annotate/api/types";
+import type {
+  Action,
+  ImageDocument,
+  Suggestion,
+  Version,
+  WordsFound,
+} from "../../src/annotate/api/types";
 import { Draft } from "../../src/annotate/document/draft";
 import { NO_EFFORT } from "../../src/annotate/document/effort";
 import { MemoryShelf } from "../../src/annotate/document/memory-shelf";
@@ -53,7 +59,9 @@ function open(...masks: Version[]): OpenImage<Region> {
 
 let sent: Action[];
 let answer: Suggestion[];
-const suggestions = () => new Suggestions({ everything: async () => answer });
+let named: WordsFound = { masks: [], reasons: [], answered_by: "" };
+const suggestions = () =>
+  new Suggestions({ everything: async () => answer, words: async () => named });
 const suggestion = (region: Region, predicted_iou: number): Suggestion => {
   const { segmentation, bbox, area } = version(region, predicted_iou, true);
   return { segmentation, bbox, area, predicted_iou };
@@ -100,5 +108,60 @@ describe("near copies are not offered", () => {
     shown.reject(image, NO_EFFORT, shown.first);
     expect([scores(shown), shown.leftOut]).toEqual([[], 0]);
     expect(sent.map(({ kind, changes }) => [kind, changes.length])).toEqual([["reject", 2]]);
+  });
+});
+
+describe("what words name", () => {
+  const labels = [{ id: 7, name: "dog", color: "#0072b2", hotkey: null }];
+  const words = (...masks: [Region, number, string, number | null][]): WordsFound => ({
+    masks: masks.map(([region, iou, label, label_id]) => ({
+      ...suggestion(region, iou),
+      label,
+      label_id,
+    })),
+    reasons: [],
+    answered_by: "m@1",
+  });
+
+  it("becomes masks under its own label, each by one answer", async () => {
+    const image = open();
+    const shown = suggestions();
+    follow(shown, image);
+    named = words([bar(0, 9), 0.9, "dog", 7], [bar(20, 9), 0.8, "cup", null]);
+    expect(await shown.askWords(image, "a dog and a cup", null, () => true)).toBe(named);
+    expect(shown.shown.map(({ label }) => label)).toEqual(["dog", "cup"]);
+    expect([shown.newLabels(shown.first), shown.newLabels()]).toEqual([[], ["cup"]]);
+    shown.accept(image, { ids: shown.first, labels, labelId: 3, effort: NO_EFFORT });
+    const made = [...labels, { id: 8, name: "cup", color: "#e69f00", hotkey: null }];
+    shown.accept(image, { ids: shown.first, labels: made, labelId: 3, effort: NO_EFFORT });
+    const masks = image.value.masks.map(({ version }) => [version.label_id, version.source]);
+    expect(masks).toEqual([
+      [7, "words"],
+      [8, "words"],
+    ]);
+    expect(sent.map(({ kind }) => kind)).toEqual(["add", "add"]);
+    await image.undo();
+    expect(image.value.masks.length).toBe(1);
+    expect(shown.wasAsked).toBe(false);
+  });
+
+  it("has the next mask's label where its own may not be made", async () => {
+    const image = open();
+    const shown = suggestions();
+    named = words([bar(0, 9), 0.9, "cup", null]);
+    await shown.askWords(image, "cup", null, () => true);
+    shown.accept(image, { labels, labelId: 7, effort: NO_EFFORT });
+    expect(image.value.masks.map(({ version }) => version.label_id)).toEqual([7]);
+  });
+
+  it("is passed over once it is no longer wanted, and goes with a rejection", async () => {
+    const image = open();
+    const shown = suggestions();
+    named = words([bar(0, 9), 0.9, "dog", 7]);
+    expect(await shown.askWords(image, "dog", null, () => false)).toBe(null);
+    expect(shown.shown).toEqual([]);
+    await shown.askWords(image, "dog", null, () => true);
+    shown.reject(image, NO_EFFORT, shown.first);
+    expect([shown.shown.length, sent.length]).toEqual([0, 0]);
   });
 });

@@ -31,6 +31,7 @@ import type {
   Status,
   Suggestion,
   Version,
+  WordsFound,
 } from "./types";
 
 const VERSIONS_AT_ONCE = 50; // their ids go into the address, which has a limit
@@ -239,6 +240,13 @@ export class Client {
     const ask = { method: "POST", json: { box }, timeoutMs: LONG_MS, signal } as const;
     const query = search({ model: model ?? undefined });
     return this.transport.json(`/api/images/${id}/everything${query}`, ask);
+  }
+
+  /** The masks that words name in the image, by a model; null: by the one in use. */
+  words(id: number, text: string, model: string | null, signal?: AbortSignal): Promise<WordsFound> {
+    const ask = { method: "POST", json: { text }, timeoutMs: LONG_MS, signal } as const;
+    const query = search({ model: model ?? undefined });
+    return this.transport.json(`/api/images/${id}/words${query}`, ask);
   }
 
   /** Have what is like masks of an image looked for in all others, in the background. */

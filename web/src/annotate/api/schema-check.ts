@@ -32,6 +32,7 @@ export type Answers = [
   Fits<Schemas["Status"], types.Status>,
   Fits<Schemas["Suggestion"], types.Suggestion>,
   Fits<Schemas["Version"], types.Version>,
+  Fits<Schemas["WordsFound"], types.WordsFound>,
 ];
 
 /** What we send, by the server's names for it. */

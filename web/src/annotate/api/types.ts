@@ -353,6 +353,22 @@ export interface Suggestion {
   readonly predicted_iou: number;
 }
 
+/** A mask of what words name; `predicted_iou` is the chance that it is such a thing. */
+export interface NamedSuggestion extends Suggestion {
+  /** The name of its label. */
+  readonly label: string;
+  /** null where there is no label of that name yet. */
+  readonly label_id: number | null;
+}
+
+/** What words name in an image, the likeliest first. */
+export interface WordsFound {
+  readonly masks: readonly NamedSuggestion[];
+  /** Why there are none, or no more. */
+  readonly reasons: readonly string[];
+  readonly answered_by: string;
+}
+
 /** Corners left, top, right, bottom. */
 export type BoxXyxy = readonly [number, number, number, number];
 

@@ -22,6 +22,7 @@ export const SHORTCUTS = {
   "tool.select": { group: "Tools", text: "Select", keys: ["V"] },
   "tool.knife": { group: "Tools", text: "Cut a mask in two", keys: ["K"] },
   "tool.everything": { group: "Tools", text: "Suggest everything", keys: ["W"] },
+  "words.write": { group: "Tools", text: "Suggest what words name", keys: ["/"] },
   "tool.pan": { group: "Tools", text: "Move the image", keys: ["Space"], isHeld: true },
   "brush.larger": { group: "Tools", text: "Larger brush", keys: ["]"] },
   "brush.smaller": { group: "Tools", text: "Smaller brush", keys: ["["] },

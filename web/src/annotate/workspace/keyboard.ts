@@ -80,6 +80,12 @@ const opacity =
   (work) =>
     work.set({ maskOpacity: work.settings.maskOpacity + by });
 
+const writeWords: Act = () => {
+  const field = document.querySelector<HTMLInputElement>(".words input");
+  field?.focus();
+  field?.select();
+};
+
 const reorder =
   (move: Move): Act =>
   (work) =>
@@ -105,6 +111,7 @@ export const ACTS: Readonly<Record<ShortcutName, Act>> = {
   "tool.select": chooseTool("select"),
   "tool.knife": chooseTool("knife"),
   "tool.everything": chooseTool("everything"),
+  "words.write": writeWords,
   "tool.pan": (_, screen) => (screen.isPanning = true),
   "brush.larger": brush(LARGER),
   "brush.smaller": brush(1 / LARGER),

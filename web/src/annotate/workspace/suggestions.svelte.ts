@@ -1,8 +1,8 @@
 // Masks that are suggested in the open image, until they are accepted or not: what the engine put
-// there, and what everything-mode found just now.
+// there, and what everything-mode found just now, or what words named.
 
 import type { Client } from "../api";
-import type { Effort, Suggestion } from "../api/types";
+import type { Effort, Label, NamedSuggestion, Suggestion, WordsFound } from "../api/types";
 import type { OpenImage, PlacedMask } from "../document";
 import { decodeRle, isAlike, type Region } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
@@ -11,6 +11,15 @@ export interface Suggested {
   readonly id: string;
   readonly region: Region;
   readonly predictedIou: number;
+  /** The name of its own label; null for the next mask's. */
+  readonly label: string | null;
+}
+
+/** What was asked for just now. */
+interface Found extends Suggested {
+  readonly source: string;
+  /** null for a label that is not there yet, and for the next mask's. */
+  readonly labelId: number | null;
 }
 
 const COPY_IOU = 0.9; // two of at least this are one object's
@@ -18,13 +27,15 @@ const COPY_IOU = 0.9; // two of at least this are one object's
 interface Accepting {
   /** All without them. */
   readonly ids?: ReadonlySet<string> | undefined;
+  /** Of those that bring no label. */
   readonly labelId: number | null;
+  readonly labels: readonly Label[];
   readonly effort: Effort;
 }
 
 export class Suggestions {
   private stored = $state.raw<readonly PlacedMask<Region>[]>([]);
-  private found = $state.raw<readonly Suggested[]>([]);
+  private found = $state.raw<readonly Found[]>([]);
   private masks = $state.raw<readonly PlacedMask<Region>[]>([]);
   private readonly all: readonly Suggested[] = $derived([
     ...this.stored.map(ofEngine),
@@ -44,11 +55,11 @@ export class Suggestions {
 
   private asking = new AbortController();
 
-  constructor(private readonly client: Pick<Client, "everything">) {}
+  constructor(private readonly client: Pick<Client, "everything" | "words">) {}
 
   /** Whether somebody asked for suggestions just now, and has not answered all of them. */
   get wasAsked(): boolean {
-    return this.shown.some((one) => this.found.includes(one));
+    return this.found.some((one) => this.shown.includes(one));
   }
 
   /** What the engine suggests in the image, and the masks that it has now. */
@@ -67,24 +78,45 @@ export class Suggestions {
     model: string | null,
     isOpen: () => boolean,
   ): Promise<boolean> {
-    this.asking.abort();
-    const { signal } = (this.asking = new AbortController());
-    const answer = await this.client.everything(image.id, box, model, signal);
+    const answer = await this.client.everything(image.id, box, model, this.anew());
     if (!isOpen()) return false;
-    this.found = answer.map(justFound);
+    this.found = answer.map((one, number) => justFound(one, number, "everything"));
     return true;
   }
 
+  /**
+   * Have a model look for what words name in an image. Near copies of masks are not shown.
+   * @returns null if it is no longer wanted. Throws ApiError.
+   */
+  async askWords(
+    image: OpenImage<Region>,
+    text: string,
+    model: string | null,
+    isWanted: () => boolean,
+  ): Promise<WordsFound | null> {
+    const answer = await this.client.words(image.id, text, model, this.anew());
+    if (!isWanted()) return null;
+    this.found = answer.masks.map(named);
+    return answer;
+  }
+
+  /** The labels of all, or of some, that are not there yet. */
+  newLabels(ids?: ReadonlySet<string>): string[] {
+    const { found } = this.taken(ids);
+    return found.flatMap(({ label, labelId }) => (label === null || labelId !== null ? [] : label));
+  }
+
   /** Make them, or some, masks of the image. */
-  accept(image: OpenImage<Region>, { ids, labelId, effort }: Accepting): void {
+  accept(image: OpenImage<Region>, { ids, labelId, labels, effort }: Accepting): void {
     const { stored, found } = this.taken(ids);
     if (stored.length) image.acceptSuggested(stored, labelId, { effort });
     if (!found.length) return;
-    const masks = found.map(({ region, predictedIou }) => ({
+    const idOf = (name: string) => labels.find((label) => label.name === name)?.id ?? null;
+    const masks = found.map(({ region, predictedIou, source, label, labelId: own }) => ({
       region,
       predictedIou,
-      source: "everything",
-      labelId,
+      source,
+      labelId: own ?? (label === null ? null : idOf(label)) ?? labelId,
     }));
     image.addAll(masks, stored.length ? {} : { effort });
     this.drop(found);
@@ -101,6 +133,13 @@ export class Suggestions {
   clear(): void {
     this.asking.abort();
     this.found = [];
+  }
+
+  /** Ask no more what is asked by now. */
+  private anew(): AbortSignal {
+    this.asking.abort();
+    this.asking = new AbortController();
+    return this.asking.signal;
   }
 
   /** What is no near copy of a mask, nor of one before it. */
@@ -139,7 +178,7 @@ export class Suggestions {
     };
   }
 
-  private drop(found: readonly Suggested[]): void {
+  private drop(found: readonly Found[]): void {
     this.found = this.found.filter((one) => !found.includes(one));
   }
 }
@@ -149,13 +188,24 @@ function idsOf(suggested: readonly Suggested[]): ReadonlySet<string> {
 }
 
 function ofEngine({ id, region, version }: PlacedMask<Region>): Suggested {
-  return { id, region, predictedIou: version.predicted_iou ?? 0 };
+  return { id, region, predictedIou: version.predicted_iou ?? 0, label: null };
 }
 
-function justFound({ segmentation, predicted_iou }: Suggestion, number: number): Suggested {
+function justFound(
+  { segmentation, predicted_iou }: Suggestion,
+  number: number,
+  source: string,
+): Found {
   return {
     id: `suggested ${number}`,
     region: decodeRle(segmentation),
     predictedIou: predicted_iou,
+    source,
+    label: null,
+    labelId: null,
   };
+}
+
+function named(one: NamedSuggestion, number: number): Found {
+  return { ...justFound(one, number, "words"), label: one.label, labelId: one.label_id };
 }

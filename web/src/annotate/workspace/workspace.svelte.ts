@@ -27,7 +27,7 @@ import {
   type Region,
 } from "../../regions";
 import type { BoxXyxy } from "../../segmenter";
-import { type DrawnMask, PALETTE } from "../view";
+import type { DrawnMask } from "../view";
 import type { OnlyShown } from "./access";
 import { Alike } from "./alike.svelte";
 import { beginning } from "./beginning";
@@ -35,7 +35,7 @@ import { Catalogue, type CatalogueNow } from "./catalogue";
 import { Complaints } from "./complaints.svelte";
 import type { Drafting, DraftingNow } from "./drafting";
 import { Model } from "./model";
-import { LABEL_KEYS, NextLabel } from "./next-label.svelte";
+import { NextLabel } from "./next-label.svelte";
 import { MaskColours, type Palette } from "./mask-colours";
 import { Opening, type OpenNow } from "./opening.svelte";
 import { Preview } from "./preview.svelte";
@@ -47,6 +47,7 @@ import { Selection } from "./selection.svelte";
 import { Suggestions } from "./suggestions.svelte";
 import { Surroundings } from "./surroundings";
 import { allTools, type Tool, type ToolName } from "./tools";
+import { withLabels, Words } from "./words.svelte";
 
 const EDITING: ReadonlySet<ToolName> = new Set(["brush", "eraser", "lasso", "polygon"]);
 
@@ -87,6 +88,7 @@ export class Workspace {
   readonly preview = new Preview();
   readonly suggestions = new Suggestions(this.client);
   readonly alike = new Alike(this);
+  readonly words: Words = new Words(this);
   readonly review = new Review(this.client);
   readonly rounds = new Rounds(this, (imageId) => this.desk!.close(imageId));
   readonly shortcuts = new Shortcuts({ storage: browserStorage(), isMac: isMac() });
@@ -297,11 +299,7 @@ export class Workspace {
   }
 
   async addLabel(name: string): Promise<void> {
-    const color = PALETTE[this.labels.length % PALETTE.length];
-    const taken = new Set(this.labels.map(({ hotkey }) => hotkey));
-    const hotkey = LABEL_KEYS.find((key) => !taken.has(key));
-    const label = { id: null, name, color, hotkey: hotkey ?? null };
-    await this.putLabels([...this.labels, label]);
+    await this.putLabels(withLabels(this.labels, [name]));
     this.chooseLabel(this.labels.find((made) => made.name === name)?.id ?? null);
   }
 
@@ -330,11 +328,16 @@ export class Workspace {
     }
   }
 
-  /** Accept all suggestions, or those of the ids. */
+  /** Accept all suggestions, or those of the ids; a label that is not there yet is made first. */
   acceptSuggested(ids?: ReadonlySet<string>): void {
-    const { open } = this;
-    const labelId = this.nextLabel.id;
-    if (open) this.suggestions.accept(open.image, { ids, labelId, effort: this.clock.take() });
+    const accept = () => {
+      const facts = { ids, labels: this.labels, labelId: this.nextLabel.id };
+      if (this.open)
+        this.suggestions.accept(this.open.image, { ...facts, effort: this.clock.take() });
+    };
+    const missing = this.words.missing(this.suggestions.newLabels(ids));
+    if (!missing.length) accept();
+    else this.attempt(() => this.words.makeLabels(missing).then(accept));
   }
 
   /** Reject all suggestions, or those of the ids. */

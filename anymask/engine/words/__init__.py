@@ -1,0 +1,1 @@
+"""What words name in an image, for who annotates it."""
