@@ -1,15 +1,16 @@
 """SegGPT: what a small one learns on this processor, and how fast the paper's is.
 
     .venv/bin/python benchmarks/seggpt.py DATA --prepare FOLDER
-    .venv/bin/python benchmarks/seggpt.py DATA --look FOLDER [NAME=]RUN … [--write]
+    .venv/bin/python benchmarks/seggpt.py DATA --look FOLDER [NAME=]RUN … [--like KEPT] [--write]
     .venv/bin/python benchmarks/seggpt.py --speed [--repeats 3] [--write]
 
 ``--prepare`` writes what ``anymask train seggpt_tiny --data FOLDER/mixture.json --validation
 FOLDER/held`` learns from: sets of DATA mixed, of coco446 only images without any of fifteen
 categories; FOLDER/held has the others, with the masks of the fifteen alone. ``--look`` measures
 one-shot mIoU on the fifteen, at full size, by checkpoints of such runs, by copying the example's
-mask, and by a colour histogram. ``--speed`` measures one query of 448 pixels with one example, by
-a ViT-L of random weights, ours beside Hugging Face's, each in a process of its own.
+mask, and by a colour histogram; with ``--like KEPT``, where it keeps what it knows of images, by
+the predictor that needs no training, too. ``--speed`` measures one query of 448 pixels with one
+example, by a ViT-L of random weights, ours beside Hugging Face's, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ HELD = (
 )  # fmt: skip
 # What else is learned from: folder, kind, share beside coco446's 6.
 OTHERS = (
-    ("ecssd250", "semantic", 2.0),
+    ("ecssd250", "instance", 2.0),  # each shows something else, so that it is its own example
     ("ccp120", "person", 1.0),
     ("camvid40", "semantic", 0.5),
     ("dsb60", "medical", 0.5),
@@ -87,8 +88,9 @@ def prepare(data: Path, out: Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """One image and where a category is in it."""
+    """One image, by its name, and where a category is in it."""
 
+    name: str
     pixels: npt.NDArray[np.uint8]
     mask: Mask
 
@@ -96,6 +98,7 @@ class Shown:
 def categories(held: Path) -> Iterator[tuple[str, list[Shown]]]:
     """Each category with its first images that show it large enough, in the order of names."""
     shown: dict[str, list[Shown]] = {name: [] for name in HELD}
+    pixels_of: dict[str, npt.NDArray[np.uint8]] = {}
     for part in open_dataset(str(held)).parts:
         for sample in part.samples():
             if not isinstance(sample, Sample):
@@ -104,7 +107,9 @@ def categories(held: Path) -> Iterator[tuple[str, list[Shown]]]:
                 if len(shown[name]) < IMAGES and name in sample.groups:
                     mask = mask_of(sample, name)
                     if SHARES[0] <= mask.mean() <= SHARES[1]:
-                        shown[name].append(Shown(sample.pixels(), mask))
+                        if sample.name not in pixels_of:
+                            pixels_of[sample.name] = sample.pixels()
+                        shown[name].append(Shown(sample.name, pixels_of[sample.name], mask))
     yield from shown.items()
 
 
@@ -115,23 +120,23 @@ def mask_of(sample: Sample, name: str) -> Mask:
     return out
 
 
-Matcher = Callable[[Shown, npt.NDArray[np.uint8]], Mask]
+Matcher = Callable[[Shown, Shown], Mask]  # of a query it sees no mask
 
 
-def copied(example: Shown, query: npt.NDArray[np.uint8]) -> Mask:
+def copied(example: Shown, query: Shown) -> Mask:
     """The example's mask, stretched to the query."""
     mask = example.mask.astype(np.uint8)
-    return cv2.resize(mask, query.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    return cv2.resize(mask, query.pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
 
 
-def by_histogram(example: Shown, query: npt.NDArray[np.uint8]) -> Mask:
+def by_histogram(example: Shown, query: Shown) -> Mask:
     """Pixels whose colour is commoner inside the example's mask than outside."""
     inside, outside = (
         np.bincount(bins(example.pixels)[mask], minlength=BINS**3)
         for mask in (example.mask, ~example.mask)
     )
     likelier = (inside + 1) / (inside.sum() + BINS**3) - (outside + 1) / (outside.sum() + BINS**3)
-    out: Mask = likelier[bins(query)] > 0
+    out: Mask = likelier[bins(query.pixels)] > 0
     return out
 
 
@@ -150,9 +155,26 @@ def by_seggpt(run: str) -> Matcher:
 
     predictor = SegGPTPredictor.load(run, "cpu")
 
-    def segment(example: Shown, query: npt.NDArray[np.uint8]) -> Mask:
+    def segment(example: Shown, query: Shown) -> Mask:
         shown = Example.of_mask(example.pixels, example.mask)
-        return predictor.segment(query, [shown], kind="semantic").mask()
+        return predictor.segment(query.pixels, [shown], kind="semantic").mask()
+
+    return segment
+
+
+def by_like(kept: Path) -> Matcher:
+    """The answer of what needs no training. kept: where it keeps what it knows of images."""
+    from one_shot import KeptPredictor
+
+    predictor = KeptPredictor.load(offline=True)
+    kept.mkdir(parents=True, exist_ok=True)
+    predictor.folder = kept
+
+    def segment(example: Shown, query: Shown) -> Mask:
+        for one in (example, query):
+            predictor.numbers[id(one.pixels)] = int(Path(one.name).stem)
+        shown = Example.of_mask(example.pixels, example.mask)
+        return predictor.segment(query.pixels, [shown]).mask()
 
     return segment
 
@@ -163,7 +185,7 @@ def look(held: Path, matchers: dict[str, Matcher]) -> dict[str, dict[str, float]
     for category, shown in categories(held):
         pairs = [(i, j) for i in range(len(shown)) for j in range(len(shown)) if i != j][:PAIRS]
         for name, matcher in matchers.items():
-            ious = [iou(matcher(shown[i], shown[j].pixels), shown[j].mask) for i, j in pairs]
+            ious = [iou(matcher(shown[i], shown[j]), shown[j].mask) for i, j in pairs]
             found[name][category] = 100 * float(np.mean(ious))
         print(category, {name: round(of[category], 1) for name, of in found.items()}, flush=True)
     return found
@@ -267,6 +289,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--prepare", type=Path)
     parser.add_argument("--look", nargs="+", metavar=("FOLDER", "NAME=RUN"))
+    parser.add_argument("--like", type=Path, metavar="KEPT")
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--write", action="store_true")
@@ -285,10 +308,15 @@ def main() -> None:
         for run in runs:
             name, _, place = run.rpartition("=")
             matchers[name or place] = by_seggpt(place)
+        if options.like:
+            matchers["without training"] = by_like(options.like)
         text = table(look(Path(folder) / "held", matchers))
         print(text)
         if options.write:
-            command = "benchmarks/seggpt.py DATA --look FOLDER NAME=RUN … --write"
+            like = " --like KEPT" if options.like else ""
+            command = f"benchmarks/seggpt.py DATA --look FOLDER NAME=RUN …{like} --write"
+            if not like:
+                text += "\n\nOf what needs no training, `benchmarks/one_shot.py` asks the same."
             title = "One-shot mIoU of a SegGPT on categories that it has not learned"
             write("seggpt-one-shot", title, command, text)
     if options.speed:

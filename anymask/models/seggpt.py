@@ -30,13 +30,15 @@ LOSS_BETA = 0.01  # where smooth L1 goes over from a parabola to a line
 class SegGPTConfig:
     """Size of a SegGPT. The defaults are the paper's ViT-L.
 
-    vit: of the stacked picture, twice as high as one image; all its blocks see all tokens.
-    merged_after: block, from 0, after which image and target go on as their mean. features_of:
-    blocks whose tokens the decoder reads. position_grid: side of the grid of absolute positions,
-    which are stretched to the picture's.
+    vit: of the stacked picture, twice as high as one image. All blocks of the paper's see all
+    tokens; of another model those that are not among ``global_blocks`` see windows, which may be as
+    large as one image, and then example and query go through them apart. merged_after: block, from
+    0, after which image and target go on as their mean. features_of: blocks whose tokens the
+    decoder reads. position_grid: side of the grid of absolute positions, which are stretched to the
+    picture's.
 
-    Raises ``ValueError`` for a picture of two halves that are not whole patches, and for features
-    of blocks before the merging.
+    Raises ``ValueError`` for a picture of two halves that are not whole patches, for windows that
+    images are not cut into evenly, and for features of blocks before the merging.
     """
 
     vit: ViTConfig = field(
@@ -57,8 +59,12 @@ class SegGPTConfig:
     def __post_init__(self) -> None:
         if self.vit.grid_hw[0] % 2:
             raise ValueError(f"{self.vit.grid_hw[0]} rows of patches are no two images of one size")
-        if len(self.vit.global_blocks) < self.vit.depth:
-            raise ValueError("every block of a SegGPT sees all tokens")
+        height, width = self.vit.grid_hw
+        has_windows = len(self.vit.global_blocks) < self.vit.depth
+        if has_windows and (height // 2 % self.vit.window or width % self.vit.window):
+            raise ValueError(
+                f"images of {height // 2}×{width} patches are no whole windows of {self.vit.window}"
+            )
         if not all(self.merged_after <= block < self.vit.depth for block in self.features_of):
             raise ValueError(
                 f"features of {self.features_of} are not behind block {self.merged_after} and "
@@ -88,7 +94,10 @@ class SegGPT(nn.Module):
         self.mask_token = _token(vit.width)
         self.segment_token_x, self.segment_token_y = _token(vit.width), _token(vit.width)
         self.type_token_cls, self.type_token_ins = _token(vit.width), _token(vit.width)
-        self.blocks = nn.ModuleList(Block(vit, window=0) for _ in range(vit.depth))
+        self.blocks = nn.ModuleList(
+            Block(vit, 0 if number in vit.global_blocks else vit.window)
+            for number in range(vit.depth)
+        )
         self.norm = nn.LayerNorm(vit.width, eps=1e-6)
         channels = self.config.decoder_channels
         self.decoder_embed = nn.Linear(
@@ -121,7 +130,10 @@ class SegGPT(nn.Module):
         query_only: decode the query's half alone: (B, 3, H/2, W), the same numbers for less.
         """
         tokens = self._embed(image, target, is_masked, is_instance)
-        features = self._features(tokens, examples)
+        first = self._blocks_apart if is_masked is None else 0
+        if first:
+            tokens = self._apart(tokens, is_instance, first)
+        features = self._features(tokens, examples, first)
         if not query_only:
             return self._decode(features)
         # The convolution sees one pixel further up: a row of patches more, and off again.
@@ -154,10 +166,15 @@ class SegGPT(nn.Module):
     def initialise(self) -> None:
         """Give every weight the random number that training from scratch begins with."""
         for module in self.modules():
-            if isinstance(module, (nn.Linear, nn.Conv2d)):
+            if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=INITIAL_STD)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Conv2d):
+                # Of what goes in, as much comes out. From numbers as small as the others', the last
+                # layer would take a thousand steps to grow to where it paints white.
+                nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
         for name, parameter in self.named_parameters():
             if name == "pos_embed" or "rel_pos" in name:
                 nn.init.trunc_normal_(parameter, std=INITIAL_STD)
@@ -192,13 +209,48 @@ class SegGPT(nn.Module):
         positions: Tensor = grid.permute(0, 2, 3, 1)
         return positions
 
-    def _features(self, tokens: Tensor, examples: int) -> Tensor:
-        """What the decoder reads, (B, h, w, C · number of features), from (2B, h, w, C)."""
+    @property
+    def _blocks_apart(self) -> int:
+        """How many of the first blocks see one image alone, as far as the merging."""
+        before = self.config.merged_after + 1
+        return min((before, *self.config.vit.global_blocks))
+
+    def _apart(self, tokens: Tensor, is_instance: Tensor | bool, count: int) -> Tensor:
+        """Tokens (2B, h, w, C) behind the first ``count`` blocks, where no half sees the other.
+
+        All targets' lower halves are hidden, so that they are computed once for each type token.
+        """
+        b = len(tokens) // 2
+        upper, lower = tokens.chunk(2, dim=1)
+        if isinstance(is_instance, Tensor):
+            kinds = is_instance.expand(b).tolist()
+        else:
+            kinds = [is_instance] * b
+        firsts = {kind: kinds.index(kind) for kind in kinds}
+        hidden = lower[[b + first for first in firsts.values()]]
+        halves = torch.cat([upper, lower[:b], hidden])
+        for block in self.blocks[:count]:
+            halves = self._step(block, 1, halves)
+        which = [list(firsts).index(kind) for kind in kinds]
+        lower = torch.cat([halves[2 * b : 3 * b], halves[3 * b :][which]])
+        return torch.cat([halves[: 2 * b], lower], dim=1)
+
+    def _step(self, block: nn.Module, examples: int, tokens: Tensor) -> Tensor:
+        """Tokens behind a block; kept or, for their gradients, computed again."""
+        step = _Step(block, examples)
         again = self.checkpointing and self.training and torch.is_grad_enabled()
+        out: Tensor = checkpointed(step, tokens) if again else step(tokens)
+        return out
+
+    def _features(self, tokens: Tensor, examples: int, first: int) -> Tensor:
+        """What the decoder reads, (B, h, w, C · number of features), from (2B, h, w, C).
+
+        first: block, from 0, that the tokens are in front of; at most the one behind the merging.
+        """
         features = []
         for number, block in enumerate(self.blocks):
-            step = _Step(block, examples)
-            tokens = checkpointed(step, tokens) if again else step(tokens)
+            if number >= first:
+                tokens = self._step(block, examples, tokens)
             if number == self.config.merged_after:
                 images, targets = tokens.chunk(2)
                 tokens = (images + targets) * 0.5

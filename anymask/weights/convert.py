@@ -120,8 +120,11 @@ def write_official(checkpoint: Checkpoint, path: Path) -> None:
 
     MobileSAM's package also wants the classifier that it never uses: it loads the file with
     ``strict=False``.
+
+    Raises ``LayoutError`` for a SegGPT that the layout has no place for.
     """
     if isinstance(checkpoint.config, SegGPTConfig):
+        seggpt.refuse_windows(checkpoint.config)
         seggpt.write_official(checkpoint.state, path)
         return
     make_folder(path.parent)
@@ -129,8 +132,12 @@ def write_official(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def write_hugging_face(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a folder for ``from_pretrained`` of ``transformers.SamModel``, or of its SegGPT."""
+    """Write a folder for ``from_pretrained`` of ``transformers.SamModel``, or of its SegGPT.
+
+    Raises ``LayoutError`` for a SegGPT that the layout has no place for.
+    """
     if isinstance(checkpoint.config, SegGPTConfig):
+        seggpt.refuse_windows(checkpoint.config)
         seggpt.write_hugging_face(checkpoint.state, checkpoint.config, folder)
         return
     state = parameter_names.to_hugging_face(dict(checkpoint.state), checkpoint.sam_config)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from anymask.errors import LayoutError
-from anymask.models.seggpt import SegGPT, painting_loss, query_half
+from anymask.models.seggpt import SegGPT, SegGPTConfig, painting_loss, query_half
 from anymask.weights.checkpoint import Checkpoint, read_checkpoint
 from anymask.weights.convert import to_checkpoint, write_hugging_face, write_official
 from anymask.weights.load import load_checkpoint
@@ -231,6 +231,17 @@ def test_the_official_file_and_ours(twin: Twin, tmp_path: Path) -> None:
     missing = {k: v for k, v in raw.items() if k != "patch_embed.proj.weight"}
     with pytest.raises(LayoutError, match="incomplete: patch_embed"):
         to_checkpoint(missing, "m", "", "m")
+
+
+def test_windows_have_no_place_in_their_layouts(twin: Twin, tmp_path: Path) -> None:
+    config = twin.checkpoint.config
+    assert isinstance(config, SegGPTConfig)
+    of_windows = replace(config.vit, global_blocks=(), window=1)
+    checkpoint = replace(twin.checkpoint, config=replace(config, vit=of_windows))
+    with pytest.raises(LayoutError, match="windows of the picture"):
+        write_official(checkpoint, tmp_path / "seggpt.pth")
+    with pytest.raises(LayoutError, match="windows of the picture"):
+        write_hugging_face(checkpoint, tmp_path / "hf")
 
 
 def test_the_papers_size() -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from anymask.core.in_context.frame import UNDECIDED
+from anymask.core.in_context.masking import half_mask
 from anymask.core.in_context.palette import Labels, palette, read_colors
 from anymask.datasets.sample import Sample
 from anymask.models.seggpt import SegGPT, painting_loss
@@ -111,12 +112,19 @@ class SegGPTLearner:
         device = self.world.device
         image = self.numbers.of([scene.image for scene in scenes])
         target = self.numbers.of([scene.target for scene in scenes])
+        hidden = np.stack([scene.is_masked for scene in scenes])
         counts = np.stack([weights_of(scene.labels, self.recipe.balance) for scene in scenes])
-        is_masked = torch.from_numpy(np.stack([scene.is_masked for scene in scenes])).to(device)
         kinds = torch.tensor([scene.is_instance for scene in scenes], device=device)
-        with self.optimiser.autocast():
-            out = self.model(image, target, is_masked, kinds)
+        is_masked = torch.from_numpy(hidden).to(device)
         weights = torch.from_numpy(counts[:, None]).to(device)
+        is_half = bool((hidden == half_mask(hidden.shape[1:])).all())  # then for less
+        with self.optimiser.autocast():
+            out = self.model(image, target, None if is_half else is_masked, kinds, 1, is_half)
+        if is_half:
+            target, is_masked, weights = (
+                whole.chunk(2, dim=dim)[1]
+                for whole, dim in ((target, 2), (is_masked, 1), (weights, 2))
+            )
         loss = painting_loss(out.float(), target, is_masked, weights)
         torch.autograd.backward([loss * (len(scenes) / self.recipe.batch)])
         return {"loss": float(loss.detach()) * len(scenes)}

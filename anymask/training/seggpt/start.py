@@ -40,19 +40,20 @@ CONFIGS = {
         decoder_channels=32,
         position_grid=56,
     ),
-    # Patches of 14 pixels, as DINOv2 has them.
+    # Patches of 14 pixels, as DINOv2 has them, of which ten blocks see either image by itself.
     "tiny": SegGPTConfig(
         vit=ViTConfig(
             width=384,
-            depth=11,
+            depth=12,
             heads=6,
-            global_blocks=tuple(range(11)),
+            global_blocks=(10, 11),
             image_px=448,
             patch_px=14,
+            window=16,
             image_hw=(448, 224),
         ),
-        merged_after=7,
-        features_of=(7, 9, 10),
+        merged_after=9,
+        features_of=(10, 11),
         decoder_channels=16,
         position_grid=32,
     ),
@@ -89,7 +90,8 @@ def start_model(recipe: SegGPTRecipe, offline: bool | None = None) -> SegGPT:
         torch.manual_seed(recipe.seed)
         model = SegGPT(CONFIGS[recipe.size])
         model.initialise()
-        _paint_black(model)
+        if not recipe.balance:
+            _paint_black(model)
         if recipe.dino:
             dino = load_dinov2(_dino_file(recipe.dino, offline), (DINO_BLOCKS - 1,))
             start_from_dino(model, dino)
@@ -113,6 +115,9 @@ def _paint_black(model: SegGPT) -> None:
 def freeze(model: SegGPT, blocks: int) -> None:
     """Let the first blocks not learn, nor anything before them: no gradient is needed there.
 
+    Nor relative positions of any block, which cost as much time as all else of an attention and are
+    skipped where they are zero, as a DINOv2's.
+
     Raises ``RecipeError`` for more than there are.
     """
     if blocks > len(model.blocks):
@@ -121,8 +126,8 @@ def freeze(model: SegGPT, blocks: int) -> None:
         return
     for name, parameter in model.named_parameters():
         block = BLOCK.match(name)
-        is_before = name.startswith("patch_embed.") or any(part in name for part in POSITIONS)
-        if (block and int(block[1]) < blocks) or (is_before and not block):
+        is_place = name.startswith("patch_embed.") or any(part in name for part in POSITIONS)
+        if is_place or (block and int(block[1]) < blocks):
             parameter.requires_grad_(False)
 
 

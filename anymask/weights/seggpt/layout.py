@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from anymask.core.atomic import make_folder, writing
+from anymask.errors import LayoutError
 from anymask.models.seggpt import SegGPTConfig
 from anymask.models.vit import ViTConfig
 from anymask.weights.checkpoint import CONFIG_FILE, WEIGHTS_FILE
@@ -59,6 +60,15 @@ def config_of(state: State, source: str) -> SegGPTConfig:
             features_of=tuple(depth * (n + 1) // features - 1 for n in range(features)),
             decoder_channels=len(state["decoder_pred.0.bias"]),
             position_grid=math.isqrt(state["pos_embed"].shape[1] - 1),
+        )
+
+
+def refuse_windows(config: SegGPTConfig) -> None:
+    """Raises ``LayoutError`` for blocks that see windows: neither layout has a place for these."""
+    if len(config.vit.global_blocks) < config.vit.depth:
+        raise LayoutError(
+            "blocks of this SegGPT see windows of the picture; the official layout and Hugging "
+            "Face's have blocks that see all of it"
         )
 
 

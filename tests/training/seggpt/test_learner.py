@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from anymask.core.in_context.frame import UNDECIDED
+from anymask.datasets.sample import Sample
 from anymask.errors import LayoutError, RecipeError
-from anymask.models.seggpt import SegGPT
+from anymask.models.seggpt import SegGPT, painting_loss
 from anymask.predict.in_context.seggpt import SegGPTPredictor
+from anymask.training.datasets import datasets_of
 from anymask.training.distributed import World
 from anymask.training.families import find_recipe, recipe_names, training_of
 from anymask.training.job import TrainingJob
@@ -22,7 +24,7 @@ from anymask.training.learner import Entry
 from anymask.training.loop import train
 from anymask.training.plan import plan_of
 from anymask.training.recipe import override
-from anymask.training.seggpt.learner import weights_of
+from anymask.training.seggpt.learner import SegGPTLearner, weights_of
 from anymask.training.seggpt.recipe import SegGPTRecipe
 from anymask.training.seggpt.start import CONFIGS, freeze, parameter_groups
 from anymask.weights.checkpoint import Checkpoint, read_checkpoint
@@ -112,7 +114,8 @@ def test_frozen_blocks_do_not_learn_nor_what_is_before_them() -> None:
         model = SegGPT(TINY)
     freeze(model, 2)
     learning = {name for name, p in model.named_parameters() if p.requires_grad}
-    assert "blocks.2.attn.rel_pos_h" in learning
+    assert "blocks.2.attn.qkv.weight" in learning
+    assert "blocks.2.attn.rel_pos_h" not in learning
     assert "norm.weight" in learning
     assert not any(name.startswith(("blocks.0", "blocks.1", "patch_embed")) for name in learning)
     assert not {"pos_embed", "mask_token", "segment_token_x", "type_token_ins"} & learning
@@ -129,6 +132,35 @@ def test_blocks_learn_at_their_own_pace() -> None:
     assert {scale for scale, _ in paces} == {1.0, 0.5, 0.25, 0.125, 0.0625}
     assert {decay for _, decay in paces} == {0.0, 0.1}
     assert CONFIGS["tiny"].image_hw == (224, 224)
+
+
+def test_a_pass_that_hides_halves_is_learned_for_less(tmp_path: Path) -> None:
+    """The query's half alone is painted, and the loss and all gradients are the same."""
+    chosen = recipe(tmp_path, half_mask=1.0, mix=0.0, drop_path=0.0)
+    job = TrainingJob(chosen, str(write_discs(tmp_path, 4)), tmp_path / "run")
+    learner = training_of(chosen).start(job, World())
+    assert isinstance(learner, SegGPTLearner)
+    samples = [s for part in datasets_of(job).learning.parts for s in part.samples()]
+    rng = np.random.default_rng(0)
+    scenes = [learner.scene(s, rng) for s in samples[:2] if isinstance(s, Sample)]
+    cheap = learner._learn(0, scenes)["loss"]
+    grads = [p.grad.clone() for p in learner.model.parameters() if p.grad is not None]
+    learner.model.zero_grad()
+    image, target = (
+        learner.numbers.of([getattr(scene, name) for scene in scenes])
+        for name in ("image", "target")
+    )
+    hidden = torch.from_numpy(np.stack([scene.is_masked for scene in scenes]))
+    kinds = torch.tensor([scene.is_instance for scene in scenes])
+    weights = torch.from_numpy(np.stack([weights_of(scene.labels, 0) for scene in scenes]))
+    loss = painting_loss(
+        learner.model(image, target, hidden, kinds), target, hidden, weights[:, None]
+    )
+    (loss * (len(scenes) / chosen.batch)).backward()
+    assert float(loss.detach()) * len(scenes) == pytest.approx(cheap, rel=1e-5)
+    whole = [p.grad for p in learner.model.parameters() if p.grad is not None]
+    assert len(whole) == len(grads)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(whole, grads))
 
 
 def test_labels_may_count_as_much_as_the_background() -> None:
