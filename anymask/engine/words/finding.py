@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.words.crops import Pixels
 from anymask.core.words.phrases import things_of
-from anymask.engine.disk_cache import DiskCache
 from anymask.engine.model.everything import TURN
 from anymask.engine.model.model import Model
 from anymask.engine.pictures.folder import ImageFile
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.stages.kept_embeddings import KeptEmbeddings
 from anymask.errors import Error, explained
+from anymask.predict.disk_cache import DiskCache
 from anymask.predict.promptable import Promptable
 from anymask.predict.words.answer import WordsAnswer
 
