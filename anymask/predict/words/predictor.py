@@ -290,7 +290,7 @@ def _nothing(name: str, candidates: Candidates, found: Named) -> str:
         return f"nothing is like {shown(name)}: nothing at all was found in the image"
     return (
         f"nothing is like {shown(name)}: the likeliest of {len(candidates.masks)} masks has a "
-        f"chance of {found.chances.max():.2f}, below {found.least:.2f}"
+        f"chance of {found.chances.max():.3f}, below {found.least:.3f}"
     )
 
 

@@ -85,7 +85,7 @@ def test_several_texts_are_labelled_each_and_the_image_is_looked_at_once(
     (reason,) = answer.reasons
     assert (
         reason
-        == "nothing is like 'blue': the likeliest of 4 masks has a chance of 0.01, below 0.50"
+        == "nothing is like 'blue': the likeliest of 4 masks has a chance of 0.007, below 0.500"
     )
     predictor.find(pixels, "blue")
     assert predictor.looked == 1
