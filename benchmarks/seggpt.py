@@ -313,7 +313,10 @@ def main() -> None:
         text = table(look(Path(folder) / "held", matchers))
         print(text)
         if options.write:
-            command = "benchmarks/seggpt.py DATA --look FOLDER NAME=RUN … --like KEPT --write"
+            like = " --like KEPT" if options.like else ""
+            command = f"benchmarks/seggpt.py DATA --look FOLDER NAME=RUN …{like} --write"
+            if not like:
+                text += "\n\nOf what needs no training, `benchmarks/one_shot.py` asks the same."
             title = "One-shot mIoU of a SegGPT on categories that it has not learned"
             write("seggpt-one-shot", title, command, text)
     if options.speed:

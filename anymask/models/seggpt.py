@@ -213,7 +213,7 @@ class SegGPT(nn.Module):
     def _blocks_apart(self) -> int:
         """How many of the first blocks see one image alone, as far as the merging."""
         before = self.config.merged_after + 1
-        return min(before, *self.config.vit.global_blocks)
+        return min((before, *self.config.vit.global_blocks))
 
     def _apart(self, tokens: Tensor, is_instance: Tensor | bool, count: int) -> Tensor:
         """Tokens (2B, h, w, C) behind the first ``count`` blocks, where no half sees the other.
@@ -222,7 +222,10 @@ class SegGPT(nn.Module):
         """
         b = len(tokens) // 2
         upper, lower = tokens.chunk(2, dim=1)
-        kinds = torch.as_tensor(is_instance, device=tokens.device).expand(b).tolist()
+        if isinstance(is_instance, Tensor):
+            kinds = is_instance.expand(b).tolist()
+        else:
+            kinds = [is_instance] * b
         firsts = {kind: kinds.index(kind) for kind in kinds}
         hidden = lower[[b + first for first in firsts.values()]]
         halves = torch.cat([upper, lower[:b], hidden])
