@@ -149,7 +149,7 @@ def test_a_rough_mask_is_a_prompt(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "--point, --box, --mask, --scribble, --like or --prompts"),
+        ([], 2, "--point, --box, --mask, --scribble, --like, --text or --prompts"),
         (["--point", "45"], 2, "120,80"),
         (["--point", "a,b"], 2, "120,80"),
         (["--point", "1,2,3"], 2, "120,80"),

@@ -13,8 +13,9 @@ from anymask.evaluation.experiments.fairness import PublishedInterval
 from anymask.evaluation.report.layout import PublishedTable
 
 TABLES = [edges.PUBLISHED, proposals.PUBLISHED, boxes.PUBLISHED_COCO, boxes.PUBLISHED_LVIS]
-# Boxes tell their options only of a file that they have read; of its detector the paper gives none.
-APART = ("boxes", "detector")
+# Boxes tell their options only of a file that they have read; of its detector and of words the
+# paper gives none.
+APART = ("boxes", "detector", "text")
 MEASURED_BEFORE = [one for name, one in image_experiments().items() if name not in APART]
 
 

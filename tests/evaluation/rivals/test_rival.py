@@ -173,16 +173,21 @@ def test_a_model_is_sent_to_other_processes(tiny_checkpoint: Checkpoint, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("adapter", "package", "module"),
+    ("adapter", "package", "modules"),
     [
-        (Adapter.segment_anything, "segment_anything", "official"),
-        (Adapter.hugging_face, "transformers", "hugging_face"),
+        (Adapter.segment_anything, "segment_anything", ["evaluation.rivals.official"]),
+        (
+            Adapter.hugging_face,
+            "transformers",
+            ["evaluation.rivals.hugging_face", "predict.transformers_folder"],
+        ),
     ],
 )
 def test_a_missing_package_is_named(
-    monkeypatch: pytest.MonkeyPatch, adapter: Adapter, package: str, module: str
+    monkeypatch: pytest.MonkeyPatch, adapter: Adapter, package: str, modules: list[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, f"anymask.evaluation.rivals.{module}", raising=False)
+    for module in modules:
+        monkeypatch.delitem(sys.modules, f"anymask.{module}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingPackageError, match="pip install") as raised:
         AdaptedSource("somewhere", adapter=adapter).load()
