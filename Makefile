@@ -22,11 +22,12 @@ WEB_SOURCES := $(shell find web/src -type f) $(wildcard web/*.html) web/vite.con
 
 .PHONY: setup demo web page annotate browser check format test test-all bench docs schema constraints clean
 
-# What segmenting takes: torch and little else. Python compiles what it uses when it uses it.
+# What segmenting takes, by words too: torch and little else. Python compiles what it uses when it
+# uses it.
 $(RUNS): pyproject.toml constraints.txt
 	@echo "installing anymask and torch into $(VENV): 1.2 GB, about half a minute once they are downloaded"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) --no-compile -e '.[torch]'
+	@$(PIP) --no-compile -e '.[text]'
 	@$(BIN)/anymask weights pull mobile-sam || echo "default weights not fetched: tests that need them will be skipped"
 	@touch $@
 

@@ -261,7 +261,7 @@ def report(loop: Loop) -> str:
     lines += ["", "| command | minutes of processor | what came of it |", "|" + " --- |" * 3]
     for name in ("retrain-1", "detector", "retrain-2", "stage-3", "retrain-3"):
         if (one := there.get(name)) is not None:
-            came = one.get("state") or f"{one.get('masks', '–')} masks"
+            came = one.get("state") or f"{one['added']} masks"
             lines.append(f"| {name} | {one['cpu_minutes']:.1f} | {came} |")
     return "\n".join(lines)
 
