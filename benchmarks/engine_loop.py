@@ -181,7 +181,7 @@ def chosen(loop: Loop, by: str) -> JSON:
     command("engine", "choose", folder, "--by", by)
     work = simulated(loop, folder, len(loop.pool[0]))
     made = json.loads(command("engine", "retrain", folder, "--json"))
-    return {"work": work, "model": made, "look": look(loop, checkpoint(folder, made))}
+    return {"work": work, "model": made, "look": look(loop, checkpoint(folder, made), 0)}
 
 
 def enter(loop: Loop, stage: str) -> None:
@@ -195,9 +195,9 @@ def scan(loop: Loop, folder: Path) -> None:
     simulated(loop, folder, 0)
 
 
-def look(loop: Loop, weights: str) -> JSON:
-    """What a model is worth on what is held out."""
-    return looked(weights, loop.work / "held_out", loop.work / "embeddings", EVERYTHING)
+def look(loop: Loop, weights: str, everything: int = EVERYTHING) -> JSON:
+    """What a model is worth on what is held out, and in so many of its photographs everything."""
+    return looked(weights, loop.work / "held_out", loop.work / "embeddings", everything)
 
 
 def checkpoint(folder: Path, made: JSON) -> str:
@@ -257,6 +257,8 @@ def report(loop: Loop) -> str:
         lines.append(
             f"| {name} | {100 * one['miou_1']:.1f} | {100 * one['oracle_1']:.1f} "
             f"| {one['found']} of {one['objects']} | {one['masks']} |"
+            if one["objects"]
+            else f"| {name} | {100 * one['miou_1']:.1f} | {100 * one['oracle_1']:.1f} | – | – |"
         )
     lines += ["", "| command | minutes of processor | what came of it |", "|" + " --- |" * 3]
     for name in ("retrain-1", "detector", "retrain-2", "stage-3", "retrain-3"):
