@@ -207,6 +207,8 @@ def measure(
             Example.of_mask(coco.pixels(image), coco.mask(image, task.category))
             for image in task.examples
         ]
+        for image, example in zip(task.examples, examples):  # an example has pixels of its own
+            predictor.numbers[id(example.pixels)] = image
         predictor.regions(coco.pixels(task.query), predictor.see(coco.pixels(task.query)))
         start = time.process_time()
         answer = predictor.segment(coco.pixels(task.query), examples)

@@ -87,8 +87,8 @@ def annotate(
         from anymask.engine.store.store import Store
     except ModuleNotFoundError as missing:
         raise MissingExtraError(missing.name or "sqlalchemy", "engine") from None
+    from anymask.predict.disk_cache import tool_folder
     from anymask.predict.load import ModelSource
-    from anymask.weights.fetch import cache_folder
     from anymask.weights.graph_pair import read_export
 
     static = built_page()
@@ -113,7 +113,7 @@ def annotate(
         project = Project(
             folder,
             source,
-            cache_folder() / "annotate",
+            tool_folder(),
             needs_tokens,
             review,
             choice.encoder_id,

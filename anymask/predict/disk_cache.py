@@ -14,6 +14,7 @@ from pathlib import Path
 
 from anymask.core.atomic import writing
 from anymask.errors import OutputError
+from anymask.weights.fetch import cache_folder
 
 PICTURE_BYTES, EMBEDDING_BYTES = 2 << 30, 2 << 30
 ROOM = 0.9  # of the limit is left when some had to give way
@@ -90,6 +91,11 @@ class DiskCache:
 def picture_cache(folder: Path) -> DiskCache:
     """The views of images that a folder keeps."""
     return DiskCache(folder / "pictures", PICTURE_BYTES)
+
+
+def tool_folder() -> Path:
+    """Where the annotation tool keeps pictures and embeddings on this machine, for all commands."""
+    return cache_folder() / "annotate"
 
 
 def embedding_cache(folder: Path) -> DiskCache:

@@ -76,12 +76,15 @@ class ModelSource:
     def load(self, on_progress: Progress | None = None) -> Promptable:
         """Load it. Raises ``Error``, also if it is another model than ``model_id``."""
         sam = self._load(on_progress)
-        if self.model_id and sam.model_id != self.model_id:
-            raise Error(
-                f"{self.weights} is another model on this machine: {sam.model_id}, "
-                f"not {self.model_id}"
-            )
+        self.check(sam.model_id)
         return sam
+
+    def check(self, model_id: str) -> None:
+        """Raise ``Error`` if what was loaded is another model than ``self.model_id``."""
+        if self.model_id and model_id != self.model_id:
+            raise Error(
+                f"{self.weights} is another model on this machine: {model_id}, not {self.model_id}"
+            )
 
     def _load(self, on_progress: Progress | None) -> Promptable:
         return load(

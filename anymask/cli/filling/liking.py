@@ -49,16 +49,15 @@ def like(
         from anymask.engine.stages.kept_embeddings import KeptEmbeddings
         from anymask.engine.store.images import SUGGESTIONS_FIRST
         from anymask.engine.store.settings import put_setting
-        from anymask.predict.disk_cache import embedding_cache, picture_cache
+        from anymask.predict.disk_cache import embedding_cache, picture_cache, tool_folder
         from anymask.predict.in_context.load import by_likeness
         from anymask.predict.load import ModelSource
-        from anymask.weights.fetch import cache_folder
 
         folder = folder_of(where, images)
         choice = model_in_use_of(store, weights, where, models)
         with download_bar(f"fetching {choice.weights}") as bar:
             sam = ModelSource(choice.weights, offline=offline or None).load(bar)
-        cache = cache_folder() / "annotate"
+        cache = tool_folder()
         kept = embedding_cache(cache)
         pictures = Pictures(picture_cache(cache))
         embeddings = KeptEmbeddings(sam, pictures, kept, choice.encoder_id)

@@ -62,9 +62,8 @@ def prefill(
         from anymask.engine.pictures.pictures import Pictures
         from anymask.engine.stages.detecting import detecting
         from anymask.predict.detector import Detector
-        from anymask.predict.disk_cache import embedding_cache, picture_cache
+        from anymask.predict.disk_cache import embedding_cache, picture_cache, tool_folder
         from anymask.predict.load import ModelSource
-        from anymask.weights.fetch import cache_folder
 
         folder = folder_of(where, images)
         saves = ""
@@ -77,7 +76,7 @@ def prefill(
         choice = model_in_use_of(store, weights, where, models)
         with download_bar(f"fetching {choice.weights}") as bar:
             sam = ModelSource(choice.weights, offline=offline or None).load(bar)
-        cache = cache_folder() / "annotate"
+        cache = tool_folder()
         finder = detecting(
             sam,
             Pictures(picture_cache(cache)),

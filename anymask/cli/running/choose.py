@@ -96,13 +96,12 @@ def _looking(folder: Path, choice: ModelChoice, offline: bool) -> Looking:
     from anymask.engine.pictures.pictures import Pictures
     from anymask.engine.stages.choosing import Looking
     from anymask.engine.stages.kept_embeddings import KeptEmbeddings
-    from anymask.predict.disk_cache import embedding_cache, picture_cache
+    from anymask.predict.disk_cache import embedding_cache, picture_cache, tool_folder
     from anymask.predict.load import ModelSource
-    from anymask.weights.fetch import cache_folder
 
     with download_bar(f"fetching {choice.weights}") as bar:
         sam = ModelSource(choice.weights, offline=offline or None).load(bar)
-    cache = cache_folder() / "annotate"
+    cache = tool_folder()
     pictures = Pictures(picture_cache(cache))
     kept = KeptEmbeddings(sam, pictures, embedding_cache(cache), choice.encoder_id)
     return Looking(ImageFolder(folder), kept)

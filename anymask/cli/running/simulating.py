@@ -123,8 +123,8 @@ def _server(
     from anymask.engine.annotate import Project
     from anymask.engine.simulation.serving import serving, staff
     from anymask.engine.store.folder import scan_folder
+    from anymask.predict.disk_cache import tool_folder
     from anymask.predict.load import ModelSource
-    from anymask.weights.fetch import cache_folder
 
     with _store(where, folder) as store:
         scan_folder(store, folder)
@@ -134,7 +134,7 @@ def _server(
         project = Project(
             folder,
             source,
-            cache_folder() / "annotate",
+            tool_folder(),
             needs_tokens=True,
             encoder_id=choice.encoder_id,
         )

@@ -48,11 +48,10 @@ def workshop_of(
     """What a training works with; lines and steps go to standard error."""
     from anymask.engine.pictures.folder import ImageFolder
     from anymask.engine.pictures.pictures import Pictures
-    from anymask.predict.disk_cache import embedding_cache, picture_cache
+    from anymask.predict.disk_cache import embedding_cache, picture_cache, tool_folder
     from anymask.retraining.workshop import Workshop
-    from anymask.weights.fetch import cache_folder
 
-    cache = cache_folder() / "annotate"
+    cache = tool_folder()
     yield Workshop(
         store,
         ImageFolder(folder_of(where, images)),

@@ -116,15 +116,24 @@ class Thing:
 def things_of(text: str) -> tuple[Thing, ...]:
     """What a text asks for, each thing once. Raises ``PromptError`` for one without a name."""
     plain = _plain(text)
-    if not any(letter.isalnum() for letter in plain):
-        raise PromptError("words to look for need a letter or a digit")
+    check_named(plain)
     if len(plain.split()) > MOST_WORDS:
         return (Thing(plain),)
     parts = [part.strip() for part in JOINTS.split(plain)]
-    parts = [part for part in parts if any(letter.isalnum() for letter in part)]
+    parts = [part for part in parts if _can_name(part)]
     if any(_is_of_colours(*pair) for pair in pairwise(parts)):
         parts = [plain]
     return tuple(dict.fromkeys(map(_thing, parts)))
+
+
+def check_named(text: str) -> None:
+    """Raise ``PromptError`` for a text that can't name a thing."""
+    if not _can_name(text):
+        raise PromptError("words to look for need a letter or a digit")
+
+
+def _can_name(text: str) -> bool:
+    return any(letter.isalnum() for letter in text)
 
 
 def _is_of_colours(one: str, other: str) -> bool:

@@ -15,10 +15,10 @@ from anymask.engine.model.model import Model
 from anymask.engine.pictures.folder import ImageFile
 from anymask.engine.pictures.pictures import Pictures
 from anymask.engine.stages.kept_embeddings import KeptEmbeddings
-from anymask.errors import Error, explained
 from anymask.predict.disk_cache import DiskCache
 from anymask.predict.promptable import Promptable
 from anymask.predict.words.answer import WordsAnswer
+from anymask.predict.words.load import words_on
 
 if TYPE_CHECKING:
     from anymask.predict.words.candidates import Candidates
@@ -41,22 +41,6 @@ class WordsOfImage(Protocol):
 Load = Callable[[Promptable], WordsOfImage]
 
 
-def words_of_image(sam: Promptable) -> WordsOfImage:
-    """What finds words with a model that is loaded already.
-
-    Raises ``Error`` for a model that PyTorch does not run, ``WeightsError``, and
-    ``MissingExtraError`` without ``anymask[text]``.
-    """
-    try:
-        from anymask.predict.predictor import Predictor
-        from anymask.predict.words.predictor import WordsPredictor
-    except ModuleNotFoundError as missing:
-        raise explained(missing) from None
-    if not isinstance(sam, Predictor):
-        raise Error(f"{sam.model_id} is no model that PyTorch runs: it finds nothing by words")
-    return WordsPredictor.on(sam)
-
-
 class WordsSearch:
     """Looks in images for what words name. Threads may share it.
 
@@ -64,9 +48,7 @@ class WordsSearch:
     is the same.
     """
 
-    def __init__(
-        self, pictures: Pictures, embeddings: DiskCache, load: Load = words_of_image
-    ) -> None:
+    def __init__(self, pictures: Pictures, embeddings: DiskCache, load: Load = words_on) -> None:
         self._pictures, self._cache, self._load = pictures, embeddings, load
         self._lock = threading.Lock()
         self._loaded: tuple[str, WordsOfImage] | None = None
@@ -76,7 +58,7 @@ class WordsSearch:
         """What a text names in an image.
 
         The first words on an image take seconds, others no time. Raises ``PromptError`` for a text
-        without a name, ``ImageError``, and as ``words_of_image`` does.
+        without a name, ``ImageError``, and as ``words_on`` does.
         """
         things_of(text)  # a text that names nothing is refused at once
         sam = model.load()

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Literal
 from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import Labels, Pixels
 from anymask.errors import Error, PromptError, explained
-from anymask.predict.disk_cache import DiskCache, embedding_cache
+from anymask.predict.disk_cache import DiskCache, embedding_cache, tool_folder
 from anymask.predict.in_context.answer import InContextAnswer
 from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource, Progress
 from anymask.predict.promptable import Promptable
-from anymask.weights.fetch import cache_folder
 from anymask.weights.graph_pair import is_runnable_only
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def load_follower(
 
 def kept_here() -> DiskCache:
     """The place of this machine where the annotation tool keeps embeddings, for all commands."""
-    return embedding_cache(cache_folder() / "annotate")
+    return embedding_cache(tool_folder())
 
 
 def _load(
@@ -165,11 +164,7 @@ def _load(
             found = _by_likeness(source, on_progress, cache)
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
-    if source.model_id and found.model_id != source.model_id:
-        raise Error(
-            f"{source.weights} is another model on this machine: {found.model_id}, "
-            f"not {source.model_id}"
-        )
+    source.check(found.model_id)
     return found
 
 

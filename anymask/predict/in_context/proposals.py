@@ -14,7 +14,7 @@ from anymask.core.geometry import nms
 from anymask.core.in_context.regions import kept_size, resized
 from anymask.core.metrics import mask_iou
 from anymask.core.rough import rough_prompts
-from anymask.predict.automatic import AutomaticConfig
+from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.predictor import Predictor
 
 Mask = npt.NDArray[np.bool_]
@@ -35,12 +35,20 @@ def everything(
     sam: Predictor, embedding: ImageEmbedding, config: AutomaticConfig = EVERYTHING
 ) -> Mask:
     """(N, y, x): the masks of a grid of points, the surest first, each once."""
+    size = kept_size(embedding.image_hw)
+    found = proposed(sam, embedding, config)
+    masks = [resized(rle.decode(one.runs.to_rle()), size) for one in found]
+    return np.array(masks, bool).reshape(-1, *size)
+
+
+def proposed(
+    sam: Predictor, embedding: ImageEmbedding, config: AutomaticConfig = EVERYTHING
+) -> list[Candidate]:
+    """The masks of a grid of points at full size, the surest first, each once."""
     candidates = list(sam.candidates(embedding, config.points(0, embedding.image_hw), config))
     boxes = np.array([one.runs.box_xyxy() for one in candidates], np.float32).reshape(-1, 4)
     kept = nms(boxes, [one.predicted_iou for one in candidates], config.box_nms_thresh)
-    size = kept_size(embedding.image_hw)
-    masks = [resized(rle.decode(candidates[number].runs.to_rle()), size) for number in kept]
-    return np.array(masks, bool).reshape(-1, *size)
+    return [candidates[number] for number in kept]
 
 
 def redrawn(sam: Predictor, embedding: ImageEmbedding, masks: list[Mask]) -> list[Mask]:

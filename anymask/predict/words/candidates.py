@@ -15,14 +15,14 @@ import numpy as np
 from anymask.core import rle
 from anymask.core.annotations import Annotations
 from anymask.core.embedding import ImageEmbedding
-from anymask.core.geometry import Floats, nms, xywh_to_xyxy
+from anymask.core.geometry import Floats, xywh_to_xyxy
 from anymask.core.in_context.features import FeatureMap
 from anymask.core.words.crops import Pixels
 from anymask.core.words.objects import ShownObject
 from anymask.core.words.wholes import Measures
 from anymask.errors import EmbeddingError, Error
 from anymask.predict.automatic import AutomaticConfig
-from anymask.predict.in_context.proposals import EVERYTHING
+from anymask.predict.in_context.proposals import EVERYTHING, proposed
 from anymask.predict.predictor import Predictor
 from anymask.predict.words.answer import annotation
 from anymask.predict.words.encoder import WordsEncoder
@@ -93,11 +93,7 @@ def everything(
     A coarse grid of points, and masks that everything-mode would not trust: what is meant by words
     is seldom small, and what is drawn badly loses against better ones anyway.
     """
-    points = config.points(0, embedding.image_hw)
-    candidates = list(sam.candidates(embedding, points, config))
-    boxes = np.array([one.runs.box_xyxy() for one in candidates], np.float32).reshape(-1, 4)
-    kept = nms(boxes, [one.predicted_iou for one in candidates], config.box_nms_thresh)
-    found = [candidates[number] for number in kept]
+    found = proposed(sam, embedding, config)
     masks = [annotation(one.runs.to_rle(), one.predicted_iou, one.stability_score) for one in found]
     return worth_a_look(Annotations(masks, embedding.image_hw))
 

@@ -17,6 +17,7 @@ from anymask.predict.words.answer import WordsAnswer
 
 if TYPE_CHECKING:
     from anymask.predict.words.candidates import Candidates
+    from anymask.predict.words.predictor import WordsPredictor
 
 TOKENIZERS = "tokenizers"
 
@@ -63,15 +64,11 @@ def load_words(source: ModelSource, on_progress: Progress | None = None) -> Word
     found = WordsPredictor.load(
         source.weights, device=source.device, offline=source.offline, on_progress=on_progress
     )
-    if source.model_id and found.model_id != source.model_id:
-        raise Error(
-            f"{source.weights} is another model on this machine: {found.model_id}, "
-            f"not {source.model_id}"
-        )
+    source.check(found.model_id)
     return found
 
 
-def words_on(sam: Promptable, offline: bool | None = None) -> WordsFinder:
+def words_on(sam: Promptable) -> WordsPredictor:
     """What finds words, on a model that is loaded already.
 
     Raises ``Error`` for a model that PyTorch does not run, and as ``load_words`` does.
@@ -83,4 +80,4 @@ def words_on(sam: Promptable, offline: bool | None = None) -> WordsFinder:
         raise explained(missing) from None
     if not isinstance(sam, Predictor):
         raise Error(f"{sam.model_id} is no model that PyTorch runs: it finds nothing by words")
-    return WordsPredictor.on(sam, offline=offline)
+    return WordsPredictor.on(sam)

@@ -168,6 +168,7 @@ class WordsPredictor:
             )
         embedded = self.sam.encode(pixels) if embedding is None else embedding
         answers, _ = answer_objects(self.sam, embedded, objects, True)
+        features = self.semantic.features(pixels)
         masks: list[Annotation] = []
         likeness = []
         for number, several in enumerate(answers.to_bool()):
@@ -177,7 +178,8 @@ class WordsPredictor:
             ]
             if not drawn:
                 continue
-            found = self._of_masks(pixels, Annotations(drawn, embedded.image_hw))
+            few = Annotations(drawn, embedded.image_hw)
+            found = Candidates.of_masks(pixels, few, features, self.encoder)
             (named,) = self.named(found, [thing.words])
             best = int(named.chances.argmax())
             masks.append(_found(len(masks), drawn[best], thing, float(named.chances[best])))

@@ -21,6 +21,7 @@ from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
 from anymask.core.words.crops import Pixels
 from anymask.core.words.meanings import plain
+from anymask.core.words.phrases import check_named
 from anymask.errors import NoTextError, PromptError, shown
 from anymask.predict.predictor import load
 from anymask.predict.promptable import Promptable
@@ -69,8 +70,8 @@ class TokenPredictor:
         """One prompt for each of P phrases. Raises ``PromptError`` for one without a letter."""
         if isinstance(phrases, str) or not phrases:
             raise PromptError("prompts takes a list of phrases")
-        if not all(any(letter.isalnum() for letter in phrase) for phrase in phrases):
-            raise PromptError("words to look for need a letter or a digit")
+        for phrase in phrases:
+            check_named(phrase)
         return Prompts.of_text_embeddings(self.encoder.embed_words(phrases))
 
     @property
