@@ -8,6 +8,7 @@ a run that stops can go on exactly where it was, and n processes see what one pr
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,7 +24,8 @@ from anymask.datasets.sample import Dataset, Part, Sample
 from anymask.errors import DatasetError, Error
 
 SHUFFLE_BUFFER = 64  # samples of a shard that are held to mix them; a few MB each at most
-AHEAD = 4  # samples made ready before they are asked for
+MOST_THREADS = 16  # that prepare scenes; NumPy, Pillow and OpenCV let others work meanwhile
+AHEAD = 2  # samples for each of them, made ready before they are asked for
 
 T = TypeVar("T")
 # What chance is asked for: streams of random numbers that never meet.
@@ -77,7 +79,8 @@ class Feed(Generic[T]):
         self._dataset, self._prepare, self._seed, self._world = dataset, prepare, seed, world
         self._raw = self._samples(start or Position(rank))
         self._reader = ThreadPoolExecutor(1, "read")
-        self._workers = ThreadPoolExecutor(2, "prepare")
+        threads = min(max(2, (os.cpu_count() or 1) // world), MOST_THREADS)
+        self._workers, self._ahead = ThreadPoolExecutor(threads, "prepare"), AHEAD * threads
         self._left_out: dict[str, list[LeftOut]] = {}
         self._waiting: deque[Future[Future[Served[T]]]] = deque()
         self._last_scene = start or Position(rank)
@@ -96,7 +99,7 @@ class Feed(Generic[T]):
 
     def __next__(self) -> Served[T]:
         """Raises ``DatasetError`` if a whole epoch had nothing to learn from."""
-        while len(self._waiting) <= AHEAD:
+        while len(self._waiting) <= self._ahead:
             self._waiting.append(self._reader.submit(self._read))
         served = self._waiting.popleft().result().result()
         if served.scene is not None:
