@@ -30,7 +30,8 @@ from anymask.jobs.many_images import (
 from anymask.jobs.ray_cluster import join_cluster, stream
 from anymask.jobs.result_names import NamedResult
 from anymask.jobs.words import Words
-from anymask.predict.in_context.load import kept_here, load_in_context
+from anymask.predict.disk_cache import kept_here
+from anymask.predict.in_context.load import load_in_context
 from anymask.predict.load import ModelSource
 from anymask.predict.words.load import load_words
 
@@ -85,7 +86,7 @@ def _start_actor(
         tuned = settings.config.examples.tuned
         model = load_in_context(source, prompts=tuned, cache=kept_here())
     elif isinstance(settings.config, Words):
-        model = load_words(source)
+        model = load_words(source, cache=kept_here())
     else:
         model = source.load()
     return partial(_segment, model, out, settings)

@@ -103,6 +103,11 @@ def embedding_cache(folder: Path) -> DiskCache:
     return DiskCache(folder / "embeddings", EMBEDDING_BYTES)
 
 
+def kept_here() -> DiskCache:
+    """What the annotation tool keeps of images on this machine, for all commands."""
+    return embedding_cache(tool_folder())
+
+
 def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:

@@ -13,10 +13,10 @@ import typer
 from anymask.cli.progress import download_bar
 from anymask.core.read_options import AS_STORED, ReadOptions
 from anymask.datasets.prompting.examples import ExampleFiles, Examples, example_files, read_examples
+from anymask.predict.disk_cache import kept_here
 from anymask.predict.in_context.load import (
     ByLikeness,
     BySegGPT,
-    kept_here,
     load_follower,
     load_in_context,
 )

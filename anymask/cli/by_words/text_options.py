@@ -15,6 +15,7 @@ from anymask.core.image import RGB
 from anymask.core.words.phrases import things_of
 from anymask.datasets.photographs import Photograph
 from anymask.datasets.prompting.candidate_file import CandidateFile
+from anymask.predict.disk_cache import kept_here
 from anymask.predict.load import ModelSource
 from anymask.predict.words.answer import WordsAnswer, annotation
 from anymask.predict.words.load import WordsFinder, load_words
@@ -84,4 +85,4 @@ def named_among(
 def load_finder(source: ModelSource) -> WordsFinder:
     """What finds words, with a bar while it is fetched. Raises ``Error``."""
     with download_bar(f"fetching {source.weights}") as bar:
-        return load_words(source, bar)
+        return load_words(source, bar, kept_here())

@@ -38,14 +38,14 @@ class WordsOfImage(Protocol):
         ...
 
 
-Load = Callable[[Promptable], WordsOfImage]
+Load = Callable[[Promptable, DiskCache], WordsOfImage]
 
 
 class WordsSearch:
     """Looks in images for what words name. Threads may share it.
 
-    embeddings: those of the tool. load: what looks with a model; it is kept as long as the model
-    is the same.
+    embeddings: those of the tool, beside which candidates are kept. load: what looks with a model;
+    it is kept as long as the model is the same.
     """
 
     def __init__(self, pictures: Pictures, embeddings: DiskCache, load: Load = words_on) -> None:
@@ -83,7 +83,7 @@ class WordsSearch:
     def _words(self, sam: Promptable) -> WordsOfImage:
         with self._lock:
             if self._loaded is None or self._loaded[0] != sam.model_id:
-                self._loaded = sam.model_id, self._load(sam)
+                self._loaded = sam.model_id, self._load(sam, self._cache)
             return self._loaded[1]
 
     def _keep(self, key: tuple[str, str], candidates: Candidates) -> None:

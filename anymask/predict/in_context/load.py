@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from anymask.core.in_context.example import Example
 from anymask.core.in_context.palette import Labels, Pixels
 from anymask.errors import Error, PromptError, explained
-from anymask.predict.disk_cache import DiskCache, embedding_cache, tool_folder
+from anymask.predict.disk_cache import DiskCache
 from anymask.predict.in_context.answer import InContextAnswer
 from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource, Progress
@@ -144,11 +144,6 @@ def load_follower(
 ) -> BySegGPT | ByLikeness:
     """Load what follows objects through a film. Raises ``Error`` as ``load_in_context`` does."""
     return _load(source, on_progress, "", cache)
-
-
-def kept_here() -> DiskCache:
-    """The place of this machine where the annotation tool keeps embeddings, for all commands."""
-    return embedding_cache(tool_folder())
 
 
 def _load(

@@ -21,9 +21,9 @@ from anymask.core.in_context.features import FeatureMap, Mask
 from anymask.core.in_context.palette import Pixels
 from anymask.errors import EmbeddingError
 from anymask.predict.disk_cache import DiskCache
-from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.in_context.proposals import EVERYTHING, everything
 from anymask.predict.in_context.semantic import SemanticEncoder
+from anymask.predict.pixel_names import PixelNames
 from anymask.predict.predictor import Predictor
 
 GRID = "features"  # the name of their array
@@ -51,14 +51,12 @@ class Looks:
 class KeptLooks(Looks):
     """What is known of images, kept on the disk beside embeddings, in the same bounded space.
 
-    Under who made it and a hash of the pixels: the same file may be read as other pixels, by other
-    bands or another page. Numbers are those of float16, also the first time, so that an answer does
-    not depend on what was kept. What is damaged, or another model's, is made again.
+    Numbers are those of float16, also the first time, so that an answer does not depend on what was
+    kept. What is damaged, or another model's, is made again.
     """
 
     def __init__(self, cache: DiskCache) -> None:
-        self._cache = cache
-        self._hashes = EmbeddingCache[str]()
+        self._cache, self._names = cache, PixelNames()
 
     def embedding(self, sam: Predictor, pixels: Pixels) -> ImageEmbedding:
         """Read, or computed and kept."""
@@ -81,7 +79,7 @@ class KeptLooks(Looks):
     def masks(self, sam: Predictor, pixels: Pixels, embedding: ImageEmbedding) -> Mask:
         """Read, or computed and kept."""
         how = hashlib.sha256(repr(EVERYTHING).encode()).hexdigest()[:8]
-        name = self._name(f"{sam.model_id} masks {how}", pixels)
+        name = self._names.of(f"{sam.model_id} masks {how}", pixels)
         content = self._cache.get(name)
         masks = None if content is None else masks_from_bytes(content)
         if masks is None:
@@ -93,7 +91,7 @@ class KeptLooks(Looks):
         self, model: str, pixels: Pixels, compute: Callable[[], ImageEmbedding]
     ) -> ImageEmbedding:
         """Numbers that a model made of an image."""
-        name = self._name(model, pixels)
+        name = self._names.of(model, pixels)
         content = self._cache.get(name)
         if content is not None:
             with suppress(EmbeddingError):
@@ -103,14 +101,6 @@ class KeptLooks(Looks):
         content = compute().to_bytes()
         self._cache.put(name, content)
         return ImageEmbedding.from_bytes(content)
-
-    def _name(self, model: str, pixels: Pixels) -> str:
-        def look() -> str:
-            digest = hashlib.sha256(repr(pixels.shape).encode())
-            digest.update(np.ascontiguousarray(pixels).data)
-            return digest.hexdigest()
-
-        return f"{model} pixels {self._hashes.get(pixels, look)}"
 
 
 def masks_to_bytes(masks: Mask) -> bytes:

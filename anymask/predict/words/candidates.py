@@ -5,6 +5,7 @@ Shape legend: N masks, d channels of an encoder of words, H W pixels of the imag
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -30,6 +31,10 @@ from anymask.predict.words.encoder import WordsEncoder
 SMALLEST_PX, SMALLEST_SHARE = 16, 0.02  # of a mask's longer side, and of the image's
 MOST_MASKS = 64  # that are looked at, the largest
 COPY = 0.9  # IoU of masks that show the same
+# All of these settings in a few digits, for what is kept.
+LOOKED_AT = hashlib.sha256(
+    repr((EVERYTHING, SMALLEST_PX, SMALLEST_SHARE, MOST_MASKS, COPY)).encode()
+).hexdigest()[:8]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from anymask.core.annotations import Annotations
 from anymask.core.geometry import Floats
 from anymask.core.words.crops import Pixels
 from anymask.errors import Error, MissingExtraError, explained
+from anymask.predict.disk_cache import DiskCache
 from anymask.predict.load import ModelSource, Progress
 from anymask.predict.objects import ObjectQuestion
 from anymask.predict.promptable import Promptable
@@ -47,8 +48,12 @@ class WordsFinder(Protocol):
         ...
 
 
-def load_words(source: ModelSource, on_progress: Progress | None = None) -> WordsFinder:
+def load_words(
+    source: ModelSource, on_progress: Progress | None = None, cache: DiskCache | None = None
+) -> WordsFinder:
     """Load what finds words: everything's masks, ranked by encoders of the registry.
+
+    cache: where what is known of images is kept.
 
     Raises ``Error``, also where it is another model than ``source.model_id``, and
     ``MissingExtraError`` without ``anymask[text]``.
@@ -62,14 +67,18 @@ def load_words(source: ModelSource, on_progress: Progress | None = None) -> Word
     if source.dtype != "float32":
         raise Error(f"words are looked for in float32, not in {source.dtype}")
     found = WordsPredictor.load(
-        source.weights, device=source.device, offline=source.offline, on_progress=on_progress
+        source.weights,
+        device=source.device,
+        offline=source.offline,
+        on_progress=on_progress,
+        cache=cache,
     )
     source.check(found.model_id)
     return found
 
 
-def words_on(sam: Promptable) -> WordsPredictor:
-    """What finds words, on a model that is loaded already.
+def words_on(sam: Promptable, cache: DiskCache | None = None) -> WordsPredictor:
+    """What finds words, on a model that is loaded already. cache: as in ``load_words``.
 
     Raises ``Error`` for a model that PyTorch does not run, and as ``load_words`` does.
     """
@@ -80,4 +89,4 @@ def words_on(sam: Promptable) -> WordsPredictor:
         raise explained(missing) from None
     if not isinstance(sam, Predictor):
         raise Error(f"{sam.model_id} is no model that PyTorch runs: it finds nothing by words")
-    return WordsPredictor.on(sam)
+    return WordsPredictor.on(sam, cache=cache)

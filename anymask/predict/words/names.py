@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from anymask.core.embedding import model_id
 from anymask.core.geometry import Floats
 from anymask.core.words.comparison import Comparison
 from anymask.core.words.meanings import TEMPLATE, Names, plain
@@ -28,7 +29,7 @@ from anymask.models.efficientnet import CLASSES, EfficientNetLite0
 from anymask.predict.words.sentences import ROW as SENTENCES
 from anymask.predict.words.sentences import SentenceEncoder
 from anymask.weights.efficientnet import load_efficientnet
-from anymask.weights.fetch import cache_folder, fetch_row
+from anymask.weights.fetch import cache_folder, fetch_row, sha256_of
 from anymask.weights.registry import find
 
 CLASSIFIER, WORDNET = "efficientnet-lite0", "wordnet"
@@ -127,8 +128,14 @@ class NamesEncoder:
     """See the module; ``things`` None: untrained."""
 
     def __init__(
-        self, classifier: EfficientNetLite0, words: WordSide, things: NamedThings | None
+        self,
+        classifier: EfficientNetLite0,
+        words: WordSide,
+        things: NamedThings | None,
+        identity: str = "",
     ) -> None:
+        """identity: hashes of what objects are embedded by; "" where they are not known."""
+        self.identity = identity
         self._classifier = classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._words, self._things = words, things
         self._names = words.names(things.names) if things else None
@@ -147,8 +154,11 @@ class NamesEncoder:
         """
         words = WordSide.load(offline=offline, on_progress=on_progress)
         files = fetch_row(find(CLASSIFIER), offline=offline, on_progress=on_progress)
-        classifier = load_efficientnet(files[find(CLASSIFIER).files[0].name])
-        return cls(classifier, words, NamedThings.read(adapter) if adapter else None)
+        weights = find(CLASSIFIER).files[0]
+        things = model_id("things", sha256_of(adapter)) if adapter else "untrained"
+        identity = f"{model_id(CLASSIFIER, weights.sha256)} {things}"
+        classifier = load_efficientnet(files[weights.name])
+        return cls(classifier, words, NamedThings.read(adapter) if adapter else None, identity)
 
     def embed_images(self, objects: Sequence[ShownObject]) -> Floats:
         """(n, d) shares: the classes' sum to 1, the named things' to 1 less that of no thing."""

@@ -23,13 +23,15 @@ from anymask.core.words.crops import Pixels
 from anymask.core.words.phrases import Thing, things_of
 from anymask.core.words.wholes import Measures, Weighing
 from anymask.errors import PromptError, shown
+from anymask.predict.disk_cache import DiskCache
 from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.in_context.semantic import DinoEncoder
 from anymask.predict.objects import ObjectQuestion, answer_objects
 from anymask.predict.predictor import Predictor, load
 from anymask.predict.words.answer import WordsAnswer, annotation
-from anymask.predict.words.candidates import Candidates, everything, worth_a_look
+from anymask.predict.words.candidates import LOOKED_AT, Candidates, everything, worth_a_look
 from anymask.predict.words.encoder import WordsEncoder
+from anymask.predict.words.kept_candidates import KeptCandidates
 from anymask.predict.words.names import BY_NAMES, NamesEncoder
 from anymask.weights.registry import DEFAULT
 
@@ -68,12 +70,13 @@ class WordsPredictor:
         encoder: WordsEncoder,
         comparison: Comparison = BY_NAMES,
         name: str = "minilm + efficientnet-lite0",
+        kept: KeptCandidates | None = None,
     ) -> None:
-        """name: of the encoder's models, for people."""
+        """name: of the encoder's models, for people. kept: what these models made before."""
         self.sam, self.semantic, self.encoder = sam, semantic, encoder
         self.comparison = comparison
         self.answered_by = " + ".join((name, semantic.name, sam.model_id.partition("@")[0]))
-        self._candidates = EmbeddingCache[Candidates]()
+        self._candidates, self._kept = EmbeddingCache[Candidates](), kept
 
     @classmethod
     def load(
@@ -83,13 +86,14 @@ class WordsPredictor:
         device: str = "auto",
         offline: bool | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        cache: DiskCache | None = None,
     ) -> Self:
-        """With a SAM and the encoders of the registry.
+        """With a SAM and the encoders of the registry. cache: where candidates are kept.
 
         Raises ``WeightsError``, ``Error``, and ``MissingExtraError`` without ``anymask[text]``.
         """
         sam = load(weights, device=device, offline=offline, on_progress=on_progress)
-        return cls.on(sam, offline=offline, on_progress=on_progress)
+        return cls.on(sam, offline=offline, on_progress=on_progress, cache=cache)
 
     @classmethod
     def on(
@@ -98,11 +102,14 @@ class WordsPredictor:
         *,
         offline: bool | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        cache: DiskCache | None = None,
     ) -> Self:
         """On a SAM that is loaded already. Raises as ``load`` does."""
         encoder = NamesEncoder.load(offline=offline, on_progress=on_progress)
         semantic = DinoEncoder.load(sam.device, offline=offline, on_progress=on_progress)
-        return cls(sam, semantic, encoder)
+        maker = " ".join((sam.model_id, semantic.identity, encoder.identity, LOOKED_AT))
+        kept = None if cache is None else KeptCandidates(cache, f"{maker} candidates")
+        return cls(sam, semantic, encoder, kept=kept)
 
     def __repr__(self) -> str:
         return f"WordsPredictor({self.answered_by})"
@@ -196,7 +203,10 @@ class WordsPredictor:
             embedded = self.sam.encode(pixels) if embedding is None else embedding
             return self._of_masks(pixels, self.everything(embedded))
 
-        return self._candidates.get(pixels, look)
+        def found() -> Candidates:
+            return look() if self._kept is None else self._kept.of(pixels, look)
+
+        return self._candidates.get(pixels, found)
 
     def everything(self, embedding: ImageEmbedding) -> Annotations:
         """The masks of an image that are looked at."""

@@ -42,7 +42,7 @@ def colours(here: Workplace, photos: Path) -> Colours:
     pixels[5:25, 22:38] = (0, 0, 255)
     Image.fromarray(pixels).save(photos / "a.png")
     made = Colours()
-    object.__setattr__(here, "words", searching(here, lambda sam: made))
+    object.__setattr__(here, "words", searching(here, lambda sam, cache: made))
     return made
 
 
@@ -97,7 +97,7 @@ def test_where_nothing_matches_it_says_why_and_proposes_nothing(
 
 
 def test_without_the_extra_it_says_which_one(client: TestClient, here: Workplace) -> None:
-    def load(sam: object) -> Any:
+    def load(sam: object, cache: Any) -> Any:
         raise MissingExtraError("tokenizers", "text")
 
     object.__setattr__(here, "words", searching(here, load))

@@ -18,6 +18,7 @@ from anymask.core.words.crops import Pixels
 from anymask.core.words.objects import ShownObject
 from anymask.core.words.wholes import Weighing
 from anymask.predict.words.answer import annotation
+from anymask.predict.words.kept_candidates import KeptCandidates
 from anymask.predict.words.predictor import WordsPredictor
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
@@ -62,10 +63,10 @@ def squares(pixels: Pixels) -> Annotations:
 class ColourPredictor(WordsPredictor):
     """Finds squares by their colours; counts how often it looked. No model is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: KeptCandidates | None = None) -> None:
         sam = SimpleNamespace(model_id="squares@0", encode=lambda pixels: pixels)
         super().__init__(
-            cast(Any, sam), cast(Any, FlatFeatures()), ByColour(), BY_COLOUR, "colours"
+            cast(Any, sam), cast(Any, FlatFeatures()), ByColour(), BY_COLOUR, "colours", kept
         )
         self.looked = 0
 
