@@ -162,15 +162,16 @@ def _run(job: TrainingJob, world: World, as_json: bool) -> int:
 
     training = training_of(job.recipe)
     validations: list[dict[str, Any]] = []
-    stopped, passed = 0, 0
+    stopped, passed, loss = 0, 0, ""
     with work_bar(job.recipe.steps, "steps") as step:
 
         def note(entry: dict[str, Any]) -> None:
-            nonlocal stopped, passed
+            nonlocal stopped, passed, loss
             # What came before the first step of this process, another one did.
             news = job.recipe.log_every if "loss" in entry else 0
+            loss = f", loss {entry['loss']:.4f}" if "loss" in entry else loss
             for number in range(passed + 1, entry["step"] + 1):
-                step(number > entry["step"] - news, f", loss {entry.get('loss', 0):.4f}")
+                step(number > entry["step"] - news, loss)
             passed = entry["step"]
             if "note" in entry:
                 typer.echo(f"anymask: {entry['note']}", err=True)

@@ -165,7 +165,7 @@ def test_a_run_says_how_it_went_and_its_weights_are_of_use(
     arguments: list[str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    status, out, err = run(*arguments, "--out", folder, "--json")
+    status, out, err = run(*arguments, "--out", folder, "--set", "log_every=2", "--json")
     assert status == 0
     summary = json.loads(out)
     assert (summary["steps"], summary["stopped"]) == (5, False)
@@ -173,6 +173,7 @@ def test_a_run_says_how_it_went_and_its_weights_are_of_use(
     assert summary["last"]["step"] == 5
     assert "step 5: mIoU" in err
     assert f"--weights {folder}/best" in err
+    assert "loss 0.0000" not in err  # of a step that the log does not tell
     picture = next((tmp_path / "data").rglob("images/*.png"))
     status, out, _ = run(
         "segment", picture, "--point", "40,40", "--weights", folder / "best", "--json"
