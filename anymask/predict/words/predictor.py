@@ -88,7 +88,9 @@ class WordsPredictor:
 
         Raises ``WeightsError``, ``Error``, and ``MissingExtraError`` without ``anymask[text]``.
         """
-        sam = load(weights, device=device, offline=offline, on_progress=on_progress)
+        sam = load(
+            weights, device=device, dtype="float32", offline=offline, on_progress=on_progress
+        )
         return cls.on(sam, offline=offline, on_progress=on_progress)
 
     @classmethod
