@@ -4,8 +4,9 @@
 
 A grid of ``--side`` × ``--side`` points in each photograph, a prompt each. A mask has moved where
 its IoU with float32's is below 0.98. Processor times are of one thread, the quickest of several
-turns, float32 and the part in turn. The last table is everything in each photograph, with what
-``--dtype mixed`` rounds against float32.
+turns, float32 and the part in turn. One table is everything in each photograph, with what
+``--dtype mixed`` rounds against float32; the table of decoding is against the plain order of
+products, which was all that there was before few rows.
 """
 
 from __future__ import annotations
@@ -32,7 +33,12 @@ from anymask.predict.predictor import load as load_predictor
 from machine import describe
 
 HERE = Path(__file__).resolve().parent
-MOVED_IOU, TURNS, PROMPTS = 0.98, 7, 8
+SIDES = {
+    "plain": "float32, plain order",
+    "float32": "float32, few rows",
+    "mixed": "mixed, few rows",
+}
+MOVED_IOU, TURNS, PROMPTS, POINTS = 0.98, 7, 8, 64
 
 
 class Answers(NamedTuple):
@@ -219,21 +225,60 @@ def everything(photographs: Sequence[str]) -> list[str]:
     return rows
 
 
+def decoding(photograph: str) -> list[str]:
+    """Rows: the plain order of products, few rows, few rows in mixed numbers."""
+    rows = [
+        f"| | {POINTS} points of everything, CPU s, quickest | to the plain order | masks "
+        "| a click, CPU ms, quickest | to the plain order |",
+        "|---|---|---|---|---|---|",
+    ]
+    print("\n" + "\n".join(rows), flush=True)
+    sides = {name: float32() for name in SIDES}
+    sides["plain"].model.mask_decoder.few_rows = False
+    sides["mixed"].to(torch.device("cpu"), torch.float32, half_products=True)
+    embedding = sides["plain"].encode(read_image(photograph))
+    grid = anymask.AutomaticConfig().points(0, embedding.image_hw)
+    points = grid[:: len(grid) // POINTS]
+    click = anymask.Prompts.of_points(points[:1, None])
+    many: dict[str, list[float]] = {name: [] for name in SIDES}
+    one: dict[str, list[float]] = {name: [] for name in SIDES}
+    counts = {}
+    for _ in range(TURNS):
+        for name, sam in sides.items():
+            sam.predict(embedding, click)
+            start = time.process_time()
+            counts[name] = len([*sam.candidates(embedding, points, anymask.AutomaticConfig())])
+            many[name].append(time.process_time() - start)
+            for _ in range(TURNS):
+                start = time.process_time()
+                sam.predict(embedding, click)
+                one[name].append(time.process_time() - start)
+    for name, what in SIDES.items():
+        a, b = min(many[name]), min(one[name])
+        shares = a / min(many["plain"]), b / min(one["plain"])
+        cells = [what, f"{a:.2f}", f"{shares[0]:.2f}", f"{counts[name]}", f"{1e3 * b:.0f}"]
+        rows.append("| " + " | ".join([*cells, f"{shares[1]:.2f}"]) + " |")
+        print(rows[-1], flush=True)
+    return rows
+
+
 def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photographs", nargs="+")
     parser.add_argument("--side", type=int, default=10)
-    parser.add_argument("--only", choices=["parts", "everything"])
+    parser.add_argument("--only", choices=["parts", "everything", "decoding"])
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(f"{describe(1)}\n", flush=True)
     tables = []
-    if options.only != "everything":
+    if options.only in (None, "parts"):
         tables.append(part_by_part(options.photographs, options.side))
-    if options.only != "parts":
+    if options.only in (None, "everything"):
         tables.append(everything(options.photographs))
+    if options.only in (None, "decoding"):
+        tables.append(decoding(options.photographs[0]))
     if options.write:
         day = time.strftime("%Y-%m-%d")
         names = " ".join(Path(path).name for path in options.photographs)

@@ -88,8 +88,8 @@ def test_prompts_of_many_tokens_go_the_plain_way() -> None:
     few, same = decoded(sam, True, many)
     assert isinstance(shared(sam, True), PreparedImage)
     assert isinstance(same, Tensor)
-    torch.testing.assert_close(few, plain, atol=0, rtol=0)
-    torch.testing.assert_close(same, image, atol=0, rtol=0)
+    torch.testing.assert_close(few, plain, atol=1e-5, rtol=1e-3)
+    torch.testing.assert_close(same, image, atol=1e-5, rtol=1e-3)
 
 
 @pytest.mark.parametrize("content", [(5, 8), (8, 3)])
