@@ -143,7 +143,7 @@ def prepare_click_official() -> Callable[[], Any]:
 
     from official import build_predictor
 
-    sam = load(device="cpu", offline=True)
+    sam = load(device="cpu", dtype="float32", offline=True)
     embedding = sam.encode(_image())
     features = torch.from_numpy(embedding.arrays["image_embed"])[None]
     predictor = build_predictor(sam.model.state_dict(), features, IMAGE_HW)

@@ -89,7 +89,7 @@ def picture() -> npt.NDArray[np.uint8]:
 def mobile_sam() -> Predictor:
     """The default weights, if they are on this machine."""
     try:
-        return load(offline=True)
+        return load(offline=True, dtype="float32")
     except OfflineError:
         pytest.skip("the default weights are not here: anymask weights pull mobile-sam")
 

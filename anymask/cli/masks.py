@@ -133,7 +133,7 @@ def masks(
     executor: ExecutorOption = Executor.process,
     actors: ActorsOption = None,
     device: DeviceOption = "auto",
-    dtype: DtypeOption = "float32",
+    dtype: DtypeOption = "auto",
     offline: OfflineOption = False,
     json_: Annotated[
         bool, typer.Option("--json", help="Print a summary as JSON on standard output.")
@@ -173,10 +173,13 @@ def masks(
         if looked_for is None:
             model = sam = _load(source)
             config = replace(config, **own_thresholds(sam, weights, flags))
+            # The same numbers on all machines, whatever their processors.
+            source = replace(source, dtype=sam.dtype_name)
             settings = Settings(sam.model_id, sam.dtype_name, config, format_, reading)
         else:
             model, sought = _load_finder(source, looked_for)
-            settings = Settings(model.model_id, dtype, looked_for, format_, reading)
+            source = replace(source, dtype="float32")
+            settings = Settings(model.model_id, source.dtype, looked_for, format_, reading)
         job = listing.photographs, out, settings
         if segment_on_cluster is None:
             outcomes = segment_all(model, *job)

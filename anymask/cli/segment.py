@@ -155,7 +155,7 @@ def segment(
     bands: BandsOption = None,
     window: WindowOption = None,
     device: DeviceOption = "auto",
-    dtype: DtypeOption = "float32",
+    dtype: DtypeOption = "auto",
     offline: OfflineOption = False,
 ) -> None:
     """Segment what points, boxes, scribbles and masks point at, what examples show, or words name.

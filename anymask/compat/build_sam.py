@@ -68,7 +68,7 @@ sam_model_registry = ModelRegistry(
 
 
 def _build(name: str, row: str, checkpoint: Checkpoint) -> Sam:
-    predictor = load(row if checkpoint is None else checkpoint, device="cpu")
+    predictor = load(row if checkpoint is None else checkpoint, device="cpu", dtype="float32")
     encoder = predictor.model.config.encoder
     other = next((known for known, config in ENCODERS.items() if config == encoder), name)
     if other != name:

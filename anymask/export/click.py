@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from anymask.export import image_side
 from anymask.export.graphs import prompt_batch
-from anymask.export.image_side import LAST, ImageSide, Own, as_norms_get, own_parts
-from anymask.models.layers import LayerNorm2d
+from anymask.export.image_side import ImageSide
+from anymask.models.image_parts import LAST, Own, as_norms_get, own_parts
 from anymask.models.mask_decoder import logit_map, transposed_2x2
 from anymask.models.sam import Sam
 
@@ -46,13 +46,13 @@ class PrepareGraph(nn.Module):
         image = (
             (image_embeddings + self.sam.prompt_encoder.embed_masks(None, None)).flatten(2).mT[0]
         )
-        own = own_parts(decoder, image)
+        own = own_parts(decoder.transformer, decoder.upscaling_layers()[0], image)
         first = self.sam.positions().layers[0]
         own["keys_1"] = own["keys_1"] + first.token_to_image.flatten(0, 1)
         own["queries_1"] = own["queries_1"] + first.image_to_token.flatten(0, 1)
-        seen = list(as_norms_get(decoder, image))
+        seen = list(as_norms_get(decoder.transformer, image))
         own["squares"] = torch.stack([(rows * rows).sum(dim=1) for rows in seen])
-        masks = as_norms_get(decoder, mask_rows(self.sam))
+        masks = as_norms_get(decoder.transformer, mask_rows(self.sam))
         own["masks"] = torch.stack([told @ rows.mT for told, rows in zip(masks, seen)])
         return tuple(own[name] for name in own_names(self.sam.config.decoder.depth))
 
@@ -73,14 +73,14 @@ class MaskGraph(nn.Module):
         *before, _ = self.sam.prompt_encoder.mask_downscaling
         steps = nn.Sequential(*before)(mask_input)[0].flatten(1)
         steps = torch.cat([steps, torch.ones_like(steps[:1])])  # 17 L
-        rows = mask_rows(self.sam)
+        rows, first = mask_rows(self.sam), decoder.upscaling_layers()[0]
         changes = {
             name: steps.mT @ change if name == "upscaled" else change @ steps
-            for name, change in own_parts(decoder, rows).items()
+            for name, change in own_parts(decoder.transformer, first, rows).items()
         }
         products = [
             2 * with_image + (told @ told.mT) @ steps
-            for told, with_image in zip(as_norms_get(decoder, rows), own["masks"])
+            for told, with_image in zip(as_norms_get(decoder.transformer, rows), own["masks"])
         ]
         changes["squares"] = torch.stack([(steps * product).sum(dim=0) for product in products])
         return tuple(
@@ -156,10 +156,8 @@ class ClickGraph(nn.Module):
     def _upscaled(self, side: ImageSide, own: Tensor) -> Tensor:
         """``MaskDecoder``'s features of the 4×4 pixels of each position: (P, L·16, C/8)."""
         decoder = self.sam.mask_decoder
-        _, norm, _, second, _ = decoder.output_upscaling
-        assert isinstance(norm, LayerNorm2d)
-        assert isinstance(second, nn.ConvTranspose2d)
-        x, factor = side.upscaled(own, decoder)
+        first, norm, second = decoder.upscaling_layers()
+        x, factor = side.upscaled(own, first)
         x = torch.unflatten(x, -1, (4, -1))  # P L 4 C/4
         squares = (x * x).mean(dim=-1, keepdim=True) + norm.eps * factor[..., None]
         x = F.gelu(x * squares.sqrt().reciprocal() * norm.weight + norm.bias)

@@ -19,82 +19,17 @@ Shape legend: P prompts, T tokens, L image positions, C channels, H heads, D hea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from anymask.models.mask_decoder import MaskDecoder
+from anymask.models.image_parts import Own, centred, upscaling
 from anymask.models.two_way import (
     ImageToTokenAttention,
     Projections,
     TokenToImageAttention,
 )
-
-Own = dict[str, Tensor]  # of an image, by the names of ``own_parts``
-LAST = "last"  # instead of a layer's number: the last look
-
-
-def own_parts(decoder: MaskDecoder, image: Tensor) -> Own:
-    """What clicks need of image positions (L, C), or of a sum's rows (K, C), but for biases.
-
-    ``keys_i``, ``values_i``, ``queries_i``: their share in those of layer i; ``keys_last``,
-    ``values_last``: of the last look; ``told_i_j``: their products with what the heads of layer i
-    can tell, as norm j gets both; (H·D, L) each. ``always``: their products with what layers tell
-    in any case, (pairs i, j; L). ``upscaled``: their share in the upscaling, (L, 4·C/4).
-    """
-    own: Own = {}
-    always: list[Tensor] = []
-    tellers: list[tuple[Tensor, Tensor]] = []
-    shift = torch.zeros_like(image[0])
-    for j, block in enumerate(decoder.transformer.blocks(), 1):
-        to_image, to_token = block.cross_attn_token_to_image, block.cross_attn_image_to_token
-        own |= _keys_and_values(to_image, image, str(j))
-        own[f"queries_{j}"] = to_token.q_proj.weight @ image.mT
-        image = centred(image)
-        out = to_token.out_proj
-        tellers.append((centred(out.weight.T), centred(out.bias + shift)))
-        for i, (weight, bias) in enumerate(tellers, 1):
-            own[f"told_{i}_{j}"] = weight @ image.mT
-            always.append((image * bias).sum(dim=-1))  # a product goes wrong in WebAssembly
-        gain, shift = block.norm4.weight, block.norm4.bias
-        image = image * gain
-        tellers = [(centred(weight * gain), centred(bias * gain)) for weight, bias in tellers]
-    own |= _keys_and_values(decoder.transformer.final_attn_token_to_image, image, LAST)
-    return own | {"upscaled": image @ upscaling(decoder)[0], "always": torch.stack(always)}
-
-
-def _keys_and_values(attention: TokenToImageAttention, image: Tensor, layer: str) -> Own:
-    """The share of image positions (L, C) in what tokens see: (H·D, L) each."""
-    keys, values = (projection.weight @ image.mT for projection in _seen_by(attention))
-    return {f"keys_{layer}": keys, f"values_{layer}": values}
-
-
-def _seen_by(attention: TokenToImageAttention) -> tuple[nn.Linear, nn.Linear]:
-    return attention.k_proj, attention.v_proj
-
-
-def as_norms_get(decoder: MaskDecoder, image: Tensor) -> Iterator[Tensor]:
-    """Image positions (L, C), or a sum's rows, norm by norm: centred, after earlier gains."""
-    for block in decoder.transformer.blocks():
-        image = centred(image)
-        yield image
-        image = image * block.norm4.weight
-
-
-def centred(x: Tensor) -> Tensor:
-    """Less its mean over the channels, as a norm takes it."""
-    return x - x.mean(dim=-1, keepdim=True)
-
-
-def upscaling(decoder: MaskDecoder) -> tuple[Tensor, Tensor]:
-    """Weight (C, 4·C/4) and bias of the first transposed convolution, centred for its norm."""
-    first = decoder.output_upscaling[0]
-    assert isinstance(first, nn.ConvTranspose2d)
-    assert first.bias is not None
-    weight = first.weight.permute(0, 2, 3, 1)  # C 2 2 C/4
-    return centred(weight).flatten(1), centred(first.bias).repeat(4)
 
 
 @dataclass(frozen=True)
@@ -175,12 +110,12 @@ class ImageSide:
         rows = self.rows @ projection.weight.T
         return torch.unflatten(rows, -1, (heads, -1)).transpose(1, 2)
 
-    def upscaled(self, own: Tensor, decoder: MaskDecoder) -> tuple[Tensor, Tensor]:
+    def upscaled(self, own: Tensor, first: nn.ConvTranspose2d) -> tuple[Tensor, Tensor]:
         """Input of the upscaling's norm (P, L, 4·C/4), but for a factor of each position.
 
         own: the image's, (L, 4·C/4). With it what the norm's epsilon is multiplied by, (P, L, 1).
         """
-        weight, bias = upscaling(decoder)
+        weight, bias = upscaling(first)
         rows = self.rows @ weight
         rows = torch.cat([rows[:, :-1], rows[:, -1:] + bias], dim=1)  # the shift's
         return own + self.steps.mT @ rows, (self.deviation * self.deviation).mT

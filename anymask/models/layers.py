@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-# An operator that torch's compiler emits, not a documented one: its absence is no error.
+# Operators that torch's compiler emits, not documented ones: their absence is no error.
 CAN_FUSE_LINEAR = hasattr(torch.ops.mkldnn, "_linear_pointwise")
+CAN_FUSE_CONV = hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
 class LayerNorm2d(nn.Module):

@@ -11,16 +11,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anymask.models.few_rows import MOST_TOKENS, PreparedImage, ToldImage, prepare, two_way
+from anymask.models.half_products import HalfLinear
 from anymask.models.layers import CAN_FUSE_LINEAR, MLP, LayerNorm2d, linear_gelu
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions, SharedImage, TwoWayTransformer
 
+PromptedImage = SharedImage | PreparedImage  # as prompts without masks share it
 ALL_TOKENS = slice(None)
+BESIDE = -100.0  # the logit of what nobody looks at
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,13 @@ class MaskDecoderConfig:
     mask_tokens: int = 4
     iou_head_hidden: int = 256
     iou_head_depth: int = 3
+
+
+class HalfUpscaling(NamedTuple):
+    """The two convolutions of the upscaling, as linear layers of a position."""
+
+    first: HalfLinear
+    second: HalfLinear
 
 
 class MaskDecoder(nn.Module):
@@ -52,6 +64,8 @@ class MaskDecoder(nn.Module):
         self.config = config
         self.band_positions = 0
         self.fused = False
+        self.few_rows = False
+        self.rounded: HalfUpscaling | None = None
         c = config.width
         self.transformer = TwoWayTransformer(config.depth, c, config.heads, config.mlp_hidden)
         self.iou_token = nn.Embedding(1, c)
@@ -102,7 +116,7 @@ class MaskDecoder(nn.Module):
         image_index: Tensor,
         prompts: PromptEmbedding,
         positions: ImagePositions,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor | ToldImage]:
         """``attend`` for P prompts over B images; arguments as ``forward``'s."""
         if len(prompts.dense) == 1:  # add once per image, not once per prompt
             image = _flat(features + prompts.dense).index_select(0, image_index)
@@ -110,22 +124,30 @@ class MaskDecoder(nn.Module):
             image = _flat(features.index_select(0, image_index) + prompts.dense)
         return self.attend(image, prompts, positions)
 
-    def share(self, features: Tensor, no_mask: Tensor, positions: ImagePositions) -> SharedImage:
+    def share(self, features: Tensor, no_mask: Tensor, positions: ImagePositions) -> PromptedImage:
         """Prepare one image (1, C, h, w) for many calls of ``attend`` with prompts without masks.
 
         no_mask: (1, C, 1, 1), what such prompts add to it.
         """
-        return self.transformer.share(_flat(features + no_mask), positions)
+        image = features + no_mask
+        if self.few_rows:
+            return prepare(self.transformer, self.upscaling_layers()[0], image, positions)
+        return self.transformer.share(_flat(image), positions)
 
     def attend(
-        self, image: Tensor | SharedImage, prompts: PromptEmbedding, positions: ImagePositions
-    ) -> tuple[Tensor, Tensor]:
+        self, image: Tensor | PromptedImage, prompts: PromptEmbedding, positions: ImagePositions
+    ) -> tuple[Tensor, Tensor | ToldImage]:
         """Run the transformer over image positions (P, L, C), or an image that all share.
 
-        Gives the IoU token and the mask tokens (P, 1 + M, C), and image positions (P, L, C).
+        Gives the IoU token and the mask tokens (P, 1 + M, C), and image positions (P, L, C) or,
+        where ``share`` prepared sums of few rows, a ``ToldImage``.
         """
         tokens, absent = self.tokens(prompts)
         count = 1 + self.config.mask_tokens
+        if isinstance(image, PreparedImage):
+            if tokens.shape[1] <= MOST_TOKENS:
+                return two_way(self.transformer, tokens, image, positions, absent, count)
+            image = image.plain()
         out: tuple[Tensor, Tensor] = self.transformer(tokens, image, positions, absent, count)
         return out
 
@@ -141,17 +163,29 @@ class MaskDecoder(nn.Module):
         out: Tensor = self.iou_prediction_head(tokens[:, 0])
         return out
 
-    def masks(self, tokens: Tensor, image: Tensor, chosen: Tensor | None = None) -> Tensor:
-        """Mask logits (P, M, 4h, 4w) from decoded tokens and image positions (P, L, C).
+    def masks(
+        self,
+        tokens: Tensor,
+        image: Tensor | ToldImage,
+        chosen: Tensor | None = None,
+        content: tuple[int, int] | None = None,
+    ) -> Tensor:
+        """Mask logits (P, M, 4h, 4w) from decoded tokens and what ``attend`` made of the image.
 
-        chosen: (P, M) bool, which masks are wanted; they come as (N, 4h, 4w).
+        chosen: (P, M) bool, which masks are wanted; they come as (N, 4h, 4w). content: the rows and
+        columns of positions that somebody looks at; others may be ``BESIDE``.
         """
-        return logit_map(self.position_logits(tokens, image, chosen))
+        if content is None or not isinstance(image, ToldImage):
+            return logit_map(self.position_logits(tokens, image, chosen))
+        h, w = content
+        beside = [4 * (side - cut) for side, cut in zip(image.own.shape, content)]
+        logits = logit_map(self.position_logits(tokens, image.within(h, w), chosen), content)
+        return F.pad(logits, (0, beside[1], 0, beside[0]), value=BESIDE)
 
     def position_logits(
         self,
         tokens: Tensor,
-        image: Tensor,
+        image: Tensor | ToldImage,
         chosen: Tensor | None = None,
         which: slice = ALL_TOKENS,
     ) -> Tensor:
@@ -162,12 +196,31 @@ class MaskDecoder(nn.Module):
         the reordering into a map touches M channels instead of 64.
         """
         hyper = self.hyper(tokens, which)
+        if isinstance(image, ToldImage):
+            logits = self._told_logits(hyper, image)
+            return logits if chosen is None else logits[chosen]
         length = (
             max(1, self.band_positions // len(image)) if self.band_positions else image.shape[1]
         )
         bands = [hyper @ self._upscale(band).mT for band in torch.split(image, length, dim=1)]
         logits = torch.cat(bands, dim=2)
         return logits if chosen is None else logits[chosen]
+
+    def _told_logits(self, hyper: Tensor, image: ToldImage) -> Tensor:
+        """``position_logits`` by ``hyper`` (P, M, C/8), without dividing by deviations first."""
+        norm = self.upscaling_layers()[1]
+        width = len(norm.weight)
+        out = hyper.new_empty(*hyper.shape[:2], 16 * image.own[..., 0].numel())
+        length = self.band_positions or out.shape[2]
+        for p, logits in enumerate(out):
+            bands = image.bands(p, length, self.rounded is not None)
+            for (x, variance), part in zip(bands, torch.split(logits, 16 * length, dim=1)):
+                x = torch.unflatten(x, -1, (4, -1))  # l 4 C/4
+                squares = torch.linalg.vector_norm(x, dim=-1).square_().div_(width)
+                rate = squares.add_(variance[:, None], alpha=norm.eps).rsqrt_()
+                x = F.gelu(torch.addcmul(norm.bias, x.mul_(rate[..., None]), norm.weight))
+                torch.mm(hyper[p], self._last_upscaled(x).flatten(0, 2).mT, out=part)
+        return out
 
     def hyper(self, tokens: Tensor, which: slice = ALL_TOKENS) -> Tensor:
         """What each mask's features are multiplied by: (P, M, C/8)."""
@@ -178,14 +231,39 @@ class MaskDecoder(nn.Module):
 
     def _upscale(self, image: Tensor) -> Tensor:
         """Features of the 4×4 pixels of each position: (P, L, C) to (P, L·16, C/8)."""
+        first, norm, _ = self.upscaling_layers()
+        if self.rounded is None:
+            x = transposed_2x2(image, first)  # P L 4 C/4
+        else:
+            x = torch.unflatten(self.rounded.first(image), -1, (4, -1)).float()
+        x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
+        return self._last_upscaled(x).flatten(1, 3)
+
+    def _last_upscaled(self, x: Tensor) -> Tensor:
+        """The second convolution and its GELU: (..., 4, C/4) to (..., 4, 4, C/8)."""
+        if self.rounded is not None:
+            return torch.unflatten(self.rounded.second(x, "gelu"), -1, (4, -1)).float()
+        last = linear_gelu if self.fused else _linear_then_gelu
+        return transposed_2x2(x, self.upscaling_layers()[2], last)
+
+    def round_products(self, rounded: bool = True) -> None:
+        """Multiply in bfloat16 what costs hardly anything in masks (``half_products``).
+
+        rounded: whether to; False undoes it. For inference in float32; the weights must not change
+        afterwards.
+        """
+        self.rounded = None
+        if rounded:
+            first, _, second = self.upscaling_layers()
+            self.rounded = HalfUpscaling(*(HalfLinear.of(*_as_linear(x)) for x in (first, second)))
+
+    def upscaling_layers(self) -> tuple[nn.ConvTranspose2d, LayerNorm2d, nn.ConvTranspose2d]:
+        """What is learned of the upscaling."""
         first, norm, _, second, _ = self.output_upscaling
         assert isinstance(first, nn.ConvTranspose2d)
         assert isinstance(norm, LayerNorm2d)
         assert isinstance(second, nn.ConvTranspose2d)
-        x = transposed_2x2(image, first)  # P L 4 C/4
-        x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
-        last = linear_gelu if self.fused else _linear_then_gelu
-        return transposed_2x2(x, second, last).flatten(1, 3)
+        return first, norm, second
 
     def fuse_activations(self, fused: bool = True) -> None:
         """Compute the last convolution and its GELU in one step, where this torch can.
@@ -212,19 +290,27 @@ def transposed_2x2(
 
     The four are the new rows and columns (0, 0), (0, 1), (1, 0), (1, 1) of each position.
     """
-    assert layer.bias is not None
-    weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)  # 4·C' C
+    weight, bias = _as_linear(layer)
     rows = x.flatten(0, -2)  # exported graphs have an operator for rows that adds the bias, too
-    return linear(rows, weight, layer.bias.repeat(4)).view(*x.shape[:-1], 4, -1)
+    return linear(rows, weight, bias).view(*x.shape[:-1], 4, -1)
+
+
+def _as_linear(layer: nn.ConvTranspose2d) -> tuple[Tensor, Tensor]:
+    """Weight (4·C', C) and bias (4·C',) of the linear layer that a position goes through."""
+    assert layer.bias is not None
+    return layer.weight.permute(2, 3, 1, 0).flatten(0, 2), layer.bias.repeat(4)
 
 
 def _linear_then_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.gelu(F.linear(x, weight, bias))
 
 
-def logit_map(logits: Tensor) -> Tensor:
-    """``position_logits`` (..., h·w·2·2·2·2) of all positions to masks (..., 4h, 4w)."""
+def logit_map(logits: Tensor, grid_hw: tuple[int, int] | None = None) -> Tensor:
+    """``position_logits`` (..., h·w·2·2·2·2) of all positions to masks (..., 4h, 4w).
+
+    grid_hw: None for a square.
+    """
     *rest, count = logits.shape
-    side = math.isqrt(count // 16)
-    x = logits.reshape(-1, side, side, 2, 2, 2, 2)
-    return x.permute(0, 1, 3, 5, 2, 4, 6).reshape(*rest, 4 * side, 4 * side)
+    h, w = grid_hw or 2 * (math.isqrt(count // 16),)
+    x = logits.reshape(-1, h, w, 2, 2, 2, 2)
+    return x.permute(0, 1, 3, 5, 2, 4, 6).reshape(*rest, 4 * h, 4 * w)

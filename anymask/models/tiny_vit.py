@@ -19,7 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anymask.models.layers import checkpointed, neck
+from anymask.models.half_products import HalfConv, SwitchedLinear
+from anymask.models.layers import CAN_FUSE_CONV, CAN_FUSE_LINEAR, checkpointed, neck
 from anymask.models.windows import join_windows, split_windows
 
 
@@ -60,14 +61,36 @@ class ConvNorm(nn.Sequential):
         self.c = nn.Conv2d(width_in, width_out, kernel, stride, padding, groups=groups, bias=False)
         self.bn: nn.Module = nn.BatchNorm2d(width_out)
         self.fused = False
+        self.rounded: HalfConv | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.rounded is not None:
+            return self.rounded(x)
+        out: Tensor = self.bn(self.c(x))
+        return out
+
+    def round_products(self, rounded: bool) -> None:
+        """Multiply in bfloat16 from now on, or no more; only after ``fold``."""
+        self.rounded = HalfConv.of(self.c) if rounded else None
 
     def gelu(self, x: Tensor) -> Tensor:
         """The layer followed by a GELU; if ``fused``, in one pass over memory."""
+        if self.rounded is not None:
+            return self.rounded(x, "gelu")
         if not self.fused:
             return F.gelu(self(x))
         c = self.c
         out: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, c.weight, c.bias, c.padding, c.stride, c.dilation, c.groups, "gelu", [], "none"
+            x.to(c.weight.dtype),
+            c.weight,
+            c.bias,
+            c.padding,
+            c.stride,
+            c.dilation,
+            c.groups,
+            "gelu",
+            [],
+            "none",
         )
         return out
 
@@ -109,7 +132,7 @@ class PatchEmbed(nn.Module):
         first, _, second = self.seq
         assert isinstance(first, ConvNorm)
         out: Tensor = second(first.gelu(image))
-        return out
+        return out.to(image.dtype)
 
 
 class MBConv(nn.Module):
@@ -125,7 +148,7 @@ class MBConv(nn.Module):
     def transform(self, x: Tensor) -> Tensor:
         """Apply the block to a (B, C, h, w) map, or to a band of its rows."""
         hidden = self.conv2.gelu(self.conv1.gelu(x))
-        return F.gelu(x + self.conv3(hidden))
+        return F.gelu(x + self.conv3(hidden).to(x.dtype))
 
     def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
         return in_bands(self.transform, x, band_rows, halo=1)
@@ -144,7 +167,7 @@ class PatchMerging(nn.Module):
     def transform(self, x: Tensor) -> Tensor:
         """Apply the layer to a (B, C, h, w) map, or to a band of its rows."""
         out: Tensor = self.conv3(self.conv2.gelu(self.conv1.gelu(x)))
-        return out
+        return out.to(x.dtype)
 
     def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
         return in_bands(self.transform, x, band_rows, self.stride, halo=1)
@@ -158,8 +181,8 @@ class Attention(nn.Module):
         self.heads = heads
         self.side = side
         self.norm = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
+        self.qkv = SwitchedLinear(width, 3 * width)
+        self.proj = SwitchedLinear(width, width)
         self.attention_biases = nn.Parameter(torch.zeros(heads, side * side))
         self.frozen_bias: Tensor | None
         self.register_buffer("frozen_bias", None, persistent=False)
@@ -184,10 +207,10 @@ class Attention(nn.Module):
         per_head = windows.view(len(windows), self.side**2, self.heads, 3, c // self.heads)
         q, k, v = per_head.permute(3, 0, 2, 1, 4)
         bias = self.position_bias() if self.frozen_bias is None else self.frozen_bias
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None])
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None].to(q.dtype))
         mixed = mixed.transpose(1, 2).reshape(len(windows), self.side**2, c)
         out: Tensor = self.proj(join_windows(mixed, self.side, (h, w)).contiguous())
-        return out
+        return out.to(x.dtype)
 
 
 class Mlp(nn.Module):
@@ -196,12 +219,12 @@ class Mlp(nn.Module):
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.fc1 = nn.Linear(width, hidden)
-        self.fc2 = nn.Linear(hidden, width)
+        self.fc1 = SwitchedLinear(width, hidden)
+        self.fc2 = SwitchedLinear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.fc2(F.gelu(self.fc1(self.norm(x))))
-        return out
+        out: Tensor = self.fc2(self.fc1(self.norm(x), "gelu"))
+        return out.to(x.dtype)
 
 
 class TinyViTBlock(nn.Module):
@@ -226,7 +249,7 @@ class TinyViTBlock(nn.Module):
     def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
         side = self.attn.side
         x = in_bands(self.attend, x, -(-band_rows // side) * side)
-        return in_bands(self.feed, self.local_conv(x), band_rows)
+        return in_bands(self.feed, self.local_conv(x).to(x.dtype), band_rows)
 
 
 class Stage(nn.Module):
@@ -288,10 +311,24 @@ class TinyViT(nn.Module):
         Only after ``fold_batch_norms``, and only on a CPU. The operator is one that torch's
         compiler emits, not a documented one, so its absence is no error.
         """
-        if hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
-            for module in self.modules():
-                if isinstance(module, ConvNorm):
-                    module.fused = fused and isinstance(module.bn, nn.Identity)
+        for module in self.modules():
+            if isinstance(module, ConvNorm):
+                module.fused = fused and CAN_FUSE_CONV and isinstance(module.bn, nn.Identity)
+            elif isinstance(module, SwitchedLinear):
+                module.fused = fused and CAN_FUSE_LINEAR
+
+    def round_products(self, rounded: bool = True) -> None:
+        """Multiply in bfloat16 what costs hardly anything in masks (``half_products``).
+
+        rounded: whether to; False undoes it. Only after ``fold_batch_norms``, for inference in
+        float32; the weights must not change afterwards.
+        """
+        for module in self.modules():
+            if isinstance(module, SwitchedLinear):
+                module.round_products(rounded)
+            elif isinstance(module, MBConv):
+                for conv in (module.conv1, module.conv2, module.conv3):
+                    conv.round_products(rounded)
 
 
 def in_bands(

@@ -23,7 +23,7 @@ def load(
     weights: str | Path = DEFAULT,
     *,
     device: object = "auto",
-    dtype: object = "float32",
+    dtype: object = "auto",
     offline: bool | None = None,
     on_progress: Progress | None = None,
 ) -> Promptable:
@@ -35,7 +35,9 @@ def load(
         mask a prompt).
     device: ``auto`` takes the first of cuda, mps and cpu that is there; onnxruntime also takes its
         own execution providers by name. PyTorch's own devices and dtypes are named as well.
-    dtype: ``float32``, ``bfloat16`` or ``float16``; an export has the numbers it was made with.
+    dtype: ``float32``, ``mixed``, ``bfloat16`` or ``float16``; ``auto`` takes ``mixed`` on
+        processors that multiply bfloat16 faster, float32 elsewhere (``predict.predictor.load``). An
+        export has the numbers it was made with.
     offline: forbid the network; None asks ``$ANYMASK_OFFLINE``.
     on_progress: called with the bytes fetched and the bytes in all, file by file.
 
@@ -99,6 +101,6 @@ class ModelSource:
 def _on_onnxruntime(pair: GraphPair, device: str, dtype: str) -> Promptable:
     from anymask.predict.onnx_runtime import OnnxSegmenter, find_providers
 
-    if dtype not in ("float32", pair.dtype_name):
+    if dtype not in ("auto", "float32", pair.dtype_name):
         raise Error(f"{pair.name} was exported as {pair.dtype_name}; it can't run in {dtype}")
     return OnnxSegmenter(pair, find_providers(device))

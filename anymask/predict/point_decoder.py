@@ -6,6 +6,7 @@ low-resolution grid.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,23 +14,26 @@ import torch
 from torch import Tensor
 
 from anymask.core.geometry import Floats, ResizeMap
-from anymask.models.mask_decoder import MaskDecoder
+from anymask.models.few_rows import ToldImage
+from anymask.models.mask_decoder import MaskDecoder, PromptedImage
 from anymask.models.prompt_encoder import PromptEmbedding
-from anymask.models.two_way import ImagePositions, SharedImage
+from anymask.models.two_way import ImagePositions
 from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.mask_runs_on_device import runs_and_stabilities
+
+LOGITS = 4  # of a position, along each side
 
 
 @dataclass(frozen=True)
 class Answers:
     """What the transformer says about P points, before any mask is made.
 
-    tokens: (P, 1 + M, C); image: (P, L, C); passed: (P, M), the masks of enough predicted IoU;
-    points, predicted_iou: (N,) of these masks, in their order.
+    tokens: (P, 1 + M, C); image: (P, L, C), or as sums; passed: (P, M), the masks of enough
+    predicted IoU; points, predicted_iou: (N,) of these masks, in their order.
     """
 
     tokens: Tensor
-    image: Tensor
+    image: Tensor | ToldImage
     passed: Tensor
     points: Tensor
     predicted_iou: Tensor
@@ -43,7 +47,7 @@ class PointDecoder:
     """
 
     decoder: MaskDecoder
-    shared: SharedImage
+    shared: PromptedImage
     positions: ImagePositions
     prompts: PromptEmbedding
     points_xy: Floats
@@ -53,7 +57,7 @@ class PointDecoder:
         self,
         points: Sequence[int],
         pred_iou_thresh: float,
-        window: tuple[SharedImage, ImagePositions] | None = None,
+        window: tuple[PromptedImage, ImagePositions] | None = None,
     ) -> Answers:
         """Decode points by their numbers, up to their predicted IoUs.
 
@@ -76,13 +80,26 @@ class PointDecoder:
             if len(rows) == 0:
                 return []
             masks = self.decoder.masks(
-                answers.tokens[rows], answers.image[rows], answers.passed[rows]
+                answers.tokens[rows], answers.image[rows], answers.passed[rows], self._content()
             )
             candidates = self.candidates(
                 answers.points, answers.predicted_iou, masks.float(), config
             )
         least = config.stability_score_thresh
         return [candidate for candidate in candidates if candidate.stability_score >= least]
+
+    def _content(self) -> tuple[int, int]:
+        """The rows and columns of positions that the image's pixels depend on.
+
+        Bilinear: what lies in the padding, half a logit from the image and further, has no effect.
+        """
+        grid = math.isqrt(self.shared.image.shape[1])
+        position = self.resize_map.input_px / grid
+        h, w = (
+            min(grid, int((side / position * LOGITS + 0.5) // LOGITS) + 1)
+            for side in self.resize_map.content_hw
+        )
+        return h, w
 
     def candidates(
         self, points: Tensor, predicted_iou: Tensor, masks: Tensor, config: AutomaticConfig

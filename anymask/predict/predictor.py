@@ -22,10 +22,11 @@ from anymask.core.geometry import Floats
 from anymask.core.image import RGB
 from anymask.core.prompts import Prompts
 from anymask.errors import Error, shown
+from anymask.models.half_products import processor_multiplies_half
+from anymask.models.mask_decoder import PromptedImage
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
-from anymask.models.two_way import SharedImage
 from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.device_arrays import DeviceArrays
 from anymask.predict.embedding_cache import EmbeddingCache
@@ -38,10 +39,11 @@ from anymask.weights.load import load_checkpoint
 from anymask.weights.registry import DEFAULT
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+AUTO, MIXED = "auto", "mixed"
 # Rows of the encoder's map that fit a processor's cache, found by trial (benchmarks/latency.py).
 TINY_VIT_BAND_ROWS, VIT_BAND_ROWS, DECODER_BAND_POSITIONS = 32, 4, 1024
 # Prompts decoded at once: what the caches hold on a processor, what keeps a device busy.
-CPU_BATCH, DEVICE_BATCH = 2, 64
+CPU_BATCH, DEVICE_BATCH = 8, 64
 IMAGES_AT_ONCE = 8  # encoded at once on a device (benchmarks/gpu/encode.py)
 IMAGE_EMBED = "image_embed"
 
@@ -52,7 +54,7 @@ def load(
     weights: str | Path = DEFAULT,
     *,
     device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "float32",
+    dtype: str | torch.dtype = AUTO,
     offline: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Predictor:
@@ -60,15 +62,18 @@ def load(
 
     weights: a registry row's name, a folder or a file (``anymask.weights.load``).
     device: ``auto`` takes the first of cuda, mps and cpu that is there.
-    dtype: ``float32``, ``bfloat16`` or ``float16``.
+    dtype: ``float32``; ``bfloat16`` or ``float16``: everything is rounded; ``mixed``: float32, with
+        products in bfloat16 where that costs hardly anything in masks (docs/adr/0022); ``auto``:
+        mixed on a processor that multiplies those faster, float32 elsewhere.
     offline: forbid the network; None asks ``$ANYMASK_OFFLINE``.
     on_progress: called with the bytes fetched and the bytes in all, file by file.
 
     Raises ``WeightsError`` or ``Error``.
     """
-    place, number = find_device(device), find_dtype(dtype)
+    place = find_device(device)
+    number, half_products = find_numbers(dtype, place)
     checkpoint = load_checkpoint(weights, offline=offline, on_progress=on_progress)
-    return Predictor(checkpoint, place, number)
+    return Predictor(checkpoint, place, number, half_products)
 
 
 class Predictor(Promptable):
@@ -79,6 +84,7 @@ class Predictor(Promptable):
         checkpoint: Checkpoint,
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
+        half_products: bool = False,
     ) -> None:
         if not isinstance(checkpoint, Checkpoint):
             raise Error(f"a Predictor is made of a Checkpoint, not of {shown(checkpoint)}")
@@ -92,16 +98,20 @@ class Predictor(Promptable):
         if self.model.config.text is not None:
             self.text_width = self.model.config.text.width
             self.text_space = self.model.config.text.space
-        self.to(device or torch.device("cpu"), dtype)
+        self.to(device or torch.device("cpu"), dtype, half_products)
 
-    def to(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Move the weights to a device and a number format, and prepare them for it; in place."""
-        self.device, self.dtype = device, dtype
-        self.dtype_name = next(name for name, known in DTYPES.items() if known == dtype)
-        _place(self.model, device, dtype)
+    def to(self, device: torch.device, dtype: torch.dtype, half_products: bool = False) -> Self:
+        """Move the weights to a device and a number format, and prepare them for it; in place.
+
+        half_products: multiply in bfloat16 what can be, of float32 numbers on a processor.
+        """
+        self.device, self.dtype, self.half_products = device, dtype, half_products
+        name = next(name for name, known in DTYPES.items() if known == dtype)
+        self.dtype_name = MIXED if half_products else name
+        _place(self.model, device, dtype, half_products)
         with torch.inference_mode():
             self.positions = self.model.positions()
-        self._shared = EmbeddingCache[SharedImage]()
+        self._shared = EmbeddingCache[PromptedImage]()
         return self
 
     def __repr__(self) -> str:
@@ -176,29 +186,29 @@ class Predictor(Promptable):
                 return on_device.to(self.device)
         return torch.from_numpy(arrays[IMAGE_EMBED]).to(self.device)
 
-    def shared(self, image: ImageEmbedding | Tensor) -> SharedImage:
+    def shared(self, image: ImageEmbedding | Tensor) -> PromptedImage:
         """``share`` of an embedding, or of features (1, C, h, w), kept for a few images."""
 
-        def share() -> SharedImage:
+        def share() -> PromptedImage:
             return self.share(image if isinstance(image, Tensor) else self.features(image)[None])
 
         return self._shared.get(image, share)
 
-    def share(self, features: Tensor) -> SharedImage:
+    def share(self, features: Tensor) -> PromptedImage:
         """Prepare one image's embedding (1, C, h, w) for many prompts without masks."""
         with torch.inference_mode():
             no_mask = self.model.prompt_encoder.no_mask_embed.weight[:, :, None, None]
             features = features.to(self.device, self.dtype)
             return self.model.mask_decoder.share(features, no_mask, self.positions)
 
-    def decode(self, features: Tensor | SharedImage, prompts: PromptBatch) -> Decoded:
+    def decode(self, features: Tensor | PromptedImage, prompts: PromptBatch) -> Decoded:
         """All mask tokens' logits (P, 4, h, w) and predicted IoUs (P, 4), unranked, as float32.
 
         features: (B, C, h, w) embeddings, or what ``share`` made of one, for prompts without masks;
         prompts as the model takes them.
         """
         with torch.inference_mode():
-            if isinstance(features, SharedImage):
+            if not isinstance(features, Tensor):
                 decoder, embedded = self.model.mask_decoder, self.model.prompt_encoder(prompts)
                 tokens, image = decoder.attend(features, embedded, self.positions)
                 return decoder.masks(tokens, image).float(), decoder.predicted_iou(tokens).float()
@@ -266,11 +276,27 @@ def find_device(name: str | torch.device) -> torch.device:
     return torch.device(name)
 
 
+def find_numbers(name: str | torch.dtype, device: torch.device) -> tuple[torch.dtype, bool]:
+    """The number format of a name, and whether products are in bfloat16 in spite of it.
+
+    Raises ``Error`` for an unknown name, and for ``mixed`` elsewhere than on a processor.
+    """
+    on_cpu = device.type == "cpu"
+    if name == AUTO:
+        return torch.float32, on_cpu and processor_multiplies_half()
+    if name == MIXED:
+        if not on_cpu:
+            raise Error(f"{MIXED} numbers are for processors: take --dtype bfloat16 on {device}")
+        return torch.float32, True
+    return find_dtype(name), False
+
+
 def find_dtype(name: str | torch.dtype) -> torch.dtype:
     """The number format of a name. Raises ``Error`` for an unknown one."""
     name = str(name).removeprefix("torch.")
     if name not in DTYPES:
-        raise Error(f"there is no dtype {shown(name)}: take one of {', '.join(DTYPES)}")
+        known = ", ".join([AUTO, MIXED, *DTYPES])
+        raise Error(f"there is no dtype {shown(name)}: take one of {known}")
     return DTYPES[name]
 
 
@@ -301,7 +327,7 @@ def _frozen(model: Sam) -> Sam:
     return model
 
 
-def _place(model: Sam, device: torch.device, dtype: torch.dtype) -> None:
+def _place(model: Sam, device: torch.device, dtype: torch.dtype, half_products: bool) -> None:
     """Move a frozen model, and give it the form that is fastest there."""
     encoder, decoder = model.image_encoder, model.mask_decoder
     on_cpu = device.type == "cpu"
@@ -310,10 +336,14 @@ def _place(model: Sam, device: torch.device, dtype: torch.dtype) -> None:
     decoder.band_positions = DECODER_BAND_POSITIONS if on_cpu else 0
     fused = on_cpu and dtype == torch.float32
     decoder.fuse_activations(fused)
+    decoder.few_rows = fused
     if isinstance(encoder, TinyViT):
         encoder.fuse_activations(fused)
     positions = model.prompt_encoder.pe_layer
     frequencies = positions.positional_encoding_gaussian_matrix.float()
     model.to(device, dtype)
+    decoder.round_products(half_products)
+    if isinstance(encoder, TinyViT):
+        encoder.round_products(half_products)
     # They don't survive half precision.
     positions.positional_encoding_gaussian_matrix = frequencies.to(device)

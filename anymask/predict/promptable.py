@@ -72,6 +72,12 @@ class Promptable(ABC):
     text_width: int = 0
     text_space: str = ""
 
+    @property
+    def kept_as(self) -> str:
+        """What embeddings are kept under: whose they are, with its numbers if not float32."""
+        numbers = "" if self.dtype_name == "float32" else f" in {self.dtype_name}"
+        return f"{self.model_id}{numbers}"
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model_id}, {self.dtype_name})"
 

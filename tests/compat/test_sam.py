@@ -193,7 +193,8 @@ def test_official_names_build_what_they_say(
 ) -> None:
     asked: list[tuple[object, str]] = []
 
-    def load(weights: object, device: str) -> Predictor:
+    def load(weights: object, device: str, dtype: str) -> Predictor:
+        assert dtype == "float32"
         asked.append((weights, device))
         return tiny_predictor
 

@@ -20,7 +20,7 @@ from anymask.compat import SamPredictor
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats, ResizeMap
 from anymask.core.prompts import Prompts
-from anymask.models.two_way import SharedImage
+from anymask.models.mask_decoder import PromptedImage
 from anymask.predict import onnx_runtime
 from anymask.predict.embedding_cache import ENTRIES, EmbeddingCache
 from anymask.predict.onnx_runtime import OnnxSegmenter
@@ -150,9 +150,9 @@ def test_threads_that_make_and_drop_embeddings_leave_nothing() -> None:
 def shares(tiny_predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
     """The features that the model prepared for many prompts, so far."""
     seen: list[Tensor] = []
-    share: Callable[[Tensor], SharedImage] = tiny_predictor.share
+    share: Callable[[Tensor], PromptedImage] = tiny_predictor.share
 
-    def counted(features: Tensor) -> SharedImage:
+    def counted(features: Tensor) -> PromptedImage:
         seen.append(features)
         return share(features)
 

@@ -18,7 +18,13 @@ from anymask.core.geometry import ResizeMap
 from anymask.core.image import read_image
 from anymask.core.protocol import DiscSegmenter
 from anymask.errors import Error
-from anymask.models.mask_decoder import ALL_TOKENS, MaskDecoder, MaskDecoderConfig
+from anymask.models.few_rows import ToldImage
+from anymask.models.mask_decoder import (
+    ALL_TOKENS,
+    MaskDecoder,
+    MaskDecoderConfig,
+    PromptedImage,
+)
 from anymask.models.mask_decoder import logit_map as in_order
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions, SharedImage
@@ -120,7 +126,7 @@ class DiscDecoder(PointDecoder):
         self,
         points: Sequence[int],
         pred_iou_thresh: float,
-        window: tuple[SharedImage, ImagePositions] | None = None,
+        window: tuple[PromptedImage, ImagePositions] | None = None,
     ) -> Answers:
         shared, _ = window or (self.shared, self.positions)
         sure = torch.ones(len(points), 1)
@@ -132,8 +138,13 @@ class LogitsAsTheyAre(MaskDecoder):
     """Upscales nothing: one mask of each prompt."""
 
     def position_logits(
-        self, tokens: Tensor, image: Tensor, chosen: Tensor | None = None, which: slice = ALL_TOKENS
+        self,
+        tokens: Tensor,
+        image: Tensor | ToldImage,
+        chosen: Tensor | None = None,
+        which: slice = ALL_TOKENS,
     ) -> Tensor:
+        assert isinstance(image, Tensor)
         return image.flatten(1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,13 @@ import torch
 from PIL import Image
 
 from anymask.core.embedding import ImageEmbedding
+from anymask.core.image import read_image
 from anymask.core.prompts import Prompts
 from anymask.errors import EmbeddingError, Error, ImageError, PromptError
-from anymask.predict.predictor import Predictor, find_device, find_dtype, load
+from anymask.models.half_products import processor_multiplies_half
+from anymask.predict import predictor as predictor_module
+from anymask.predict.automatic import AutomaticConfig
+from anymask.predict.predictor import Predictor, find_device, find_dtype, find_numbers, load
 from anymask.predict.promptable import rank
 from anymask.weights.checkpoint import Checkpoint
 
@@ -192,6 +197,51 @@ def test_the_device_and_the_dtype_are_found() -> None:
     assert find_dtype("bfloat16") is torch.bfloat16
     with pytest.raises(Error, match="float32"):
         load(dtype="float8")
+
+
+@pytest.mark.parametrize("can", [False, True])
+def test_auto_chooses_by_the_processor(monkeypatch: pytest.MonkeyPatch, can: bool) -> None:
+    monkeypatch.setattr(predictor_module, "processor_multiplies_half", lambda: can)
+    cpu, card = torch.device("cpu"), torch.device("cuda")
+    assert find_numbers("auto", cpu) == (torch.float32, can)
+    assert find_numbers("auto", card) == (torch.float32, False)
+    assert find_numbers("mixed", cpu) == (torch.float32, True)
+    assert find_numbers("float32", cpu) == (torch.float32, False)
+    with pytest.raises(Error, match="bfloat16"):
+        find_numbers("mixed", card)
+
+
+def test_mixed_numbers_are_named_kept_apart_and_undone(
+    tiny_checkpoint: Checkpoint, picture: RGB
+) -> None:
+    sam = Predictor(tiny_checkpoint)
+    click, embedding = Prompts.point(45, 30), sam.encode(picture)
+    plain = sam.predict(embedding, click)
+    assert sam.kept_as == sam.model_id
+    mixed = sam.to(sam.device, torch.float32, half_products=True).predict(embedding, click)
+    assert (sam.dtype_name, sam.kept_as) == ("mixed", f"{sam.model_id} in mixed")
+    assert not np.array_equal(mixed.logits, plain.logits)
+    np.testing.assert_allclose(mixed.predicted_iou, plain.predicted_iou, atol=1e-5)
+    again = sam.to(sam.device, torch.float32).predict(embedding, click)
+    np.testing.assert_array_equal(again.logits, plain.logits)
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+@pytest.mark.data
+@pytest.mark.skipif(not processor_multiplies_half(), reason="no bfloat16 in this processor")
+def test_mixed_numbers_give_the_same_masks_of_a_photograph(
+    mobile_sam: Predictor, data_folder: Path
+) -> None:
+    image = read_image(data_folder / "photos" / "dog.jpg")
+    mixed = load(device="cpu", dtype="mixed", offline=True)
+    points = AutomaticConfig(points_per_side=6).points(0, image.shape[:2])
+    prompts = Prompts.of_points(points[:, None])
+    exact, rounded = (sam.predict(sam.encode(image), prompts) for sam in (mobile_sam, mixed))
+    a, b = exact.logits[:, 0] > 0, rounded.logits[:, 0] > 0
+    iou = (a & b).sum(axis=(1, 2)) / (a | b).sum(axis=(1, 2))
+    assert (iou >= 0.98).mean() >= 0.94  # of 36: one of a hundred may move, or be another
+    assert np.abs(exact.predicted_iou - rounded.predicted_iou).mean() <= 0.003
 
 
 @pytest.mark.weights

@@ -105,7 +105,7 @@ def automatic(
     executor: ExecutorOption = Executor.process,
     actors: ActorsOption = None,
     device: DeviceOption = "auto",
-    dtype: DtypeOption = "float32",
+    dtype: DtypeOption = "auto",
     offline: OfflineOption = False,
     json_: Annotated[
         bool, typer.Option("--json", help="Print what was done as JSON on standard output.")
@@ -150,6 +150,7 @@ def automatic(
             sam = source.load(bar)
         config = configure(preset, flags)
         config = replace(config, **own_thresholds(sam, source.weights, flags))
+        source = replace(source, dtype=sam.dtype_name)  # on all machines
         settings = Settings(sam.model_id, sam.dtype_name, config, Format.json)
         segment, look = _segment(sam, source, cluster), Pass.of(settings)
         filled: list[Filled] = []

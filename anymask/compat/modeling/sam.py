@@ -103,8 +103,10 @@ class Sam:
                 dtype = place
             else:
                 device = place
-        number = self.predictor.dtype if dtype is None else find_dtype(dtype)
-        self.predictor.to(self.device if device is None else _device(device), number)
+        now = self.predictor
+        place = self.device if device is None else _device(device)
+        half_products = dtype is None and now.half_products and place.type == "cpu"
+        now.to(place, now.dtype if dtype is None else find_dtype(dtype), half_products)
         return self
 
     def cpu(self) -> Self:
@@ -186,7 +188,8 @@ class Sam:
         if not {"pixel_mean", "pixel_std"} & tensors.keys():
             checkpoint = replace(checkpoint, config=self.predictor.model.config)
         checkpoint = replace(checkpoint, everything=self.everything)
-        Sam.__init__(self, Predictor(checkpoint, self.device, self.predictor.dtype))
+        numbers = self.predictor.dtype, self.predictor.half_products
+        Sam.__init__(self, Predictor(checkpoint, self.device, *numbers))
         return IncompatibleKeys(missing, unexpected)
 
     def preprocess(self, x: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ class AdaptedSource(ModelSource):
     def _load(self, on_progress: Progress | None) -> Promptable:
         if self.adapter is Adapter.anymask:
             return super()._load(on_progress)
-        if self.dtype != "float32":
+        if self.dtype not in ("auto", "float32"):
             raise Error(f"{self.adapter} computes in float32 only, not in {self.dtype}")
         load_rival = _find_loader(self.adapter)
         return load_rival(self.weights, device=self.device, offline=self.offline)

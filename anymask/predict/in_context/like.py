@@ -111,7 +111,9 @@ class LikePredictor:
 
         ``answered_by`` says which. Raises ``WeightsError`` and ``Error`` for the SAM.
         """
-        sam = load(weights, device=device, offline=offline, on_progress=on_progress)
+        sam = load(
+            weights, device=device, dtype="float32", offline=offline, on_progress=on_progress
+        )
         return cls.on(sam, offline=offline, on_progress=on_progress, looks=looks)
 
     @classmethod

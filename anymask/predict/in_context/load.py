@@ -206,7 +206,7 @@ def _by_likeness(
     from anymask.predict.in_context.like import LikePredictor
     from anymask.predict.in_context.looks import KeptLooks
 
-    if source.dtype != "float32":
+    if source.dtype not in ("auto", "float32"):
         raise Error(f"what is like an example is looked for in float32, not in {source.dtype}")
     like = LikePredictor.load(
         source.weights,

@@ -60,7 +60,7 @@ class KeptLooks(Looks):
 
     def embedding(self, sam: Predictor, pixels: Pixels) -> ImageEmbedding:
         """Read, or computed and kept."""
-        return self._packed(sam.model_id, pixels, lambda: sam.encode(pixels))
+        return self._packed(sam.kept_as, sam.model_id, pixels, lambda: sam.encode(pixels))
 
     def features(
         self, encoder: SemanticEncoder, pixels: Pixels, embedding: ImageEmbedding
@@ -73,13 +73,13 @@ class KeptLooks(Looks):
             grid = encoder.features(pixels, embedding).grid
             return ImageEmbedding({GRID: grid}, embedding.resize_map, encoder.identity)
 
-        kept = self._packed(encoder.identity, pixels, pack)
+        kept = self._packed(encoder.identity, encoder.identity, pixels, pack)
         return FeatureMap.of_features(kept.arrays[GRID], kept.image_hw)
 
     def masks(self, sam: Predictor, pixels: Pixels, embedding: ImageEmbedding) -> Mask:
         """Read, or computed and kept."""
         how = hashlib.sha256(repr(EVERYTHING).encode()).hexdigest()[:8]
-        name = self._names.of(f"{sam.model_id} masks {how}", pixels)
+        name = self._names.of(f"{sam.kept_as} masks {how}", pixels)
         content = self._cache.get(name)
         masks = None if content is None else masks_from_bytes(content)
         if masks is None:
@@ -88,10 +88,10 @@ class KeptLooks(Looks):
         return masks
 
     def _packed(
-        self, model: str, pixels: Pixels, compute: Callable[[], ImageEmbedding]
+        self, kept_as: str, model: str, pixels: Pixels, compute: Callable[[], ImageEmbedding]
     ) -> ImageEmbedding:
         """Numbers that a model made of an image."""
-        name = self._names.of(model, pixels)
+        name = self._names.of(kept_as, pixels)
         content = self._cache.get(name)
         if content is not None:
             with suppress(EmbeddingError):

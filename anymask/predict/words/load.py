@@ -64,7 +64,7 @@ def load_words(
         from anymask.predict.words.predictor import WordsPredictor
     except ModuleNotFoundError as missing:
         raise explained(missing) from None
-    if source.dtype != "float32":
+    if source.dtype not in ("auto", "float32"):
         raise Error(f"words are looked for in float32, not in {source.dtype}")
     found = WordsPredictor.load(
         source.weights,

@@ -92,7 +92,9 @@ class WordsPredictor:
 
         Raises ``WeightsError``, ``Error``, and ``MissingExtraError`` without ``anymask[text]``.
         """
-        sam = load(weights, device=device, offline=offline, on_progress=on_progress)
+        sam = load(
+            weights, device=device, dtype="float32", offline=offline, on_progress=on_progress
+        )
         return cls.on(sam, offline=offline, on_progress=on_progress, cache=cache)
 
     @classmethod
@@ -107,7 +109,7 @@ class WordsPredictor:
         """On a SAM that is loaded already. Raises as ``load`` does."""
         encoder = NamesEncoder.load(offline=offline, on_progress=on_progress)
         semantic = DinoEncoder.load(sam.device, offline=offline, on_progress=on_progress)
-        maker = " ".join((sam.model_id, semantic.identity, encoder.identity, LOOKED_AT))
+        maker = " ".join((sam.kept_as, semantic.identity, encoder.identity, LOOKED_AT))
         kept = None if cache is None else KeptCandidates(cache, f"{maker} candidates")
         return cls(sam, semantic, encoder, kept=kept)
 

@@ -63,7 +63,7 @@ class TokenPredictor:
         text_encoder: as the recipe's (``predict.words.known_encoders.load_text_encoder``).
         Raises ``WeightsError``, ``Error``, and ``NoTextError`` if they don't belong together.
         """
-        sam = load(weights, device=device, offline=offline)
+        sam = load(weights, device=device, dtype="float32", offline=offline)
         return cls(sam, load_text_encoder(text_encoder, offline=offline))
 
     def prompts(self, phrases: Sequence[str]) -> Prompts:

@@ -79,7 +79,7 @@ class Embeddings:
             part.write_bytes(replace(embedding, model=self._maker(fingerprint)).to_bytes())
 
     def _maker(self, fingerprint: str) -> str:
-        return f"{self.encoder.model_id}{SEPARATOR}{fingerprint}"
+        return f"{self.encoder.kept_as}{SEPARATOR}{fingerprint}"
 
     def _path(self, name: str) -> Path:
         assert self.folder is not None

@@ -1,0 +1,336 @@
+"""The two-way transformer for prompts about one image, whose side stays a sum of a few rows.
+
+The numbers of ``two_way`` up to rounding, without a product of all image positions by a weight and
+without a norm over them (docs/adr/0021, 0022). For inference without masks, and for prompts of few
+tokens: what is saved shrinks as their number grows.
+
+* A layer adds ``Aᵀ V`` to the image: K rows of attention (K, L), by what K tokens and heads tell it
+  (K, C). Products by a weight are the image's own, computed once, and ``Aᵀ (V W)``.
+* A norm's deviation follows from a sum of squares, ``|x|² + a·(2 V x + V Vᵀ a)`` at a position. It
+  is never divided by: the next layer adds ``(A * deviation)ᵀ V`` to what was not divided.
+
+Shape legend: P prompts, T tokens, L image positions, C channels, H heads, D head width, K = H·T.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from anymask.models.half_products import HALF
+from anymask.models.image_parts import LAST, Own, as_norms_get, centred, own_parts, upscaling
+from anymask.models.two_way import (
+    ImagePositions,
+    ImageToTokenAttention,
+    SharedImage,
+    TokenToImageAttention,
+    TwoWayTransformer,
+)
+
+MOST_TOKENS = 12  # of a prompt for which few rows are fewer than channels
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """An image that prompts without masks share, as all layers need it.
+
+    image: (1, L, C), as ``SharedImage`` has it. own: as ``own_parts``, split into heads (H, D, L),
+    positions added to those of the first layer; squares: (norms, L).
+    weight, bias: of the upscaling, (C, 4·C/4) and (4·C/4,). grid_hw: the positions' rows and
+    columns; (1, L) for some of them.
+    """
+
+    image: Tensor
+    own: Own
+    squares: Tensor
+    weight: Tensor
+    bias: Tensor
+    grid_hw: tuple[int, int]
+
+    def plain(self) -> SharedImage:
+        """The same for the plain order of products."""
+        own = self.own
+        return SharedImage(self.image, own["keys_1"], own["values_1"].mT, own["queries_1"])
+
+    def some(self, index: Tensor) -> PreparedImage:
+        """(L',) of its positions."""
+        own = {
+            name: part[index] if name == "upscaled" else part[..., index]
+            for name, part in self.own.items()
+        }
+        return replace(
+            self,
+            image=self.image[:, index],
+            own=own,
+            squares=self.squares[:, index],
+            grid_hw=(1, len(index)),
+        )
+
+
+def prepare(
+    transformer: TwoWayTransformer,
+    first: nn.ConvTranspose2d,
+    features: Tensor,
+    positions: ImagePositions,
+) -> PreparedImage:
+    """What prompts share of an image (1, C, h, w); first: convolution of the upscaling."""
+    image = features.flatten(2).mT.contiguous()
+    own = own_parts(transformer, first, image[0])
+    layer, heads = positions.layers[0], len(positions.final)
+    for name, part in own.items():
+        if name not in ("upscaled", "always"):
+            own[name] = torch.unflatten(part, 0, (heads, -1))
+    own["keys_1"] = own["keys_1"] + layer.token_to_image
+    own["queries_1"] = own["queries_1"] + layer.image_to_token
+    squares = torch.stack(
+        [rows.square().sum(dim=1) for rows in as_norms_get(transformer, image[0])]
+    )
+    grid_hw = (features.shape[2], features.shape[3])
+    return PreparedImage(image, own, squares, *upscaling(first), grid_hw)
+
+
+@dataclass(frozen=True)
+class ToldImage:
+    """The image of P prompts after the last layer, as the upscaling takes it.
+
+    own: (h, w, 4·C/4), the image's; steps: (P, K', h, w) and rows: (P, K', 4·C/4), what is added;
+    variance: (P, h, w), what the sum should be divided by the root of.
+    """
+
+    own: Tensor
+    steps: Tensor
+    rows: Tensor
+    variance: Tensor
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, prompts: Tensor) -> ToldImage:
+        return ToldImage(self.own, self.steps[prompts], self.rows[prompts], self.variance[prompts])
+
+    def within(self, h: int, w: int) -> ToldImage:
+        """The first rows and columns of positions."""
+        own, steps, variance = self.own[:h, :w], self.steps[..., :h, :w], self.variance[:, :h, :w]
+        return ToldImage(own, steps, self.rows, variance)
+
+    def bands(self, prompt: int, length: int, half: bool) -> Iterator[tuple[Tensor, Tensor]]:
+        """Some positions at a time: sums (l, 4·C/4) and variances (l,). half: ``half_products``."""
+        own, variance = self.own.flatten(0, 1), self.variance[prompt].flatten()
+        steps, rows = self.steps[prompt].flatten(1).mT, self.rows[prompt]
+        if half:
+            steps, rows = steps.to(HALF), rows.to(HALF)
+        parts = (torch.split(of_positions, length) for of_positions in (own, steps, variance))
+        for band, here, of_band in zip(*parts):
+            x = (here @ rows).float().add_(band) if half else torch.addmm(band, here, rows)
+            yield x, of_band
+
+
+class _Side:
+    """The image of P prompts between layers: its own part and stepsᵀ @ rows, by ``deviation``.
+
+    rows, values: what each layer told, as the next norm gets it: (P, K, C) and (P, H, T, D).
+    totals: (P, L), the sum of each head's steps, layer by layer.
+    """
+
+    def __init__(self, prepared: PreparedImage, prompts: int, tokens: int, depth: int) -> None:
+        self.prepared, self.own = prepared, prepared.own
+        heads, _, positions = self.own["keys_1"].shape
+        self.heads, self.count = heads, heads * tokens
+        self.steps = prepared.squares.new_empty(prompts, depth * self.count + 1, positions)
+        self.scratch = self.steps.new_empty(self.count, positions)
+        self.rows: list[Tensor] = []
+        self.values: list[Tensor] = []
+        self.totals: list[Tensor] = []
+        self.deviation = self.steps.new_ones(prompts, positions)
+        self.norm: nn.LayerNorm | None = None
+
+    def of_layer(self, layer: int) -> Tensor:
+        """Steps (P, K, L) of a layer, the first being 0."""
+        return self.steps[:, layer * self.count : (layer + 1) * self.count]
+
+    def take(self, attention: ImageToTokenAttention, tokens: Tensor, norm: nn.LayerNorm) -> None:
+        """Add what tokens (P, T, C) tell, by the steps that are there already, and norm."""
+        values = attention.split_heads(attention.v_proj(tokens))
+        out = torch.unflatten(attention.out_proj.weight, 1, (self.heads, -1)).permute(1, 2, 0)
+        bias: Tensor = attention.out_proj.bias
+        if self.norm is not None:
+            bias = bias + self.norm.bias
+            self.rows = [centred(rows * self.norm.weight) for rows in self.rows]
+            self.of_layer(len(self.rows)).mul_(self.deviation[:, None])
+        rows = (values @ out + bias / self.heads).flatten(1, 2)
+        self.rows.append(centred(rows))
+        self.values.append(values)
+        self.totals.append(self.deviation)
+        self._measure(norm)
+        self.norm = norm
+
+    def _measure(self, norm: nn.LayerNorm) -> None:
+        """Take the deviation of what there is."""
+        count, before = len(self.rows), self.deviation
+        total = self.prepared.squares[count - 1].repeat(len(self.steps), 1)
+        for i in range(count):
+            pair = count * (count - 1) // 2 + i
+            total.addcmul_(self.totals[i], self.own["always"][pair], value=2)
+        products = {
+            (i, j): self.rows[i] @ self.rows[j].mT * (1 if i == j else 2)
+            for i in range(count)
+            for j in range(i, count)
+        }
+        for p, of_prompt in enumerate(total):
+            for i in range(count):
+                steps, told = self.of_layer(i)[p], self.own[f"told_{i + 1}_{count}"]
+                torch.bmm(2 * self.values[i][p], told, out=self._by_head())
+                for j in range(i, count):
+                    self.scratch.addmm_(products[i, j][p], self.of_layer(j)[p])
+                of_prompt += self.scratch.mul_(steps).sum(dim=0)
+        variance = total / len(norm.weight)
+        self.deviation = variance.add_(before.square().mul_(norm.eps)).sqrt_()
+        self.rate = self.deviation.reciprocal()
+
+    def _by_head(self) -> Tensor:
+        return torch.unflatten(self.scratch, 0, (self.heads, -1))
+
+    def projected(self, projection: nn.Linear) -> tuple[Tensor, Tensor]:
+        """All rows by a weight (P, H, K', D), and the last norm's shift by it (H, 1, D)."""
+        assert self.norm is not None
+        weight = projection.weight
+        rows = torch.cat(self.rows, dim=1) @ (weight * self.norm.weight).T
+        rows = torch.unflatten(rows, -1, (self.heads, -1)).transpose(1, 2)
+        return rows, torch.unflatten(weight @ self.norm.bias, 0, (self.heads, 1, -1))
+
+    def score(self, prompt: int, asked: Tensor, pull: Tensor, own: Tensor, where: Tensor) -> Tensor:
+        """What one prompt asks (H, T, D) of each position: (K, L), to be overwritten.
+
+        pull: (K, K'), what it asks of rows. own: (H, D, L), the image's share. where: (H, D, L).
+        """
+        heads, tokens, _ = asked.shape
+        out = self.scratch[: heads * tokens]
+        by_head = out.view(heads, tokens, -1)
+        torch.bmm(asked, own, out=by_head)
+        out.addmm_(pull, self.steps[prompt, : pull.shape[1]])
+        out.mul_(self.rate[prompt])
+        by_head.baddbmm_(asked, where)
+        return out
+
+
+def two_way(
+    transformer: TwoWayTransformer,
+    prompt: Tensor,
+    prepared: PreparedImage,
+    positions: ImagePositions,
+    absent: Tensor,
+    outputs: int,
+) -> tuple[Tensor, ToldImage]:
+    """``TwoWayTransformer.forward`` of prompts without masks: tokens and the image's side."""
+    bias = transformer.bias(absent, prompt.dtype)
+    absent_bias = bias if bool(absent.any()) else None
+    tokens, blocks = prompt, transformer.blocks()
+    side = _Side(prepared, len(prompt), prompt.shape[1], len(blocks))
+    weight = positions.log_weight
+    for i, block in enumerate(blocks):
+        to_image, to_token = block.cross_attn_token_to_image, block.cross_attn_image_to_token
+        where = positions.layers[i]
+        tokens = block.inform_each_other(tokens, prompt, bias)
+        if i == 0:
+            seen = _see_first(to_image, tokens + prompt, prepared.own, weight)
+        else:
+            seen = _see(to_image, tokens + prompt, side, str(i + 1), where.token_to_image, weight)
+        tokens = block.digest(tokens, seen)
+        _tell(to_token, tokens + prompt, side, i, where.image_to_token, absent_bias)
+        side.take(to_token, tokens, block.norm4)
+    tokens, prompt = tokens[:, :outputs], prompt[:, :outputs]
+    last = transformer.final_attn_token_to_image
+    seen = _see(last, tokens + prompt, side, LAST, positions.final, weight)
+    return transformer.norm_final_attn(tokens + seen), _upscaled(side)
+
+
+def _see_first(
+    attention: TokenToImageAttention, tokens: Tensor, own: Own, log_weight: Tensor | None
+) -> Tensor:
+    """What tokens (P, T, C) see of an image that no layer has changed yet: (P, T, C)."""
+    p, t, _ = tokens.shape
+    q = attention.split_heads(attention.q_proj(tokens)) * attention.scale
+    scores = q.transpose(0, 1).flatten(1, 2) @ own["keys_1"]  # H P·T L
+    if log_weight is not None:
+        scores += log_weight
+    mixed = scores.softmax(dim=-1) @ own["values_1"].mT
+    return _shown(attention, torch.unflatten(mixed, 1, (p, t)).transpose(0, 1))
+
+
+def _shown(attention: TokenToImageAttention, mixed: Tensor) -> Tensor:
+    """Heads (P, H, T, D) to what they show the tokens, (P, T, C)."""
+    out: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2) + attention.v_proj.bias)
+    return out
+
+
+def _see(
+    attention: TokenToImageAttention,
+    tokens: Tensor,
+    side: _Side,
+    layer: str,
+    where: Tensor,
+    log_weight: Tensor | None,
+) -> Tensor:
+    """What tokens (P, T, C) see of the image in a layer or the ``LAST``: (P, T, C)."""
+    q = attention.split_heads(attention.q_proj(tokens)) * attention.scale
+    pull = (q @ side.projected(attention.k_proj)[0].mT).flatten(1, 2)
+    shown, shift = side.projected(attention.v_proj)
+    own = side.own[f"values_{layer}"].mT
+    mixed = torch.empty_like(q)
+    for p in range(len(q)):
+        scores = side.score(p, q[p], pull[p], side.own[f"keys_{layer}"], where)
+        if log_weight is not None:
+            scores += log_weight
+        weights = torch.softmax(scores, dim=-1).mul_(side.rate[p])
+        told = weights @ side.steps[p, : pull.shape[2]].mT
+        by_head = weights.view(*q.shape[1:3], -1)
+        mixed[p] = by_head @ own + told.view(*q.shape[1:3], -1) @ shown[p]
+    return _shown(attention, mixed + shift)
+
+
+def _tell(
+    attention: ImageToTokenAttention,
+    asked: Tensor,
+    side: _Side,
+    layer: int,
+    where: Tensor,
+    bias: Tensor | None,
+) -> None:
+    """Which tokens each position attends to, as steps of a layer.
+
+    asked: (P, T, C), tokens with their positions; bias: as ``TwoWayTransformer.bias`` or None.
+    """
+    k = attention.split_heads(attention.k_proj(asked)) * attention.scale
+    steps = torch.unflatten(side.of_layer(layer), 1, k.shape[1:3])
+    own = side.own[f"queries_{layer + 1}"]
+    if layer:
+        rows, shift = side.projected(attention.q_proj)
+        pull, always = (k @ rows.mT).flatten(1, 2), k @ shift.mT  # P H T 1
+    for p in range(len(k)):
+        if layer:
+            scores = side.score(p, k[p], pull[p], own, where).view_as(steps[p])
+            scores += always[p]
+        else:
+            scores = torch.bmm(k[p], own, out=side.scratch.view_as(steps[p]))
+        if bias is not None:
+            scores += bias[p].mT
+        torch.softmax(scores, dim=1, out=steps[p])
+
+
+def _upscaled(side: _Side) -> ToldImage:
+    """The image after the last layer."""
+    assert side.norm is not None
+    weight, bias = side.prepared.weight, side.prepared.bias
+    rows = torch.cat(side.rows, dim=1) @ (weight * side.norm.weight[:, None])
+    shift = (side.norm.bias @ weight + bias).expand(len(rows), 1, -1)
+    side.steps[:, -1] = side.deviation
+    grid = side.prepared.grid_hw
+    return ToldImage(
+        torch.unflatten(side.own["upscaled"], 0, grid),
+        torch.unflatten(side.steps, -1, grid),
+        torch.cat([rows, shift], dim=1),
+        torch.unflatten(side.deviation.square(), -1, grid),
+    )
