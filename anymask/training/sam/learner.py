@@ -6,6 +6,7 @@ Shape legend: B images of a pass, P objects, C channels, h w embedding grid, S s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -134,7 +135,7 @@ class SamLearner:
 
     def validate(self, step: int, scenes: Sequence[Scene]) -> Validated:
         """What clicks are worth after ``step`` steps, and predicted against actual IoU."""
-        with self.optimiser.averaged():
+        with self.optimiser.averaged(), self._mixing():
             self.model.eval()
             try:
                 with self.optimiser.autocast():
@@ -176,6 +177,19 @@ class SamLearner:
         if self.before is not None:
             state = mixed(self.before.state_dict(), state, self.recipe.mix)
         return Checkpoint(name, self.model.config, state, made_by=made_by, everything=everything)
+
+    @contextmanager
+    def _mixing(self) -> Iterator[None]:
+        """Let the model have the weights that a checkpoint of now would have."""
+        if self.before is None or self.recipe.mix == 1:
+            yield
+            return
+        old, now = self.before.state_dict(), deepcopy(self.model.state_dict())
+        self.model.load_state_dict(mixed(old, now, self.recipe.mix))
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(now)
 
     def _framed(
         self, framing: Framing, sample: Sample, rng: np.random.Generator, text_share: float

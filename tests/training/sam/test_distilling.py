@@ -224,6 +224,23 @@ def test_a_resumed_run_repeats_it_and_still_knows_what_was_before(
     torch.testing.assert_close(kept[0][name], old + 0.25 * (now - old))
 
 
+def test_validation_is_of_the_mixture_that_is_kept(answers: Answers, tmp_path: Path) -> None:
+    one = learner(answers, replace(RECIPE, mix=0.5), tmp_path)
+    with torch.no_grad():
+        for parameter in one.model.mask_decoder.iou_prediction_head.parameters():
+            parameter.add_(0.3)
+    now = deepcopy(one.model.state_dict())
+    seen = [one.validation_scene(sample(1), np.random.default_rng(0))]
+    error = one.validate(1, seen).entry["calibration_error"]
+    assert all(torch.equal(now[name], tensor) for name, tensor in one.model.state_dict().items())
+    kept = one.checkpoint("new", {}, {}).state
+    whole = learner(answers, RECIPE, tmp_path / "whole")
+    whole.model.load_state_dict(kept)
+    assert whole.validate(1, seen).entry["calibration_error"] == pytest.approx(error)
+    whole.model.load_state_dict(now)
+    assert whole.validate(1, seen).entry["calibration_error"] != pytest.approx(error)
+
+
 def test_what_was_before_stays_as_it_is() -> None:
     model = random_model(TINY)
     copy = frozen_copy(model)
