@@ -38,9 +38,9 @@ def train(
         str,
         typer.Argument(
             metavar="RECIPE",
-            help="finetune_decoder, retrain, finetune_lora, finetune_all, distill_encoder, "
-            "text_prompts, detector, or the paper's: paper, paper_vit_b, paper_vit_l, paper_text, "
-            "assisted, automatic. Not needed with --resume.",
+            help="finetune_decoder, retrain, finetune_lora, finetune_all, distill_decoder, "
+            "distill_encoder, text_prompts, detector, or the paper's: paper, paper_vit_b, "
+            "paper_vit_l, paper_text, assisted, automatic. Not needed with --resume.",
             show_default=False,
         ),
     ] = "",

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from anymask.core.embedding import model_id
 from anymask.datasets.sample import Sample
 from anymask.models.sam import SamConfig
 from anymask.models.tiny_vit import TinyViTConfig
 from anymask.models.vit import ViTConfig
+from anymask.predict.load import load
 from anymask.predict.predictor import Predictor
 from anymask.predict.words.known_encoders import load_text_encoder
 from anymask.training.distributed import World, shard
+from anymask.training.frozen.answers import Answers
 from anymask.training.frozen.crops import CropEmbeddings
 from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.job import TrainingJob
@@ -28,6 +32,7 @@ from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.scenes import framing_of
 from anymask.training.sam.start import config_of, encoder_blocks, start_model
 from anymask.training.sam.work import work_of
+from anymask.weights.identity import weights_sha256
 from anymask.weights.load import load_checkpoint
 
 HALF_BYTES = 2  # kept embeddings are float16
@@ -43,7 +48,8 @@ def start(job: TrainingJob, world: World) -> SamLearner:
     embeddings = _embeddings(job, world)
     if recipe.sharded and world.size > 1:
         shard(model.image_encoder, encoder_blocks(model))
-    return SamLearner(model, recipe, world, embeddings, _crops(job))
+    answers = _answers(job, model.config)
+    return SamLearner(model, recipe, world, embeddings, _crops(job), answers)
 
 
 def needs(job: TrainingJob) -> Needs:
@@ -88,12 +94,28 @@ def _recipe_of(job: TrainingJob) -> SamRecipe:
 def _embeddings(job: TrainingJob, world: World) -> Embeddings | None:
     """Of the frozen encoder or the teacher, if there is either."""
     recipe = _recipe_of(job)
-    source = recipe.teacher or ("" if recipe.train_encoder else recipe.weights)
+    frozen = "" if recipe.train_encoder else recipe.weights
+    source = recipe.teacher if recipe.imitates else frozen
     if not source:
         return None
     encoder = Predictor(load_checkpoint(source, offline=job.offline), world.device)
-    folder = job.out / EMBEDDINGS_FOLDER if recipe.cache == "auto" else Path(recipe.cache)
-    return Embeddings(encoder, folder if recipe.keeps_embeddings else None)
+    return Embeddings(encoder, _kept(job) if recipe.keeps_embeddings else None)
+
+
+def _answers(job: TrainingJob, config: SamConfig) -> Answers | None:
+    """Of the teacher of the head, if there is one."""
+    recipe = _recipe_of(job)
+    if not recipe.distill_clicks:
+        return None
+    return Answers(
+        partial(load, recipe.teacher, offline=job.offline),
+        _teacher_id(recipe, job.offline),
+        config.encoder.image_px,
+        4 * config.encoder.grid,
+        recipe.distill_clicks,
+        recipe.distill_in_masks,
+        _kept(job) if recipe.cache else None,
+    )
 
 
 def _crops(job: TrainingJob) -> CropEmbeddings | None:
@@ -102,9 +124,22 @@ def _crops(job: TrainingJob) -> CropEmbeddings | None:
     if not recipe.text_encoder:
         return None
     encoder = load_text_encoder(recipe.text_encoder, offline=job.offline)
-    folder = job.out / EMBEDDINGS_FOLDER if recipe.cache == "auto" else Path(recipe.cache)
-    kept = folder if recipe.cache else None
+    kept = _kept(job) if recipe.cache else None
     return CropEmbeddings(encoder, recipe.crop_views, recipe.least_mask_px, kept)
+
+
+def _teacher_id(recipe: SamRecipe, offline: bool | None) -> str:
+    """What a teacher is called; one that is known by its files need not be there."""
+    sha256 = weights_sha256(recipe.teacher)
+    if sha256 is None:
+        return load(recipe.teacher, offline=offline).model_id
+    return model_id(Path(recipe.teacher).name, sha256)
+
+
+def _kept(job: TrainingJob) -> Path:
+    """The folder of what is computed once."""
+    cache = _recipe_of(job).cache
+    return job.out / EMBEDDINGS_FOLDER if cache == "auto" else Path(cache)
 
 
 def _start(recipe: SamRecipe, config: SamConfig) -> str:

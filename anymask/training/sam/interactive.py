@@ -26,6 +26,7 @@ from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions
 from anymask.training.sam.losses import MaskLosses, mask_losses
+from anymask.training.sam.taught import Taught
 
 CLEAR, AMBIGUOUS, ALL = slice(0, 1), slice(1, None), slice(None)  # mask tokens
 TEMPERATURE = 0.1  # of IoU, within which the surest mask is anybody's guess
@@ -37,7 +38,8 @@ class Objects:
 
     truth: (P, h, w) bool over the model's input, at the size of mask logits.
     boxes_xyxy: (P, 4) in pixels of the input. image_index: (P,) int64. text: (P, d) embeddings that
-    are first prompts, zeros where a point or a box is; None where all are those.
+    are first prompts, zeros where a point or a box is; None where all are those. taught: what a
+    teacher answered to a click on each; None where nobody was asked.
     """
 
     truth: npt.NDArray[np.bool_]
@@ -45,6 +47,7 @@ class Objects:
     image_index: npt.NDArray[np.int64]
     script: Script
     text: Floats | None = None
+    taught: Taught | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -56,6 +59,7 @@ class Objects:
             self.image_index[rows],
             self.script[rows],
             None if self.text is None else self.text[rows],
+            None if self.taught is None else self.taught[rows],
         )
 
 

@@ -5,7 +5,8 @@ Shape legend: B images of a pass, P objects, C channels, h w embedding grid, S s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -20,14 +21,18 @@ from anymask.datasets.sample import Sample
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions, LayerPositions
 from anymask.training.distributed import World
+from anymask.training.frozen.answers import Answers
 from anymask.training.frozen.crops import CropEmbeddings
 from anymask.training.frozen.embeddings import Embeddings
 from anymask.training.learner import Entry, Tally, Validated
 from anymask.training.optimiser import Optimiser
 from anymask.training.run_folder import CALIBRATION_FILE
-from anymask.training.sam.interactive import LossWeights, Objects, play
+from anymask.training.sam.distilling import Lesson, frozen_copy, play_taught
+from anymask.training.sam.interactive import LossWeights, Objects, Round, play
+from anymask.training.sam.lessons import lesson
 from anymask.training.sam.lora import merged_state
 from anymask.training.sam.losses import size_weights
+from anymask.training.sam.mixing import mixed
 from anymask.training.sam.ranking import Clicks, clicked, joined_clicks, ranking_step
 from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.scenes import UNJITTERED, Framing, Scene, framing_of, joined, told
@@ -55,7 +60,8 @@ class SamLearner:
     """Learns from passes of scenes, one step at a time (``training.learner.Learner``).
 
     embeddings: of the encoder, where it is frozen; of the teacher, where it is distilled.
-    crops: what is said of masks, where the model learns to read.
+    crops: what is said of masks, where the model learns to read. answers: a teacher's to clicks,
+    where the head learns those. The model must be as it is before the first step.
     """
 
     def __init__(
@@ -65,9 +71,11 @@ class SamLearner:
         world: World,
         embeddings: Embeddings | None,
         crops: CropEmbeddings | None = None,
+        answers: Answers | None = None,
     ) -> None:
         self.model, self.recipe, self.world, self.embeddings = model, recipe, world, embeddings
-        self.crops = crops
+        self.crops, self.answers = crops, answers
+        self.before = frozen_copy(model) if answers is not None else None
         if world.device.type == "cpu":
             model.mask_decoder.band_positions = CPU_BAND_POSITIONS
         self.optimiser = Optimiser(model, parameter_groups(model, recipe), recipe, world)
@@ -85,6 +93,10 @@ class SamLearner:
 
     def scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
         """A scene to learn from. Raises ``ImageError`` for what can't be learned from."""
+        if self.answers is not None:
+            assert self.embeddings is not None
+            self.embeddings.check(sample)
+            return lesson(self.framing, sample, self.answers.of(sample), rng)
         return self._framed(self.framing, sample, rng, self.recipe.text_share)
 
     def validation_scene(self, sample: Sample, rng: np.random.Generator) -> Scene:
@@ -123,7 +135,7 @@ class SamLearner:
 
     def validate(self, step: int, scenes: Sequence[Scene]) -> Validated:
         """What clicks are worth after ``step`` steps, and predicted against actual IoU."""
-        with self.optimiser.averaged():
+        with self.optimiser.averaged(), self._mixing():
             self.model.eval()
             try:
                 with self.optimiser.autocast():
@@ -162,7 +174,22 @@ class SamLearner:
     ) -> Checkpoint:
         """The averaged model with LoRA merged; every process must ask for it."""
         state = self.optimiser.averaged_weights(partial(merged_state, self.model))
+        if self.before is not None:
+            state = mixed(self.before.state_dict(), state, self.recipe.mix)
         return Checkpoint(name, self.model.config, state, made_by=made_by, everything=everything)
+
+    @contextmanager
+    def _mixing(self) -> Iterator[None]:
+        """Let the model have the weights that a checkpoint of now would have."""
+        if self.before is None or self.recipe.mix == 1:
+            yield
+            return
+        old, now = self.before.state_dict(), deepcopy(self.model.state_dict())
+        self.model.load_state_dict(mixed(old, now, self.recipe.mix))
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(now)
 
     def _framed(
         self, framing: Framing, sample: Sample, rng: np.random.Generator, text_share: float
@@ -216,10 +243,7 @@ class SamLearner:
         for first in range(0, len(objects), self.recipe.prompts_per_pass):
             rows = slice(first, first + self.recipe.prompts_per_pass)
             with self.optimiser.autocast():
-                rounds = play(
-                    self.model, features, leaves, objects[rows], self.recipe.habits, self.losses
-                )
-                for answered in rounds:
+                for answered in self._rounds(features, leaves, objects[rows]):
                     loss = (answered.loss * share[rows]).sum() / self.recipe.batch
                     torch.autograd.backward([loss])
                     for name in tally:
@@ -228,6 +252,15 @@ class SamLearner:
         if self.recipe.train_head:
             _pass_back(positions, leaves)
         return tally
+
+    def _rounds(
+        self, features: Tensor, positions: ImagePositions, objects: Objects
+    ) -> Iterator[Round]:
+        asked = self.model, features, positions, objects, self.recipe.habits, self.losses
+        if objects.taught is None:
+            return play(*asked)
+        weights = self.recipe.taught_weight, self.recipe.ranking_weight, self.recipe.keep_weight
+        return play_taught(*asked, Lesson(*weights, self.before))
 
     def _frozen(self, embeddings: Embeddings, scene: Scene) -> Tensor:
         """The embedding of a scene by an encoder that does not learn."""

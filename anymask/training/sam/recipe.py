@@ -29,7 +29,14 @@ class SamRecipe(Recipe):
     lora_rank: above 0, the encoder learns by LoRA of that rank on its qkv projections alone;
     lora_alpha: its scale.
     train_batch_norms: whether TinyViT's batch norms learn statistics (small batches spoil them).
-    teacher: weights whose embeddings the encoder learns for the first ``distill_steps`` steps.
+    teacher: weights whose embeddings the encoder learns for the first ``distill_steps`` steps, or
+    whose answers the head learns.
+    distill_clicks: the teacher of the head answers a grid of so many clicks a side on each image,
+    and one click in each of ``distill_in_masks`` true masks; 0: no answers are learned.
+    taught_weight: how much its masks count; ranking_weight: how much the IoU by which the surest
+    mask falls behind; keep_weight: how much that clear prompts are answered as before the training.
+    mix: the weights kept are the old ones and so much of their change (arXiv 2203.05482 §2,
+    2109.01903).
 
     The data:
     masks_per_pass: of the images of a pass together, at most; max_mask_fraction: masks over a
@@ -81,6 +88,12 @@ class SamRecipe(Recipe):
         "text_lr",
         "least_mask_px",
         "crop_views",
+        "distill_clicks",
+        "distill_in_masks",
+        "taught_weight",
+        "ranking_weight",
+        "keep_weight",
+        "mix",
     )
     places: ClassVar[tuple[str, ...]] = ("weights", "mae", "teacher", "text_encoder")
 
@@ -105,6 +118,12 @@ class SamRecipe(Recipe):
     train_batch_norms: bool = False
     teacher: str = ""
     distill_steps: int = 0
+    distill_clicks: int = 0
+    distill_in_masks: int = 12
+    taught_weight: float = 1.0
+    ranking_weight: float = 1.0
+    keep_weight: float = 0.0
+    mix: float = 1.0
 
     masks_per_pass: int = 64
     max_mask_fraction: float = 0.9
@@ -173,8 +192,14 @@ class SamRecipe(Recipe):
     @property
     def keeps_embeddings(self) -> bool:
         """Whether embeddings of a frozen encoder or of a teacher go to files."""
-        from_files = self.freezes_embeddings or (bool(self.teacher) and not self.jitters)
-        return bool(self.cache) and from_files
+        return bool(self.cache) and (
+            self.freezes_embeddings or (self.imitates and not self.jitters)
+        )
+
+    @property
+    def imitates(self) -> bool:
+        """Whether the encoder learns a teacher's embeddings."""
+        return bool(self.teacher) and not self.distill_clicks
 
     @property
     def may_change(self) -> tuple[str, ...]:
@@ -204,6 +229,7 @@ class SamRecipe(Recipe):
             (self.lora_rank > 0 and not self.train_encoder, "lora_rank needs train_encoder"),
             (self.distill_steps > 0 and not self.teacher, "distill_steps need a teacher"),
             (self.distill_steps > self.steps, "distill_steps are more than steps"),
+            *self._doubts_of_answers(),
             (min(self.ranking_steps) < 0, "ranking_steps must be 0 or more"),
             (self.ranking_clicks < 1, "ranking_clicks must be 1 or more"),
             (not 0 < self.ranking_lr < float("inf"), "ranking_lr must be above 0"),
@@ -222,4 +248,21 @@ class SamRecipe(Recipe):
             (self.crop_views < 1, "crop_views must be 1 or more"),
             (self.balance_sizes < 0, "balance_sizes must be 0 or more"),
             (not 0 <= self.surest_share <= 1, "surest_share must be between 0 and 1"),
+        ]
+
+    def _doubts_of_answers(self) -> list[tuple[bool, str]]:
+        learned = self.distill_clicks > 0
+        weights = (self.taught_weight, self.ranking_weight, self.keep_weight)
+        return [
+            (self.distill_clicks < 0, "distill_clicks must be 0 or more"),
+            (self.distill_in_masks < 0, "distill_in_masks must be 0 or more"),
+            (learned and not self.teacher, "distill_clicks need a teacher"),
+            (learned and self.distill_steps > 0, "distill_clicks bar distill_steps"),
+            (
+                learned and (self.train_encoder or self.jitters),
+                "distill_clicks need embeddings that are kept: no train_encoder, no jitter",
+            ),
+            (learned and bool(self.text_encoder), "distill_clicks bar text_encoder"),
+            (min(weights) < 0, "taught_weight, ranking_weight, keep_weight must be 0 or more"),
+            (not 0 < self.mix <= 1, "mix must be above 0 and at most 1"),
         ]

@@ -224,6 +224,40 @@ def distill_encoder() -> SamRecipe:
     )
 
 
+def distill_decoder() -> SamRecipe:
+    """A small model's head learns what a large model answers, its encoder as it is.
+
+    The large one answers clicks on each photograph once, and its answers are kept. On a card take
+    ``precision=bfloat16`` and more ``prompts_per_pass``. Learn from images of the kind that the
+    model is for: what it gives on others may be less than before.
+    """
+    return replace(
+        finetune_decoder(),
+        name="distill_decoder",
+        teacher="sam2-hiera-tiny",
+        distill_clicks=4,
+        distill_in_masks=12,
+        taught_weight=0.5,
+        ranking_weight=3.0,
+        keep_weight=2.0,
+        surest_share=0.4,
+        steps=120,
+        warmup_steps=10,
+        lr=1e-4,
+        milestones=(80, 108),
+        ema=0.95,
+        flip=0.5,
+        batch=8,
+        images_per_pass=8,
+        masks_per_pass=128,
+        prompts_per_pass=8,
+        further_points=2,
+        box_share=0.2,
+        idle_rounds=False,
+        validate_every=60,
+    )
+
+
 RECIPES: dict[str, Callable[[], SamRecipe]] = {
     "paper": paper,
     "paper_vit_b": paper_vit_b,
@@ -237,4 +271,5 @@ RECIPES: dict[str, Callable[[], SamRecipe]] = {
     "finetune_lora": finetune_lora,
     "finetune_all": finetune_all,
     "distill_encoder": distill_encoder,
+    "distill_decoder": distill_decoder,
 }

@@ -21,6 +21,7 @@ from anymask.errors import ImageError
 from anymask.models.sam import SamConfig
 from anymask.training.sam.interactive import Objects
 from anymask.training.sam.recipe import SamRecipe
+from anymask.training.sam.taught import joined_taught
 from anymask.training.sam.views import View, jittered_view, whole_view
 
 UNJITTERED = (1.0, 1.0)
@@ -141,7 +142,9 @@ def flipped(objects: Objects, input_px: int) -> Objects:
     """The same, left to right."""
     x0, y0, x1, y1 = objects.boxes_xyxy.T
     mirrored = np.stack([input_px - x1, y0, input_px - x0, y1], axis=1)
-    return replace(objects, truth=objects.truth[..., ::-1].copy(), boxes_xyxy=mirrored)
+    taught = None if objects.taught is None else objects.taught.flipped(input_px)
+    truth = objects.truth[..., ::-1].copy()
+    return replace(objects, truth=truth, boxes_xyxy=mirrored, taught=taught)
 
 
 def joined(scenes: Sequence[Scene]) -> Objects:
@@ -154,6 +157,7 @@ def joined(scenes: Sequence[Scene]) -> Objects:
         np.repeat(np.arange(len(per_scene)), [len(objects) for objects in per_scene]),
         Script.join([objects.script for objects in per_scene]),
         _joined_text(per_scene),
+        joined_taught([objects.taught for objects in per_scene]),
     )
 
 
