@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     scene(tmp_path / "in" / "other.png", middle="blue")
     scene(tmp_path / "in" / "both.png", right="green", left="red")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(text_options, "load_words", lambda source, bar: ColourPredictor())
+    monkeypatch.setattr(text_options, "load_words", lambda source, bar, cache: ColourPredictor())
     return tmp_path
 
 

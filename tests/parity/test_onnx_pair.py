@@ -166,7 +166,7 @@ def session(graph: bytes) -> Any:
 @pytest.fixture(scope="module")
 def predictor(pair: Pair) -> Predictor:
     """Our model on the processor: a graphics card's rounding would need another tolerance."""
-    return load("mobile-sam", device="cpu", offline=True)
+    return load("mobile-sam", device="cpu", dtype="float32", offline=True)
 
 
 PHOTOS = [pytest.param(n, marks=pytest.mark.data) for n in ("truck", "dog", "groceries")]
