@@ -112,20 +112,38 @@ def checkpoint_of(model: str) -> Checkpoint:
 
 
 @pytest.fixture(scope="session")
-def traced() -> Tracer:
-    """The graphs of a model, which take the most time to make."""
-    from anymask.export.onnx import trace  # takes seconds to import
-
-    return cache(lambda model: trace(checkpoint_of(model)))
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers share."""
+    base = tmp_path_factory.getbasetemp()
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    folder = (base.parent if is_worker else base) / "exports"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory, traced: Tracer) -> Exporter:
+def traced(exports: Path) -> Tracer:
+    """The graphs of a model, which take the most time to make: made once for all workers."""
+    from anymask.export.onnx import Traced, ir, trace  # takes seconds to import
+
+    @cache
+    def make(model: str) -> Traced:
+        folder, checkpoint = exports / f"{model}-graphs", checkpoint_of(model)
+        with FileLock(exports / f"{model}-graphs.lock"):
+            if not folder.exists():
+                made = trace(checkpoint)
+                folder.mkdir()
+                for name, graph in made.graphs.items():
+                    ir.save(graph, folder / name)
+                return made
+        return Traced(checkpoint, False, {file.name: ir.load(file) for file in folder.iterdir()})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def exported(exports: Path, traced: Tracer) -> Exporter:
     """The folder of an export of a model with a dtype, made once for all workers."""
-    base = tmp_path_factory.getbasetemp()
-    is_worker = "PYTEST_XDIST_WORKER" in os.environ
-    exports = (base.parent if is_worker else base) / "exports"
-    exports.mkdir(exist_ok=True)
 
     @cache
     def make(model: str, dtype: str) -> Path:

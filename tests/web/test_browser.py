@@ -160,7 +160,8 @@ def compare(answers: list[list[dict[str, Any]]], embedding: ImageEmbedding, sam:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("encoded_in", [pytest.param("python", marks=pytest.mark.slow), "browser"])
+@pytest.mark.slow  # the export
+@pytest.mark.parametrize("encoded_in", ["python", "browser"])
 def test_masks_of_a_photograph_are_those_of_python(
     site: Path, address: str, page: Page, exported: Exporter, encoded_in: str
 ) -> None:
