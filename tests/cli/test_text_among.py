@@ -106,7 +106,15 @@ def test_images_that_share_an_entry_are_refused_and_one_that_does_not_fit_is_lef
     write({"two.png": HALF})
     status, _, said = run(capsys, monkeypatch, *WORDS)
     assert status == 1
-    assert "found.json has one two.png for a/two.png and two.png; it must list each" in said
+    assert "found.json has one two.png for a/two.png and two.png; list each, with" in said
+    for name in ("in/7.png", "in/a/7.png"):
+        scene(folder / name, left="red")
+    Path("found.json").write_text(json.dumps([{"image_id": 7, "bbox": [2, 10, 20, 20]}]))
+    status, _, said = run(capsys, monkeypatch, *WORDS)
+    assert status == 1
+    assert "found.json has one image 7 for 7.png and a/7.png; give their folders" in said
+    for name in ("in/7.png", "in/a/7.png"):
+        Path(name).unlink()
     write({"two.png": HALF, "a/two.png": HALF, "other.png": [80, 30, 30, 5]})
     status, out, said = run(capsys, monkeypatch, *WORDS, "--json")
     assert status == 1

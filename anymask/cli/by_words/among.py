@@ -75,9 +75,11 @@ def _given(
             continue
         owner = owners.setdefault(id(given), photograph)
         if given is not None and owner is not photograph:
+            is_list = among.by_number is not None
+            what = "give their folders one by one" if is_list else "list each, with its folder"
             raise Error(
                 f"{among.location} has one {given.label} for {owner.name} and {photograph.name}; "
-                f"it must list each, with its folder"
+                f"{what}"
             )
         yield photograph, given
 
