@@ -22,6 +22,7 @@ from anymask.cli.by_example.example_options import (
     load_predictor,
     refuse_with_like,
 )
+from anymask.cli.by_words.among import AmongOption, check_among
 from anymask.cli.by_words.text_options import (
     TextOption,
     load_finder,
@@ -62,7 +63,9 @@ from anymask.cli.options import (
 )
 from anymask.cli.progress import download_bar, tell, work_bar
 from anymask.core.atomic import check_writable
+from anymask.core.read_options import ReadOptions
 from anymask.datasets.photographs import PhotographListing, Unread, find_photographs
+from anymask.datasets.prompting.candidate_file import CandidateFile
 from anymask.datasets.prompting.examples import Examples
 from anymask.errors import Error
 from anymask.jobs.coco_run import COCO_FILE
@@ -106,6 +109,7 @@ def masks(
     like: LikeOption = None,
     unlike: UnlikeOption = None,
     text: TextOption = None,
+    among: AmongOption = None,
     preset: PresetOption = Preset.official,
     fast: FastOption = False,
     points_per_side: PointsPerSideOption = None,
@@ -164,9 +168,9 @@ def masks(
     reading = read_options(None if page == ALL else _page(page), bands, window)
     examples = examples_of(like or [], unlike or [], reading)
     config = configure(preset, flags)
-    looked_for = _looked_for(examples, text, {"preset": preset != Preset.official, **flags})
+    looked_for = _looked_for(examples, texts_of(text), among, preset, flags)
     try:
-        listing = _find(paths, out, format_, page == ALL)
+        listing = _fitting(_find(paths, out, format_, page == ALL), looked_for, reading)
         segment_on_cluster = _find_cluster(actors) if executor == Executor.ray else None
         model: Promptable | InContextPredictor | WordsFinder
         sought = "everything"
@@ -228,17 +232,32 @@ def _find(paths: list[str], out: Path, form: Format, every_page: bool) -> Photog
 
 
 def _looked_for(
-    examples: Examples | None, text: list[str] | None, flags: dict[str, Any]
+    examples: Examples | None,
+    texts: tuple[str, ...],
+    among: str | None,
+    preset: Preset,
+    flags: dict[str, Any],
 ) -> Likeness | Words | None:
     """What examples show or words name; None for everything. Raises ``BadParameter``, ``Error``."""
-    texts = texts_of(text)
+    flags = {"preset": preset != Preset.official, **flags}
+    if among is not None and not texts:
+        raise typer.BadParameter("--among goes with --text")
     if texts:
         refuse_with_text({"like": examples, **flags})
-        return Words(texts)
+        return Words(texts, None if among is None else CandidateFile.read(among))
     if examples is None:
         return None
     refuse_with_like(flags)
     return Likeness(examples)
+
+
+def _fitting(
+    listing: PhotographListing, looked_for: Likeness | Words | None, reading: ReadOptions
+) -> PhotographListing:
+    """The same. Raises ``Error`` for a file of candidates that is of none of these images."""
+    if isinstance(looked_for, Words) and looked_for.among is not None:
+        check_among(looked_for.among, listing.photographs, reading)
+    return listing
 
 
 def _load_finder(
@@ -295,6 +314,11 @@ def _summary(outcomes: list[Outcome], unread: list[Unread], out: Path) -> dict[s
             for outcome in outcomes
             if outcome.hidden
         ],
+        "missed": [
+            {"image": outcome.name, "reasons": list(outcome.missed)}
+            for outcome in outcomes
+            if outcome.missed
+        ],
     }
 
 
@@ -308,6 +332,10 @@ def _report(summary: dict[str, Any]) -> None:
         typer.echo("masks that smaller ones hide wholly, and labels do not show:", err=True)
     for image in summary["hidden"]:
         typer.echo(f"  {image['image']}: {', '.join(map(str, image['masks']))}", err=True)
+    if missed := summary["missed"]:
+        first = f"{missed[0]['image']} ({missed[0]['reasons'][0]})"
+        others = f" and {len(missed) - 1} more" if len(missed) > 1 else ""
+        typer.echo(f"not all that was asked for is in {first}{others}", err=True)
     for image in broken:
         typer.echo(f"  {image['reason']}", err=True)
     for file in unread:

@@ -17,7 +17,8 @@ from anymask.cli.by_example.example_options import (
     named_files,
     refuse_with_like,
 )
-from anymask.cli.by_words.text_options import AmongOption, TextOption, refuse_with_text, texts_of
+from anymask.cli.by_words.among import AmongOption
+from anymask.cli.by_words.text_options import TextOption, refuse_with_text, texts_of
 from anymask.cli.options import (
     BandsOption,
     DeviceOption,
@@ -29,7 +30,7 @@ from anymask.cli.options import (
     read_options,
 )
 from anymask.cli.progress import work_bar
-from anymask.cli.segmenting.answering import Wanted, answer, load_model, read
+from anymask.cli.segmenting.answering import Wanted, answer, load_model, not_given, read
 from anymask.cli.segmenting.answers import Rendering
 from anymask.cli.segmenting.idle_options import idle_notes
 from anymask.cli.segmenting.inputs import Inputs, inputs_alike, inputs_of_table, seems_wrong
@@ -301,7 +302,7 @@ def _broken_at_once(inputs: Inputs, wanted: Wanted) -> dict[int, Unread]:
     """What can't be done, as the headers of files show, by number; told before all other work."""
     broken = {}
     for number, (photograph, objects) in enumerate(inputs.asked):
-        if seems_wrong(photograph, objects):
+        if seems_wrong(photograph, objects) or not_given(photograph, wanted):
             try:
                 read(photograph, objects, wanted)
             except (Error, MemoryError) as error:

@@ -78,6 +78,11 @@ class Photograph:
         return posixpath.dirname(self.name)
 
     @property
+    def is_numbered(self) -> bool:
+        """Whether ``image_id`` is the number in the file's name."""
+        return self.image_id != hashed_id(self.name)
+
+    @property
     def image_id(self) -> int:
         """The number in the file's name (``sa_223750.jpg``, ``000000000009.jpg``), else a hash.
 

@@ -92,6 +92,7 @@ class Outcome:
     """What became of one photograph.
 
     reason: why it is broken. hidden: numbers of masks that a picture of labels does not show.
+    missed: why something that words name was not found.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Outcome:
     masks: int = 0
     reason: str = ""
     hidden: tuple[int, ...] = ()
+    missed: tuple[str, ...] = ()
 
 
 def named_results(photographs: Sequence[Photograph], form: Format) -> list[NamedResult]:
@@ -153,11 +155,11 @@ def masks_of(model: Model, result: NamedResult, out: Path, settings: Settings) -
         if part is None:
             return _outcome_of_other(result, target, form)
         try:
-            rendering, masks = _rendering(model, result, settings)
+            outcome, rendering = _rendering(model, result, settings)
         except (Error, MemoryError) as error:
             return Outcome(name, State.broken, reason=_reason(result.photograph, error))
         rendering.write(part)
-    return Outcome(name, State.done, masks, hidden=rendering.hidden)
+    return outcome
 
 
 def segment_all(
@@ -218,19 +220,25 @@ def _outcome_of_other(result: NamedResult, target: Path, form: Format) -> Outcom
     return Outcome(name, State.broken, reason=reason)
 
 
-def _rendering(model: Model, result: NamedResult, settings: Settings) -> tuple[Rendering, int]:
-    """What to write for a photograph, and how many masks it has."""
-    pixels = result.photograph.pixels(settings.reading)
-    annotations = _found(model, pixels, settings.config)
-    return render(settings.format, result, pixels, annotations), len(annotations)
+def _rendering(model: Model, result: NamedResult, settings: Settings) -> tuple[Outcome, Rendering]:
+    """What becomes of a photograph, and what to write for it."""
+    photograph = result.photograph
+    pixels = photograph.pixels(settings.reading)
+    annotations, missed = _found(model, photograph, pixels, settings.config)
+    rendering = render(settings.format, result, pixels, annotations, missed)
+    count, hidden = len(annotations), rendering.hidden
+    return Outcome(photograph.name, State.done, count, hidden=hidden, missed=missed), rendering
 
 
-def _found(model: Model, pixels: RGB, config: Sought) -> Annotations:
-    if isinstance(config, Likeness):
-        return config.annotations(cast(InContextPredictor, model), pixels)
+def _found(
+    model: Model, photograph: Photograph, pixels: RGB, config: Sought
+) -> tuple[Annotations, tuple[str, ...]]:
+    """The masks, and why there are not more where words name what is looked for."""
     if isinstance(config, Words):
-        return config.annotations(cast(WordsFinder, model), pixels)
-    return segment_everything(cast(Segmenter, model), pixels, config)
+        return config.annotations(cast(WordsFinder, model), photograph, pixels)
+    if isinstance(config, Likeness):
+        return config.annotations(cast(InContextPredictor, model), pixels), ()
+    return segment_everything(cast(Segmenter, model), pixels, config), ()
 
 
 def _reason(photograph: Photograph, error: Error | MemoryError) -> str:

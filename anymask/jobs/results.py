@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -70,12 +71,22 @@ class Rendering:
             mask_folder.write(self.content, part)
 
 
-def render(form: Format, result: NamedResult, pixels: RGB, annotations: Annotations) -> Rendering:
-    """The masks of a photograph in a format. Raises ``OutputError`` for more than it can hold."""
+def render(
+    form: Format,
+    result: NamedResult,
+    pixels: RGB,
+    annotations: Annotations,
+    reasons: Sequence[str] = (),
+) -> Rendering:
+    """The masks of a photograph in a format. Raises ``OutputError`` for more than it can hold.
+
+    reasons: why there are not more, which a record tells.
+    """
     photograph = result.photograph
     record = annotations.record(photograph.file_name, photograph.image_id)
     if form == Format.json:
-        return Rendering(sa1b_record.to_bytes(record))
+        told = record if not reasons else Record(**record, reasons=[*reasons])
+        return Rendering(sa1b_record.to_bytes(told))
     if form == Format.png:
         return Rendering(record)
     written = io.BytesIO()

@@ -98,7 +98,7 @@ def test_a_folder_gets_a_record_for_each_image_once(
     assert errors.splitlines()[-1] == "3 images: 0 done, 3 there already, 0 broken"
     assert json.loads(printed) == {
         "out": "out", "images": 3, "done": 0, "already": 3, "masks": 0, "broken": [], "unread": [],
-        "hidden": [],
+        "hidden": [], "missed": [],
     }  # fmt: skip
     assert tree(folder / "out") == before
     (folder / "out" / "a" / "3.json").unlink()

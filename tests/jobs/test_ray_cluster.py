@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 import os
 from collections.abc import Iterator
@@ -17,17 +18,22 @@ from PIL import Image
 
 from anymask.core.in_context.example import Example
 from anymask.datasets.photographs import Photograph, find_photographs
+from anymask.datasets.prompting.candidate_file import CandidateFile
 from anymask.datasets.prompting.examples import Examples
 from anymask.errors import Error
 from anymask.jobs.likeness import Likeness
 from anymask.jobs.many_images import Outcome, Settings, State, segment_all
 from anymask.jobs.results import Format
+from anymask.jobs.words import Words
 from anymask.models.seggpt import SegGPT
 from anymask.predict.automatic import AutomaticConfig
+from anymask.predict.disk_cache import DiskCache
 from anymask.predict.in_context.load import load_in_context
 from anymask.predict.load import ModelSource
 from anymask.predict.predictor import load
+from anymask.predict.words.load import load_words
 from anymask.weights.checkpoint import Checkpoint
+from docs.drawn_scenes import scenes
 from tests.predict.in_context.test_seggpt import TINY
 
 # Ray reads it when imported, and then keeps to the loopback device as it does on a laptop.
@@ -43,6 +49,7 @@ from anymask.jobs.ray_cluster import spread, stream
 IOU_BIAS = "mask_decoder.iou_prediction_head.layers.2.bias"
 CONFIG = AutomaticConfig(points_per_side=10, pred_iou_thresh=0, stability_score_thresh=0)
 IMAGES = 24
+HOUSE, CORNER = [340, 180, 200, 200], [9, 9, 50, 60]  # boxes XYWH in drawings
 Nodes = tuple[Cluster, Any]
 
 
@@ -80,6 +87,15 @@ def photographs(tmp_path: Path) -> list[Photograph]:
         Image.fromarray(pixels).save(path)
     (tmp_path / "in" / "broken.jpg").write_bytes(b"no image")
     return find_photographs([str(tmp_path / "in")]).photographs
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As many as an actor of the cluster has."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def alone(source: ModelSource, photographs: list[Photograph], out: Path) -> dict[str, bytes]:
@@ -158,6 +174,38 @@ def test_a_cluster_finds_what_is_like_an_example_as_a_single_process_does(
     assert {one.state for one in outcomes} == {State.done}
     list(segment_all(predictor, some, tmp_path / "alone", asked))
     assert tree(tmp_path / "out") == tree(tmp_path / "alone")
+
+
+@pytest.mark.usefixtures("cluster", "one_thread")
+@pytest.mark.weights
+@pytest.mark.slow
+def test_a_cluster_finds_what_words_name_as_a_single_process_does(tmp_path: Path) -> None:
+    """Of drawings, by the real encoders: in everything of one, among boxes of a file in all."""
+    (tmp_path / "in").mkdir()
+    for number, (scene, _) in enumerate(scenes()[:3]):
+        Image.fromarray(scene).save(tmp_path / "in" / f"{number}.png")
+    results = [{"image_id": number, "bbox": box} for number, box in ((0, HOUSE), (1, CORNER))]
+    (tmp_path / "found.json").write_text(json.dumps(results))
+    photographs = find_photographs([str(tmp_path / "in")]).photographs
+    source = ModelSource("mobile-sam", "cpu", "float32", True)
+    # What the cluster keeps of images is not looked at here.
+    finder = load_words(source, cache=DiskCache(tmp_path / "kept", 1 << 30))
+    source = replace(source, model_id=finder.model_id)
+    among = CandidateFile.read(str(tmp_path / "found.json"))
+    for words, some in (
+        (Words(("house",)), photographs[:1]),
+        (Words(("house",), among), photographs),
+    ):
+        asked = Settings(finder.model_id, "float32", words, Format.json)
+        name = f"{len(some)}"
+        outcomes = {
+            one.name: one for one in segment_on_cluster(source, some, tmp_path / name, asked)
+        }
+        assert {one.state for one in outcomes.values()} == {State.done}
+        assert outcomes["0.png"].masks == 1
+        list(segment_all(finder, some, tmp_path / f"alone{name}", asked))
+        assert tree(tmp_path / name) == tree(tmp_path / f"alone{name}")
+    assert "says nothing of 2.png" in outcomes["2.png"].missed[0]
 
 
 def test_other_weights_than_those_asked_for_are_an_error(

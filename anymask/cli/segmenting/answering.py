@@ -9,7 +9,7 @@ from typing import cast
 import typer
 
 from anymask.cli.by_example.example_options import load_predictor
-from anymask.cli.by_words.text_options import load_finder, named_among
+from anymask.cli.by_words.text_options import load_finder
 from anymask.cli.progress import download_bar
 from anymask.cli.segmenting.answers import Answer, Rendering
 from anymask.cli.segmenting.found_answers import FoundAnswer
@@ -19,11 +19,13 @@ from anymask.datasets.photographs import Photograph
 from anymask.datasets.prompting.candidate_file import CandidateFile
 from anymask.datasets.prompting.examples import Examples
 from anymask.datasets.prompting.object_prompt import ObjectPrompt
+from anymask.errors import Error
 from anymask.predict.in_context.annotations import annotations_of
 from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource
 from anymask.predict.objects import ObjectQuestion, answer_objects, doubts, read_question
 from anymask.predict.promptable import Promptable
+from anymask.predict.words.given import candidates_of_file
 from anymask.predict.words.load import WordsFinder
 
 Read = tuple[RGB, list[ObjectQuestion]]
@@ -62,7 +64,17 @@ def read(photograph: Photograph, objects: Sequence[ObjectPrompt], wanted: Wanted
     """The pixels of an image, and what is asked about it. Raises ``Error``."""
     pixels = photograph.pixels(wanted.reading)
     image_hw = pixels.shape[0], pixels.shape[1]
+    if wanted.among is not None:
+        wanted.among.of(photograph).boxes_xyxy(image_hw)
     return pixels, [read_question(asked, image_hw) for asked in objects]
+
+
+def not_given(photograph: Photograph, wanted: Wanted) -> bool:
+    """Whether a file of candidates has none of an image, or may have those of several."""
+    try:
+        return wanted.among is not None and wanted.among.find(photograph) is None
+    except Error:
+        return True
 
 
 def answer(
@@ -113,8 +125,11 @@ def _named(
     pixels, questions = asked
     if questions:
         found = finder.find_at(pixels, wanted.texts[0], questions)
+    elif wanted.among is not None:
+        given = candidates_of_file(finder, pixels, wanted.among.of(photograph))
+        found = finder.find(pixels, wanted.texts, among=given)
     else:
-        found = named_among(finder, photograph, pixels, wanted.texts, wanted.among)
+        found = finder.find(pixels, wanted.texts)
     named = FoundAnswer(photograph, pixels, found.masks, wanted.clean, image_id)
     typer.echo(named.told("nothing found", found.answered_by), err=True)
     for reason in found.reasons:

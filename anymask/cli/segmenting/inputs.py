@@ -103,18 +103,9 @@ def _merged(
 
 
 def seems_wrong(photograph: Photograph, objects: Iterable[ObjectPrompt]) -> bool:
-    """Whether prompts do not fit the size in the header of an image file.
-
-    A guess, and quick: an image may be turned, or of several pages. False where the file is not at
-    hand, or its header can't be read.
-    """
-    try:
-        with warnings.catch_warnings(), Image.open(photograph.url) as image:
-            warnings.simplefilter(
-                "ignore"
-            )  # of its size: what is too large is said when it is read
-            image_hw = image.height, image.width
-    except Exception:  # Pillow's readers raise many kinds
+    """Whether prompts do not fit the size in the header of an image file, as far as it is known."""
+    image_hw = header_hw(photograph)
+    if image_hw is None:
         return False
     try:
         for asked in objects:
@@ -122,6 +113,21 @@ def seems_wrong(photograph: Photograph, objects: Iterable[ObjectPrompt]) -> bool
     except Error:
         return True
     return False
+
+
+def header_hw(photograph: Photograph) -> tuple[int, int] | None:
+    """The size in the header of an image file.
+
+    A guess, and quick: an image may be turned, or of several pages. None where the file is not at
+    hand, or its header can't be read.
+    """
+    try:
+        with warnings.catch_warnings(), Image.open(photograph.url) as image:
+            # Of its size: what is too large is said when it is read.
+            warnings.simplefilter("ignore")
+            return image.height, image.width
+    except Exception:  # Pillow's readers raise many kinds
+        return None
 
 
 def _find(

@@ -36,10 +36,14 @@ class Annotation(TypedDict):
 
 
 class Record(TypedDict):
-    """An SA-1B file."""
+    """An SA-1B file.
+
+    reasons: why something that words name was not found; SA-1B's own files have none.
+    """
 
     image: ImageRecord
     annotations: list[Annotation]
+    reasons: NotRequired[list[str]]
 
 
 def bbox_to_last_pixel(bbox: list[float]) -> list[float]:

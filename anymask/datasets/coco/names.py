@@ -82,6 +82,31 @@ class NameIndex(Generic[T]):
         return []
 
 
+class EndIndex(Generic[T]):
+    """Values by path, found by a path that is an end of theirs, or that theirs is an end of.
+
+    So ``dog.jpg``, ``day/dog.jpg`` and ``/data/day/dog.jpg`` are one image, ``night/dog.jpg`` is
+    another. spelling: as ``NameIndex`` takes it.
+    """
+
+    def __init__(self, items: Iterable[tuple[str, T]], spelling: Spelling | None = None) -> None:
+        self._spelling = spelling or normal
+        self._whole: dict[str, list[T]] = {}
+        self._ends: dict[str, list[T]] = {}
+        for path, value in items:
+            whole, *ends = _ends(self._spelling(path))
+            self._whole.setdefault(whole, []).append(value)
+            for end in ends:
+                self._ends.setdefault(end, []).append(value)
+
+    def fitting(self, path: str) -> list[T]:
+        """The values whose paths have most in common with a path; several are equally near."""
+        whole, *ends = _ends(self._spelling(path))
+        near = self._whole.get(whole) or self._ends.get(whole) or ()
+        shorter = (self._whole[end] for end in ends if end in self._whole)
+        return list(dict.fromkeys(near or next(shorter, ())))
+
+
 def normal(path: str) -> str:
     """A path in one spelling: composed Unicode, a small ending."""
     start, ending = posixpath.splitext(path if path.isascii() else _composed(path))
@@ -96,6 +121,12 @@ def alike(path: str) -> str:
     start = stem(path) if is_image(path) else path
     plain = html.unescape(unquote(start.replace("+", " ")))
     return _composed(_composed(plain).casefold())
+
+
+def _ends(path: str) -> Iterator[str]:
+    """A path, and what is left of it without its first folders."""
+    parts = path.split("/")
+    return ("/".join(parts[first:]) for first in range(len(parts)))
 
 
 def _composed(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from anymask.core.embedding import ImageEmbedding
@@ -29,8 +30,10 @@ MOST_KEPT = 64  # images with their candidates, some 300 kB each
 class WordsOfImage(Protocol):
     """Finds what words name among an image's candidates, which it makes once."""
 
-    def candidates(self, pixels: Pixels, embedding: ImageEmbedding | None = None) -> Candidates:
-        """Of an (H, W, 3) image."""
+    def candidates(
+        self, pixels: Pixels, embed: Callable[[], ImageEmbedding] | None = None
+    ) -> Candidates:
+        """Of an (H, W, 3) image. embed: gives its embedding; asked where it must be looked at."""
         ...
 
     def find(self, pixels: Pixels, text: str, *, among: Candidates | None = None) -> WordsAnswer:
@@ -78,7 +81,7 @@ class WordsSearch:
         self, words: WordsOfImage, sam: Promptable, model: Model, file: ImageFile, pixels: Pixels
     ) -> Candidates:
         kept = KeptEmbeddings(sam, self._pictures, self._cache, model.encoder_id)
-        return words.candidates(pixels, kept.of(file))
+        return words.candidates(pixels, partial(kept.of, file))
 
     def _words(self, sam: Promptable) -> WordsOfImage:
         with self._lock:

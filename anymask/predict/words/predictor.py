@@ -40,6 +40,8 @@ MOST_THINGS = 32  # of a question
 # right in images that have the thing, beyond it one of seven.
 NEARLY_AS_LIKELY = 0.6
 
+Embed = Callable[[], ImageEmbedding]
+
 
 @dataclass(frozen=True, eq=False)
 class Named:
@@ -137,7 +139,8 @@ class WordsPredictor:
         Raises ``PromptError`` for a text without a name, and for too many.
         """
         things = _things([text] if isinstance(text, str) else text)
-        candidates = among or self.candidates(pixels, embedding)
+        embed = None if embedding is None else lambda: embedding
+        candidates = among or self.candidates(pixels, embed)
         names = {name: None for one in things for name in (one.words, one.beside) if name}
         named = dict(zip(names, self.named(candidates, list(names))))
         masks: list[Annotation] = []
@@ -198,11 +201,14 @@ class WordsPredictor:
         likest = np.array(likeness, np.float32)
         return WordsAnswer(annotations, likest, reasons, self.answered_by)
 
-    def candidates(self, pixels: Pixels, embedding: ImageEmbedding | None = None) -> Candidates:
-        """Everything in an (H, W, 3) image, embedded, and kept for the next words."""
+    def candidates(self, pixels: Pixels, embed: Embed | None = None) -> Candidates:
+        """Everything in an (H, W, 3) image, embedded, and kept for the next words.
+
+        embed: gives the image's embedding by the same SAM; asked only where nothing is kept.
+        """
 
         def look() -> Candidates:
-            embedded = self.sam.encode(pixels) if embedding is None else embedding
+            embedded = self.sam.encode(pixels) if embed is None else embed()
             return self._of_masks(pixels, self.everything(embedded))
 
         def found() -> Candidates:

@@ -20,6 +20,8 @@ from anymask.engine.words.finding import WordsSearch
 from anymask.engine.words.naming import label_named
 from anymask.errors import MissingExtraError
 from anymask.predict.words.candidates import Candidates
+from anymask.predict.words.kept_candidates import KeptCandidates
+from anymask.predict.words.predictor import Embed
 from tests.predict.words.by_colour import ColourPredictor
 
 SIZE = (60, 40)  # of a.png, width and height
@@ -27,11 +29,18 @@ ASKED = "/api/images/1/words"
 
 
 class Colours(ColourPredictor):
-    """Looks at pixels, whatever embedding it is given."""
+    """Looks at pixels, whatever embedding it is given; counts the embeddings that it asked for."""
 
-    def candidates(self, pixels: Pixels, embedding: object = None) -> Candidates:
-        self.embedding = embedding
-        return super().candidates(pixels)
+    embedded = 0
+
+    def candidates(self, pixels: Pixels, embed: Embed | None = None) -> Candidates:
+        def asked() -> Any:
+            assert embed is not None, "the tool's own embedding is taken"
+            assert embed().image_hw == pixels.shape[:2]
+            self.embedded += 1
+            return pixels
+
+        return super().candidates(pixels, asked)
 
 
 @pytest.fixture
@@ -42,6 +51,11 @@ def colours(here: Workplace, photos: Path) -> Colours:
     pixels[5:25, 22:38] = (0, 0, 255)
     Image.fromarray(pixels).save(photos / "a.png")
     made = Colours()
+    return answering(here, made)
+
+
+def answering(here: Workplace, made: Colours) -> Colours:
+    """The same, which the tool asks from now on."""
     object.__setattr__(here, "words", searching(here, lambda sam, cache: made))
     return made
 
@@ -77,8 +91,17 @@ def test_an_image_is_looked_at_once_whoever_asks(client: TestClient, colours: Co
     with ThreadPoolExecutor(4) as pool:
         several = [*pool.map(lambda text: asked(client, text), ["red", "blue"] * 4)]
     assert [len(one["masks"]) for one in several] == [2, 1] * 4
-    assert colours.looked == 1
-    assert colours.embedding is not None, "the tool's own embedding is taken"
+    assert (colours.looked, colours.embedded) == (1, 1)
+
+
+def test_what_is_kept_of_an_image_takes_no_embedding(
+    client: TestClient, here: Workplace, colours: Colours
+) -> None:
+    kept = KeptCandidates(here.words._cache, "squares@0 colours")
+    for times in (1, 0):
+        again = answering(here, Colours(kept))
+        assert len(asked(client, "red")["masks"]) == 2
+        assert (again.looked, again.embedded) == (times, times)
 
 
 def test_where_nothing_matches_it_says_why_and_proposes_nothing(
