@@ -9,6 +9,7 @@ Shape legend: h w patches, L labels and the background, M patches of the memory,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,20 +20,36 @@ from anymask.core.in_context.features import FeatureMap
 
 NEIGHBOURS = 7  # that are asked
 TEMPERATURE = 0.07  # of their weights, in cosines
-REACH = 0.35  # of the longer side: how far things move from frame to frame at most
+EVERYWHERE = math.inf
+OF_KNOWN = 0.35  # what known frames weigh, beside the last ones
+MISTAKEN = 0.05  # chance that a memory has a patch's label wrong
 
 
 @dataclass(frozen=True, eq=False)
 class Remembered:
     """A frame whose labels are known. shares: (h, w, L) of each patch, of sum 1.
 
-    everywhere: whether it may be asked about any place, not only near ones: what was learned of it
-    long ago may have moved anywhere.
+    reach: how far what was in it has moved at most, of the image's longer side; patches farther
+    off are not asked.
     """
 
     features: FeatureMap
     shares: Floats
-    everywhere: bool = False
+    reach: float = EVERYWHERE
+
+
+def agreed(known: Floats, near: Floats) -> Floats:
+    """(h, w, L), of sum 1, of two memories' chances, where both must think a label likely.
+
+    Their weighted geometric mean, after each is allowed to be mistaken. known: of frames that are
+    right, and know the thing but not where it is. near: of the last ones, which know where it was
+    and may have drifted off it. Neither alone keeps to it.
+    """
+    count = known.shape[-1]
+    slip = MISTAKEN / count
+    one, other = (slip + (1 - count * slip) * chances for chances in (known, near))
+    both = one**OF_KNOWN * other ** (1 - OF_KNOWN)
+    return np.asarray(both / both.sum(axis=-1, keepdims=True), np.float32)
 
 
 def propagated(query: FeatureMap, memory: Sequence[Remembered]) -> Floats:
@@ -40,7 +57,7 @@ def propagated(query: FeatureMap, memory: Sequence[Remembered]) -> Floats:
     hw = query.hw
     cosines = np.concatenate(
         [
-            _near(query.patches @ one.features.patches.T, hw, one.features.hw, one.everywhere)
+            _near(query.patches @ one.features.patches.T, hw, one.features.hw, one.reach)
             for one in memory
         ],
         axis=1,
@@ -55,14 +72,12 @@ def propagated(query: FeatureMap, memory: Sequence[Remembered]) -> Floats:
     return np.asarray(answer.reshape(*hw, -1), np.float32)
 
 
-def _near(
-    cosines: Floats, hw: tuple[int, int], memory_hw: tuple[int, int], everywhere: bool
-) -> Floats:
+def _near(cosines: Floats, hw: tuple[int, int], memory_hw: tuple[int, int], reach: float) -> Floats:
     """Cosines of patches with those of a frame, -1 for those out of reach."""
-    if everywhere:
+    if reach == EVERYWHERE:
         return cosines
     (y, x), (memory_y, memory_x) = (
         np.indices(size).reshape(2, -1) / max(size) for size in (hw, memory_hw)
     )
     distance = np.hypot(y[:, None] - memory_y[None], x[:, None] - memory_x[None])
-    return np.where(distance <= REACH, cosines, np.float32(-1))
+    return np.where(distance <= reach, cosines, np.float32(-1))

@@ -8,7 +8,6 @@ Shape legend: H W pixels, h w patches, L labels and the background, N drawings.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -17,16 +16,15 @@ import numpy.typing as npt
 from anymask.core.geometry import Floats, mask_boxes
 from anymask.core.in_context.coverage import expected_iou
 from anymask.core.in_context.example import Example
-from anymask.core.in_context.features import FeatureMap, at_full_size, patch_shares
+from anymask.core.in_context.features import FeatureMap, at_full_size
 from anymask.core.in_context.palette import LabelledPixels, Labels, Pixels
-from anymask.core.in_context.propagation import Remembered, propagated
 from anymask.core.prompts import Prompts
 from anymask.core.rough import rough_prompts
 from anymask.errors import PromptError
 from anymask.predict.in_context.answer import FoundObject, InContextAnswer
 from anymask.predict.in_context.like import LikePredictor, Seen
+from anymask.predict.in_context.memory import RECENT, Memory
 
-RECENT = 4  # frames that are remembered beside those that are known
 LIKELY = 0.5  # from here on a pixel is thought to be of a label
 SMALLEST = 1e-4  # of the image: less is nothing
 LEAST_SCORE = 0.2  # of expected IoU: below it the thing is hidden, or gone
@@ -38,10 +36,11 @@ Mask = npt.NDArray[np.bool_]
 class Follower:
     """Follows labelled things through frames.
 
-    Its memory: the first frame is always kept, and so are frames that somebody corrected, for they
-    are known to be right, and what was in them may be anywhere by now; beside them the last
-    ``RECENT`` frames as they were answered, of which a patch asks only what is near it. A frame in
-    which nothing was found is not remembered: what comes back is found by the known ones.
+    Its memory (``Memory``): the first frame is always kept, and so are frames that somebody
+    corrected, for they are known to be right, and what was in them may be anywhere by now; beside
+    them the last ``RECENT`` frames as they were answered, of which a patch asks only what is near
+    it. What is found must be likely by both. A frame in which nothing was found is not remembered:
+    what comes back is found by the known ones.
     """
 
     def __init__(self, predictor: LikePredictor) -> None:
@@ -70,25 +69,25 @@ class Follower:
             raise PromptError("there are no frames to follow anything through")
         examples = [Example(start, first), *also]
         count = 1 + max(example.count for example in examples)
-        certain = [self._remember(example, count, everywhere=True) for example in examples]
-        recent: deque[Remembered] = deque([self._remember(examples[0], count)], RECENT)
-        shown = [number for number, answer in enumerate(known) if answer.objects][-RECENT:]
-        for number, pixels in enumerate(each):
-            if number < len(known):
+        known_frames = [(self._features(one.pixels), one.labels) for one in examples]
+        memory = Memory(known_frames, count)
+        shown = [number for number, answer in enumerate(known, 1) if answer.objects][-RECENT:]
+        for number, pixels in enumerate(each, 1):
+            if number <= len(known):
                 if number in shown:  # the memory is as it was
-                    labels = known[number].labelled.labels
-                    recent.append(self._remember(Example(pixels, labels), count))
+                    labels = known[number - 1].labelled.labels
+                    memory.remember(number, self._features(pixels), labels)
                 continue
             seen = self.predictor.see(pixels)
-            chances = propagated(seen.features[0], [*certain, *recent])
+            features = seen.features[0]
+            chances = memory.chances(number, features)
             answer = self._drawn(seen, chances)
             if answer.objects:
-                recent.append(self._remember(Example(pixels, answer.labelled.labels), count))
+                memory.remember(number, features, answer.labelled.labels)
             yield answer
 
-    def _remember(self, example: Example, count: int, everywhere: bool = False) -> Remembered:
-        features = self.predictor.see(example.pixels).features[0]
-        return Remembered(features, _shares(features, example.labels, count), everywhere)
+    def _features(self, pixels: Pixels) -> FeatureMap:
+        return self.predictor.see(pixels).features[0]
 
     def _drawn(self, seen: Seen, chances: Floats) -> InContextAnswer:
         """The labels of a frame of which patches have (h, w, L) chances."""
@@ -129,9 +128,3 @@ class Follower:
             masks += list(answers.to_bool()[0])
             own += answers.predicted_iou[0].tolist()
         return np.array(masks), np.clip(np.array(own, np.float32), 0, 1)
-
-
-def _shares(features: FeatureMap, labels: Labels, count: int) -> Floats:
-    """(h, w, L) how much of each patch each label covers, the background first."""
-    shares = [patch_shares(labels == label, features.hw) for label in range(count)]
-    return np.stack(shares, axis=-1)
