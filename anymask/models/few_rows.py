@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from anymask.models.half_products import HALF
-from anymask.models.image_parts import LAST, Own, as_norms_get, centred, own_parts, upscaling
+from anymask.models.image_parts import LAST, Own, as_norms_get, own_parts, upscaling
+from anymask.models.told_rows import Stage, stages
 from anymask.models.two_way import (
     ImagePositions,
     ImageToTokenAttention,
@@ -38,15 +39,14 @@ class PreparedImage:
     """An image that prompts without masks share, as all layers need it.
 
     image: (1, L, C), as ``SharedImage`` has it. own: as ``own_parts``, split into heads (H, D, L),
-    positions added to those of the first layer; squares: (norms, L).
-    weight, bias: of the upscaling, (C, 4·C/4) and (4·C/4,). grid_hw: the positions' rows and
-    columns; (1, L) for some of them.
+    positions added to those of the first layer; squares: (norms, L). stages: of the norms.
+    bias: of the upscaling, (4·C/4,). grid_hw: the positions' rows and columns; (1, L) for some.
     """
 
     image: Tensor
     own: Own
     squares: Tensor
-    weight: Tensor
+    stages: tuple[Stage, ...]
     bias: Tensor
     grid_hw: tuple[int, int]
 
@@ -57,17 +57,21 @@ class PreparedImage:
 
     def some(self, index: Tensor) -> PreparedImage:
         """(L',) of its positions."""
-        own = {
-            name: part[index] if name == "upscaled" else part[..., index]
-            for name, part in self.own.items()
-        }
+        own = {name: _some(name, part, index) for name, part in self.own.items()}
         return replace(
             self,
             image=self.image[:, index],
             own=own,
-            squares=self.squares[:, index],
+            squares=self.squares.index_select(1, index),
             grid_hw=(1, len(index)),
         )
+
+
+def _some(name: str, part: Tensor, index: Tensor) -> Tensor:
+    if name == "upscaled":
+        return part.index_select(0, index)
+    rows = part.flatten(0, -2).index_select(1, index)  # torch is slow where there are more axes
+    return rows.view(*part.shape[:-1], len(index))
 
 
 def prepare(
@@ -89,7 +93,8 @@ def prepare(
         [rows.square().sum(dim=1) for rows in as_norms_get(transformer, image[0])]
     )
     grid_hw = (features.shape[2], features.shape[3])
-    return PreparedImage(image, own, squares, *upscaling(first), grid_hw)
+    of_norms = stages(transformer, first)
+    return PreparedImage(image, own, squares, of_norms, upscaling(first)[1], grid_hw)
 
 
 @dataclass(frozen=True)
@@ -131,21 +136,26 @@ class ToldImage:
 class _Side:
     """The image of P prompts between layers: its own part and stepsᵀ @ rows, by ``deviation``.
 
-    rows, values: what each layer told, as the next norm gets it: (P, K, C) and (P, H, T, D).
-    totals: (P, L), the sum of each head's steps, layer by layer.
+    values: what each layer told, (P, H, T, D). rows: (P, K', X), all of it as what comes next reads
+    it. totals: (P, L), the sum of each head's steps, layer by layer.
     """
 
-    def __init__(self, prepared: PreparedImage, prompts: int, tokens: int, depth: int) -> None:
+    def __init__(self, prepared: PreparedImage, prompts: int, tokens: int) -> None:
         self.prepared, self.own = prepared, prepared.own
         heads, _, positions = self.own["keys_1"].shape
         self.heads, self.count = heads, heads * tokens
+        depth = len(prepared.stages)
         self.steps = prepared.squares.new_empty(prompts, depth * self.count + 1, positions)
         self.scratch = self.steps.new_empty(self.count, positions)
-        self.rows: list[Tensor] = []
+        self.rows = self.steps.new_empty(prompts, 0, 0)
         self.values: list[Tensor] = []
         self.totals: list[Tensor] = []
         self.deviation = self.steps.new_ones(prompts, positions)
-        self.norm: nn.LayerNorm | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """Of the last norm."""
+        return self.prepared.stages[len(self.values) - 1]
 
     def of_layer(self, layer: int) -> Tensor:
         """Steps (P, K, L) of a layer, the first being 0."""
@@ -153,39 +163,30 @@ class _Side:
 
     def take(self, attention: ImageToTokenAttention, tokens: Tensor, norm: nn.LayerNorm) -> None:
         """Add what tokens (P, T, C) tell, by the steps that are there already, and norm."""
-        values = attention.split_heads(attention.v_proj(tokens))
-        out = torch.unflatten(attention.out_proj.weight, 1, (self.heads, -1)).permute(1, 2, 0)
-        bias: Tensor = attention.out_proj.bias
-        if self.norm is not None:
-            bias = bias + self.norm.bias
-            self.rows = [centred(rows * self.norm.weight) for rows in self.rows]
-            self.of_layer(len(self.rows)).mul_(self.deviation[:, None])
-        rows = (values @ out + bias / self.heads).flatten(1, 2)
-        self.rows.append(centred(rows))
-        self.values.append(values)
+        if self.values:
+            self.of_layer(len(self.values)).mul_(self.deviation[:, None])
+        self.values.append(attention.split_heads(attention.v_proj(tokens)))
         self.totals.append(self.deviation)
         self._measure(norm)
-        self.norm = norm
+        self.rows = self.stage.read(self.values)
 
     def _measure(self, norm: nn.LayerNorm) -> None:
         """Take the deviation of what there is."""
-        count, before = len(self.rows), self.deviation
+        count, before = len(self.values), self.deviation
         total = self.prepared.squares[count - 1].repeat(len(self.steps), 1)
         for i in range(count):
             pair = count * (count - 1) // 2 + i
             total.addcmul_(self.totals[i], self.own["always"][pair], value=2)
-        products = {
-            (i, j): self.rows[i] @ self.rows[j].mT * (1 if i == j else 2)
-            for i in range(count)
-            for j in range(i, count)
-        }
+        products = list(self.stage.products(self.values))
+        for among in products:
+            among[..., self.count :] *= 2  # of two layers: once for each of both
         for p, of_prompt in enumerate(total):
-            for i in range(count):
-                steps, told = self.of_layer(i)[p], self.own[f"told_{i + 1}_{count}"]
+            for i, among in enumerate(products):
+                told = self.own[f"told_{i + 1}_{count}"]
                 torch.bmm(2 * self.values[i][p], told, out=self._by_head())
-                for j in range(i, count):
-                    self.scratch.addmm_(products[i, j][p], self.of_layer(j)[p])
-                of_prompt += self.scratch.mul_(steps).sum(dim=0)
+                first, stop = i * self.count, count * self.count
+                self.scratch.addmm_(among[p], self.steps[p, first:stop])
+                of_prompt += self.scratch.mul_(self.of_layer(i)[p]).sum(dim=0)
         variance = total / len(norm.weight)
         self.deviation = variance.add_(before.square().mul_(norm.eps)).sqrt_()
         self.rate = self.deviation.reciprocal()
@@ -193,13 +194,15 @@ class _Side:
     def _by_head(self) -> Tensor:
         return torch.unflatten(self.scratch, 0, (self.heads, -1))
 
-    def projected(self, projection: nn.Linear) -> tuple[Tensor, Tensor]:
-        """All rows by a weight (P, H, K', D), and the last norm's shift by it (H, 1, D)."""
-        assert self.norm is not None
-        weight = projection.weight
-        rows = torch.cat(self.rows, dim=1) @ (weight * self.norm.weight).T
-        rows = torch.unflatten(rows, -1, (self.heads, -1)).transpose(1, 2)
-        return rows, torch.unflatten(weight @ self.norm.bias, 0, (self.heads, 1, -1))
+    def read(self, part: int) -> tuple[Tensor, Tensor]:
+        """All rows as keys (0), values (1) or queries (2) of what comes next, and the norm's bias.
+
+        (P, H, K', D) and (H, 1, D).
+        """
+        width = self.heads * self.values[0].shape[-1]
+        among = slice(part * width, (part + 1) * width)
+        rows = torch.unflatten(self.rows[..., among], -1, (self.heads, -1)).transpose(1, 2)
+        return rows, torch.unflatten(self.stage.always[among], 0, (self.heads, 1, -1))
 
     def score(self, prompt: int, asked: Tensor, pull: Tensor, own: Tensor, where: Tensor) -> Tensor:
         """What one prompt asks (H, T, D) of each position: (K, L), to be overwritten.
@@ -228,7 +231,7 @@ def two_way(
     bias = transformer.bias(absent, prompt.dtype)
     absent_bias = bias if bool(absent.any()) else None
     tokens, blocks = prompt, transformer.blocks()
-    side = _Side(prepared, len(prompt), prompt.shape[1], len(blocks))
+    side = _Side(prepared, len(prompt), prompt.shape[1])
     weight = positions.log_weight
     for i, block in enumerate(blocks):
         to_image, to_token = block.cross_attn_token_to_image, block.cross_attn_image_to_token
@@ -276,8 +279,8 @@ def _see(
 ) -> Tensor:
     """What tokens (P, T, C) see of the image in a layer or the ``LAST``: (P, T, C)."""
     q = attention.split_heads(attention.q_proj(tokens)) * attention.scale
-    pull = (q @ side.projected(attention.k_proj)[0].mT).flatten(1, 2)
-    shown, shift = side.projected(attention.v_proj)
+    pull = (q @ side.read(0)[0].mT).flatten(1, 2)
+    shown, shift = side.read(1)
     own = side.own[f"values_{layer}"].mT
     mixed = torch.empty_like(q)
     for p in range(len(q)):
@@ -307,7 +310,7 @@ def _tell(
     steps = torch.unflatten(side.of_layer(layer), 1, k.shape[1:3])
     own = side.own[f"queries_{layer + 1}"]
     if layer:
-        rows, shift = side.projected(attention.q_proj)
+        rows, shift = side.read(2)
         pull, always = (k @ rows.mT).flatten(1, 2), k @ shift.mT  # P H T 1
     for p in range(len(k)):
         if layer:
@@ -322,10 +325,9 @@ def _tell(
 
 def _upscaled(side: _Side) -> ToldImage:
     """The image after the last layer."""
-    assert side.norm is not None
-    weight, bias = side.prepared.weight, side.prepared.bias
-    rows = torch.cat(side.rows, dim=1) @ (weight * side.norm.weight[:, None])
-    shift = (side.norm.bias @ weight + bias).expand(len(rows), 1, -1)
+    width = len(side.prepared.bias)
+    rows = side.rows[..., -width:]
+    shift = (side.stage.always[-width:] + side.prepared.bias).expand(len(rows), 1, -1)
     side.steps[:, -1] = side.deviation
     grid = side.prepared.grid_hw
     return ToldImage(
