@@ -113,13 +113,27 @@ class ToldImage:
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __getitem__(self, prompts: Tensor) -> ToldImage:
+    def __getitem__(self, prompts: Tensor | slice) -> ToldImage:
         return ToldImage(self.own, self.steps[prompts], self.rows[prompts], self.variance[prompts])
 
     def within(self, h: int, w: int) -> ToldImage:
         """The first rows and columns of positions."""
         own, steps, variance = self.own[:h, :w], self.steps[..., :h, :w], self.variance[:, :h, :w]
         return ToldImage(own, steps, self.rows, variance)
+
+    def at(self, prompt: int, index: Tensor) -> ToldImage:
+        """Some positions (n,), by their numbers, of one prompt, as a grid of 1 × n."""
+        return ToldImage(
+            self.own.flatten(0, 1).index_select(0, index)[None],
+            self.steps[prompt].flatten(1).index_select(1, index)[None, :, None],
+            self.rows[prompt][None],
+            self.variance[prompt].flatten()[index][None, None],
+        )
+
+    def sums(self, prompt: int, channels: slice) -> Tensor:
+        """Some channels of all positions: (L, channels)."""
+        own, steps = self.own.flatten(0, 1)[:, channels], self.steps[prompt].flatten(1)
+        return torch.addmm(own, steps.mT, self.rows[prompt, :, channels])
 
     def bands(self, prompt: int, length: int, half: bool) -> Iterator[tuple[Tensor, Tensor]]:
         """Some positions at a time: sums (l, 4·C/4) and variances (l,). half: ``half_products``."""
@@ -226,8 +240,12 @@ def two_way(
     positions: ImagePositions,
     absent: Tensor,
     outputs: int,
+    hasty: bool = False,
 ) -> tuple[Tensor, ToldImage]:
-    """``TwoWayTransformer.forward`` of prompts without masks: tokens and the image's side."""
+    """``TwoWayTransformer.forward`` of prompts without masks: tokens and the image's side.
+
+    hasty: in bfloat16 what only a first look may round.
+    """
     bias = transformer.bias(absent, prompt.dtype)
     absent_bias = bias if bool(absent.any()) else None
     tokens, blocks = prompt, transformer.blocks()
@@ -241,7 +259,7 @@ def two_way(
             seen = _see_first(to_image, tokens + prompt, prepared.own, weight)
         else:
             seen = _see(to_image, tokens + prompt, side, str(i + 1), where.token_to_image, weight)
-        tokens = block.digest(tokens, seen)
+        tokens = block.digest(tokens, seen, hasty)
         _tell(to_token, tokens + prompt, side, i, where.image_to_token, absent_bias)
         side.take(to_token, tokens, block.norm4)
     tokens, prompt = tokens[:, :outputs], prompt[:, :outputs]

@@ -51,7 +51,7 @@ class Stage(NamedTuple):
     always: Tensor
 
     def read(self, values: Sequence[Tensor]) -> Tensor:
-        """The values of all layers, (P, H, T, D) each, as what comes next reads them: (P, K', X)."""
+        """The values of all layers, (P, H, T, D), as what comes next reads them: (P, K', X)."""
         return torch.cat([told.rows(each) for told, each in zip(self.reads, values)], dim=1)
 
     def products(self, values: Sequence[Tensor]) -> Iterator[Tensor]:

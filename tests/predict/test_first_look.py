@@ -21,6 +21,8 @@ from anymask.errors import Error
 from anymask.models.few_rows import ToldImage
 from anymask.models.mask_decoder import (
     ALL_TOKENS,
+    BESIDE,
+    SAMPLE,
     MaskDecoder,
     MaskDecoderConfig,
     PromptedImage,
@@ -35,8 +37,9 @@ from anymask.predict.automatic import (
     point_grid,
     segment_everything,
 )
-from anymask.predict.point_decoder import Answers, PointDecoder
+from anymask.predict.point_decoder import Answers, PointDecoder, grid_of_logits, put_logits
 from anymask.predict.predictor import Predictor
+from anymask.predict.window import STEP, TILE, Window
 
 EVERY_MASK = AutomaticConfig(
     pred_iou_thresh=-9, stability_score_thresh=0, box_nms_thresh=1, fast=True
@@ -46,7 +49,7 @@ EVERY_MASK = AutomaticConfig(
 def test_where_the_window_is_everything_the_fast_mode_is_the_exact_one(
     tiny_predictor: Predictor, picture: npt.NDArray[np.uint8]
 ) -> None:
-    assert tiny_predictor.model.config.encoder.grid == looking.TILE
+    assert tiny_predictor.model.config.encoder.grid == TILE
     embedding, points = tiny_predictor.encode(picture), point_grid(4, (60, 90))
     exact, fast = (
         sorted(tiny_predictor.candidates(embedding, points, config), key=by_point)
@@ -66,26 +69,45 @@ def by_point(candidate: Candidate) -> tuple[int, float]:
 
 @pytest.mark.parametrize("tile", [(0, 0), (3, 5), (7, 7)])
 def test_a_window_stands_for_every_position_once(tile: tuple[int, int]) -> None:
-    window = looking._window(tile, 64)
+    window = Window.of(tile, 64)
     counts = np.exp(window.log_weight())
     assert counts.sum() == pytest.approx(64 * 64)
     left, top, right, bottom = window.inside
-    assert left % looking.STEP == top % looking.STEP == 0
+    assert left % STEP == top % STEP == 0
     itself = np.arange(64 * 64).reshape(64, 64)[top:bottom, left:right]
     np.testing.assert_array_equal(window.index[window.nearest[top:bottom, left:right]], itself)
     assert len(window.index) <= 16 * 16 + 16 * 16
 
 
-def test_sharp_logits_are_put_where_they_belong() -> None:
-    window = looking._window((2, 2), 64)
-    everywhere = torch.randn(1, 64 * 64 * 16)
-    whole = in_order(everywhere)[0]
-    cells = everywhere.view(1, 64 * 64, 16)[:, torch.from_numpy(window.index)]
-    seen = window.to_grid(cells.flatten(1))[0]
-    left, top, right, bottom = (4 * side for side in window.inside)
-    torch.testing.assert_close(seen[top:bottom, left:right], whole[top:bottom, left:right])
-    torch.testing.assert_close(seen[8:12, 8:12], whole[8:12, 8:12])  # a position of the coarse part
-    torch.testing.assert_close(seen[0:4, 0:4], whole[8:12, 8:12])  # which stands for its like
+def test_what_was_seen_is_put_where_it_belongs() -> None:
+    window = Window.of((2, 2), 64)
+    everywhere = np.random.default_rng(0).random((64, 64)) > 0.5
+    seen = window.to_grid(everywhere.reshape(1, -1)[:, window.index])[0]
+    left, top, right, bottom = window.inside
+    inside = np.s_[top:bottom, left:right]
+    np.testing.assert_array_equal(seen[inside], everywhere[inside])
+    assert seen[2, 2] == everywhere[2, 2]  # a position of the coarse part
+    assert (seen[0:4, 0:4] == everywhere[2, 2]).all()  # which stands for its like
+
+
+def test_only_what_lies_in_the_sharp_part_is_held() -> None:
+    window = Window.of((2, 2), 64)
+    seen = np.zeros(len(window.index), bool)
+    seen[window.sharp[0, 0]] = True
+    assert window.holds(seen)
+    seen[0] = True  # the first position of all
+    assert not window.holds(seen)
+
+
+def test_logits_of_positions_are_put_in_order() -> None:
+    everywhere = torch.randn(1, 64 * 64, 16)
+    whole = in_order(everywhere.flatten(1))
+    masks = grid_of_logits(everywhere.view(1, 64, 64, 16)[:, :48, :, SAMPLE], 64)
+    assert (masks[:, 48:] == BESIDE).all()
+    torch.testing.assert_close(masks[:, :48, 2, :, 2], whole[:, 2:192:4, 2::4])
+    y, x = (part.flatten() for part in torch.meshgrid(*2 * [torch.arange(64)], indexing="ij"))
+    put_logits(masks, everywhere, y, x)
+    torch.testing.assert_close(masks.flatten(1, 2).flatten(2), whole)
 
 
 @pytest.mark.parametrize("side_px", [256, 700, 1024, 3000])
@@ -95,7 +117,7 @@ def test_a_disc_that_the_sharp_part_cuts_is_looked_at_again(
 ) -> None:
     # The point (12, 12) sees cells 4 to 20 sharply. Past them, the disc meets no coarse position.
     look = look_at_disc(centre, 4.5, (side_px, side_px), (12, 12))
-    assert look.again == [0]
+    assert [glimpse.point for glimpse in look.again] == [0]
     assert not look.sure
 
 
@@ -127,6 +149,7 @@ class DiscDecoder(PointDecoder):
         points: Sequence[int],
         pred_iou_thresh: float,
         window: tuple[PromptedImage, ImagePositions] | None = None,
+        hasty: bool = False,
     ) -> Answers:
         shared, _ = window or (self.shared, self.positions)
         sure = torch.ones(len(points), 1)
@@ -137,15 +160,18 @@ class DiscDecoder(PointDecoder):
 class LogitsAsTheyAre(MaskDecoder):
     """Upscales nothing: one mask of each prompt."""
 
-    def position_logits(
-        self,
-        tokens: Tensor,
-        image: Tensor | ToldImage,
-        chosen: Tensor | None = None,
-        which: slice = ALL_TOKENS,
+    def hyper(self, tokens: Tensor, which: slice = ALL_TOKENS) -> Tensor:
+        return tokens[:, None]
+
+    def samples(self, hyper: Tensor, image: Tensor | ToldImage) -> Tensor:
+        assert isinstance(image, Tensor)
+        return image[None, ..., SAMPLE]
+
+    def logits_at(
+        self, hyper: Tensor, image: Tensor | ToldImage, prompt: int, index: Tensor
     ) -> Tensor:
         assert isinstance(image, Tensor)
-        return image.flatten(1)
+        return image[prompt, index][None]
 
 
 def look_at_disc(
