@@ -14,6 +14,7 @@ Shape legend: P prompts, T tokens, L image positions, C channels, H heads, D hea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -32,6 +33,7 @@ from anymask.models.two_way import (
 )
 
 MOST_TOKENS = 12  # of a prompt for which few rows are fewer than channels
+BLOCK = 6000  # positions of all prompts that are computed at once: what the caches hold
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,8 @@ class _Side:
         self.heads, self.count = heads, heads * tokens
         depth = len(prepared.stages)
         self.steps = prepared.squares.new_empty(prompts, depth * self.count + 1, positions)
-        self.scratch = self.steps.new_empty(self.count, positions)
+        self.at_once = min(prompts, max(1, BLOCK // positions))
+        self.scratch = self.steps.new_empty(self.at_once * self.count * positions)
         self.rows = self.steps.new_empty(prompts, 0, 0)
         self.values: list[Tensor] = []
         self.totals: list[Tensor] = []
@@ -194,19 +197,28 @@ class _Side:
         products = list(self.stage.products(self.values))
         for among in products:
             among[..., self.count :] *= 2  # of two layers: once for each of both
-        for p, of_prompt in enumerate(total):
+        for some in self.blocks():
             for i, among in enumerate(products):
                 told = self.own[f"told_{i + 1}_{count}"]
-                torch.bmm(2 * self.values[i][p], told, out=self._by_head())
+                by_head = self.room(self.values[i][some])
+                _by_own(2 * self.values[i][some], told, by_head)
                 first, stop = i * self.count, count * self.count
-                self.scratch.addmm_(among[p], self.steps[p, first:stop])
-                of_prompt += self.scratch.mul_(self.of_layer(i)[p]).sum(dim=0)
+                sums = by_head.flatten(1, 2)
+                sums.baddbmm_(among[some], self.steps[some, first:stop])
+                total[some] += sums.mul_(self.of_layer(i)[some]).sum(dim=1)
         variance = total / len(norm.weight)
         self.deviation = variance.add_(before.square().mul_(norm.eps)).sqrt_()
         self.rate = self.deviation.reciprocal()
 
-    def _by_head(self) -> Tensor:
-        return torch.unflatten(self.scratch, 0, (self.heads, -1))
+    def blocks(self) -> Iterator[slice]:
+        """The prompts, as many at a time as are quick."""
+        for first in range(0, len(self.steps), self.at_once):
+            yield slice(first, min(first + self.at_once, len(self.steps)))
+
+    def room(self, asked: Tensor) -> Tensor:
+        """For what prompts (P, H, T, D) ask of each position: (P, H, T, L), soon overwritten."""
+        shape = (*asked.shape[:3], self.steps.shape[-1])
+        return self.scratch[: math.prod(shape)].view(shape)
 
     def read(self, part: int) -> tuple[Tensor, Tensor]:
         """All rows as keys (0), values (1) or queries (2) of what comes next, and the norm's bias.
@@ -218,19 +230,29 @@ class _Side:
         rows = torch.unflatten(self.rows[..., among], -1, (self.heads, -1)).transpose(1, 2)
         return rows, torch.unflatten(self.stage.always[among], 0, (self.heads, 1, -1))
 
-    def score(self, prompt: int, asked: Tensor, pull: Tensor, own: Tensor, where: Tensor) -> Tensor:
-        """What one prompt asks (H, T, D) of each position: (K, L), to be overwritten.
+    def score(self, some: slice, asked: Tensor, pull: Tensor, own: Tensor, where: Tensor) -> Tensor:
+        """What some prompts ask (P, H, T, D) of each position: (P, H, T, L), soon overwritten.
 
-        pull: (K, K'), what it asks of rows. own: (H, D, L), the image's share. where: (H, D, L).
+        pull: (P, K, K'), what they ask of rows. own: (H, D, L), the image's share; where: likewise.
         """
-        heads, tokens, _ = asked.shape
-        out = self.scratch[: heads * tokens]
-        by_head = out.view(heads, tokens, -1)
-        torch.bmm(asked, own, out=by_head)
-        out.addmm_(pull, self.steps[prompt, : pull.shape[1]])
-        out.mul_(self.rate[prompt])
-        by_head.baddbmm_(asked, where)
+        out = self.room(asked)
+        rows = out.flatten(1, 2)
+        _by_own(asked, own, out)
+        rows.baddbmm_(pull, self.steps[some, : pull.shape[2]])
+        rows.mul_(self.rate[some, None])
+        _by_own(asked, where, out, add=True)
         return out
+
+
+def _by_own(asked: Tensor, own: Tensor, out: Tensor, *, add: bool = False) -> None:
+    """Put what prompts (P, H, T, D) get of (H, D, L), or add it, into (P, H, T, L)."""
+    if len(asked) == 1:
+        out[0].baddbmm_(asked[0], own, beta=int(add))
+        return
+    prompts, _, tokens, _ = asked.shape
+    by_head = torch.bmm(asked.transpose(0, 1).flatten(1, 2), own)  # H P·T L
+    found = torch.unflatten(by_head, 1, (prompts, tokens)).transpose(0, 1)
+    out.add_(found) if add else out.copy_(found)
 
 
 def two_way(
@@ -301,14 +323,16 @@ def _see(
     shown, shift = side.read(1)
     own = side.own[f"values_{layer}"].mT
     mixed = torch.empty_like(q)
-    for p in range(len(q)):
-        scores = side.score(p, q[p], pull[p], side.own[f"keys_{layer}"], where)
+    for some in side.blocks():
+        asked = q[some]
+        scores = side.score(some, asked, pull[some], side.own[f"keys_{layer}"], where)
         if log_weight is not None:
             scores += log_weight
-        weights = torch.softmax(scores, dim=-1).mul_(side.rate[p])
-        told = weights @ side.steps[p, : pull.shape[2]].mT
-        by_head = weights.view(*q.shape[1:3], -1)
-        mixed[p] = by_head @ own + told.view(*q.shape[1:3], -1) @ shown[p]
+        weights = torch.softmax(scores, dim=-1).mul_(side.rate[some, None, None])
+        told = torch.bmm(weights.flatten(1, 2), side.steps[some, : pull.shape[2]].mT)
+        seen = torch.bmm(weights.transpose(0, 1).flatten(1, 2), own)  # H P·T D
+        seen = torch.unflatten(seen, 1, (len(asked), -1)).transpose(0, 1)
+        mixed[some] = seen + torch.unflatten(told, 1, asked.shape[1:3]) @ shown[some]
     return _shown(attention, mixed + shift)
 
 
@@ -330,15 +354,16 @@ def _tell(
     if layer:
         rows, shift = side.read(2)
         pull, always = (k @ rows.mT).flatten(1, 2), k @ shift.mT  # P H T 1
-    for p in range(len(k)):
+    for some in side.blocks():
         if layer:
-            scores = side.score(p, k[p], pull[p], own, where).view_as(steps[p])
-            scores += always[p]
+            scores = side.score(some, k[some], pull[some], own, where)
+            scores += always[some]
         else:
-            scores = torch.bmm(k[p], own, out=side.scratch.view_as(steps[p]))
+            scores = side.room(k[some])
+            _by_own(k[some], own, scores)
         if bias is not None:
-            scores += bias[p].mT
-        torch.softmax(scores, dim=1, out=steps[p])
+            scores += bias[some].mT
+        torch.softmax(scores, dim=2, out=steps[some])
 
 
 def _upscaled(side: _Side) -> ToldImage:

@@ -114,16 +114,16 @@ def look_again(
     Where the mask that stood for others fails, the next of them gets its turn.
     """
     waiting = [glimpse.in_turn() for glimpse in look.again]
-    asked: dict[int, dict[int, Candidate]] = {}
+    passed: dict[int, set[int]] = {}
     while waiting:
-        points = sorted({masks[0].point for masks in waiting} - set(asked))
+        points = sorted({masks[0].point for masks in waiting} - set(passed))
         batches = [points[i : i + at_once] for i in range(0, len(points), at_once)]
-        asked |= {point: {} for point in points}
+        passed |= {point: set() for point in points}
         for answers in each(lambda batch: decoder.nearly_exact(batch, config), batches):
-            for token, candidate in answers:
-                asked[candidate.point][token] = candidate
-                yield candidate
-        failed = (masks[1:] for masks in waiting if masks[0].token not in asked[masks[0].point])
+            for token, mask in answers:
+                passed[mask.point].add(token)
+                yield mask
+        failed = (masks[1:] for masks in waiting if masks[0].token not in passed[masks[0].point])
         waiting = [masks for masks in failed if masks]
 
 
