@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from torch import Tensor
 from anymask.core import rle
 from anymask.core.geometry import ResizeMap
 from anymask.core.image import read_image
+from anymask.core.mask_runs import MaskRuns
+from anymask.core.prompts import Prompts
 from anymask.core.protocol import DiscSegmenter
 from anymask.errors import Error
 from anymask.models.few_rows import ToldImage
@@ -37,7 +40,13 @@ from anymask.predict.automatic import (
     point_grid,
     segment_everything,
 )
-from anymask.predict.point_decoder import Answers, PointDecoder, grid_of_logits, put_logits
+from anymask.predict.point_decoder import (
+    Answers,
+    PointDecoder,
+    _near_border,
+    grid_of_logits,
+    put_logits,
+)
 from anymask.predict.predictor import Predictor
 from anymask.predict.window import STEP, TILE, Window
 
@@ -196,6 +205,74 @@ def look_at_disc(
         resize_map,
     )
     return looking.first_look(decoder, AutomaticConfig(), map)
+
+
+@dataclass
+class Examiner:
+    """Passes masks by points and tokens, and notes which points it was asked about."""
+
+    passes: set[tuple[int, int]]
+    asked: list[list[int]]
+
+    def nearly_exact(
+        self, points: Sequence[int], config: AutomaticConfig
+    ) -> list[tuple[int, Candidate]]:
+        self.asked.append(list(points))
+        return [
+            (token, Candidate(point, 1.0, 1.0, MaskRuns.of_mask(np.ones((2, 2), bool))))
+            for point, token in sorted(self.passes)
+            if point in points
+        ]
+
+
+def glimpse(point: int, token: int, stability: float, *others: looking.Glimpse) -> looking.Glimpse:
+    box, seen = np.zeros(4, np.float32), np.ones(4, bool)
+    return looking.Glimpse(point, token, 0.9, stability, True, box, seen, None, list(others))
+
+
+def test_where_a_mask_fails_the_most_stable_of_those_like_it_is_next() -> None:
+    examiner = Examiner({(3, 1), (5, 2)}, [])
+    likes = [glimpse(4, 1, 0.95), glimpse(5, 2, 0.97)]
+    look = looking.FirstLook([], [glimpse(3, 1, 0.9), glimpse(3, 2, 0.9, *likes)])
+    found = looking.look_again(cast(PointDecoder, examiner), look, AutomaticConfig(), map, 8)
+    assert [candidate.point for candidate in found] == [3, 5]
+    assert examiner.asked == [[3], [5]]
+
+
+def test_only_where_its_border_may_be_does_a_mask_get_all_its_logits() -> None:
+    at = torch.arange(32.0)
+    disc = 3 * (10 - torch.hypot(at[None] - 16, at[:, None] - 16))
+    near = _near_border(disc[None])
+    assert near[16, 6]
+    assert near[16, 5]
+    assert not near[16, 16]
+    assert not near[16, 1]
+    other = 3 * (2 - torch.hypot(at[None] - 16, at[:, None] - 16))
+    assert _near_border(torch.stack([disc, other]))[16, 14]  # any mask's
+
+
+def test_nearly_exact_masks_are_the_exact_ones(
+    tiny_predictor: Predictor, picture: npt.NDArray[np.uint8]
+) -> None:
+    embedding, points = tiny_predictor.encode(picture), point_grid(4, (60, 90))
+    prompts = Prompts.of_points(points[:, None])
+    arrays = tiny_predictor._batch(tiny_predictor.collate([embedding], [prompts]))
+    decoder = PointDecoder(
+        tiny_predictor.model.mask_decoder,
+        tiny_predictor.shared(embedding),
+        tiny_predictor.positions,
+        tiny_predictor.model.prompt_encoder(arrays),
+        points,
+        embedding.resize_map,
+    )
+    exact = decoder.exact(range(16), EVERY_MASK)
+    nearly = decoder.nearly_exact(range(16), EVERY_MASK)
+    assert len(nearly) == len(exact) == 3 * 16
+    for mask, (token, other) in zip(exact, nearly):
+        assert 1 <= token <= 3
+        assert mask.point == other.point
+        assert other.predicted_iou == pytest.approx(mask.predicted_iou, abs=1e-5)
+        assert other.runs.area() == pytest.approx(mask.runs.area(), abs=2)
 
 
 def test_a_segmenter_without_candidates_has_no_fast_mode() -> None:
