@@ -45,7 +45,7 @@ ALIKE, FEWEST = 0.85, 8
 REACH = 4.0
 # Of masks that were alike, how many are tried until one passes exactly, and how far below the
 # threshold of stability, by one logit of each position, those may be that were not first.
-TRIES, OTHERS_SLACK = 4, 0.02
+TRIES, OTHERS_SLACK = 8, 0.02
 LAST = 100.0  # more than predicted IoUs differ
 
 Bools = npt.NDArray[np.bool_]
