@@ -1,11 +1,14 @@
 """Everything in an image: ours against the official generator, the fast mode, and memory.
 
     .venv/bin/python benchmarks/everything.py PHOTOGRAPH... [--paired 2] [--write]
+    .venv/bin/python benchmarks/everything.py PHOTOGRAPH... --only fast --earlier CHECKOUT \
+        [--exact FOLDER] [--write]
 
 Each measurement is a process of its own that warms up with one encode; ours and the peer's take
 turns. Same weights, same settings, 1,024 points. ``--write`` keeps the tables in
 ``benchmarks/results/``. The first ``--paired`` photographs are given to the official generator too,
-which takes minutes for each.
+which takes minutes for each. With ``--earlier`` the fast mode is held against that of an earlier
+checkout, the two in turn; ``--exact`` keeps the exact mode's masks, so that they are made once.
 """
 
 from __future__ import annotations
@@ -75,12 +78,18 @@ def _image(photograph: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.array(Image.fromarray(pixels).resize((width, height)))
 
 
-def in_own_process(side: str, photograph: str) -> tuple[dict[str, float], list[Any]]:
-    """``run_side`` in a fresh process: costs and masks."""
+def in_own_process(
+    side: str, photograph: str, checkout: Path = HERE.parent
+) -> tuple[dict[str, float], list[Any]]:
+    """``run_side`` of a checkout in a fresh process: costs and masks."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "masks.json"
-        command = [sys.executable, __file__, photograph, "--side", side, "--out", str(out)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=3000)
+        script = str(checkout / "benchmarks" / "everything.py")
+        command = [sys.executable, script, photograph, "--side", side, "--out", str(out)]
+        environment = {**os.environ, "PYTHONPATH": str(checkout)}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True, timeout=3000
+        )
         return json.loads(done.stdout.splitlines()[-1]), json.loads(out.read_text())
 
 
@@ -173,6 +182,62 @@ def _fast_row(name: str, counts: list[int], recalls: list[float], costs: list[fl
     return "| " + " | ".join(cells) + " |"
 
 
+def fast_against_earlier(photographs: list[str], earlier: Path, kept: Path | None) -> list[str]:
+    """Point 3, against the fast mode of an earlier checkout."""
+    rows = [
+        "| photograph | masks, exact / before / now | recall at IoU ≥ 0.5, before / now | ≥ 0.75 "
+        "| ≥ 0.9 | CPU s, before / now | ratio |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    print("\n" + "\n".join(rows), flush=True)
+    found: list[dict[str, Any]] = []
+    for photograph in photographs:
+        truth = exact_masks(photograph, kept)
+        before, of_before = in_own_process("fast", photograph, earlier)
+        now, of_now = in_own_process("fast", photograph)
+        found.append(
+            {
+                "counts": [len(truth), len(of_before), len(of_now)],
+                "recalls": [
+                    [recall(truth, masks, threshold) * len(truth) for masks in (of_before, of_now)]
+                    for threshold in RECALL_IOUS
+                ],
+                "cpu_s": [before["cpu_s"], now["cpu_s"]],
+            }
+        )
+        rows.append(_earlier_row(Path(photograph).name, found[-1:]))
+        print(rows[-1], flush=True)
+    rows.append(_earlier_row("**all**", found))
+    print(rows[-1], flush=True)
+    return rows
+
+
+def exact_masks(photograph: str, kept: Path | None) -> list[Any]:
+    """Of this checkout; kept: the folder of those that were made before."""
+    file = None if kept is None else kept / f"{Path(photograph).name}.json"
+    if file is not None and file.exists():
+        return json.loads(file.read_text())  # type: ignore[no-any-return]
+    masks = in_own_process("exact", photograph)[1]
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(masks))
+    return masks
+
+
+def _earlier_row(name: str, found: list[dict[str, Any]]) -> str:
+    counts, recalls, cpu_s = (
+        np.sum([one[key] for one in found], axis=0) for key in ("counts", "recalls", "cpu_s")
+    )
+    cells = [
+        name,
+        " / ".join(map(str, counts)),
+        *(f"{before / counts[0]:.1%} / {now / counts[0]:.1%}" for before, now in recalls),
+        f"{cpu_s[0]:.1f} / {cpu_s[1]:.1f}",
+        f"**{cpu_s[1] / cpu_s[0]:.2f}**",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
 class Products(TorchDispatchMode):
     """Counts the multiplications of matrix products under it, by the type of their numbers."""
 
@@ -252,6 +317,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--large", default="12000x9000")
     parser.add_argument("--only", choices=["official", "fast", "floor", "memory"])
+    parser.add_argument("--earlier", type=Path, help="a checkout, for --only fast")
+    parser.add_argument("--exact", type=Path, help="where its masks are kept, with --earlier")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
@@ -267,6 +334,9 @@ def main() -> None:
         names = " ".join(Path(photograph).name for photograph in arguments.photographs)
         only = f" --only {arguments.only}" if arguments.only else ""
         options = f"--paired {arguments.paired} --rounds {arguments.rounds}{only} --write"
+        if arguments.earlier:
+            commit = source_commit_of(arguments.earlier)
+            options = f"--only fast --earlier CHECKOUT_OF_{commit} --exact FOLDER --write"
         head = [f"# Everything, {day}", f"`benchmarks/everything.py {names} {options}`"]
         text = "\n\n".join([*head, describe(THREADS), *parts])
         suffix = f"-{arguments.only}" if arguments.only else ""
@@ -281,12 +351,22 @@ def measured(arguments: argparse.Namespace) -> Iterator[str]:
         yield "## Against the official generator\n\nBoth sides use our image encoder."
         yield "\n".join(rows)
     if only in (None, "fast"):
-        yield "## The fast mode\n\n" + "\n".join(fast_against_exact(photographs))
+        if arguments.earlier:
+            rows = fast_against_earlier(photographs, arguments.earlier, arguments.exact)
+            yield "## The fast mode, before and now\n\n" + "\n".join(rows)
+        else:
+            yield "## The fast mode\n\n" + "\n".join(fast_against_exact(photographs))
     if only in (None, "floor"):
         cpu_s = in_own_process("exact", photographs[0])[0]["cpu_s"]
         yield "## Distance from the floor\n\n" + _said(floor(photographs[0], cpu_s))
     if only in (None, "memory"):
         yield "## Memory\n\n" + _said(large(f"{photographs[0]}@{arguments.large}"))
+
+
+def source_commit_of(checkout: Path) -> str:
+    """The commit that a checkout is of."""
+    command = ["git", "-C", str(checkout), "rev-parse", "--short=7", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _said(text: str) -> str:

@@ -14,6 +14,7 @@ Shape legend: P prompts, T tokens, L image positions, C channels, H heads, D hea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -21,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from anymask.models.half_products import HALF
-from anymask.models.image_parts import LAST, Own, as_norms_get, centred, own_parts, upscaling
+from anymask.models.image_parts import LAST, Own, as_norms_get, own_parts, upscaling
+from anymask.models.told_rows import Stage, stages
 from anymask.models.two_way import (
     ImagePositions,
     ImageToTokenAttention,
@@ -31,6 +33,7 @@ from anymask.models.two_way import (
 )
 
 MOST_TOKENS = 12  # of a prompt for which few rows are fewer than channels
+BLOCK = 6000  # positions of all prompts that are computed at once: what the caches hold
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,14 @@ class PreparedImage:
     """An image that prompts without masks share, as all layers need it.
 
     image: (1, L, C), as ``SharedImage`` has it. own: as ``own_parts``, split into heads (H, D, L),
-    positions added to those of the first layer; squares: (norms, L).
-    weight, bias: of the upscaling, (C, 4·C/4) and (4·C/4,). grid_hw: the positions' rows and
-    columns; (1, L) for some of them.
+    positions added to those of the first layer; squares: (norms, L). stages: of the norms.
+    bias: of the upscaling, (4·C/4,). grid_hw: the positions' rows and columns; (1, L) for some.
     """
 
     image: Tensor
     own: Own
     squares: Tensor
-    weight: Tensor
+    stages: tuple[Stage, ...]
     bias: Tensor
     grid_hw: tuple[int, int]
 
@@ -57,17 +59,21 @@ class PreparedImage:
 
     def some(self, index: Tensor) -> PreparedImage:
         """(L',) of its positions."""
-        own = {
-            name: part[index] if name == "upscaled" else part[..., index]
-            for name, part in self.own.items()
-        }
+        own = {name: _some(name, part, index) for name, part in self.own.items()}
         return replace(
             self,
             image=self.image[:, index],
             own=own,
-            squares=self.squares[:, index],
+            squares=self.squares.index_select(1, index),
             grid_hw=(1, len(index)),
         )
+
+
+def _some(name: str, part: Tensor, index: Tensor) -> Tensor:
+    if name == "upscaled":
+        return part.index_select(0, index)
+    rows = part.flatten(0, -2).index_select(1, index)  # torch is slow where there are more axes
+    return rows.view(*part.shape[:-1], len(index))
 
 
 def prepare(
@@ -89,7 +95,8 @@ def prepare(
         [rows.square().sum(dim=1) for rows in as_norms_get(transformer, image[0])]
     )
     grid_hw = (features.shape[2], features.shape[3])
-    return PreparedImage(image, own, squares, *upscaling(first), grid_hw)
+    of_norms = stages(transformer, first)
+    return PreparedImage(image, own, squares, of_norms, upscaling(first)[1], grid_hw)
 
 
 @dataclass(frozen=True)
@@ -108,13 +115,27 @@ class ToldImage:
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __getitem__(self, prompts: Tensor) -> ToldImage:
+    def __getitem__(self, prompts: Tensor | slice) -> ToldImage:
         return ToldImage(self.own, self.steps[prompts], self.rows[prompts], self.variance[prompts])
 
     def within(self, h: int, w: int) -> ToldImage:
         """The first rows and columns of positions."""
         own, steps, variance = self.own[:h, :w], self.steps[..., :h, :w], self.variance[:, :h, :w]
         return ToldImage(own, steps, self.rows, variance)
+
+    def at(self, prompt: int, index: Tensor) -> ToldImage:
+        """Some positions (n,), by their numbers, of one prompt, as a grid of 1 × n."""
+        return ToldImage(
+            self.own.flatten(0, 1).index_select(0, index)[None],
+            self.steps[prompt].flatten(1).index_select(1, index)[None, :, None],
+            self.rows[prompt][None],
+            self.variance[prompt].flatten()[index][None, None],
+        )
+
+    def sums(self, prompt: int, channels: slice) -> Tensor:
+        """Some channels of all positions: (L, channels)."""
+        own, steps = self.own.flatten(0, 1)[:, channels], self.steps[prompt].flatten(1)
+        return torch.addmm(own, steps.mT, self.rows[prompt, :, channels])
 
     def bands(self, prompt: int, length: int, half: bool) -> Iterator[tuple[Tensor, Tensor]]:
         """Some positions at a time: sums (l, 4·C/4) and variances (l,). half: ``half_products``."""
@@ -131,21 +152,27 @@ class ToldImage:
 class _Side:
     """The image of P prompts between layers: its own part and stepsᵀ @ rows, by ``deviation``.
 
-    rows, values: what each layer told, as the next norm gets it: (P, K, C) and (P, H, T, D).
-    totals: (P, L), the sum of each head's steps, layer by layer.
+    values: what each layer told, (P, H, T, D). rows: (P, K', X), all of it as what comes next reads
+    it. totals: (P, L), the sum of each head's steps, layer by layer.
     """
 
-    def __init__(self, prepared: PreparedImage, prompts: int, tokens: int, depth: int) -> None:
+    def __init__(self, prepared: PreparedImage, prompts: int, tokens: int) -> None:
         self.prepared, self.own = prepared, prepared.own
         heads, _, positions = self.own["keys_1"].shape
         self.heads, self.count = heads, heads * tokens
+        depth = len(prepared.stages)
         self.steps = prepared.squares.new_empty(prompts, depth * self.count + 1, positions)
-        self.scratch = self.steps.new_empty(self.count, positions)
-        self.rows: list[Tensor] = []
+        self.at_once = min(prompts, max(1, BLOCK // positions))
+        self.scratch = self.steps.new_empty(self.at_once * self.count * positions)
+        self.rows = self.steps.new_empty(prompts, 0, 0)
         self.values: list[Tensor] = []
         self.totals: list[Tensor] = []
         self.deviation = self.steps.new_ones(prompts, positions)
-        self.norm: nn.LayerNorm | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """Of the last norm."""
+        return self.prepared.stages[len(self.values) - 1]
 
     def of_layer(self, layer: int) -> Tensor:
         """Steps (P, K, L) of a layer, the first being 0."""
@@ -153,67 +180,79 @@ class _Side:
 
     def take(self, attention: ImageToTokenAttention, tokens: Tensor, norm: nn.LayerNorm) -> None:
         """Add what tokens (P, T, C) tell, by the steps that are there already, and norm."""
-        values = attention.split_heads(attention.v_proj(tokens))
-        out = torch.unflatten(attention.out_proj.weight, 1, (self.heads, -1)).permute(1, 2, 0)
-        bias: Tensor = attention.out_proj.bias
-        if self.norm is not None:
-            bias = bias + self.norm.bias
-            self.rows = [centred(rows * self.norm.weight) for rows in self.rows]
-            self.of_layer(len(self.rows)).mul_(self.deviation[:, None])
-        rows = (values @ out + bias / self.heads).flatten(1, 2)
-        self.rows.append(centred(rows))
-        self.values.append(values)
+        if self.values:
+            self.of_layer(len(self.values)).mul_(self.deviation[:, None])
+        self.values.append(attention.split_heads(attention.v_proj(tokens)))
         self.totals.append(self.deviation)
         self._measure(norm)
-        self.norm = norm
+        self.rows = self.stage.read(self.values)
 
     def _measure(self, norm: nn.LayerNorm) -> None:
         """Take the deviation of what there is."""
-        count, before = len(self.rows), self.deviation
+        count, before = len(self.values), self.deviation
         total = self.prepared.squares[count - 1].repeat(len(self.steps), 1)
         for i in range(count):
             pair = count * (count - 1) // 2 + i
             total.addcmul_(self.totals[i], self.own["always"][pair], value=2)
-        products = {
-            (i, j): self.rows[i] @ self.rows[j].mT * (1 if i == j else 2)
-            for i in range(count)
-            for j in range(i, count)
-        }
-        for p, of_prompt in enumerate(total):
-            for i in range(count):
-                steps, told = self.of_layer(i)[p], self.own[f"told_{i + 1}_{count}"]
-                torch.bmm(2 * self.values[i][p], told, out=self._by_head())
-                for j in range(i, count):
-                    self.scratch.addmm_(products[i, j][p], self.of_layer(j)[p])
-                of_prompt += self.scratch.mul_(steps).sum(dim=0)
+        products = list(self.stage.products(self.values))
+        for among in products:
+            among[..., self.count :] *= 2  # of two layers: once for each of both
+        for some in self.blocks():
+            for i, among in enumerate(products):
+                told = self.own[f"told_{i + 1}_{count}"]
+                by_head = self.room(self.values[i][some])
+                _by_own(2 * self.values[i][some], told, by_head)
+                first, stop = i * self.count, count * self.count
+                sums = by_head.flatten(1, 2)
+                sums.baddbmm_(among[some], self.steps[some, first:stop])
+                total[some] += sums.mul_(self.of_layer(i)[some]).sum(dim=1)
         variance = total / len(norm.weight)
         self.deviation = variance.add_(before.square().mul_(norm.eps)).sqrt_()
         self.rate = self.deviation.reciprocal()
 
-    def _by_head(self) -> Tensor:
-        return torch.unflatten(self.scratch, 0, (self.heads, -1))
+    def blocks(self) -> Iterator[slice]:
+        """The prompts, as many at a time as are quick."""
+        for first in range(0, len(self.steps), self.at_once):
+            yield slice(first, min(first + self.at_once, len(self.steps)))
 
-    def projected(self, projection: nn.Linear) -> tuple[Tensor, Tensor]:
-        """All rows by a weight (P, H, K', D), and the last norm's shift by it (H, 1, D)."""
-        assert self.norm is not None
-        weight = projection.weight
-        rows = torch.cat(self.rows, dim=1) @ (weight * self.norm.weight).T
-        rows = torch.unflatten(rows, -1, (self.heads, -1)).transpose(1, 2)
-        return rows, torch.unflatten(weight @ self.norm.bias, 0, (self.heads, 1, -1))
+    def room(self, asked: Tensor) -> Tensor:
+        """For what prompts (P, H, T, D) ask of each position: (P, H, T, L), soon overwritten."""
+        shape = (*asked.shape[:3], self.steps.shape[-1])
+        return self.scratch[: math.prod(shape)].view(shape)
 
-    def score(self, prompt: int, asked: Tensor, pull: Tensor, own: Tensor, where: Tensor) -> Tensor:
-        """What one prompt asks (H, T, D) of each position: (K, L), to be overwritten.
+    def read(self, part: int) -> tuple[Tensor, Tensor]:
+        """All rows as keys (0), values (1) or queries (2) of what comes next, and the norm's bias.
 
-        pull: (K, K'), what it asks of rows. own: (H, D, L), the image's share. where: (H, D, L).
+        (P, H, K', D) and (H, 1, D).
         """
-        heads, tokens, _ = asked.shape
-        out = self.scratch[: heads * tokens]
-        by_head = out.view(heads, tokens, -1)
-        torch.bmm(asked, own, out=by_head)
-        out.addmm_(pull, self.steps[prompt, : pull.shape[1]])
-        out.mul_(self.rate[prompt])
-        by_head.baddbmm_(asked, where)
+        width = self.heads * self.values[0].shape[-1]
+        among = slice(part * width, (part + 1) * width)
+        rows = torch.unflatten(self.rows[..., among], -1, (self.heads, -1)).transpose(1, 2)
+        return rows, torch.unflatten(self.stage.always[among], 0, (self.heads, 1, -1))
+
+    def score(self, some: slice, asked: Tensor, pull: Tensor, own: Tensor, where: Tensor) -> Tensor:
+        """What some prompts ask (P, H, T, D) of each position: (P, H, T, L), soon overwritten.
+
+        pull: (P, K, K'), what they ask of rows. own: (H, D, L), the image's share; where: likewise.
+        """
+        out = self.room(asked)
+        rows = out.flatten(1, 2)
+        _by_own(asked, own, out)
+        rows.baddbmm_(pull, self.steps[some, : pull.shape[2]])
+        rows.mul_(self.rate[some, None])
+        _by_own(asked, where, out, add=True)
         return out
+
+
+def _by_own(asked: Tensor, own: Tensor, out: Tensor, *, add: bool = False) -> None:
+    """Put what prompts (P, H, T, D) get of (H, D, L), or add it, into (P, H, T, L)."""
+    if len(asked) == 1:
+        out[0].baddbmm_(asked[0], own, beta=int(add))
+        return
+    prompts, _, tokens, _ = asked.shape
+    by_head = torch.bmm(asked.transpose(0, 1).flatten(1, 2), own)  # H P·T L
+    found = torch.unflatten(by_head, 1, (prompts, tokens)).transpose(0, 1)
+    out.add_(found) if add else out.copy_(found)
 
 
 def two_way(
@@ -223,12 +262,16 @@ def two_way(
     positions: ImagePositions,
     absent: Tensor,
     outputs: int,
+    hasty: bool = False,
 ) -> tuple[Tensor, ToldImage]:
-    """``TwoWayTransformer.forward`` of prompts without masks: tokens and the image's side."""
+    """``TwoWayTransformer.forward`` of prompts without masks: tokens and the image's side.
+
+    hasty: in bfloat16 what only a first look may round.
+    """
     bias = transformer.bias(absent, prompt.dtype)
     absent_bias = bias if bool(absent.any()) else None
     tokens, blocks = prompt, transformer.blocks()
-    side = _Side(prepared, len(prompt), prompt.shape[1], len(blocks))
+    side = _Side(prepared, len(prompt), prompt.shape[1])
     weight = positions.log_weight
     for i, block in enumerate(blocks):
         to_image, to_token = block.cross_attn_token_to_image, block.cross_attn_image_to_token
@@ -238,7 +281,7 @@ def two_way(
             seen = _see_first(to_image, tokens + prompt, prepared.own, weight)
         else:
             seen = _see(to_image, tokens + prompt, side, str(i + 1), where.token_to_image, weight)
-        tokens = block.digest(tokens, seen)
+        tokens = block.digest(tokens, seen, hasty)
         _tell(to_token, tokens + prompt, side, i, where.image_to_token, absent_bias)
         side.take(to_token, tokens, block.norm4)
     tokens, prompt = tokens[:, :outputs], prompt[:, :outputs]
@@ -276,18 +319,20 @@ def _see(
 ) -> Tensor:
     """What tokens (P, T, C) see of the image in a layer or the ``LAST``: (P, T, C)."""
     q = attention.split_heads(attention.q_proj(tokens)) * attention.scale
-    pull = (q @ side.projected(attention.k_proj)[0].mT).flatten(1, 2)
-    shown, shift = side.projected(attention.v_proj)
+    pull = (q @ side.read(0)[0].mT).flatten(1, 2)
+    shown, shift = side.read(1)
     own = side.own[f"values_{layer}"].mT
     mixed = torch.empty_like(q)
-    for p in range(len(q)):
-        scores = side.score(p, q[p], pull[p], side.own[f"keys_{layer}"], where)
+    for some in side.blocks():
+        asked = q[some]
+        scores = side.score(some, asked, pull[some], side.own[f"keys_{layer}"], where)
         if log_weight is not None:
             scores += log_weight
-        weights = torch.softmax(scores, dim=-1).mul_(side.rate[p])
-        told = weights @ side.steps[p, : pull.shape[2]].mT
-        by_head = weights.view(*q.shape[1:3], -1)
-        mixed[p] = by_head @ own + told.view(*q.shape[1:3], -1) @ shown[p]
+        weights = torch.softmax(scores, dim=-1).mul_(side.rate[some, None, None])
+        told = torch.bmm(weights.flatten(1, 2), side.steps[some, : pull.shape[2]].mT)
+        seen = torch.bmm(weights.transpose(0, 1).flatten(1, 2), own)  # H P·T D
+        seen = torch.unflatten(seen, 1, (len(asked), -1)).transpose(0, 1)
+        mixed[some] = seen + torch.unflatten(told, 1, asked.shape[1:3]) @ shown[some]
     return _shown(attention, mixed + shift)
 
 
@@ -307,25 +352,25 @@ def _tell(
     steps = torch.unflatten(side.of_layer(layer), 1, k.shape[1:3])
     own = side.own[f"queries_{layer + 1}"]
     if layer:
-        rows, shift = side.projected(attention.q_proj)
+        rows, shift = side.read(2)
         pull, always = (k @ rows.mT).flatten(1, 2), k @ shift.mT  # P H T 1
-    for p in range(len(k)):
+    for some in side.blocks():
         if layer:
-            scores = side.score(p, k[p], pull[p], own, where).view_as(steps[p])
-            scores += always[p]
+            scores = side.score(some, k[some], pull[some], own, where)
+            scores += always[some]
         else:
-            scores = torch.bmm(k[p], own, out=side.scratch.view_as(steps[p]))
+            scores = side.room(k[some])
+            _by_own(k[some], own, scores)
         if bias is not None:
-            scores += bias[p].mT
-        torch.softmax(scores, dim=1, out=steps[p])
+            scores += bias[some].mT
+        torch.softmax(scores, dim=2, out=steps[some])
 
 
 def _upscaled(side: _Side) -> ToldImage:
     """The image after the last layer."""
-    assert side.norm is not None
-    weight, bias = side.prepared.weight, side.prepared.bias
-    rows = torch.cat(side.rows, dim=1) @ (weight * side.norm.weight[:, None])
-    shift = (side.norm.bias @ weight + bias).expand(len(rows), 1, -1)
+    width = len(side.prepared.bias)
+    rows = side.rows[..., -width:]
+    shift = (side.stage.always[-width:] + side.prepared.bias).expand(len(rows), 1, -1)
     side.steps[:, -1] = side.deviation
     grid = side.prepared.grid_hw
     return ToldImage(

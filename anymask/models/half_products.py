@@ -58,6 +58,17 @@ class HalfLinear(NamedTuple):
         return F.gelu(out) if activation == "gelu" else out
 
 
+class HalfMLP(NamedTuple):
+    """Two linear layers with a ReLU between, in bfloat16."""
+
+    first: HalfLinear
+    second: HalfLinear
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Of (…, C), back in its own numbers."""
+        return self.second(F.relu(self.first(x))).to(x.dtype)
+
+
 class HalfConv(NamedTuple):
     """A convolution's weight and bias in bfloat16, and how it is applied."""
 

@@ -26,6 +26,7 @@ from anymask.models.two_way import ImagePositions, SharedImage, TwoWayTransforme
 PromptedImage = SharedImage | PreparedImage  # as prompts without masks share it
 ALL_TOKENS = slice(None)
 BESIDE = -100.0  # the logit of what nobody looks at
+SAMPLE = 12  # of a position's sixteen logits: row 2 and column 2 of its 4 × 4, next to the middle
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,15 @@ class MaskDecoder(nn.Module):
         return self.transformer.share(_flat(image), positions)
 
     def attend(
-        self, image: Tensor | PromptedImage, prompts: PromptEmbedding, positions: ImagePositions
+        self,
+        image: Tensor | PromptedImage,
+        prompts: PromptEmbedding,
+        positions: ImagePositions,
+        hasty: bool = False,
     ) -> tuple[Tensor, Tensor | ToldImage]:
         """Run the transformer over image positions (P, L, C), or an image that all share.
 
+        hasty: for a first look: where products are rounded, those of the tokens' MLPs are, too.
         Gives the IoU token and the mask tokens (P, 1 + M, C), and image positions (P, L, C) or,
         where ``share`` prepared sums of few rows, a ``ToldImage``.
         """
@@ -146,7 +152,7 @@ class MaskDecoder(nn.Module):
         count = 1 + self.config.mask_tokens
         if isinstance(image, PreparedImage):
             if tokens.shape[1] <= MOST_TOKENS:
-                return two_way(self.transformer, tokens, image, positions, absent, count)
+                return two_way(self.transformer, tokens, image, positions, absent, count, hasty)
             image = image.plain()
         out: tuple[Tensor, Tensor] = self.transformer(tokens, image, positions, absent, count)
         return out
@@ -195,7 +201,12 @@ class MaskDecoder(nn.Module):
         neighbours. So positions stay where they are until only M numbers are left of each, and
         the reordering into a map touches M channels instead of 64.
         """
-        hyper = self.hyper(tokens, which)
+        return self.logits_by(self.hyper(tokens, which), image, chosen)
+
+    def logits_by(
+        self, hyper: Tensor, image: Tensor | ToldImage, chosen: Tensor | None = None
+    ) -> Tensor:
+        """``position_logits`` by ``hyper`` (P, M, C/8)."""
         if isinstance(image, ToldImage):
             logits = self._told_logits(hyper, image)
             return logits if chosen is None else logits[chosen]
@@ -205,6 +216,43 @@ class MaskDecoder(nn.Module):
         bands = [hyper @ self._upscale(band).mT for band in torch.split(image, length, dim=1)]
         logits = torch.cat(bands, dim=2)
         return logits if chosen is None else logits[chosen]
+
+    def logits_at(
+        self, hyper: Tensor, image: Tensor | ToldImage, prompt: int, index: Tensor
+    ) -> Tensor:
+        """All logits of some of a prompt's masks at some positions: (M, n, 16).
+
+        hyper: (M, C/8), of those masks. index: (n,) numbers of positions.
+        """
+        if isinstance(image, ToldImage):
+            there: Tensor | ToldImage = image.at(prompt, index)
+        else:
+            there = image[prompt : prompt + 1, index]
+        return torch.unflatten(self.logits_by(hyper[None], there)[0], 1, (-1, 16))
+
+    def samples(self, hyper: Tensor, image: Tensor | ToldImage) -> Tensor:
+        """One logit of each position, number ``SAMPLE`` of its sixteen: (P, M, L).
+
+        hyper: (P, M, C/8). A seventh of ``logits_by``'s work.
+        """
+        first, norm, second = self.upscaling_layers()
+        width = len(norm.weight)
+        of_first, of_second = divmod(SAMPLE, 4)
+        among = slice(of_first * width, (of_first + 1) * width)
+        weight, bias = (part[: len(part) // 4] for part in _as_linear(second))
+        assert of_second == 0
+        out = hyper.new_empty(*hyper.shape[:2], _positions(image))
+        for p, logits in enumerate(out):
+            if isinstance(image, ToldImage):
+                x = image.sums(p, among)
+                rate = torch.linalg.vector_norm(x, dim=-1).square_().div_(width)
+                rate.add_(image.variance[p].flatten(), alpha=norm.eps).rsqrt_()
+                x = torch.addcmul(norm.bias, x.mul_(rate[:, None]), norm.weight)
+            else:
+                x = F.linear(image[p], *(part[among] for part in _as_linear(first)))
+                x = F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps)
+            torch.mm(hyper[p], F.gelu(F.linear(F.gelu(x), weight, bias)).mT, out=logits)
+        return out
 
     def _told_logits(self, hyper: Tensor, image: ToldImage) -> Tensor:
         """``position_logits`` by ``hyper`` (P, M, C/8), without dividing by deviations first."""
@@ -253,6 +301,8 @@ class MaskDecoder(nn.Module):
         afterwards.
         """
         self.rounded = None
+        for block in self.transformer.blocks():
+            block.round_products(rounded)
         if rounded:
             first, _, second = self.upscaling_layers()
             self.rounded = HalfUpscaling(*(HalfLinear.of(*_as_linear(x)) for x in (first, second)))
@@ -272,6 +322,11 @@ class MaskDecoder(nn.Module):
         Only for inference in float32 on a CPU (``layers.linear_gelu``).
         """
         self.fused = fused and CAN_FUSE_LINEAR
+
+
+def _positions(image: Tensor | ToldImage) -> int:
+    """L, of which all logits are."""
+    return image.shape[1] if isinstance(image, Tensor) else image.own[..., 0].numel()
 
 
 def _flat(features: Tensor) -> Tensor:

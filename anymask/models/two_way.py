@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anymask.models.half_products import HalfLinear, HalfMLP
 from anymask.models.layers import MLPBlock, dropout
 
 
@@ -203,13 +204,15 @@ class SharedImage(NamedTuple):
 class TwoWayAttentionBlock(nn.Module):
     """Self-attention, tokens to image, MLP, image to tokens; each with residual and norm.
 
-    ``dropout``: how often training zeroes a number of what the MLP gives.
+    ``dropout``: how often training zeroes a number of what the MLP gives. ``rounded``: the MLP in
+    bfloat16, for those who only look.
     """
 
     def __init__(self, width: int, heads: int, hidden: int, first: bool) -> None:
         super().__init__()
         self.first = first
         self.dropout = 0.0
+        self.rounded: HalfMLP | None = None
         inner = width // 2
         self.self_attn = SelfAttention(width, width, heads)
         self.norm1 = nn.LayerNorm(width)
@@ -265,12 +268,22 @@ class TwoWayAttentionBlock(nn.Module):
             out = self.norm1(tokens + self.self_attn(tokens + prompt, tokens, bias))
         return out
 
-    def digest(self, tokens: Tensor, seen: Tensor) -> Tensor:
-        """Take up what the image answered (P, T, C): MLP, residuals and norms."""
+    def digest(self, tokens: Tensor, seen: Tensor, hasty: bool = False) -> Tensor:
+        """Take up what the image answered (P, T, C): MLP, residuals and norms.
+
+        hasty: by ``rounded``, if there is one.
+        """
         tokens = self.norm2(tokens + seen)
-        answer = dropout(self.mlp(tokens), self.dropout, self.training)
+        mlp = self.mlp if self.rounded is None or not hasty else self.rounded
+        answer = dropout(mlp(tokens), self.dropout, self.training)
         out: Tensor = self.norm3(tokens + answer)
         return out
+
+    def round_products(self, rounded: bool) -> None:
+        """Have the MLP in bfloat16, too, or no longer; for inference."""
+        layers = (self.mlp.lin1, self.mlp.lin2)
+        halves = (HalfLinear.of(layer.weight, layer.bias) for layer in layers)
+        self.rounded = HalfMLP(*halves) if rounded else None
 
 
 class TwoWayTransformer(nn.Module):

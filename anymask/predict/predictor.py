@@ -30,7 +30,7 @@ from anymask.models.tiny_vit import TinyViT
 from anymask.predict.automatic import AutomaticConfig, Candidate
 from anymask.predict.device_arrays import DeviceArrays
 from anymask.predict.embedding_cache import EmbeddingCache
-from anymask.predict.first_look import first_look
+from anymask.predict.first_look import first_look, look_again
 from anymask.predict.point_decoder import PointDecoder
 from anymask.predict.promptable import Promptable, PromptArrays
 from anymask.predict.threads import each_in_its_thread
@@ -167,12 +167,13 @@ class Predictor(Promptable):
             )
         on_cpu = self.device.type == "cpu"
         each = each_in_its_thread if on_cpu else map
-        rows: Sequence[int] = range(len(points))
+        step = CPU_BATCH if on_cpu else DEVICE_BATCH
         if config.fast:
             look = first_look(decoder, config, each)
             yield from look.sure
-            rows = look.again
-        step = CPU_BATCH if on_cpu else DEVICE_BATCH
+            yield from look_again(decoder, look, config, each, step)
+            return
+        rows = range(len(points))
         batches = [rows[i : i + step] for i in range(0, len(rows), step)]
         for candidates in each(lambda batch: decoder.exact(batch, config), batches):
             yield from candidates

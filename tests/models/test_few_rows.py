@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from anymask.models import few_rows as few_rows_module
 from anymask.models.few_rows import MOST_TOKENS, PreparedImage, ToldImage
-from anymask.models.mask_decoder import BESIDE, MaskDecoderConfig, PromptedImage
+from anymask.models.mask_decoder import BESIDE, SAMPLE, MaskDecoderConfig, PromptedImage
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from tests.conftest import TINY
@@ -53,8 +54,11 @@ def assert_equal(few: Tensor, plain: Tensor) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-@pytest.mark.parametrize("band_positions", [0, 10])
-def test_answers_are_those_of_the_plain_decoder(depth: int, band_positions: int) -> None:
+@pytest.mark.parametrize(("band_positions", "block"), [(0, 1), (10, 2 * SIDE * SIDE), (0, 6000)])
+def test_answers_are_those_of_the_plain_decoder(
+    depth: int, band_positions: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(few_rows_module, "BLOCK", block)  # one prompt at a time, two, all
     sam = model(depth)
     plain, image = decoded(sam, False, prompts())
     few, sums = decoded(sam, True, prompts())
@@ -103,3 +107,27 @@ def test_what_nobody_looks_at_is_left_out(content: tuple[int, int]) -> None:
     assert_equal(part[..., :h, :w], whole[..., :h, :w])
     assert (part[..., h:, :] == BESIDE).all()
     assert (part[..., w:] == BESIDE).all()
+
+
+@pytest.mark.parametrize("few_rows", [False, True])
+def test_one_logit_of_each_position_and_all_of_some_are_those_of_the_whole(few_rows: bool) -> None:
+    sam = model()
+    tokens, image = decoded(sam, few_rows, prompts())
+    decoder, index = sam.mask_decoder, torch.tensor([3, 40, 11])
+    hyper = decoder.hyper(tokens)
+    whole = decoder.position_logits(tokens, image).unflatten(-1, (-1, 16))
+    assert_equal(decoder.samples(hyper, image), whole[..., SAMPLE])
+    assert_equal(decoder.logits_at(hyper[1, 2:], image, 1, index), whole[1, 2:, index])
+
+
+def test_a_first_look_may_round_what_tokens_think_about() -> None:
+    sam = model()
+    sam.mask_decoder.round_products()
+    embedded, where = sam.prompt_encoder(prompts()), sam.positions()
+    plain, hasty = (
+        sam.mask_decoder.attend(shared(sam, True), embedded, where, hasty=hasty)[0]
+        for hasty in (False, True)
+    )
+    assert torch.equal(plain, decoded(sam, True, prompts())[0])
+    assert not torch.equal(hasty, plain)
+    assert (hasty - plain).square().mean() < 1e-3 * plain.square().mean()
