@@ -111,6 +111,7 @@ def sequence(
     truths = [
         read_mask(data / "Annotations" / "480p" / name / f"{path.stem}.png") for path in paths
     ]
+    predictor.names.clear()  # arrays of the sequence before are gone, and their numbers given anew
     for path, pixels in zip(paths, frames):
         predictor.names[id(pixels)] = f"{name}-{path.stem}"
     start = time.process_time()

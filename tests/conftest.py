@@ -124,7 +124,9 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def traced(exports: Path) -> Tracer:
     """The graphs of a model, which take the most time to make: made once for all workers."""
-    from anymask.export.onnx import Traced, ir, trace  # takes seconds to import
+    import onnx_ir as ir  # as anymask.export takes it; both take seconds to import
+
+    from anymask.export.onnx import Traced, trace
 
     @cache
     def make(model: str) -> Traced:
