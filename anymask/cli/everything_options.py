@@ -65,7 +65,7 @@ FastOption = Annotated[
     bool,
     typer.Option(
         "--fast",
-        help="A quarter of the time for nearly all of the masks: a coarse first look tells "
+        help="A third of the time for nearly all of the masks: a coarse first look tells "
         "which points deserve an exact answer.",
     ),
 ]

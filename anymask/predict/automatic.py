@@ -61,7 +61,7 @@ class AutomaticConfig:
     max_mask_fraction: masks over a larger share of the image are dropped.
     point_grids: for each layer (N, 2) points in the unit square, instead of regular grids.
     fast: a first look tells which points deserve an exact answer (``predict.first_look``): about a
-        quarter of the time for all but a few of the masks.
+        third of the time for all but a few of the masks.
     """
 
     points_per_side: int = 32
