@@ -49,7 +49,11 @@ def agreed(known: Floats, near: Floats) -> Floats:
     slip = MISTAKEN / count
     one, other = (slip + (1 - count * slip) * chances for chances in (known, near))
     both = one**OF_KNOWN * other ** (1 - OF_KNOWN)
-    return np.asarray(both / both.sum(axis=-1, keepdims=True), np.float32)
+    both /= both.sum(axis=-1, keepdims=True)
+    # Where both say the same, so does the answer: slips of a whole image would outweigh a small
+    # thing in it.
+    agreed = np.clip((both - slip) / (1 - count * slip), 0, 1)
+    return np.asarray(agreed / agreed.sum(axis=-1, keepdims=True), np.float32)
 
 
 def propagated(query: FeatureMap, memory: Sequence[Remembered]) -> Floats:

@@ -55,7 +55,9 @@ def test_what_was_hidden_is_found_wherever_it_comes_back() -> None:
     for number in (1, 2, 3, 4):  # the picture of it is gone, as if something else were followed
         memory.remember(number, strip(), np.zeros((1, LENGTH), np.int32))
     # Near frames say background, and nothing of it: 0.5 each. Known ones say 0.975 and 0.025.
-    assert memory.chances(5, strip(red=8))[0, 8, 1] == pytest.approx(1 / (1 + 39**-0.35), abs=0.01)
+    chance = 1 / (1 + 39**-0.35)
+    found = memory.chances(5, strip(red=8))[0, 8, 1]
+    assert found == pytest.approx((chance - 0.025) / 0.95, abs=0.01)
 
 
 def test_after_some_frames_without_anything_it_is_looked_for_everywhere() -> None:
@@ -81,3 +83,9 @@ def test_a_label_that_is_nowhere_says_nothing_of_how_far_things_move() -> None:
     memory = Memory([(strip(red=1), labels(1))], 3)
     memory.remember(1, strip(red=1), labels(1))
     assert memory._reach(1) == LEAST_REACH
+
+
+def test_a_small_thing_is_not_outweighed_by_doubts_about_all_the_rest() -> None:
+    memory = Memory([(strip(red=2), labels(2))], 2)
+    chances = memory.chances(1, strip(red=2))[0, :, 1]
+    assert np.delete(chances, 2).sum() < 0.01
