@@ -28,7 +28,14 @@ import torch
 from anymask.core.geometry import Floats, ResizeMap, box_iou, mask_boxes
 from anymask.core.logits import MASK_THRESHOLD
 from anymask.predict.automatic import AutomaticConfig, Candidate
-from anymask.predict.point_decoder import FEW, Answers, PointDecoder, grid_of_logits, put_logits
+from anymask.predict.point_decoder import (
+    FEW,
+    REACH,
+    Answers,
+    PointDecoder,
+    grid_of_logits,
+    put_logits,
+)
 from anymask.predict.window import TILE, Numbers, Tile, Window
 
 # How far below the thresholds a mask may be and still deserve an exact answer: predicted IoU and
@@ -41,8 +48,6 @@ SAME_BOX_IOU = 0.5
 # How alike masks of one tile are, by one logit of each position, that are one mask; and of so many
 # positions at least.
 ALIKE, FEWEST = 0.85, 8
-# How far below the threshold a position's one logit may be that has others above.
-REACH = 4.0
 # Of masks that were alike, how many are tried until one passes exactly, and how far below the
 # threshold of stability, by one logit of each position, those may be that were not first.
 TRIES, OTHERS_SLACK = 8, 0.02

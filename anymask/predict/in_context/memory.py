@@ -49,11 +49,12 @@ class Memory:
         ]
         features, labels = known[0]
         self._recent: deque[_Answered] = deque(maxlen=RECENT)
+        self._asked: tuple[FeatureMap, Floats] | None = None
         self.remember(0, features, labels)
 
     def chances(self, number: int, features: FeatureMap) -> Floats:
         """(h, w, L) in 0-1, of sum 1: how likely each label is at each patch of a frame."""
-        known = propagated(features, self._known)
+        known = self._by_known(features)
         recent = [one for one in self._recent if number - one.number <= RECENT]
         near = known.copy()
         if recent:
@@ -77,8 +78,14 @@ class Memory:
         drawn = _shares(features, labels, self.count)
         shares = drawn
         if number > 0:
-            shares = np.asarray((drawn + propagated(features, self._known)) / 2, np.float32)
+            shares = np.asarray((drawn + self._by_known(features)) / 2, np.float32)
         self._recent.append(_Answered(number, features, shares, _places(drawn)))
+
+    def _by_known(self, features: FeatureMap) -> Floats:
+        """What known frames say of a frame: asked before it is answered, and when it is kept."""
+        if self._asked is None or self._asked[0] is not features:
+            self._asked = features, propagated(features, self._known)
+        return self._asked[1]
 
     def _reach(self, frames: int) -> float:
         """How far things may have moved in so many frames, by how far they did in the last ones."""

@@ -36,23 +36,15 @@ from anymask.training.sam.scenes import Framing, Scene, flipped, joined
 from anymask.training.sam.start import prepare
 from anymask.weights.checkpoint import Checkpoint
 from tests.conftest import TINY, random_model
+from tests.training.sam.tiny import FROZEN
 from tests.training.scripted import sample
 
-RECIPE = SamRecipe(
+RECIPE = replace(
+    FROZEN,
     name="distilling",
-    steps=4,
-    warmup_steps=0,
-    lr=1e-3,
-    milestones=(),
-    layer_decay=1.0,
-    drop_path=0.0,
-    batch=2,
-    images_per_pass=2,
     masks_per_pass=8,
     prompts_per_pass=3,
-    train_encoder=False,
     further_points=1,
-    idle_rounds=False,
     box_share=0.3,
     teacher="a teacher",
     distill_clicks=2,

@@ -32,22 +32,15 @@ from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.scenes import Framing, Scene, flipped
 from anymask.training.sam.start import prepare
 from tests.conftest import TINY, random_model
+from tests.training.sam.tiny import FROZEN
 from tests.training.scripted import objects, sample
 
-RECIPE = SamRecipe(
+RECIPE = replace(
+    FROZEN,
     name="ranking",
     steps=3,
-    warmup_steps=0,
-    lr=1e-3,
-    milestones=(),
-    layer_decay=1.0,
-    drop_path=0.0,
-    batch=2,
-    images_per_pass=2,
     prompts_per_pass=4,
-    train_encoder=False,
     further_points=0,
-    idle_rounds=False,
     ranking_steps=(1, 1),
 )
 HABITS = RECIPE.habits

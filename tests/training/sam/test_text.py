@@ -28,30 +28,21 @@ from anymask.training.job import TrainingJob
 from anymask.training.loop import train
 from anymask.training.sam.interactive import LossWeights, Objects, play
 from anymask.training.sam.learner import SamLearner
-from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.recipes import paper_text, text_prompts
 from anymask.training.sam.scenes import Framing, Scene, joined, told
 from anymask.training.sam.start import prepare, start_model
 from anymask.weights.checkpoint import Checkpoint, read_checkpoint
 from tests.conftest import TINY, random_model
+from tests.training.sam.tiny import FROZEN
 from tests.training.scripted import Colours, objects, sample, write_folder
 
 READING = replace(TINY, text=TextConfig(3, "colours 1"))
-RECIPE = SamRecipe(
+RECIPE = replace(
+    FROZEN,
     name="reading",
-    steps=4,
-    warmup_steps=0,
-    lr=1e-3,
-    milestones=(),
-    layer_decay=1.0,
-    drop_path=0.0,
-    batch=2,
-    images_per_pass=2,
     prompts_per_pass=8,
-    train_encoder=False,
     text_encoder="colours",
     further_points=1,
-    idle_rounds=False,
 )
 
 
