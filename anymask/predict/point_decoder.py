@@ -87,9 +87,10 @@ class PointDecoder:
         """The masks of points, by their numbers, that pass the thresholds."""
         with torch.inference_mode():
             answers = self.attend(points, config.pred_iou_thresh)
-            rows = torch.nonzero(answers.passed.any(dim=1))[:, 0]
-            if len(rows) == 0:
+            passed = torch.nonzero(answers.passed.any(dim=1))[:, 0]
+            if len(passed) == 0:
                 return []
+            rows = _without_copies(passed)
             masks = self.decoder.masks(
                 answers.tokens[rows], answers.image[rows], answers.passed[rows], self._content()
             )
@@ -211,6 +212,12 @@ class PointDecoder:
                 points.tolist(), predicted_iou.tolist(), full_size
             )
         ]
+
+
+def _without_copies(rows: Tensor) -> Tensor | slice:
+    """Rows in rising order as a slice, where they follow each other: that copies nothing."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
 def grid_of_logits(samples: Tensor, grid: int) -> Tensor:
