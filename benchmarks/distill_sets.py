@@ -2,8 +2,10 @@
 
     .venv/bin/python benchmarks/distill_sets.py DATA OUT [--all] [--most 60]
 
-Writes two folders of SA-1B records with their images: ``OUT/learn`` and ``OUT/choose``, the two
-halves of COCO's, the nuclei's and the clothes' photographs, and ``OUT/licences.json``. Which half
+Writes two folders of SA-1B records with their images: ``OUT/learn``, in it a folder a set, and
+``OUT/choose``, the two halves of COCO's, the nuclei's and the clothes' photographs, then
+``OUT/mixture.json``, by which the sets are learned from as often as ``WEIGHTS`` say, and
+``OUT/licences.json``. Which half
 an image is in, a hash of its name decides. Of COCO's only photographs are learned from whose own
 licence lets anybody change them and use them for anything. ``--all``: learn from halves of the
 other sets, too, and from all of COCO's, whatever its licence: for nothing that is given to
@@ -33,6 +35,8 @@ FREE_COCO = (4, 5, 7, 8)
 CHOICE = {"coco446": "coco446", "dsb60": "dsb60/stage1_train", "ccp120": "ccp120"}
 UNSEEN = ("ecssd250", "davis4", "camvid40", "grabcut20", "bsds500")
 DAVIS_EVERY = 5
+# Clothes are parts, of which a few teach enough: more of them, and salient objects fall apart.
+WEIGHTS = {"coco446": 1.0, "dsb60": 0.5, "ccp120": 0.01}
 
 
 def is_first_half(name: str) -> bool:
@@ -129,7 +133,7 @@ def main() -> None:
             if asked.all or which != "coco446" or licence[stem_of(sample.name)] in FREE_COCO
         ]
         for sample in islice(free, asked.most):
-            put(asked.out / "learn", which, sample)
+            put(asked.out / "learn" / which, which, sample)
             number = licence[stem_of(sample.name)] if which == "coco446" else None
             learned.setdefault(which, []).append([stem_of(sample.name), number])
         if which in CHOICE:
@@ -137,6 +141,8 @@ def main() -> None:
                 put(asked.out / "choose", which, sample)
         print(which, len(halves[0]), "in the first half,", len(learned.get(which, [])), "learned")
     (asked.out / "licences.json").write_text(json.dumps(learned, indent=1) + "\n")
+    mixture = [{"data": f"learn/{name}", "weight": WEIGHTS.get(name, 1.0)} for name in learned]
+    (asked.out / "mixture.json").write_text(json.dumps({"mixture": mixture}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

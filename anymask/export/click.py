@@ -13,25 +13,31 @@ from anymask.export import image_side
 from anymask.export.graphs import prompt_batch
 from anymask.export.image_side import ImageSide
 from anymask.models.image_parts import LAST, Own, as_norms_get, own_parts
-from anymask.models.mask_decoder import logit_map, transposed_2x2
+from anymask.models.mask_decoder import MaskDecoderConfig, logit_map, transposed_2x2
 from anymask.models.sam import Sam
 
+SEEN = "seen"  # what ``MaskRanking.see`` gives
 
-def click_names(depth: int) -> tuple[str, ...]:
-    """What the click graph takes of an image, in this order: ``own_parts`` and ``squares``."""
+
+def click_names(config: MaskDecoderConfig) -> tuple[str, ...]:
+    """What the click graph takes of an image, in this order: ``own_parts`` and ``squares``.
+
+    ``seen``, for a second look at masks, comes last, where the model has one.
+    """
     names = []
-    for j in range(1, depth + 1):
+    for j in range(1, config.depth + 1):
         names += [f"keys_{j}", f"values_{j}", f"queries_{j}"]
         names += [f"told_{i}_{j}" for i in range(1, j + 1)]
-    return (*names, f"keys_{LAST}", f"values_{LAST}", "upscaled", "always", "squares")
+    more = () if config.ranking is None else (SEEN,)
+    return (*names, f"keys_{LAST}", f"values_{LAST}", "upscaled", "always", "squares", *more)
 
 
-def own_names(depth: int) -> tuple[str, ...]:
+def own_names(config: MaskDecoderConfig) -> tuple[str, ...]:
     """What is prepared of an image: ``click_names`` and ``masks``.
 
     ``masks``: products of positions with ``mask_rows``, as norms get both, (norms, 17, L).
     """
-    return (*click_names(depth), "masks")
+    return (*click_names(config), "masks")
 
 
 class PrepareGraph(nn.Module):
@@ -54,7 +60,9 @@ class PrepareGraph(nn.Module):
         own["squares"] = torch.stack([(rows * rows).sum(dim=1) for rows in seen])
         masks = as_norms_get(decoder.transformer, mask_rows(self.sam))
         own["masks"] = torch.stack([told @ rows.mT for told, rows in zip(masks, seen)])
-        return tuple(own[name] for name in own_names(self.sam.config.decoder.depth))
+        if decoder.ranking is not None:
+            own[SEEN] = decoder.ranking.see(image_embeddings)
+        return tuple(own[name] for name in own_names(decoder.config))
 
 
 class MaskGraph(nn.Module):
@@ -69,7 +77,7 @@ class MaskGraph(nn.Module):
 
     def forward(self, mask_input: Tensor, *prepared: Tensor) -> tuple[Tensor, ...]:
         decoder = self.sam.mask_decoder
-        own = dict(zip(own_names(self.sam.config.decoder.depth), prepared))
+        own = dict(zip(own_names(decoder.config), prepared))
         *before, _ = self.sam.prompt_encoder.mask_downscaling
         steps = nn.Sequential(*before)(mask_input)[0].flatten(1)
         steps = torch.cat([steps, torch.ones_like(steps[:1])])  # 17 L
@@ -84,7 +92,8 @@ class MaskGraph(nn.Module):
         ]
         changes["squares"] = torch.stack([(steps * product).sum(dim=0) for product in products])
         return tuple(
-            own[name] + changes[name] for name in click_names(self.sam.config.decoder.depth)
+            own[name] + changes[name] if name in changes else own[name]
+            for name in click_names(decoder.config)
         )
 
 
@@ -115,13 +124,16 @@ class ClickGraph(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         decoder = self.sam.mask_decoder
         labels = point_labels.to(torch.int64)
-        names = click_names(self.sam.config.decoder.depth)
+        names = click_names(decoder.config)
         batch = prompt_batch(point_coords, labels, prepared[len(names) :])
         prompt, absent = decoder.tokens(self.sam.prompt_encoder(batch))
         own = dict(zip(names, prepared))
         tokens, side = self._two_way(prompt, absent, own)
-        logits = decoder.hyper(tokens) @ self._upscaled(side, own["upscaled"]).mT
-        return decoder.predicted_iou(tokens), logit_map(logits)
+        logits = logit_map(decoder.hyper(tokens) @ self._upscaled(side, own["upscaled"]).mT)
+        iou = decoder.predicted_iou(tokens)
+        if decoder.ranking is not None:
+            iou = decoder.ranking(tokens, iou, logits[:, 1:], own[SEEN])
+        return iou, logits
 
     def _two_way(self, prompt: Tensor, absent: Tensor, own: Own) -> tuple[Tensor, ImageSide]:
         """``TwoWayTransformer.forward``: output tokens (P, 1 + T, C) and the image's side."""

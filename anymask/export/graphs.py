@@ -60,7 +60,7 @@ class LowResDecoderGraph(nn.Module):
         labels, has_mask = point_labels.to(torch.int64), has_mask_input > 0
         image = _with_masks(self.sam, image_embeddings, mask_input, has_mask).flatten(2).mT
         batch = prompt_batch(point_coords, labels, text)
-        iou, masks = _decoded(self.sam, image, batch)
+        iou, masks = _decoded(self.sam, image, image_embeddings, batch)
         return self._best(iou, masks, batch, has_mask) if self.single_mask else (iou, masks)
 
     @staticmethod
@@ -139,11 +139,19 @@ def prompt_batch(point_coords: Tensor, labels: Tensor, text: tuple[Tensor, ...])
     return replace(batch, text_embeddings=embeddings, has_text=has_text > 0)
 
 
-def _decoded(sam: Sam, image: Tensor, batch: PromptBatch) -> tuple[Tensor, Tensor]:
-    """Predicted IoUs (P, T) and mask logits (P, T, 4h, 4w) of all mask tokens."""
+def _decoded(
+    sam: Sam, image: Tensor, features: Tensor, batch: PromptBatch
+) -> tuple[Tensor, Tensor]:
+    """Predicted IoUs (P, T) and mask logits (P, T, 4h, 4w) of all mask tokens.
+
+    image: (P, L, C) with what prompts add to it, of the embedding (1, C, h, w).
+    """
     decoder = sam.mask_decoder
-    tokens, seen = decoder.attend(image, sam.prompt_encoder(batch), sam.positions())
-    return decoder.predicted_iou(tokens), decoder.masks(tokens, seen)
+    tokens, told = decoder.attend(image, sam.prompt_encoder(batch), sam.positions())
+    iou, masks = decoder.predicted_iou(tokens), decoder.masks(tokens, told)
+    if decoder.ranking is not None:
+        iou = decoder.ranking(tokens, iou, masks[:, 1:], decoder.ranking.see(features))
+    return iou, masks
 
 
 def _sizes(hw: Tensor, most: int | None = None) -> tuple[int, int]:

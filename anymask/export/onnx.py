@@ -204,8 +204,8 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
     answers = ("iou_predictions", "low_res_masks")
     text, reads = _text_example(sam), TEXT_INPUTS if sam.config.text else ()
     rows = ({0: ANY},) * len(text)
-    prepare, depth = PrepareGraph(sam), sam.config.decoder.depth
-    prepared, taken = _shared(own_names(depth)), _shared(click_names(depth))
+    prepare, decoder = PrepareGraph(sam), sam.config.decoder
+    prepared, taken = _shared(own_names(decoder)), _shared(click_names(decoder))
     with torch.no_grad():
         own = tuple(array.clone() for array in prepare(embedding))
     return {

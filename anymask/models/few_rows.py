@@ -43,6 +43,7 @@ class PreparedImage:
     image: (1, L, C), as ``SharedImage`` has it. own: as ``own_parts``, split into heads (H, D, L),
     positions added to those of the first layer; squares: (norms, L). stages: of the norms.
     bias: of the upscaling, (4·C/4,). grid_hw: the positions' rows and columns; (1, L) for some.
+    seen: for a second look at masks (``mask_ranking``), where the model has one.
     """
 
     image: Tensor
@@ -51,11 +52,13 @@ class PreparedImage:
     stages: tuple[Stage, ...]
     bias: Tensor
     grid_hw: tuple[int, int]
+    seen: Tensor | None = None
 
     def plain(self) -> SharedImage:
         """The same for the plain order of products."""
         own = self.own
-        return SharedImage(self.image, own["keys_1"], own["values_1"].mT, own["queries_1"])
+        values = own["values_1"].mT
+        return SharedImage(self.image, own["keys_1"], values, own["queries_1"], self.seen)
 
     def some(self, index: Tensor) -> PreparedImage:
         """(L',) of its positions."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -21,6 +21,7 @@ from torch.compiler import is_compiling
 from anymask.models.few_rows import MOST_TOKENS, PreparedImage, ToldImage, prepare, two_way
 from anymask.models.half_products import HalfLinear
 from anymask.models.layers import CAN_FUSE_LINEAR, MLP, LayerNorm2d, linear_gelu
+from anymask.models.mask_ranking import MaskRanking
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions, SharedImage, TwoWayTransformer
 
@@ -32,7 +33,10 @@ SAMPLE = 12  # of a position's sixteen logits: row 2 and column 2 of its 4 × 4,
 
 @dataclass(frozen=True)
 class MaskDecoderConfig:
-    """Size of the mask decoder. The paper's automatic-annotation model has ``depth`` 3 (§B)."""
+    """Size of the mask decoder. The paper's automatic-annotation model has ``depth`` 3 (§B).
+
+    ranking: hidden width of a second look at the masks (``mask_ranking``); None: there is none.
+    """
 
     depth: int = 2
     width: int = 256
@@ -41,6 +45,7 @@ class MaskDecoderConfig:
     mask_tokens: int = 4
     iou_head_hidden: int = 256
     iou_head_depth: int = 3
+    ranking: int | None = None
 
 
 class HalfUpscaling(NamedTuple):
@@ -85,6 +90,9 @@ class MaskDecoder(nn.Module):
         self.iou_prediction_head = MLP(
             c, config.iou_head_hidden, config.mask_tokens, config.iou_head_depth
         )
+        self.ranking = (
+            None if config.ranking is None else MaskRanking(c, config.mask_tokens, config.ranking)
+        )
 
     def positions(self, image_pe: Tensor) -> ImagePositions:
         """Project the positions (L, C) of the image side, once for any number of ``forward``."""
@@ -110,7 +118,12 @@ class MaskDecoder(nn.Module):
         """
         tokens, image = self.look(features, image_index, prompts, positions)
         logits = logit_map(self.position_logits(tokens, image, which=which))
-        return logits, self.predicted_iou(tokens)[:, which]
+        iou = self.predicted_iou(tokens)
+        numbers = range(self.config.mask_tokens)[which]
+        if self.ranking is not None and numbers[-1:] and numbers[0] <= 1 < numbers[-1]:
+            seen = self.ranking.see(features).index_select(0, image_index)
+            iou = self.ranking(tokens, iou, logits[:, 1 - numbers[0] :], seen)
+        return logits, iou[:, which]
 
     def look(
         self,
@@ -132,9 +145,11 @@ class MaskDecoder(nn.Module):
         no_mask: (1, C, 1, 1), what such prompts add to it.
         """
         image = features + no_mask
+        seen = None if self.ranking is None else self.ranking.see(features)
         if self.few_rows:
-            return prepare(self.transformer, self.upscaling_layers()[0], image, positions)
-        return self.transformer.share(_flat(image), positions)
+            first = self.upscaling_layers()[0]
+            return replace(prepare(self.transformer, first, image, positions), seen=seen)
+        return self.transformer.share(_flat(image), positions)._replace(seen=seen)
 
     def attend(
         self,
@@ -169,6 +184,13 @@ class MaskDecoder(nn.Module):
         """The IoU of each mask with the object, as the model expects it: (P, M)."""
         out: Tensor = self.iou_prediction_head(tokens[:, 0])
         return out
+
+    def second_look(self, tokens: Tensor, logits: Tensor, shared: PromptedImage) -> Tensor:
+        """``predicted_iou`` once masks (P, M, 4h, 4w) about a shared image are there: (P, M)."""
+        iou = self.predicted_iou(tokens)
+        if self.ranking is None or shared.seen is None:
+            return iou
+        return self.ranking(tokens, iou, logits[:, 1:], shared.seen)  # type: ignore[no-any-return]
 
     def masks(
         self,

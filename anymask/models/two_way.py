@@ -184,12 +184,16 @@ class ImagePositions(NamedTuple):
 
 
 class SharedImage(NamedTuple):
-    """An image (1, L, C) that prompts without masks share, as the first layer needs it."""
+    """An image (1, L, C) that prompts without masks share, as the first layer needs it.
+
+    seen: for a second look at masks (``mask_ranking``), where the model has one.
+    """
 
     image: Tensor
     keys: Tensor
     values: Tensor
     queries: Tensor
+    seen: Tensor | None = None
 
     def some(self, index: Tensor) -> SharedImage:
         """(L',) of its positions."""

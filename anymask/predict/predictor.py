@@ -212,7 +212,8 @@ class Predictor(Promptable):
             if not isinstance(features, Tensor):
                 decoder, embedded = self.model.mask_decoder, self.model.prompt_encoder(prompts)
                 tokens, image = decoder.attend(features, embedded, self.positions)
-                return decoder.masks(tokens, image).float(), decoder.predicted_iou(tokens).float()
+                logits = decoder.masks(tokens, image)
+                return logits.float(), decoder.second_look(tokens, logits, features).float()
             features = features.to(self.device, self.dtype)
             logits, iou = self.model.decode(features, prompts, self.positions)
             return logits.float(), iou.float()

@@ -96,6 +96,8 @@ def find_graph_pair(
     row = next((row for row in registry.ROWS if row.name == str(weights)), None)
     if row is None or os.path.isfile(path) or row.layout not in (OFFICIAL_PAIR, SAM2_PAIR):
         return None
+    if row.adapter:  # which the graphs know nothing of
+        return None
     encoder, decoder = fetch_row(row, offline=offline, on_progress=on_progress).values()
     if row.layout == SAM2_PAIR:
         return _sam2(row, encoder, decoder)

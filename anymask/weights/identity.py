@@ -30,6 +30,11 @@ def weights_sha256(weights: str | Path) -> str | None:
     row = next((row for row in registry.ROWS if row.name == str(weights)), None)
     if row is None:
         return None
-    if row.layout == OFFICIAL_PAIR:
-        return hashlib.sha256("".join(file.sha256 for file in row.files).encode()).hexdigest()
-    return row.files[0].sha256
+    if row.layout != OFFICIAL_PAIR:
+        return row.files[0].sha256
+    sha256 = _joined(*(file.sha256 for file in row.files))
+    return sha256 if row.adapter_file is None else _joined(sha256, sha256_of(row.adapter_file))
+
+
+def _joined(*several: str) -> str:
+    return hashlib.sha256("".join(several).encode()).hexdigest()

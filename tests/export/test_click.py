@@ -15,10 +15,13 @@ from anymask.models.sam import Sam
 from tests.conftest import TINY
 
 
-def model(depth: int) -> Sam:
+def model(depth: int, ranking: int | None) -> Sam:
     """A small one whose norms and biases are nothing special, unlike those of a new one."""
     torch.manual_seed(depth)
-    sam = Sam(replace(TINY, decoder=MaskDecoderConfig(depth=depth, width=64, mlp_hidden=32)))
+    decoder = MaskDecoderConfig(depth=depth, width=64, mlp_hidden=32, ranking=ranking)
+    sam = Sam(replace(TINY, decoder=decoder))
+    if sam.mask_decoder.ranking is not None:
+        torch.nn.init.normal_(sam.mask_decoder.ranking.correction.weight)
     for parameter in sam.parameters():
         spread = 0.3 * torch.randn_like(parameter) if parameter.ndim == 1 else 0
         parameter.data += spread
@@ -26,9 +29,11 @@ def model(depth: int) -> Sam:
 
 
 @pytest.mark.parametrize("with_mask", [False, True])
-@pytest.mark.parametrize("depth", [1, 2, 3])
-def test_clicks_are_answered_as_the_model_does(depth: int, with_mask: bool) -> None:
-    sam = model(depth)
+@pytest.mark.parametrize(("depth", "ranking"), [(1, None), (2, None), (2, 16), (3, None)])
+def test_clicks_are_answered_as_the_model_does(
+    depth: int, ranking: int | None, with_mask: bool
+) -> None:
+    sam = model(depth, ranking)
     features = torch.randn(1, 64, 8, 8)
     mask: Tensor | None = 5 * torch.randn(1, 1, 32, 32) if with_mask else None
     coords = 128 * torch.rand(3, 2, 2)
@@ -38,10 +43,10 @@ def test_clicks_are_answered_as_the_model_does(depth: int, with_mask: bool) -> N
     expected, scores = sam.decode(features, prompts)
 
     own = PrepareGraph(sam)(features)
-    assert len(own) == len(own_names(depth))
+    assert len(own) == len(own_names(sam.config.decoder))
     if mask is not None:
         own = MaskGraph(sam)(mask, *own)
-    taken = own[: len(click_names(depth))]
+    taken = own[: len(click_names(sam.config.decoder))]
     predicted_iou, logits = ClickGraph(sam)(coords, labels.float(), *taken)
     torch.testing.assert_close(logits, expected, atol=2e-4, rtol=1e-3)
     torch.testing.assert_close(predicted_iou, scores, atol=1e-4, rtol=1e-3)

@@ -24,6 +24,7 @@ from anymask.export import onnx as export
 from anymask.export import parity
 from anymask.export.click import click_names, own_names
 from anymask.export.onnx import export_onnx
+from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.predict.onnx_runtime import OnnxSegmenter
 from anymask.predict.predictor import Predictor
 from anymask.predict.promptable import Promptable
@@ -186,10 +187,15 @@ def test_decoders_have_the_official_names_and_shapes(exported: Exporter) -> None
     assert shapes(full.input) == {**inputs, "orig_im_size": [2]}
     assert [value.name for value in full.output] == ["masks", *outputs]
     prepare = onnx.load(folder / PREPARE_FILE).graph
-    assert tuple(shapes(prepare.output)) == tuple(f"shared_{name}" for name in own_names(2))
+    assert tuple(shapes(prepare.output)) == tuple(
+        f"shared_{name}" for name in own_names(MaskDecoderConfig())
+    )
     assert shapes(prepare.input) == {"image_embeddings": inputs["image_embeddings"]}
     assert shapes(click.output) == outputs
-    taken = {f"shared_{name}": shapes(prepare.output)[f"shared_{name}"] for name in click_names(2)}
+    taken = {
+        f"shared_{name}": shapes(prepare.output)[f"shared_{name}"]
+        for name in click_names(MaskDecoderConfig())
+    }
     assert shapes(click.input) == {
         **taken,
         **{name: inputs[name] for name in ("point_coords", "point_labels")},

@@ -39,7 +39,7 @@ def test_clicks_and_words_are_answered_as_the_model_does() -> None:
     images = torch.zeros(3, dtype=torch.int64)
     prompts = PromptBatch(coords, labels, images, text_embeddings=words, has_text=has_text)
     expected, scores = sam.decode(features, prompts)
-    own = PrepareGraph(sam)(features)[: len(click_names(READING.decoder.depth))]
+    own = PrepareGraph(sam)(features)[: len(click_names(READING.decoder))]
     predicted, logits = ClickGraph(sam)(coords, labels.float(), *own, words, has_text.float())
     torch.testing.assert_close(logits, expected, atol=2e-4, rtol=1e-3)
     torch.testing.assert_close(predicted, scores, atol=1e-4, rtol=1e-3)

@@ -18,7 +18,7 @@ def test_the_default_is_a_row() -> None:
 
 def test_names_and_hashes_are_each_used_once() -> None:
     names = [row.name for row in ROWS]
-    hashes = [file.sha256 for row in ROWS for file in row.files]
+    hashes = [file.sha256 for row in ROWS if not row.adapter for file in row.files]
     assert len(set(names)) == len(names)
     assert len(set(hashes)) == len(hashes)
 

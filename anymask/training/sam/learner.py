@@ -33,7 +33,13 @@ from anymask.training.sam.lessons import lesson
 from anymask.training.sam.lora import merged_state
 from anymask.training.sam.losses import size_weights
 from anymask.training.sam.mixing import mixed
-from anymask.training.sam.ranking import Clicks, clicked, joined_clicks, ranking_step
+from anymask.training.sam.ranking import (
+    Clicks,
+    clicked,
+    joined_clicks,
+    ranking_head,
+    ranking_step,
+)
 from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.scenes import UNJITTERED, Framing, Scene, framing_of, joined, told
 from anymask.training.sam.start import parameter_groups, set_training
@@ -87,7 +93,7 @@ class SamLearner:
             recipe.clear_weight,
         )
         self.clicks: Clicks | None = None  # that ranking has made
-        self.untaught = deepcopy(model.mask_decoder.iou_prediction_head.state_dict())
+        self.untaught = deepcopy(ranking_head(model).state_dict())
         self.framing = framing_of(model.config, recipe)
         self.untrained = Untrained()
 
@@ -121,7 +127,7 @@ class SamLearner:
         """
         # What the head learned of the masks as they were, it has overlearned by now.
         if 0 < number == self.recipe.steps - self.recipe.ranking_steps[1] < self.recipe.steps:
-            self.model.mask_decoder.iou_prediction_head.load_state_dict(self.untaught)
+            ranking_head(self.model).load_state_dict(self.untaught)
         return self.optimiser.step(number, passes, self._learn)
 
     def features(self, scenes: Sequence[Scene]) -> Tensor:

@@ -3,10 +3,11 @@
 A click may mean the whole, a part, or a part of that (§3), and the predicted IoU alone says which
 is shown first. What these annotators mean by an object, a few hundred masks tell, if each is
 clicked on often: the head that predicts IoUs reads one token of 256 numbers a click, which are all
-that has to be kept. So every click is decoded once and learned from many times.
+that has to be kept. So every click is decoded once and learned from many times. A second look at
+masks (``models.mask_ranking``) reads all tokens, and what the image embedding says of each mask.
 
-Shape legend: P objects or clicks, N clicks kept, M mask tokens, C channels, h w low-resolution
-grid.
+Shape legend: P objects or clicks, N clicks kept, T tokens, M mask tokens, A of them for ambiguous
+prompts, C channels, h w low-resolution grid.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from anymask.core.geometry import Floats, interior_distance
 from anymask.core.interaction import Mask, Script, random_points
 from anymask.core.prompts import OBJECT
 from anymask.models.mask_decoder import logit_map
+from anymask.models.mask_ranking import averaged, covers
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions
@@ -34,7 +36,8 @@ TOKEN_DROPOUT = 0.3  # of what the head reads: objects are few
 MIDDLE_SHARE = 0.6  # of clicks that are near an object's middle, where people click first
 MIDDLE_DEPTH = 0.75  # of an object's deepest point, from which a point is near the middle
 AT_ONCE = 512  # clicks that an update learns from
-MOST_CLICKS = 1 << 15  # that are kept; 40 MB
+MOST_CLICKS = 1 << 15  # that are kept; 40 MB, or 130 for a second look
+KEPT = torch.float16  # numbers of what a second look reads
 SEEDS = 2**53  # different numbers that chance gives
 
 
@@ -42,11 +45,14 @@ SEEDS = 2**53  # different numbers that chance gives
 class Clicks:
     """What N clicks gave.
 
-    tokens: (N, C), what the head reads. iou: (N, M), that the masks really have. weight: (N,), how
-    likely each is learned from.
+    tokens: (N, T, C), and covered: (N, A, C), the mean embedding of each mask, are what is read;
+    T is 1 and A 0 where there is no second look. predicted: (N, M), the IoUs predicted at first;
+    iou: (N, M), that the masks really have. weight: (N,), how likely each is learned from.
     """
 
     tokens: Tensor
+    covered: Tensor
+    predicted: Tensor
     iou: Tensor
     weight: Tensor
 
@@ -56,7 +62,7 @@ class Clicks:
     def drawn(self, count: int) -> Clicks:
         """So many of them by their weights, with replacement."""
         rows = torch.multinomial(self.weight, count, replacement=True)
-        return Clicks(self.tokens[rows], self.iou[rows], self.weight[rows])
+        return Clicks(*(getattr(self, field.name)[rows].float() for field in fields(self)))
 
     def state(self) -> dict[str, Tensor]:
         """By name, to go on from."""
@@ -102,8 +108,9 @@ def clicked(model: Sam, features: Tensor, objects: Objects, recipe: SamRecipe) -
         truth = torch.from_numpy(asked.truth).to(features.device)
         weight = size_weights(truth, recipe.balance_sizes)
         for points in made:
-            tokens, iou = _answered(model, features, positions, asked, points[rows], truth)
-            clicks.append(Clicks(tokens, iou, weight))
+            clicks.append(
+                Clicks(*_answered(model, features, positions, asked, points[rows], truth), weight)
+            )
     return joined_clicks(clicks)
 
 
@@ -114,8 +121,8 @@ def _answered(
     objects: Objects,
     points: Floats,
     truth: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """The IoU token (P, C) of a click (P, 2) on each object, and what the masks have (P, M)."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The first four of ``Clicks``, for a click (P, 2) on each object."""
     device = features.device
     prompts = PromptBatch(
         torch.from_numpy(points[:, None]).to(device),
@@ -124,7 +131,13 @@ def _answered(
     )
     decoder, embedded = model.mask_decoder, model.prompt_encoder(prompts)
     tokens, image = decoder.look(features, prompts.image_index, embedded, positions)
-    return tokens[:, 0].float(), mask_iou(logit_map(decoder.position_logits(tokens, image)), truth)
+    logits = logit_map(decoder.position_logits(tokens, image))
+    predicted, actual = decoder.predicted_iou(tokens).float(), mask_iou(logits, truth)
+    if decoder.ranking is None:
+        return tokens[:, :1].float(), tokens[:, :0].float(), predicted, actual
+    seen = features.flatten(2).mT.index_select(0, prompts.image_index)
+    covered = averaged(seen, covers(logits[:, 1:]))
+    return tokens.to(KEPT), covered.to(KEPT), predicted, actual
 
 
 def ranking_loss(predicted: Tensor, actual: Tensor) -> Tensor:
@@ -140,10 +153,19 @@ def ranking_loss(predicted: Tensor, actual: Tensor) -> Tensor:
 
 
 def ranking_step(model: Sam, clicks: Clicks) -> Tensor:
-    """The loss of some clicks, drawn by their weights, with gradients for the head alone."""
-    drawn = clicks.drawn(AT_ONCE)
-    tokens = F.dropout(drawn.tokens, TOKEN_DROPOUT)
-    return ranking_loss(model.mask_decoder.iou_prediction_head(tokens), drawn.iou)
+    """The loss of some clicks, drawn by their weights; gradients for ``ranking_head`` alone."""
+    drawn, decoder = clicks.drawn(AT_ONCE), model.mask_decoder
+    if decoder.ranking is not None:
+        looked = decoder.ranking.learned(drawn.tokens, drawn.predicted, drawn.covered)
+        return ranking_loss(looked, drawn.iou)
+    tokens = F.dropout(drawn.tokens[:, 0], TOKEN_DROPOUT)
+    return ranking_loss(decoder.iou_prediction_head(tokens), drawn.iou)
+
+
+def ranking_head(model: Sam) -> nn.Module:
+    """What of a model learns by ranking."""
+    decoder = model.mask_decoder
+    return decoder.iou_prediction_head if decoder.ranking is None else decoder.ranking
 
 
 def _middle(truth: Mask) -> Mask:

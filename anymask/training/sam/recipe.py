@@ -26,6 +26,8 @@ class SamRecipe(Recipe):
     decoder_dropout: how often training zeroes what the decoder's attentions and MLPs give (§A: 0.1;
     ``models.two_way`` says where); 0 as in the official code.
     train_encoder: whether the image encoder learns; train_head: prompt encoder and mask decoder.
+    second_look: hidden width of a second look at the masks of a click (``models.mask_ranking``),
+    which ranking then teaches in the place of the head that predicts IoUs; 0: none is added.
     lora_rank: above 0, the encoder learns by LoRA of that rank on its qkv projections alone;
     lora_alpha: its scale.
     train_batch_norms: whether TinyViT's batch norms learn statistics (small batches spoil them).
@@ -60,7 +62,8 @@ class SamRecipe(Recipe):
 
     Ranking (``sam.ranking``):
     ranking_steps: so many steps at the beginning, and so many at the end, teach the head that
-    predicts IoUs alone, from all clicks that these steps make; at the end, it begins anew.
+    predicts IoUs, or the second look, alone, from all clicks that these steps make; at the end, it
+    begins anew.
     ranking_clicks: on each mask of a step; ranking_lr: from where the learning rate falls to 0
     meanwhile.
 
@@ -94,6 +97,7 @@ class SamRecipe(Recipe):
         "ranking_weight",
         "keep_weight",
         "mix",
+        "second_look",
     )
     places: ClassVar[tuple[str, ...]] = ("weights", "mae", "teacher", "text_encoder")
 
@@ -113,6 +117,7 @@ class SamRecipe(Recipe):
     decoder_dropout: float = 0.0
     train_encoder: bool = True
     train_head: bool = True
+    second_look: int = 0
     lora_rank: int = 0
     lora_alpha: float = 16.0
     train_batch_norms: bool = False
@@ -220,7 +225,8 @@ class SamRecipe(Recipe):
                 not 0 < self.jitter[0] <= self.jitter[1],
                 "jitter must be LOW,HIGH with 0 < LOW ≤ HIGH",
             ),
-            (not self.train_encoder and not self.train_head, "nothing is trained"),
+            (not (self.train_encoder or self.train_head or self.second_look), "nothing is trained"),
+            (self.second_look < 0, "second_look must be 0 or more"),
             (not 0 <= self.decoder_dropout < 1, "decoder_dropout must be at least 0 and below 1"),
             (self.decoder_dropout > 0 and not self.train_head, "decoder_dropout needs train_head"),
             (not 0 <= self.box_share <= 1, "box_share must be between 0 and 1"),
@@ -233,7 +239,14 @@ class SamRecipe(Recipe):
             (min(self.ranking_steps) < 0, "ranking_steps must be 0 or more"),
             (self.ranking_clicks < 1, "ranking_clicks must be 1 or more"),
             (not 0 < self.ranking_lr < float("inf"), "ranking_lr must be above 0"),
-            (any(self.ranking_steps) and not self.train_head, "ranking_steps need train_head"),
+            (
+                any(self.ranking_steps) and not (self.train_head or self.second_look),
+                "ranking_steps need train_head or second_look",
+            ),
+            (
+                self.second_look > 0 and not any(self.ranking_steps),
+                "second_look learns by ranking_steps",
+            ),
             (any(self.ranking_steps) and self.distill_steps > 0, "ranking_steps bar distill_steps"),
             (self.clear_weight < 0, "clear_weight must be 0 or more"),
             (not 0 <= self.flip <= 1, "flip must be between 0 and 1"),

@@ -32,6 +32,7 @@ CONFIGS = {
     "vit-h": SAM_VIT_H,
 }
 TEXT = "prompt_encoder.text_projection."
+RANKING = "mask_decoder.ranking."
 BLOCK = re.compile(r"image_encoder\.(?:blocks|layers)\.(\d+)\.")
 
 
@@ -45,6 +46,8 @@ def start_model(recipe: SamRecipe, offline: bool | None = None) -> Sam:
     model = start.build_sam() if start and not recipe.encoder else _new_model(recipe, start)
     if recipe.text_encoder:
         model = _reading(model, text_config(recipe.text_encoder))
+    if recipe.second_look:
+        model = looking_twice(model, recipe.second_look)
     if recipe.mae:
         load_mae(Path(recipe.mae), model)
     return prepare(model, recipe)
@@ -54,6 +57,8 @@ def config_of(recipe: SamRecipe, offline: bool | None = None) -> SamConfig:
     """The shape of the model that ``start_model`` gives. Raises as it does."""
     start = load_checkpoint(recipe.weights, offline=offline) if recipe.weights else None
     config = start.sam_config if start and not recipe.encoder else _new_config(recipe, start)
+    if recipe.second_look:
+        config = replace(config, decoder=replace(config.decoder, ranking=recipe.second_look))
     return replace(config, text=text_config(recipe.text_encoder)) if recipe.text_encoder else config
 
 
@@ -63,6 +68,8 @@ def prepare(model: Sam, recipe: SamRecipe) -> Sam:
     model.requires_grad_(False)
     for part in (model.prompt_encoder, model.mask_decoder):
         part.requires_grad_(recipe.train_head)
+    if model.mask_decoder.ranking is not None:
+        model.mask_decoder.ranking.requires_grad_(bool(recipe.second_look))
     encoder.requires_grad_(recipe.train_encoder)
     if recipe.lora_rank:
         add_lora(encoder, recipe.lora_rank, recipe.lora_alpha)
@@ -151,6 +158,17 @@ def _reading(model: Sam, text: TextConfig) -> Sam:
     reading = Sam(replace(model.config, text=text))
     reading.load_state_dict(model.state_dict(), strict=False)
     return reading
+
+
+def looking_twice(model: Sam, hidden: int) -> Sam:
+    """The model with a second look of this width: its own, or a new one, which changes nothing."""
+    decoder = model.config.decoder
+    if decoder.ranking == hidden:
+        return model
+    looking = Sam(replace(model.config, decoder=replace(decoder, ranking=hidden)))
+    kept = {k: v for k, v in model.state_dict().items() if not k.startswith(RANKING)}
+    looking.load_state_dict(kept, strict=False)
+    return looking
 
 
 def _never_decays(name: str, parameter: nn.Parameter) -> bool:

@@ -30,7 +30,7 @@ from anymask.training.sam.ranking import (
 )
 from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.scenes import Framing, Scene, flipped
-from anymask.training.sam.start import prepare
+from anymask.training.sam.start import looking_twice, prepare
 from tests.conftest import TINY, random_model
 from tests.training.sam.tiny import FROZEN
 from tests.training.scripted import objects, sample
@@ -85,9 +85,14 @@ def test_what_is_kept_is_what_the_model_answers() -> None:
     assert kept.iou.shape == (10, 4)
     small = kept.weight[:4].argmax()
     assert some.truth[int(small)].sum() == min(one.sum() for one in some.truth[:4])
-    many = Clicks(
-        torch.zeros(MOST_CLICKS, 64), torch.zeros(MOST_CLICKS, 4), torch.ones(MOST_CLICKS)
+    assert kept.tokens.shape == (10, 1, 64)
+    assert kept.covered.shape == (10, 0, 64)
+    torch.testing.assert_close(
+        kept.predicted, model.mask_decoder.iou_prediction_head(kept.tokens[:, 0])
     )
+    none = torch.zeros(MOST_CLICKS, 1, 64), torch.zeros(MOST_CLICKS, 0, 64)
+    iou = torch.zeros(MOST_CLICKS, 4)
+    many = Clicks(*none, iou, iou, torch.ones(MOST_CLICKS))
     both = joined_clicks([many, kept])
     assert len(both) == MOST_CLICKS
     torch.testing.assert_close(both.tokens[-10:], kept.tokens)
@@ -157,6 +162,43 @@ def test_at_the_end_the_head_begins_anew() -> None:
         torch.testing.assert_close(tensor, first[name], atol=0.02, rtol=0)
 
 
+def test_a_second_look_learns_alone_and_better_than_the_first() -> None:
+    """Tokens, and what masks cover, are kept once; the loss of what was clicked on falls."""
+    recipe = replace(
+        RECIPE, train_head=False, second_look=16, ranking_steps=(0, 30), steps=30, ranking_lr=1e-2
+    )
+    model = prepare(looking_twice(random_model(TINY), 16), recipe)
+    one = SamLearner(model, recipe, World(), None)
+    before = weights(one.model)
+    losses = []
+    for step in range(30):
+        tally = one.step(step, [scenes(0)])
+        assert tally is not None
+        losses.append(tally["loss"])
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+    after = weights(one.model)
+    changed = {name for name in before if not torch.equal(after[name], before[name])}
+    assert {name.split(".")[1] for name in changed} == {"ranking"}
+    assert one.clicks is not None
+    assert one.clicks.tokens.shape[1:] == (5, 64)
+    assert one.clicks.covered.shape[1:] == (3, 64)
+    other = SamLearner(one.model, recipe, World(), None)
+    other.load_state(deepcopy(one.state()))
+    assert other.clicks is not None
+    torch.testing.assert_close(other.clicks.covered, one.clicks.covered)
+
+
+def test_a_second_look_is_added_once() -> None:
+    model = random_model(TINY)
+    looking = looking_twice(model, 16)
+    assert looking.config.decoder.ranking == 16
+    assert looking_twice(looking, 16) is looking
+    wider = looking_twice(looking, 32)
+    assert wider.config.decoder.ranking == 32
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(wider.state_dict()[name], tensor)
+
+
 def test_its_learning_rate_falls_to_nothing_twice() -> None:
     recipe = replace(RECIPE, steps=10, ranking_steps=(2, 4), ranking_lr=1.0, lr=0.1)
     rates = [recipe.lr_at(step) for step in range(10)]
@@ -176,6 +218,9 @@ def test_its_learning_rate_falls_to_nothing_twice() -> None:
         {"flip": 0.5, "train_encoder": True},
         {"flip": 2.0},
         {"balance_sizes": -1.0},
+        {"second_look": -1},
+        {"second_look": 8, "ranking_steps": (0, 0)},
+        {"train_head": False},
     ],
 )
 def test_a_recipe_that_can_not_be_followed_is_refused(changes: dict[str, object]) -> None:

@@ -1,0 +1,1 @@
+"""Adapters: what anymask has learned beside weights that others give away, and its files."""
