@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from anymask.models.layers import LayerNorm2d
@@ -47,7 +47,8 @@ def write_encoder_tensors(encoder: TinyViT, path: Path, dtype: str) -> None:
     for name, tensor in encoder_tensors(encoder).items():
         half = dtype != "float32" and tensor.numel() >= SMALLEST_HALF
         tensors[name] = tensor.to(torch.float16 if half else torch.float32).contiguous()
-    save_file(tensors, path, metadata={"tiny_vit": json.dumps(asdict(encoder.config))})
+    metadata = {"tiny_vit": json.dumps(asdict(encoder.config))}
+    path.write_bytes(save(tensors, metadata))
 
 
 @torch.no_grad()
