@@ -57,7 +57,7 @@ demo: $(RUNS) $(PHOTOGRAPH)
 web: $(PAGE)
 
 $(WEB_READY): web/package.json web/package-lock.json
-	@echo "installing what the page is built with: 230 MB"
+	@echo "installing what the page is built with: 330 MB"
 	@npm --prefix web ci --no-audit --no-fund --loglevel=error
 	@touch $@
 

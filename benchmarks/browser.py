@@ -1,4 +1,4 @@
-"""A click in Chromium, on the processor: ours against the graph that the npm package carries.
+"""A click and an encode in Chromium, on the processor, against graphs in onnxruntime-web.
 
     make web && .venv/bin/python benchmarks/browser.py PHOTOGRAPH [--rounds 5] [--write]
 
@@ -7,12 +7,18 @@ of 50 clicks, after as many to warm up. Ours is ``web/``'s segmenter, with an ex
 weights in float16: three masks a click; "correction" is a second click, with the mask of the first.
 The peer is the package's ``sam.onnx``, one mask a click, upsampled in the graph, in the same
 onnxruntime-web: what the package's demo does at a click, whose page wants the network. The sides
-take turns, each in a fresh page. ``--write`` keeps the table in ``benchmarks/results/``.
+take turns, each in a fresh page.
+
+Encoding is all of it: a PNG to an image that is ready to be clicked on; kernels of our own against
+the encoder's graph, which a page runs if an export has no ``encoder.safetensors``.
+Processor time is that of all of Chromium's processes, for machines that do other things as well.
+``--only`` does one half; ``--write`` keeps the tables in ``benchmarks/results/``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import socket
@@ -29,7 +35,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from anymask.export.onnx import export_onnx
-from anymask.weights.graph_pair import find_graph_pair
+from anymask.weights.graph_pair import EXPORT_FILE, TENSORS_FILE, find_graph_pair
 from anymask.weights.load import load_checkpoint
 
 from machine import describe
@@ -82,6 +88,21 @@ async (settings) => {{
   return {{ ...times, correction, encode, threads: sam.threads }};
 }}
 """
+ENCODE = """
+async ({ model, threads }) => {
+  const options = { threads, executionProviders: ["wasm"] };
+  const sam = await window.anymask.Segmenter.load(model, options);
+  const photograph = await (await fetch("photograph.png")).blob();
+  const encode = async () => {
+    const start = performance.now();
+    (await sam.encode(photograph)).close();
+    return performance.now() - start;
+  };
+  window.encode = encode;
+  return { threads: sam.threads, first: await encode(), second: await encode() };
+}
+"""
+ENCODERS = {"kernels": "./models/ours/", "graph": "./models/graph/"}
 PEER = f"""
 async (settings) => {{
   {TIMES}
@@ -121,6 +142,11 @@ def build_site(folder: Path, photograph: Path) -> dict[str, int]:
     shutil.copytree(ort, folder / "ort", ignore=shutil.ignore_patterns("*.map"))
     checkpoint = load_checkpoint("mobile-sam", offline=True)
     export_onnx(checkpoint, folder / "models" / "ours", dtype="float16")
+    graph = folder / "models" / "graph"
+    shutil.copytree(folder / "models" / "ours", graph)
+    header = json.loads((graph / EXPORT_FILE).read_text())
+    del header["files"][TENSORS_FILE]
+    (graph / EXPORT_FILE).write_text(json.dumps(header))
     peer = find_graph_pair("mobile-sam", offline=True)
     assert peer is not None
     (folder / "models" / "peer").mkdir()
@@ -167,6 +193,57 @@ def measure(
     return times
 
 
+def chromium_cpu_ms() -> float:
+    """The processor time of all processes that this one started, and theirs."""
+    parents, times = {}, {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+        times[int(stat.parent.name)] = int(fields[11]) + int(fields[12])
+
+    def is_ours(process: int) -> bool:
+        while process > 1 and process != os.getpid():
+            process = parents.get(process, 0)
+        return process == os.getpid()
+
+    del times[os.getpid()]
+    ticks = sum(time for process, time in times.items() if is_ours(process))
+    return 1000 * ticks / os.sysconf("SC_CLK_TCK")
+
+
+def encoding(browser: Browser, address: str, rounds: int) -> str:
+    """A row for each encoder and number of threads: medians of what its encodes take in turn."""
+    rows = [
+        "| encoder | threads | encode, ms | processor, ms | first encode, with the model, ms |",
+        "|---|---|---|---|---|",
+    ]
+    for threads in (1, 2):
+        pages, first = {}, {}
+        for name, model in ENCODERS.items():
+            pages[name] = browser.new_page()
+            pages[name].goto(f"{address}/test.html")
+            pages[name].wait_for_function("window.anymask")
+            opened = pages[name].evaluate(ENCODE, {"model": model, "threads": threads})
+            if opened["threads"] != threads:
+                raise SystemExit(f"{name} did not get {threads} threads")
+            first[name] = opened["first"]
+        took: dict[str, list[tuple[float, float]]] = {name: [] for name in ENCODERS}
+        for _ in range(rounds):
+            for name, page in pages.items():
+                before = chromium_cpu_ms()
+                wall = page.evaluate("window.encode()")
+                took[name].append((wall, chromium_cpu_ms() - before))
+        for name, both in took.items():
+            wall, cpu = (statistics.median(values) for values in zip(*both))
+            rows.append(f"| {name} | {threads} | {wall:.0f} | {cpu:.0f} | {first[name]:.0f} |")
+            print(rows[-1], flush=True)
+            pages[name].close()
+    return "\n".join(rows)
+
+
 def table(browser: Browser, address: str, size: dict[str, int], rounds: int) -> str:
     """A row for each side and number of threads."""
     rows = [
@@ -203,6 +280,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photograph", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=("click", "encode"))
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -210,15 +288,20 @@ def main() -> None:
         size = build_site(Path(folder), arguments.photograph)
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         with serving(Path(folder)) as address:
-            rows = table(browser, address, size, arguments.rounds)
+            tables = []
+            if arguments.only != "encode":
+                tables.append(table(browser, address, size, arguments.rounds))
+            if arguments.only != "click":
+                tables.append(encoding(browser, address, arguments.rounds))
         version = browser.version
         browser.close()
     day = time.strftime("%Y-%m-%d")
     command = f"benchmarks/browser.py {arguments.photograph.name} --rounds {arguments.rounds}"
+    command += f" --only {arguments.only}" if arguments.only else ""
     text = (
         f"# A click in the browser, {day}\n\n`{command} --write`\n\n"
         f"{describe(2)}; Chromium {version}\n\n"
-        f"{size['width']}×{size['height']} pixels; milliseconds.\n\n{rows}\n"
+        f"{size['width']}×{size['height']} pixels; milliseconds.\n\n" + "\n\n".join(tables) + "\n"
     )
     print(text)
     if arguments.write:

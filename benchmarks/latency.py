@@ -1,11 +1,12 @@
 """Encode and click: latency, processor time and peak memory, ours against the peers.
 
-    .venv/bin/python benchmarks/latency.py [--rounds 5] [--write]
+    .venv/bin/python benchmarks/latency.py [--rounds 5] [--only encode,] [--threads 2] [--write]
 
 Each measurement is a process of its own, which warms up and then repeats its work; ours and the
 peer's take turns, so that a machine whose speed drifts treats both alike. A figure is the median
-over the rounds of each process's median. ``--write`` keeps the table in ``benchmarks/results/``
-and puts it into README.
+over the rounds of each process's median. ``--only`` takes the rows whose names begin so; with one
+thread processor time is right beside other work, too. ``--write`` keeps the table in
+``benchmarks/results/`` and, if it is the whole on two threads, puts it into README.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pages import show
 from timing import in_own_process, measure
 
 HERE = Path(__file__).resolve().parent
-THREADS = 2
+THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
 IMAGE_HW = (1200, 1800)
 CLICK_XY = (500, 375)
 
@@ -173,6 +174,7 @@ def compare(case: Case, rounds: int) -> str:
         case.peer_name,
         *(cell(r, "wall_s", 1e3) for r in (ours, peer)),
         f"**{ratio('wall_s'):.2f}** (≤ {case.wanted:g})",
+        f"{ratio('cpu_s'):.2f}",
         *(cell(r, "cpu_s", 1e3) for r in (ours, peer)),
         *(cell(r, "peak_mb", 1) for r in (ours, peer)),
     ]
@@ -180,24 +182,30 @@ def compare(case: Case, rounds: int) -> str:
 
 
 HEADER = (
-    "| | peer | ours, ms | peer, ms | ratio (wanted) | ours, CPU ms | peer, CPU ms "
-    "| ours, MB | peer, MB |\n|---|---|---|---|---|---|---|---|---|"
+    "| | peer | ours, ms | peer, ms | ratio (wanted) | of CPU time | ours, CPU ms | peer, CPU ms "
+    "| ours, MB | peer, MB |\n|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
-def write(table: str, rounds: int) -> None:
-    """Keep the dated table, and show it in README."""
+def write(table: str, rounds: int, only: str) -> None:
+    """Keep the dated table, and show it in README if it is the whole."""
     day = time.strftime("%Y-%m-%d")
-    command = f"benchmarks/latency.py --rounds {rounds} --write"
+    command = f"benchmarks/latency.py --rounds {rounds} --threads {THREADS} --write"
+    command += f' --only "{only}"' if only else ""
     text = f"# Latency, {day}\n\n`{command}`\n\n{describe(THREADS)}\n\n{table}\n"
-    (HERE / "results" / f"{day}-latency.md").write_text(text)
-    show(HERE.parent / "README.md", "latency", table)
+    whole = not only and THREADS == 2
+    name = f"{day}-latency" if whole else f"{day}-latency-{THREADS}-threads"
+    (HERE / "results" / f"{name}.md").write_text(text)
+    if whole:
+        show(HERE.parent / "README.md", "latency", table)
 
 
 def main() -> None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--repeats", type=int, default=5, help=argparse.SUPPRESS)
@@ -205,14 +213,18 @@ def main() -> None:
     if arguments.side:
         print(json.dumps(measure(prepare(arguments.side), arguments.repeats)))
         return
+    global THREADS
+    THREADS = arguments.threads
     os.environ["OMP_NUM_THREADS"] = str(THREADS)
     print(f"{describe(THREADS)}\n\n{HEADER}", flush=True)
     rows = []
     for case in CASES:
+        if not case.what.startswith(arguments.only):
+            continue
         rows.append(compare(case, arguments.rounds))
         print(rows[-1], flush=True)
     if arguments.write:
-        write("\n".join([HEADER, *rows]), arguments.rounds)
+        write("\n".join([HEADER, *rows]), arguments.rounds, arguments.only)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from filelock import FileLock
 from anymask.errors import OfflineError
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import Sam, SamConfig
+from anymask.models.tiny_vit import TinyViTConfig
 from anymask.models.vit import ViTConfig
 from anymask.predict.predictor import Predictor, load
 from anymask.weights.checkpoint import Checkpoint
@@ -48,6 +49,13 @@ TINY = SamConfig(TINY_ENCODER, MaskDecoderConfig(width=64, mlp_hidden=64, iou_he
 WIDE = SamConfig(
     replace(TINY_ENCODER, width=128, out_channels=256),
     MaskDecoderConfig(mlp_hidden=256, iou_head_hidden=64),
+)
+
+
+# Windows that end beyond their grids, and kernels of the browser's own.
+TINY_VIT = SamConfig(
+    TinyViTConfig((16, 16, 24, 40), (1, 1, 2, 1), (2, 2, 3, 5), image_px=256, out_channels=64),
+    TINY.decoder,
 )
 
 
@@ -104,11 +112,12 @@ def data_folder() -> Path:
 
 
 def checkpoint_of(model: str) -> Checkpoint:
-    """``tiny``, a random ViT, or the default weights."""
-    if model != "tiny":
+    """``tiny``, a random ViT, ``tiny-vit``, a random TinyViT, or the default weights."""
+    config = {"tiny": WIDE, "tiny-vit": TINY_VIT}.get(model)
+    if config is None:
         return load_checkpoint(model, offline=True)
-    state = random_model(WIDE).state_dict()
-    return Checkpoint("tiny", WIDE, state, "0" * 64, {"source": "a test"})
+    state = random_model(config).state_dict()
+    return Checkpoint(model, config, state, "0" * 64, {"source": "a test"})
 
 
 @pytest.fixture(scope="session")

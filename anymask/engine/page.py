@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from anymask.engine.conversion import conversion_route
 from anymask.engine.sample import SamplePicture
 from anymask.errors import Error
-from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
+from anymask.weights.graph_pair import EXPORT_FILE, PAGE_FILES
 
 STATIC = Path(__file__).parent / "static"
 INDEX = "index.html"
@@ -42,6 +42,7 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".wasm": "application/wasm",
     ".onnx": "application/octet-stream",
+    ".safetensors": "application/octet-stream",
 }
 FOREVER = "public, max-age=31536000, immutable"
 ASK_FIRST = "no-cache"  # the copy is good if its ETag is
@@ -73,7 +74,7 @@ def page_app(static: Path, model: Path, sample: SamplePicture, host: str = LOOPB
         headers = {"Content-Disposition": named, "Cache-Control": ASK_FIRST}
         return Response(sample.content, media_type="image/png", headers=headers)
 
-    app.mount("/model", Files(model, only=(EXPORT_FILE, *RUN_FILES)))
+    app.mount("/model", Files(model, only=(EXPORT_FILE, *PAGE_FILES)))
     app.mount("/", Files(static, forever="assets/"))
     if host in LOOPBACK:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]"])

@@ -10,8 +10,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from anymask.core.atomic import make_folder, writing
 from anymask.core.image import RGB
 from anymask.errors import Error, ExportError, MissingExtraError
 from anymask.export.click import ClickGraph, MaskGraph, PrepareGraph, click_names, own_names
+from anymask.export.encoder_tensors import can_be_multiplied, write_encoder_tensors
 from anymask.export.graphs import DecoderGraph, EncoderGraph
 from anymask.export.parity import TOLERANCES, Parity, check, measure, measure_upsampled
 from anymask.models.sam import Sam
@@ -35,10 +35,10 @@ from anymask.weights.graph_pair import (
     DECODER_FILE,
     ENCODER_FILE,
     EXPORT_FILE,
-    FORMAT,
     LOW_RES_FILE,
     MASK_FILE,
     PREPARE_FILE,
+    TENSORS_FILE,
     UNMASKED,
     pair_of_export,
 )
@@ -49,6 +49,7 @@ try:
     import onnxscript  # noqa: F401 (torch's exporter imports it only when it runs)
     from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+    from anymask.export.header import export_header, label
     from anymask.export.number_formats import in_eight_bits, in_half_precision
     from anymask.export.rewrites import bare, keep_norms_apart, name_axes, simplify_gelus
 except ImportError as missing:
@@ -56,7 +57,6 @@ except ImportError as missing:
 
 OPSET = 20  # the first that has GELU as one operator
 LARGEST_BYTES = 2**31 - 1  # of a protocol buffer
-PACKAGES = ("anymask", "torch", "onnx", "onnxscript", "onnxruntime")
 PROMPT_INPUTS = (
     "image_embeddings",
     "point_coords",
@@ -151,24 +151,29 @@ class Traced:
         _check_dtype(dtype)
         tell = on_step or _ignore
         make_folder(folder)
-        header = _header(self.checkpoint, dtype, self.single_mask)
+        header = export_header(self.checkpoint, dtype, self.single_mask, OPSET)
+        encoder = _multiplied_encoder(self.checkpoint)
+        written = [*self.graphs, *([] if encoder is None else [TENSORS_FILE])]
         with ExitStack() as stack:
             parts = {  # the last to be opened is the first to be renamed: the header comes last
                 name: stack.enter_context(writing(folder / name))
-                for name in (EXPORT_FILE, *self.graphs)
+                for name in (EXPORT_FILE, *written)
             }
             tell(f"writing {dtype}")
             for name, graph in self.graphs.items():
                 _write(graph, parts[name], dtype)
+            if encoder is not None:
+                write_encoder_tensors(encoder, parts[TENSORS_FILE], dtype)
             tell("comparing with PyTorch")
             parity = _proved(self.checkpoint, header, parts, photo)
             header["parity"] = [row.to_json() for row in parity]
             for name in self.graphs:
-                _label(parts[name], header | {"graph": name})
+                label(parts[name], header | {"graph": name})
+            for name in written:
                 size = parts[name].stat().st_size
                 header["files"][name] = {"sha256": sha256_of(parts[name]), "bytes": size}
             parts[EXPORT_FILE].write_text(json.dumps(header, indent=2) + "\n")
-        sizes = {name: header["files"][name]["bytes"] for name in self.graphs}
+        sizes = {name: header["files"][name]["bytes"] for name in written}
         return Export(folder, sizes, tuple(parity))
 
 
@@ -261,6 +266,14 @@ def _prepared(checkpoint: Checkpoint) -> Sam:
     return sam
 
 
+def _multiplied_encoder(checkpoint: Checkpoint) -> TinyViT | None:
+    """The encoder, if browsers have kernels of ours for it."""
+    encoder = _prepared(checkpoint).image_encoder
+    if isinstance(encoder, TinyViT) and can_be_multiplied(encoder.config):
+        return encoder
+    return None
+
+
 def _exported(graph: Graph) -> ir.Model:
     """The graph in ONNX, float32. Raises ``ExportError`` for a layer that it can't express."""
     try:
@@ -339,40 +352,6 @@ def _proved(
         rows += measure_upsampled(reference, full, photo)
     check(rows, TOLERANCES[header["dtype"]], f"the {header['dtype']} export of {checkpoint.name}")
     return rows
-
-
-def _header(checkpoint: Checkpoint, dtype: str, single_mask: bool) -> dict[str, Any]:
-    """What ``export.json`` says, and the metadata of each graph, but for parity and files."""
-    config = checkpoint.sam_config
-    encoder = config.encoder
-    return {
-        "anymask_export": FORMAT,
-        "name": checkpoint.name,
-        "model": checkpoint.model_id,
-        "weights_sha256": checkpoint.sha256,
-        "dtype": dtype,
-        "single_mask": single_mask,
-        "input_px": encoder.image_px,
-        "embedding_shape": [config.decoder.width, encoder.grid, encoder.grid],
-        "mask_side": 4 * encoder.grid,
-        "resize": "longest_side",
-        "pixel_mean": list(config.pixel_mean),
-        "pixel_std": list(config.pixel_std),
-        "everything": dict(checkpoint.everything),
-        **({} if config.text is None else {"text": asdict(config.text)}),
-        "opset": OPSET,
-        "versions": {name: version(name) for name in PACKAGES},
-        "files": {},
-    }
-
-
-def _label(path: Path, header: dict[str, Any]) -> None:
-    """Put the metadata into a graph's file, for those who come across it without its folder."""
-    model = onnx.load(path)
-    entry = model.metadata_props.add()
-    entry.key = "anymask"
-    entry.value = json.dumps({key: value for key, value in header.items() if key != "files"})
-    onnx.save(model, path)
 
 
 @contextmanager

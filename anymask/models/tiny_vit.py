@@ -12,7 +12,7 @@ Parameter names are MobileSAM's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from anymask.models.half_products import HalfConv, SwitchedLinear
 from anymask.models.layers import CAN_FUSE_CONV, CAN_FUSE_LINEAR, checkpointed, neck
-from anymask.models.windows import join_windows, split_windows
+from anymask.models.windows import NONE_ALIKE, AlikeRows, in_bands, join_windows, split_windows
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,12 @@ class MBConv(nn.Module):
         hidden = self.conv2.gelu(self.conv1.gelu(x))
         return F.gelu(x + self.conv3(hidden).to(x.dtype))
 
-    def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
-        return in_bands(self.transform, x, band_rows, halo=1)
+    def alike(self, rows: AlikeRows) -> AlikeRows:
+        """The rows of the answer that are alike."""
+        return rows.near()
+
+    def forward(self, x: Tensor, band_rows: int = 0, rows: AlikeRows = NONE_ALIKE) -> Tensor:
+        return in_bands(self.transform, x, band_rows, halo=1, alike=self.alike(rows))
 
 
 class PatchMerging(nn.Module):
@@ -169,8 +173,12 @@ class PatchMerging(nn.Module):
         out: Tensor = self.conv3(self.conv2.gelu(self.conv1.gelu(x)))
         return out.to(x.dtype)
 
-    def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
-        return in_bands(self.transform, x, band_rows, self.stride, halo=1)
+    def alike(self, rows: AlikeRows) -> AlikeRows:
+        """The rows of the answer that are alike."""
+        return rows.near(self.stride)
+
+    def forward(self, x: Tensor, band_rows: int = 0, rows: AlikeRows = NONE_ALIKE) -> Tensor:
+        return in_bands(self.transform, x, band_rows, self.stride, halo=1, alike=self.alike(rows))
 
 
 class Attention(nn.Module):
@@ -246,10 +254,15 @@ class TinyViTBlock(nn.Module):
         out: Tensor = x + self.mlp(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         return out
 
-    def forward(self, x: Tensor, band_rows: int = 0) -> Tensor:
+    def alike(self, rows: AlikeRows) -> AlikeRows:
+        """The rows of the answer that are alike."""
+        return rows.in_windows(self.attn.side).near()
+
+    def forward(self, x: Tensor, band_rows: int = 0, rows: AlikeRows = NONE_ALIKE) -> Tensor:
         side = self.attn.side
-        x = in_bands(self.attend, x, -(-band_rows // side) * side)
-        return in_bands(self.feed, self.local_conv(x).to(x.dtype), band_rows)
+        x = in_bands(self.attend, x, -(-band_rows // side) * side, alike=rows.in_windows(side))
+        x = self.local_conv(x).to(x.dtype)
+        return in_bands(self.feed, x, band_rows, alike=self.alike(rows))
 
 
 class Stage(nn.Module):
@@ -260,17 +273,34 @@ class Stage(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.downsample = downsample
 
-    def forward(self, x: Tensor, band_rows: int = 0, checkpointing: bool = False) -> Tensor:
-        for block in self.blocks:
-            x = checkpointed(block, x, band_rows) if checkpointing else block(x, band_rows)
-        return x if self.downsample is None else self.downsample(x, band_rows)
+    def layers(self) -> Iterator[MBConv | TinyViTBlock | PatchMerging]:
+        """All in turn."""
+        for block in (*self.blocks, self.downsample):
+            if isinstance(block, MBConv | TinyViTBlock | PatchMerging):
+                yield block
+
+    def forward(
+        self,
+        x: Tensor,
+        band_rows: int = 0,
+        checkpointing: bool = False,
+        rows: AlikeRows = NONE_ALIKE,
+    ) -> Tensor:
+        for layer in self.layers():
+            if checkpointing and layer is not self.downsample:
+                x = checkpointed(layer, x, band_rows)
+            else:
+                x = layer(x, band_rows, rows)
+            rows = layer.alike(rows)
+        return x
 
 
 class TinyViT(nn.Module):
     """Image encoder: (B, 3, 1024, 1024) normalised pixels to a (B, 256, 64, 64) embedding.
 
     ``band_rows`` is the one switch between the plain computation (0) and the one that runs every
-    layer over a few rows at a time, which is much faster on a CPU and gives the same numbers.
+    layer over a few rows at a time, which is much faster on a CPU and gives the same numbers;
+    without gradients what is padding below an image is computed once and copied.
     ``checkpointing`` is another: training keeps only what goes into each block and computes the
     block again for its gradients: one forward pass more, for a fraction of the memory.
     """
@@ -286,10 +316,16 @@ class TinyViT(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         x = image.contiguous(memory_format=torch.channels_last)
-        x = in_bands(self.patch_embed, x, self.band_rows, stride=4, halo=1)
+        rows = NONE_ALIKE
+        if self.band_rows and not torch.is_grad_enabled():
+            rows = AlikeRows.at_the_bottom(image).near(2).near(2)
+        x = in_bands(self.patch_embed, x, self.band_rows, stride=4, halo=1, alike=rows)
         checkpointing = self.checkpointing and self.training and torch.is_grad_enabled()
         for layer in self.layers:
-            x = layer(x, self.band_rows, checkpointing)
+            assert isinstance(layer, Stage)
+            x = layer(x, self.band_rows, checkpointing, rows)
+            for step in layer.layers():
+                rows = step.alike(rows)
         out: Tensor = self.neck(x)
         return out
 
@@ -329,27 +365,6 @@ class TinyViT(nn.Module):
             elif isinstance(module, MBConv):
                 for conv in (module.conv1, module.conv2, module.conv3):
                     conv.round_products(rounded)
-
-
-def in_bands(
-    layer: Callable[[Tensor], Tensor], x: Tensor, rows: int, stride: int = 1, halo: int = 0
-) -> Tensor:
-    """Apply a local layer to ``rows`` output rows at a time, so that all between stays in cache.
-
-    ``stride`` input rows make one output row, and an output row depends on nothing further away
-    than ``halo`` output rows: those are computed along and dropped. Gives what ``layer(x)`` gives,
-    the image's own border staying the border; ``rows`` 0 is ``layer(x)``.
-    """
-    height = x.shape[2] // stride
-    if rows == 0 or rows >= height:
-        return layer(x)
-    bands = []
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        first, last = max(top - halo, 0), min(bottom + halo, height)
-        band = layer(x[:, :, first * stride : last * stride])
-        bands.append(band[:, :, top - first : bottom - first])
-    return torch.cat(bands, dim=2)
 
 
 def _stage(config: TinyViTConfig, i: int) -> Stage:

@@ -25,10 +25,12 @@ from anymask.weights import registry
 from anymask.weights.fetch import fetch_row, sha256_of
 from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
 
-EXPORT_FILE, FORMAT = "export.json", 3  # 1 had no MASK_FILE; 2 prepared less of an image
+EXPORT_FILE, FORMAT = "export.json", 4  # 1: no MASK_FILE; 2: less prepared; 3: no TENSORS_FILE
 ENCODER_FILE, DECODER_FILE, LOW_RES_FILE = "encoder.onnx", "decoder.onnx", "decoder_low_res.onnx"
 PREPARE_FILE, MASK_FILE, CLICK_FILE = "prepare.onnx", "mask.onnx", "click.onnx"
 RUN_FILES = (ENCODER_FILE, PREPARE_FILE, MASK_FILE, CLICK_FILE)  # what we run of an export
+TENSORS_FILE = "encoder.safetensors"  # of encoders that browsers run without ENCODER_FILE
+PAGE_FILES = (*RUN_FILES, TENSORS_FILE)
 UNMASKED = "_unmasked"  # after the name of what PREPARE_FILE gives: that is what MASK_FILE takes
 OFFICIAL_FILES = ("encoder.onnx", "sam.onnx")
 SAM_MEAN, SAM_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -148,6 +150,7 @@ def read_export(folder: Path) -> GraphPair:
             raise LayoutError(f"{folder} was exported by a newer anymask; please update")
         pair = pair_of_export(header, folder)
         names = [name for name in RUN_FILES if name != MASK_FILE or pair.mask is not None]
+        names += [TENSORS_FILE] if TENSORS_FILE in header["files"] else []
         sums = {name: str(header["files"][name]["sha256"]) for name in names}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(f"{path} is damaged: {error!r}") from None

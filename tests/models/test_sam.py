@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import MOBILE_SAM, SAM_VIT_B, SAM_VIT_H, SAM_VIT_L, Sam, SamConfig
-from anymask.models.tiny_vit import ConvNorm, TinyViT, TinyViTConfig, in_bands
+from anymask.models.tiny_vit import ConvNorm, TinyViT, TinyViTConfig
+from anymask.models.windows import in_bands
 
 SMALL_TINY_VIT = TinyViTConfig(
     widths=(8, 16, 24, 32), depths=(1, 1, 2, 1), heads=(1, 2, 3, 4), image_px=256, out_channels=64

@@ -76,7 +76,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, exported: Exporter) -> Path:
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(DIST, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("models"))
     (folder / "models").mkdir()
-    (folder / "models" / "tiny").symlink_to(exported("tiny", "float32"))
+    for model in ("tiny", "tiny-vit"):
+        (folder / "models" / model).symlink_to(exported(model, "float32"))
     shutil.copy(PHOTOGRAPH, folder / "photograph.png")
     return folder
 
@@ -177,6 +178,22 @@ def test_masks_of_a_photograph_are_those_of_python(
     assert result["backend"] == "wasm"
     assert result["threads"] == 2
     assert compare(result["answers"], embedding, sam) >= 0.99
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_kernels_of_our_own_encode_as_python_does(
+    address: str, page: Page, exported: Exporter, threads: int
+) -> None:
+    folder = exported("tiny-vit", "float32")
+    sam, fetched = anymask.load(folder), set[str]()
+    page.on("request", lambda request: fetched.add(request.url.split("?")[0].rpartition("/")[2]))
+    page.goto(f"{address}/test.html")
+    settings = {"model": "./models/tiny-vit/", "prompts": [q for q, _ in ASKED]}
+    result = page.evaluate(ASK, {**settings, "embedding": None, "threads": threads})
+    assert result["threads"] == threads
+    assert "encoder.safetensors" in fetched
+    assert "encoder.onnx" not in fetched
+    assert compare(result["answers"], sam.encode(PHOTOGRAPH), sam) >= 0.99
 
 
 def test_without_the_headers_one_thread_does_it_and_says_so(site: Path, page: Page) -> None:

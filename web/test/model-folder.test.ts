@@ -6,7 +6,7 @@ import { ModelFolder, type Progress } from "../src/segmenter/model-folder";
 const URL_OF = new URL("http://models.test/tiny/");
 const DECODER = Buffer.from("a decoder");
 const LIST = {
-  anymask_export: 3,
+  anymask_export: 4,
   name: "tiny",
   model: "tiny@0123",
   dtype: "float32",
@@ -76,7 +76,7 @@ describe("a model folder", () => {
     ["a web page", Buffer.from("<!doctype html>"), "is not JSON; is there an export of anymask"],
     ["of something else", { hello: 1 }, "is no export of anymask"],
     ["null", null, "is no export of anymask"],
-    ["of the future", { ...LIST, anymask_export: 4 }, "has the format 4, and this page reads 3"],
+    ["of the future", { ...LIST, anymask_export: 5 }, "has the format 5, and this page reads 4"],
     ["of the past", { ...LIST, anymask_export: 2 }, "by an older anymask, in the format 2"],
     ["without a model", { ...LIST, model: undefined }, "damaged: model must be text"],
     ["of another resizing", { ...LIST, resize: "crop" }, "resize must be one of longest_side"],

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from anymask.engine.model.served import ServedModels
 from anymask.engine.page import Files
-from anymask.weights.graph_pair import EXPORT_FILE, RUN_FILES
+from anymask.weights.graph_pair import EXPORT_FILE, PAGE_FILES
 
 
 class ModelFiles:
@@ -34,5 +34,5 @@ class ModelFiles:
 
     def _of(self, folder: Path) -> Files:
         if folder not in self._files:
-            self._files[folder] = Files(folder, only=(EXPORT_FILE, *RUN_FILES))
+            self._files[folder] = Files(folder, only=(EXPORT_FILE, *PAGE_FILES))
         return self._files[folder]

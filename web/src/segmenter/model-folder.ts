@@ -4,8 +4,10 @@ import { ModelError } from "./errors";
 import type { Resize } from "./resize-map";
 
 const LIST = "export.json";
-const FETCHED = ["encoder.onnx", "prepare.onnx", "mask.onnx", "click.onnx"]; // of what is in it
-const FORMAT = 3; // the `anymask_export` that this code reads
+const FETCHED = ["prepare.onnx", "mask.onnx", "click.onnx"]; // of what is in it, and an encoder
+const ENCODERS = ["encoder.safetensors", "encoder.onnx"]; // nearly alike in size
+const FORMAT = 4; // the `anymask_export` that this code reads, and
+const OLDEST = 3; // which has no encoder.safetensors
 const RESIZES: readonly Resize[] = ["longest_side", "stretch"];
 
 /** What `export.json` says, as far as the browser needs it. */
@@ -68,13 +70,13 @@ export class ModelFolder {
           "reload the page, or export again with the anymask that it came with",
       );
     }
-    if (typeof format === "number" && format < FORMAT) {
+    if (typeof format === "number" && format < OLDEST) {
       throw new ModelError(
         `${list.href} was exported by an older anymask, in the format ${format}; this page reads ` +
-          `${FORMAT}: export the model again`,
+          `${OLDEST} and later: export the model again`,
       );
     }
-    if (format !== FORMAT) throw new ModelError(`${list.href} is no export of anymask`);
+    if (typeof format !== "number") throw new ModelError(`${list.href} is no export of anymask`);
     try {
       return new ModelFolder(url, readFacts(given), readFiles(given));
     } catch (error) {
@@ -82,11 +84,22 @@ export class ModelFolder {
     }
   }
 
+  /** Whether it is one of the model's files. */
+  has(file: string): boolean {
+    return file in this.files;
+  }
+
+  private bytesOf(file: string): number {
+    return this.files[file]?.bytes ?? 0;
+  }
+
   /** Fetch a file and prove it by its sha256. Throws ModelError. */
   async read(file: string, onProgress: OnProgress): Promise<Uint8Array<ArrayBuffer>> {
     const facts = this.files[file];
     if (!facts) throw new ModelError(`the model ${this.facts.name} has no ${file}`);
-    const modelBytes = FETCHED.reduce((sum, name) => sum + (this.files[name]?.bytes ?? 0), 0);
+    const isEncoder = ENCODERS.includes(file);
+    const encoder = isEncoder ? file : (ENCODERS.find((name) => this.has(name)) ?? "");
+    const modelBytes = [...FETCHED, encoder].reduce((sum, name) => sum + this.bytesOf(name), 0);
     const url = new URL(file, this.url);
     url.searchParams.set("sha256", facts.sha256.slice(0, 16)); // an older one may be in the cache
     const response = await fetched(url);

@@ -33,6 +33,11 @@ export class Runtime {
     readonly threads: number,
   ) {}
 
+  /** Whether no graphics card is left to be tried. */
+  get isOnProcessor(): boolean {
+    return this.backends[0] === "wasm";
+  }
+
   /**
    * Open a model on the first backend on which its first run succeeds, too: a graphics card that
    * lacks something often says so only then. What fails once is not tried again.
