@@ -49,7 +49,10 @@ def start(job: TrainingJob, world: World) -> SamLearner:
     if recipe.sharded and world.size > 1:
         shard(model.image_encoder, encoder_blocks(model))
     answers = _answers(job, model.config)
-    return SamLearner(model, recipe, world, embeddings, _crops(job), answers)
+    everything = None
+    if not recipe.changes_masks:
+        everything = load_checkpoint(recipe.weights, offline=job.offline).everything
+    return SamLearner(model, recipe, world, embeddings, _crops(job), answers, everything)
 
 
 def needs(job: TrainingJob) -> Needs:

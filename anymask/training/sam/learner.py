@@ -67,7 +67,8 @@ class SamLearner:
 
     embeddings: of the encoder, where it is frozen; of the teacher, where it is distilled.
     crops: what is said of masks, where the model learns to read. answers: a teacher's to clicks,
-    where the head learns those. The model must be as it is before the first step.
+    where the head learns those. everything: what the model has for everything-mode, which stays if
+    its masks do. The model must be as it is before the first step.
     """
 
     def __init__(
@@ -78,9 +79,10 @@ class SamLearner:
         embeddings: Embeddings | None,
         crops: CropEmbeddings | None = None,
         answers: Answers | None = None,
+        everything: Mapping[str, float] | None = None,
     ) -> None:
         self.model, self.recipe, self.world, self.embeddings = model, recipe, world, embeddings
-        self.crops, self.answers = crops, answers
+        self.crops, self.answers, self.everything = crops, answers, dict(everything or {})
         self.before = frozen_copy(model) if answers is not None else None
         if world.device.type == "cpu":
             model.mask_decoder.band_positions = CPU_BAND_POSITIONS
@@ -152,7 +154,9 @@ class SamLearner:
                 set_training(self.model, self.recipe)
         if step == 0:
             self.untrained.found_before = validation.objects_found
-        everything = validation.everything(self.untrained.found_before)
+        everything = self.everything
+        if self.recipe.changes_masks:
+            everything = validation.everything(self.untrained.found_before)
         entry = _entry(validation) | {"everything": everything}
         reliability = [asdict(bin_) for bin_ in validation.reliability()]
         calibration = {"step": step, **entry, "reliability": reliability}

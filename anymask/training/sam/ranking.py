@@ -123,6 +123,22 @@ def _answered(
     truth: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The first four of ``Clicks``, for a click (P, 2) on each object."""
+    decoder = model.mask_decoder
+    tokens, logits = decoded(model, features, positions, objects, points)
+    predicted, actual = decoder.predicted_iou(tokens).float(), mask_iou(logits, truth)
+    if decoder.ranking is None:
+        return tokens[:, :1].float(), tokens[:, :0].float(), predicted, actual
+    image_index = torch.from_numpy(objects.image_index).to(features.device)
+    seen = features.flatten(2).mT.index_select(0, image_index)
+    covered = averaged(seen, covers(logits[:, 1:]))
+    return tokens.to(KEPT), covered.to(KEPT), predicted, actual
+
+
+def decoded(
+    model: Sam, features: Tensor, positions: ImagePositions, objects: Objects, points: Floats
+) -> tuple[Tensor, Tensor]:
+    """Tokens (P, 1 + M, C) and logits (P, M, h, w) of a click (P, 2) on each object, as they are
+    before a second look."""
     device = features.device
     prompts = PromptBatch(
         torch.from_numpy(points[:, None]).to(device),
@@ -131,13 +147,7 @@ def _answered(
     )
     decoder, embedded = model.mask_decoder, model.prompt_encoder(prompts)
     tokens, image = decoder.look(features, prompts.image_index, embedded, positions)
-    logits = logit_map(decoder.position_logits(tokens, image))
-    predicted, actual = decoder.predicted_iou(tokens).float(), mask_iou(logits, truth)
-    if decoder.ranking is None:
-        return tokens[:, :1].float(), tokens[:, :0].float(), predicted, actual
-    seen = features.flatten(2).mT.index_select(0, prompts.image_index)
-    covered = averaged(seen, covers(logits[:, 1:]))
-    return tokens.to(KEPT), covered.to(KEPT), predicted, actual
+    return tokens, logit_map(decoder.position_logits(tokens, image))
 
 
 def ranking_loss(predicted: Tensor, actual: Tensor) -> Tensor:

@@ -185,6 +185,11 @@ class SamRecipe(Recipe):
         return self.ranking_lr * left if left else super().lr_at(step)
 
     @property
+    def changes_masks(self) -> bool:
+        """Whether more than the choice among masks is learned."""
+        return self.train_encoder or self.train_head
+
+    @property
     def freezes_embeddings(self) -> bool:
         """Whether an image's embedding stays the same all along: then it can be kept."""
         return not self.train_encoder and not self.jitters
@@ -225,7 +230,7 @@ class SamRecipe(Recipe):
                 not 0 < self.jitter[0] <= self.jitter[1],
                 "jitter must be LOW,HIGH with 0 < LOW ≤ HIGH",
             ),
-            (not (self.train_encoder or self.train_head or self.second_look), "nothing is trained"),
+            (not (self.changes_masks or self.second_look), "nothing is trained"),
             (self.second_look < 0, "second_look must be 0 or more"),
             (not 0 <= self.decoder_dropout < 1, "decoder_dropout must be at least 0 and below 1"),
             (self.decoder_dropout > 0 and not self.train_head, "decoder_dropout needs train_head"),

@@ -28,9 +28,9 @@ from anymask.core.interaction import next_click, random_points
 from anymask.core.prompts import OBJECT
 from anymask.models.sam import Sam
 from anymask.models.two_way import ImagePositions
-from anymask.training.sam.interactive import Objects, ask, surest
+from anymask.training.sam.interactive import AMBIGUOUS, Objects, ask, surest
 from anymask.training.sam.losses import mask_iou
-from anymask.training.sam.ranking import first_clicks
+from anymask.training.sam.ranking import decoded, first_clicks
 from anymask.training.sam.scenes import Scene
 
 CLICKS = 3
@@ -162,14 +162,16 @@ def _clicked(model: Sam, features: Tensor, positions: ImagePositions, objects: O
 def _anywhere(
     model: Sam, features: Tensor, positions: ImagePositions, objects: Objects
 ) -> tuple[Floats, Floats, Floats]:
-    """Predicted IoU, actual IoU and stability, (P, M) each, of the masks for one click anywhere."""
+    """Predicted IoU, actual IoU and stability, (P, M) each, of the masks for one click anywhere.
+
+    The first predictions: everything-mode asks for them before there are masks to look at twice.
+    """
     cell_px = model.config.encoder.image_px / objects.truth.shape[-1]
     script = objects.script
     points = random_points(objects.truth, script.place[:, 0], script.within[:, 0], cell_px)
-    labels = np.full((len(objects), 1), OBJECT)
-    clicks = points[:, None], labels
-    logits, predicted = ask(model, features, positions, clicks, objects.image_index, None)
-    logits, predicted = logits.float(), predicted.float()
+    tokens, masks = decoded(model, features, positions, objects, points)
+    predicted = model.mask_decoder.predicted_iou(tokens)[:, AMBIGUOUS].float()
+    logits = masks[:, AMBIGUOUS].float()
     truth = torch.from_numpy(objects.truth).to(logits.device)
     actual = mask_iou(logits, truth)
     larger = (logits > -STABILITY_OFFSET).sum(dim=(2, 3))

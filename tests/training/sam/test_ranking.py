@@ -188,6 +188,20 @@ def test_a_second_look_learns_alone_and_better_than_the_first() -> None:
     torch.testing.assert_close(other.clicks.covered, one.clicks.covered)
 
 
+def test_a_run_of_the_second_look_leaves_everything_mode_alone() -> None:
+    """Its thresholds are for predictions before masks are there, and nothing changes those."""
+    recipe = replace(RECIPE, train_head=False, second_look=16, ranking_steps=(0, 3))
+    model = prepare(looking_twice(random_model(TINY), 16), recipe)
+    kept = {"pred_iou_thresh": 0.7, "stability_score_thresh": 0.8}
+    one = SamLearner(model, recipe, World(), None, everything=kept)
+    before = one.validate(0, scenes(0))
+    assert model.mask_decoder.ranking is not None
+    torch.nn.init.normal_(model.mask_decoder.ranking.correction.weight)
+    after = one.validate(1, scenes(0))
+    assert before.everything == after.everything == kept
+    assert before.entry["calibration_error"] == after.entry["calibration_error"]
+
+
 def test_a_second_look_is_added_once() -> None:
     model = random_model(TINY)
     looking = looking_twice(model, 16)
