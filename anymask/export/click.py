@@ -130,10 +130,7 @@ class ClickGraph(nn.Module):
         own = dict(zip(names, prepared))
         tokens, side = self._two_way(prompt, absent, own)
         logits = logit_map(decoder.hyper(tokens) @ self._upscaled(side, own["upscaled"]).mT)
-        iou = decoder.predicted_iou(tokens)
-        if decoder.ranking is not None:
-            iou = decoder.ranking(tokens, iou, logits[:, 1:], own[SEEN])
-        return iou, logits
+        return decoder.second_look(tokens, logits[:, 1:], own.get(SEEN)), logits
 
     def _two_way(self, prompt: Tensor, absent: Tensor, own: Own) -> tuple[Tensor, ImageSide]:
         """``TwoWayTransformer.forward``: output tokens (P, 1 + T, C) and the image's side."""

@@ -148,10 +148,9 @@ def _decoded(
     """
     decoder = sam.mask_decoder
     tokens, told = decoder.attend(image, sam.prompt_encoder(batch), sam.positions())
-    iou, masks = decoder.predicted_iou(tokens), decoder.masks(tokens, told)
-    if decoder.ranking is not None:
-        iou = decoder.ranking(tokens, iou, masks[:, 1:], decoder.ranking.see(features))
-    return iou, masks
+    masks = decoder.masks(tokens, told)
+    seen = None if decoder.ranking is None else decoder.ranking.see(features)
+    return decoder.second_look(tokens, masks[:, 1:], seen), masks
 
 
 def _sizes(hw: Tensor, most: int | None = None) -> tuple[int, int]:

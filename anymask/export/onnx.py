@@ -25,7 +25,7 @@ from anymask.export.encoder_tensors import can_be_multiplied, write_encoder_tens
 from anymask.export.graphs import DecoderGraph, EncoderGraph
 from anymask.export.parity import TOLERANCES, Parity, check, measure, measure_upsampled
 from anymask.models.sam import Sam
-from anymask.models.tiny_vit import TinyViT
+from anymask.models.tiny_vit import TinyViT, TinyViTConfig
 from anymask.predict.onnx_runtime import OnnxSegmenter
 from anymask.predict.predictor import Predictor
 from anymask.weights.checkpoint import Checkpoint
@@ -268,10 +268,12 @@ def _prepared(checkpoint: Checkpoint) -> Sam:
 
 def _multiplied_encoder(checkpoint: Checkpoint) -> TinyViT | None:
     """The encoder, if browsers have kernels of ours for it."""
+    config = checkpoint.sam_config.encoder
+    if not isinstance(config, TinyViTConfig) or not can_be_multiplied(config):
+        return None
     encoder = _prepared(checkpoint).image_encoder
-    if isinstance(encoder, TinyViT) and can_be_multiplied(encoder.config):
-        return encoder
-    return None
+    assert isinstance(encoder, TinyViT)
+    return encoder
 
 
 def _exported(graph: Graph) -> ir.Model:

@@ -118,11 +118,10 @@ class MaskDecoder(nn.Module):
         """
         tokens, image = self.look(features, image_index, prompts, positions)
         logits = logit_map(self.position_logits(tokens, image, which=which))
-        iou = self.predicted_iou(tokens)
-        numbers = range(self.config.mask_tokens)[which]
+        numbers, seen = range(self.config.mask_tokens)[which], None
         if self.ranking is not None and numbers[-1:] and numbers[0] <= 1 < numbers[-1]:
             seen = self.ranking.see(features).index_select(0, image_index)
-            iou = self.ranking(tokens, iou, logits[:, 1 - numbers[0] :], seen)
+        iou = self.second_look(tokens, logits[:, max(0, 1 - numbers.start) :], seen)
         return logits, iou[:, which]
 
     def look(
@@ -185,12 +184,12 @@ class MaskDecoder(nn.Module):
         out: Tensor = self.iou_prediction_head(tokens[:, 0])
         return out
 
-    def second_look(self, tokens: Tensor, logits: Tensor, shared: PromptedImage) -> Tensor:
-        """``predicted_iou`` once masks (P, M, 4h, 4w) about a shared image are there: (P, M)."""
+    def second_look(self, tokens: Tensor, logits: Tensor, seen: Tensor | None) -> Tensor:
+        """``predicted_iou`` after ``ranking`` saw the ambiguous masks (P, A, 4h, 4w): (P, M)."""
         iou = self.predicted_iou(tokens)
-        if self.ranking is None or shared.seen is None:
+        if self.ranking is None or seen is None:  # nobody looks twice
             return iou
-        return self.ranking(tokens, iou, logits[:, 1:], shared.seen)  # type: ignore[no-any-return]
+        return self.ranking(tokens, iou, logits, seen)  # type: ignore[no-any-return]
 
     def masks(
         self,

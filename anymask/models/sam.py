@@ -7,7 +7,7 @@ Shape legend: B images, P prompts, M masks, S side of the model's input, h w emb
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +37,10 @@ class SamConfig:
     pixel_mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     pixel_std: tuple[float, float, float] = (58.395, 57.12, 57.375)
     text: TextConfig | None = None
+
+    def looking_twice(self, hidden: int) -> SamConfig:
+        """The same with a second look at masks (``mask_ranking``) of this width."""
+        return replace(self, decoder=replace(self.decoder, ranking=hidden))
 
 
 SAM_VIT_B = SamConfig(VIT_B)

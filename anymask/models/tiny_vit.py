@@ -279,6 +279,12 @@ class Stage(nn.Module):
             if isinstance(block, MBConv | TinyViTBlock | PatchMerging):
                 yield block
 
+    def alike(self, rows: AlikeRows) -> AlikeRows:
+        """The rows of the answer that are alike."""
+        for layer in self.layers():
+            rows = layer.alike(rows)
+        return rows
+
     def forward(
         self,
         x: Tensor,
@@ -324,8 +330,7 @@ class TinyViT(nn.Module):
         for layer in self.layers:
             assert isinstance(layer, Stage)
             x = layer(x, self.band_rows, checkpointing, rows)
-            for step in layer.layers():
-                rows = step.alike(rows)
+            rows = layer.alike(rows)
         out: Tensor = self.neck(x)
         return out
 

@@ -7,6 +7,7 @@ here prints.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -69,6 +70,11 @@ def fetch(
                 target.unlink(missing_ok=True)
                 _download(file, target, on_progress or _ignore)
     return target
+
+
+def joined_sha256(*several: str) -> str:
+    """The sha256 that stands for several files together, of theirs."""
+    return hashlib.sha256("".join(several).encode()).hexdigest()
 
 
 def fetch_row(

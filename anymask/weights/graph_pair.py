@@ -9,7 +9,6 @@ Shape legend: P prompts, N points, C channels, h w grid, S side of the model's i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ from anymask.core.calibration import read_thresholds
 from anymask.core.embedding import model_id
 from anymask.errors import CorruptFileError, LayoutError
 from anymask.weights import registry
-from anymask.weights.fetch import fetch_row, sha256_of
+from anymask.weights.fetch import fetch_row, joined_sha256, sha256_of
 from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
 
 EXPORT_FILE, FORMAT = "export.json", 4  # 1: no MASK_FILE; 2: less prepared; 3: no TENSORS_FILE
@@ -127,7 +126,7 @@ def official_files(folder: Path) -> tuple[Path, Path] | None:
 
 def pair_hash(encoder: Path, decoder: Path) -> str:
     """The sha256 that stands for both files together."""
-    return hashlib.sha256((sha256_of(encoder) + sha256_of(decoder)).encode()).hexdigest()
+    return joined_sha256(sha256_of(encoder), sha256_of(decoder))
 
 
 def _in_folder(folder: Path) -> GraphPair | None:

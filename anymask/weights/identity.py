@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 from anymask.weights import registry
-from anymask.weights.fetch import sha256_of
+from anymask.weights.fetch import joined_sha256, sha256_of
 from anymask.weights.graph_pair import official_files, pair_hash
 from anymask.weights.registry import OFFICIAL_PAIR
 
@@ -32,9 +31,7 @@ def weights_sha256(weights: str | Path) -> str | None:
         return None
     if row.layout != OFFICIAL_PAIR:
         return row.files[0].sha256
-    sha256 = _joined(*(file.sha256 for file in row.files))
-    return sha256 if row.adapter_file is None else _joined(sha256, sha256_of(row.adapter_file))
-
-
-def _joined(*several: str) -> str:
-    return hashlib.sha256("".join(several).encode()).hexdigest()
+    sha256 = joined_sha256(*(file.sha256 for file in row.files))
+    if row.adapter_file is None:
+        return sha256
+    return joined_sha256(sha256, sha256_of(row.adapter_file))

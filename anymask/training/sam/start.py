@@ -21,6 +21,7 @@ from anymask.models.vit import ViT
 from anymask.predict.words.known_encoders import text_config
 from anymask.training.sam.lora import add_lora
 from anymask.training.sam.recipe import SamRecipe
+from anymask.weights.adapters.adapter import RANKING
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 from anymask.weights.mae import load_mae
@@ -32,7 +33,6 @@ CONFIGS = {
     "vit-h": SAM_VIT_H,
 }
 TEXT = "prompt_encoder.text_projection."
-RANKING = "mask_decoder.ranking."
 BLOCK = re.compile(r"image_encoder\.(?:blocks|layers)\.(\d+)\.")
 
 
@@ -58,7 +58,7 @@ def config_of(recipe: SamRecipe, offline: bool | None = None) -> SamConfig:
     start = load_checkpoint(recipe.weights, offline=offline) if recipe.weights else None
     config = start.sam_config if start and not recipe.encoder else _new_config(recipe, start)
     if recipe.second_look:
-        config = replace(config, decoder=replace(config.decoder, ranking=recipe.second_look))
+        config = config.looking_twice(recipe.second_look)
     return replace(config, text=text_config(recipe.text_encoder)) if recipe.text_encoder else config
 
 
@@ -162,10 +162,9 @@ def _reading(model: Sam, text: TextConfig) -> Sam:
 
 def looking_twice(model: Sam, hidden: int) -> Sam:
     """The model with a second look of this width: its own, or a new one, which changes nothing."""
-    decoder = model.config.decoder
-    if decoder.ranking == hidden:
+    if model.config.decoder.ranking == hidden:
         return model
-    looking = Sam(replace(model.config, decoder=replace(decoder, ranking=hidden)))
+    looking = Sam(model.config.looking_twice(hidden))
     kept = {k: v for k, v in model.state_dict().items() if not k.startswith(RANKING)}
     looking.load_state_dict(kept, strict=False)
     return looking

@@ -6,7 +6,6 @@ the place of the other weights' or come on top; everything else stays as the oth
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import torch
 from anymask.errors import CorruptFileError
 from anymask.models.sam import SamConfig
 from anymask.weights.checkpoint import Checkpoint
-from anymask.weights.fetch import sha256_of
+from anymask.weights.fetch import joined_sha256, sha256_of
 from anymask.weights.state_file import read_safetensors, write_safetensors
 
 RANKING = "mask_decoder.ranking."
@@ -31,8 +30,9 @@ def with_adapter(checkpoint: Checkpoint, file: Path) -> Checkpoint:
     config = checkpoint.sam_config
     if any(name.startswith(RANKING) for name in learned):
         config = _looking_twice(config, learned, file)
-    sha256 = hashlib.sha256((checkpoint.sha256 + sha256_of(file)).encode()).hexdigest()
-    made_by = {**checkpoint.made_by, "adapter": file.name, "adapter_sha256": sha256_of(file)}
+    of_file = sha256_of(file)
+    sha256 = joined_sha256(checkpoint.sha256, of_file)
+    made_by = {**checkpoint.made_by, "adapter": file.name, "adapter_sha256": of_file}
     state = {**checkpoint.state, **learned}
     return replace(checkpoint, config=config, state=state, sha256=sha256, made_by=made_by)
 
@@ -52,5 +52,4 @@ def write_adapter(checkpoint: Checkpoint, of: Checkpoint, file: Path) -> int:
 def _looking_twice(config: SamConfig, learned: dict[str, torch.Tensor], file: Path) -> SamConfig:
     if WIDTH_OF_RANKING not in learned:
         raise CorruptFileError(f"{file} is damaged: it lacks {WIDTH_OF_RANKING}")
-    hidden = learned[WIDTH_OF_RANKING].shape[1]
-    return replace(config, decoder=replace(config.decoder, ranking=hidden))
+    return config.looking_twice(learned[WIDTH_OF_RANKING].shape[1])
