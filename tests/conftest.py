@@ -27,6 +27,7 @@ from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.fetch import sha256_of
 from anymask.weights.graph_pair import FORMAT, RUN_FILES
 from anymask.weights.load import load_checkpoint
+from anymask.weights.registry import DEFAULT
 
 if TYPE_CHECKING:
     from anymask.export.onnx import Traced
@@ -52,10 +53,10 @@ WIDE = SamConfig(
 )
 
 
-# Windows that end beyond their grids, and kernels of the browser's own.
+# Windows that end beyond their grids, kernels of the browser's own, and a second look.
 TINY_VIT = SamConfig(
     TinyViTConfig((16, 16, 24, 40), (1, 1, 2, 1), (2, 2, 3, 5), image_px=256, out_channels=64),
-    TINY.decoder,
+    replace(TINY.decoder, ranking=16),
 )
 
 
@@ -94,12 +95,29 @@ def picture() -> npt.NDArray[np.uint8]:
 
 
 @pytest.fixture(scope="session")
-def mobile_sam() -> Predictor:
-    """The default weights, if they are on this machine."""
-    try:
-        return load(offline=True, dtype="float32")
-    except OfflineError:
-        pytest.skip("the default weights are not here: anymask weights pull mobile-sam")
+def predictors() -> Callable[[str], Predictor]:
+    """Rows that come from MobileSAM's files, if those are on this machine."""
+
+    @cache
+    def of(row: str) -> Predictor:
+        try:
+            return load(row, offline=True, dtype="float32")
+        except OfflineError:
+            pytest.skip("the default weights are not here: anymask weights pull mobile-sam")
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def mobile_sam(predictors: Callable[[str], Predictor]) -> Predictor:
+    """MobileSAM as its authors give it."""
+    return predictors("mobile-sam")
+
+
+@pytest.fixture(scope="session")
+def default_weights(predictors: Callable[[str], Predictor]) -> Predictor:
+    """The default weights: MobileSAM with a second look at masks."""
+    return predictors(DEFAULT)
 
 
 @pytest.fixture(scope="session")

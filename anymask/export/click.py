@@ -112,7 +112,7 @@ class ClickGraph(nn.Module):
 
     point_coords (P, N, 2), point_labels (P, N) as ``LowResDecoderGraph`` has them, then
     ``own_names`` but for what only masks need, then text, if the model reads it. All mask tokens
-    are answered with.
+    are answered with. Of a model that looks twice, the IoUs from before that come last.
     """
 
     def __init__(self, sam: Sam) -> None:
@@ -121,7 +121,7 @@ class ClickGraph(nn.Module):
 
     def forward(
         self, point_coords: Tensor, point_labels: Tensor, *prepared: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         decoder = self.sam.mask_decoder
         labels = point_labels.to(torch.int64)
         names = click_names(decoder.config)
@@ -130,7 +130,10 @@ class ClickGraph(nn.Module):
         own = dict(zip(names, prepared))
         tokens, side = self._two_way(prompt, absent, own)
         logits = logit_map(decoder.hyper(tokens) @ self._upscaled(side, own["upscaled"]).mT)
-        return decoder.second_look(tokens, logits[:, 1:], own.get(SEEN)), logits
+        if SEEN not in own:
+            return decoder.predicted_iou(tokens), logits
+        iou = decoder.second_look(tokens, logits[:, 1:], own[SEEN])
+        return iou, logits, decoder.predicted_iou(tokens)
 
     def _two_way(self, prompt: Tensor, absent: Tensor, own: Own) -> tuple[Tensor, ImageSide]:
         """``TwoWayTransformer.forward``: output tokens (P, 1 + T, C) and the image's side."""

@@ -35,6 +35,7 @@ from anymask.weights.graph_pair import (
     DECODER_FILE,
     ENCODER_FILE,
     EXPORT_FILE,
+    FIRST_IOU,
     LOW_RES_FILE,
     MASK_FILE,
     PREPARE_FILE,
@@ -233,7 +234,7 @@ def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
             ClickGraph(sam),
             (*points, *own[: len(taken)], *text),
             ("point_coords", "point_labels", *taken, *reads),
-            answers,
+            answers if decoder.ranking is None else (*answers, FIRST_IOU),
             (several, several, ((None,) * len(taken) + rows)),
         ),
         DECODER_FILE: Graph(

@@ -150,6 +150,16 @@ class CandidateSource(Protocol):
         ...
 
 
+@runtime_checkable
+class LooksTwice(Protocol):
+    """A segmenter whose predicted IoUs may come of a second look at the masks of a click."""
+
+    @property
+    def at_first_sight(self) -> Segmenter:
+        """The same with those from before it, which the thresholds of this mode are about."""
+        ...
+
+
 @dataclass(frozen=True)
 class Crop:
     """A part of the image that is looked at by itself; layer 0 is the whole."""
@@ -274,9 +284,10 @@ def _candidates(
         return
     if config.fast:
         raise Error("the fast mode needs a segmenter that gives candidates, such as anymask.load's")
+    asked = sam.at_first_sight if isinstance(sam, LooksTwice) else sam
     for first in range(0, len(points), config.points_per_batch):
         batch = points[first : first + config.points_per_batch]
-        masks = sam.predict(embedding, Prompts.of_points(batch[:, None]), multimask_output=True)
+        masks = asked.predict(embedding, Prompts.of_points(batch[:, None]), multimask_output=True)
         for row, column in np.argwhere(masks.predicted_iou > config.pred_iou_thresh):
             runs, stability = runs_and_stability(
                 masks.logits[row, column], embedding.resize_map, config.stability_score_offset

@@ -31,8 +31,7 @@ def load(
 
     weights: a registry row's name, a folder or a file. Exports (``anymask export onnx``) and
         ``sam2-hiera-tiny`` run on onnxruntime, everything else in PyTorch; where PyTorch is not
-        installed, so do pairs of official graphs, the default weights among them (they give one
-        mask a prompt).
+        installed, so do pairs of official graphs, the default weights among them.
     device: ``auto`` takes the first of cuda, mps and cpu that is there; onnxruntime also takes its
         own execution providers by name. PyTorch's own devices and dtypes are named as well.
     dtype: ``float32``, ``mixed``, ``bfloat16`` or ``float16``; ``auto`` takes ``mixed`` on

@@ -9,6 +9,8 @@ the resized image, S side of the model's input.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,13 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
 from anymask.core.image import RGB
 from anymask.core.prompts import BOX_TOP_LEFT, PADDING
+from anymask.core.second_look import SecondLook
 from anymask.errors import CorruptFileError, Error, LayoutError, MissingExtraError
 from anymask.predict.embedding_cache import EmbeddingCache
 from anymask.predict.promptable import Promptable, PromptArrays
-from anymask.weights.graph_pair import UNMASKED, GraphPair, Together
+from anymask.weights.adapters.half_tensors import read_ranking
+from anymask.weights.adapters.official_decoder import with_outputs
+from anymask.weights.graph_pair import FIRST_IOU, UNMASKED, GraphPair, Together
 
 try:
     import onnxruntime
@@ -70,6 +75,8 @@ class OnnxSegmenter(Promptable):
         last = () if PROVIDERS["cpu"] in providers else (PROVIDERS["cpu"],)
         self.providers = [*providers, *last]
         self.threads = threads
+        adapter = pair.adapter
+        self.second_look = None if adapter is None else SecondLook(read_ranking(adapter))
         self._prepared = EmbeddingCache[Feeds]()
 
     def embed(self, pixels: RGB) -> dict[str, Floats]:
@@ -91,9 +98,8 @@ class OnnxSegmenter(Promptable):
     ) -> tuple[Floats, Floats]:
         """All mask tokens that the decoder gives, in as few runs as it allows."""
         groups = list(_groups(prompts, self.pair))
-        names = [self.pair.logits, self.pair.predicted_iou]
         outputs = [
-            self.decode(embeddings[prompts.image_index[group[0]]], prompts, group, names)
+            self._looked(embeddings[prompts.image_index[group[0]]], prompts, group)
             for group in groups
         ]
         order = np.argsort(np.concatenate(groups))
@@ -107,6 +113,15 @@ class OnnxSegmenter(Promptable):
         return _run(self.decoder, outputs, self._feeds(embedding, prompts, rows))
 
     @cached_property
+    def at_first_sight(self) -> OnnxSegmenter:
+        """The same with predicted IoUs as they are before a second look at masks."""
+        same = copy(self)
+        if FIRST_IOU in (output.name for output in self.decoder.get_outputs()):
+            same.pair = replace(self.pair, predicted_iou=FIRST_IOU)
+        same.second_look = None
+        return same
+
+    @cached_property
     def encoder(self) -> onnxruntime.InferenceSession:
         """The session of the image encoder."""
         return self._session(self.pair.encoder)
@@ -114,7 +129,10 @@ class OnnxSegmenter(Promptable):
     @cached_property
     def decoder(self) -> onnxruntime.InferenceSession:
         """The session of the decoder."""
-        session = self._session(self.pair.decoder)
+        inside = self.pair.inside
+        path = self.pair.decoder
+        more = None if inside is None else with_outputs(path.read_bytes(), inside.names())
+        session = self._session(path, more)
         there = {output.name for output in session.get_outputs()}
         there |= {given.name for given in session.get_inputs()}
         wires = self.pair.arrays.values() if self.pair.prepare is None else ()
@@ -136,8 +154,22 @@ class OnnxSegmenter(Promptable):
         assert self.pair.mask is not None
         return self._session(self.pair.mask)
 
-    def _session(self, path: Path) -> onnxruntime.InferenceSession:
-        return _open(path, path, self.providers, self.threads)
+    def _looked(
+        self, embedding: ImageEmbedding, prompts: PromptArrays, rows: Rows
+    ) -> tuple[Floats, Floats]:
+        """Logits and predicted IoUs for such prompts, after a second look if there is one."""
+        names, inside = [self.pair.logits, self.pair.predicted_iou], self.pair.inside
+        if self.second_look is None or inside is None:
+            logits, iou = self.decode(embedding, prompts, rows, names)
+            return logits, iou
+        names += [inside.iou_token, inside.mask_tokens]
+        logits, iou, token, tokens = self.decode(embedding, prompts, rows, names)
+        tokens = np.concatenate([token[:, None], tokens], axis=1)
+        (features,) = embedding.arrays.values()
+        return logits, self.second_look(tokens, iou, logits, features)
+
+    def _session(self, path: Path, graph: bytes | None = None) -> onnxruntime.InferenceSession:
+        return _open(path if graph is None else graph, path, self.providers, self.threads)
 
     def _encoder_outputs(self) -> list[str]:
         """The outputs that are the arrays; a lone one has many names among exporters."""

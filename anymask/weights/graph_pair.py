@@ -21,6 +21,7 @@ from anymask.core.calibration import read_thresholds
 from anymask.core.embedding import model_id
 from anymask.errors import CorruptFileError, LayoutError
 from anymask.weights import registry
+from anymask.weights.adapters.official_decoder import KNOWN, Inside
 from anymask.weights.fetch import fetch_row, joined_sha256, sha256_of
 from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
 
@@ -30,8 +31,11 @@ PREPARE_FILE, MASK_FILE, CLICK_FILE = "prepare.onnx", "mask.onnx", "click.onnx"
 RUN_FILES = (ENCODER_FILE, PREPARE_FILE, MASK_FILE, CLICK_FILE)  # what we run of an export
 TENSORS_FILE = "encoder.safetensors"  # of encoders that browsers run without ENCODER_FILE
 PAGE_FILES = (*RUN_FILES, TENSORS_FILE)
+# What decoders that look twice at masks expected before: everything-mode's thresholds are of those.
+FIRST_IOU = "first_iou_predictions"
 UNMASKED = "_unmasked"  # after the name of what PREPARE_FILE gives: that is what MASK_FILE takes
 OFFICIAL_FILES = ("encoder.onnx", "sam.onnx")
+OFFICIAL_OUTPUTS = ("low_res_masks", "iou_predictions")
 SAM_MEAN, SAM_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 
 Progress = Callable[[int, int], None]
@@ -56,7 +60,8 @@ class GraphPair:
     logits, predicted_iou: outputs of the decoder, (P, T, 4h, 4w) and (P, T).
     single_mask: T is 1. together: which prompts may share a run. prepare: the graph that makes of
     an embedding what the decoder takes, where there is one; mask: the one that makes of that and a
-    mask the same again (None: ``prepare`` takes masks). text_width, text_space: as of
+    mask the same again (None: ``prepare`` takes masks). inside: what else the decoder's file can
+    answer with; adapter: with what that is looked at twice. text_width, text_space: as of
     ``Promptable``.
     """
 
@@ -73,11 +78,13 @@ class GraphPair:
     single_mask: bool = False
     pixel_mean: tuple[float, ...] = SAM_MEAN
     pixel_std: tuple[float, ...] = SAM_STD
-    logits: str = "low_res_masks"
-    predicted_iou: str = "iou_predictions"
+    logits: str = OFFICIAL_OUTPUTS[0]
+    predicted_iou: str = OFFICIAL_OUTPUTS[1]
     together: Together = Together.any
     prepare: Path | None = None
     mask: Path | None = None
+    inside: Inside | None = None
+    adapter: Path | None = None
     everything: Mapping[str, float] = field(default_factory=dict)
     text_width: int = 0
     text_space: str = ""
@@ -97,12 +104,10 @@ def find_graph_pair(
     row = next((row for row in registry.ROWS if row.name == str(weights)), None)
     if row is None or os.path.isfile(path) or row.layout not in (OFFICIAL_PAIR, SAM2_PAIR):
         return None
-    if row.adapter:  # which the graphs know nothing of
-        return None
     encoder, decoder = fetch_row(row, offline=offline, on_progress=on_progress).values()
     if row.layout == SAM2_PAIR:
         return _sam2(row, encoder, decoder)
-    return _official(row.name, encoder, decoder)
+    return _official(row.name, encoder, decoder, row.adapter_file)
 
 
 def is_runnable_only(weights: str | Path) -> bool:
@@ -191,11 +196,22 @@ def pair_of_export(header: dict[str, Any], folder: Path) -> GraphPair:
     )
 
 
-def _official(name: str, encoder: Path, decoder: Path) -> GraphPair:
-    """An official pair. Its embeddings are those of the weights inside, and so is its id."""
+def _official(
+    name: str, encoder: Path, decoder: Path, adapter: Path | None = None
+) -> GraphPair | None:
+    """An official pair. Its embeddings are those of the weights inside, and so is its id.
+
+    None for an adapter to a decoder of which nobody knows the inside.
+    """
+    sha256, inside = pair_hash(encoder, decoder), KNOWN.get(sha256_of(decoder))
+    if adapter is not None:
+        if inside is None:
+            return None
+        sha256 = joined_sha256(sha256, sha256_of(adapter))
+    outputs = (inside.logits, inside.predicted_iou) if inside else OFFICIAL_OUTPUTS
     return GraphPair(
         name=name,
-        model_id=model_id(name, pair_hash(encoder, decoder)),
+        model_id=model_id(name, sha256),
         dtype_name="float32",
         encoder=encoder,
         decoder=decoder,
@@ -204,6 +220,10 @@ def _official(name: str, encoder: Path, decoder: Path) -> GraphPair:
         arrays={"image_embed": "image_embeddings"},
         shapes={"image_embed": (256, 64, 64)},
         together=Together.one,
+        logits=outputs[0],
+        predicted_iou=outputs[1],
+        inside=inside,
+        adapter=adapter,
     )
 
 

@@ -47,6 +47,10 @@ def test_clicks_are_answered_as_the_model_does(
     if mask is not None:
         own = MaskGraph(sam)(mask, *own)
     taken = own[: len(click_names(sam.config.decoder))]
-    predicted_iou, logits = ClickGraph(sam)(coords, labels.float(), *taken)
+    predicted_iou, logits, *at_first_sight = ClickGraph(sam)(coords, labels.float(), *taken)
+    assert len(at_first_sight) == (ranking is not None)
+    for before in at_first_sight:
+        torch.testing.assert_close(before[:, 0], predicted_iou[:, 0])
+        assert (before[:, 1:] != predicted_iou[:, 1:]).all()
     torch.testing.assert_close(logits, expected, atol=2e-4, rtol=1e-3)
     torch.testing.assert_close(predicted_iou, scores, atol=1e-4, rtol=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +11,16 @@ import pytest
 import torch
 
 from anymask import segment_everything
+from anymask.core.second_look import SecondLook
+from anymask.errors import CorruptFileError
 from anymask.models.mask_ranking import CELL, COVERED_SCALE, MaskRanking, averaged, covers
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.predict.automatic import AutomaticConfig
 from anymask.predict.predictor import Predictor
+from anymask.weights.adapters.half_tensors import RANKING, read_ranking
 from anymask.weights.checkpoint import Checkpoint
+from anymask.weights.state_file import write_safetensors
 from tests.conftest import TINY, random_model
 
 LOOKING = replace(TINY, decoder=replace(TINY.decoder, ranking=16))
@@ -83,6 +88,30 @@ def test_what_is_kept_for_training_says_the_same() -> None:
     assert bias is None, "or a mask that covers nothing would be told it"
     torch.testing.assert_close(ranking.learned(tokens, iou, covered), said, atol=1e-4, rtol=1e-4)
     assert COVERED_SCALE > 1
+
+
+def test_without_torch_it_says_the_same(tmp_path: Path) -> None:
+    """In NumPy, from an adapter's file in float16."""
+    ranking = looking_model().half().float().mask_decoder.ranking
+    assert ranking is not None
+    file = tmp_path / "adapter.safetensors"
+    state = {RANKING + name: tensor.half() for name, tensor in ranking.state_dict().items()}
+    write_safetensors(state | {"other": torch.zeros(3).half()}, file)
+    again = SecondLook(read_ranking(file))
+    tokens, iou, logits = torch.randn(3, 5, 64), torch.rand(3, 4), 9 * torch.randn(3, 4, 32, 32)
+    features = torch.randn(64, 8, 8)
+    expected = ranking(tokens, iou, logits[:, 1:], ranking.see(features[None]))
+    found = again(*(tensor.numpy() for tensor in (tokens, iou, logits, features)))
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-4, rtol=1e-4)
+    assert np.abs(found - iou.numpy()).max() > 0.1
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors", b"\x02" + bytes(7) + b"[]"])
+def test_a_damaged_adapter_is_named(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "adapter.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(CorruptFileError, match=r"adapter\.safetensors is damaged"):
+        read_ranking(file)
 
 
 @pytest.mark.parametrize("few_rows", [False, True])

@@ -24,9 +24,10 @@ from anymask.core.prompts import Prompts
 from anymask.errors import CorruptFileError, EmbeddingError, Error, LayoutError, PromptError
 from anymask.export.parity import scene
 from anymask.predict.automatic import AutomaticConfig, segment_everything
-from anymask.predict.onnx_runtime import OnnxSegmenter, find_providers
+from anymask.predict.onnx_runtime import Graph, OnnxSegmenter, find_providers
 from anymask.predict.predictor import Predictor
 from anymask.predict.promptable import rank
+from anymask.weights.adapters.official_decoder import with_outputs
 from anymask.weights.graph_pair import (
     CLICK_FILE,
     ENCODER_FILE,
@@ -310,40 +311,86 @@ def test_three_masks_of_a_model_that_gives_one() -> None:
 # --- everything, and the default weights' own graphs
 
 
+@pytest.mark.parametrize("model", ["tiny", "tiny-vit"])
 def test_everything_in_an_image_on_an_export(
-    exported: Exporter, reference: Callable[[str], Predictor], picture: RGB
+    exported: Exporter, reference: Callable[[str], Predictor], picture: RGB, model: str
 ) -> None:
+    """The second of them looks twice at masks, which this mode heeds nothing of."""
     config = AutomaticConfig(
         points_per_side=6, pred_iou_thresh=-9, stability_score_thresh=0, box_nms_thresh=1
     )
     expected, found = (
         segment_everything(sam, picture, config)
-        for sam in (reference("tiny"), anymask.load(exported("tiny", "float32")))
+        for sam in (reference(model), anymask.load(exported(model, "float32")))
     )
     assert len(found) == len(expected) > 50
     same = [a["segmentation"] == b["segmentation"] for a, b in zip(found, expected)]
     assert np.mean(same) > 0.95
+    one, other = (np.sort([a["predicted_iou"] for a in each]) for each in (found, expected))
+    np.testing.assert_allclose(one, other, atol=1e-3)
 
 
 @pytest.mark.weights
-def test_official_graphs_give_the_mask_that_their_weights_give(mobile_sam: Predictor) -> None:
-    """Where torch is missing the default weights run as the graphs that they come in."""
-    pair = find_graph_pair("mobile-sam", offline=True)
+@pytest.mark.parametrize("name", ["mobile-sam", "anymask-small"])
+def test_official_graphs_give_the_masks_that_their_weights_give(
+    predictors: Callable[[str], Predictor], name: str
+) -> None:
+    """Where torch is missing the weights run as the graphs that they come in."""
+    predictor, pair = predictors(name), find_graph_pair(name, offline=True)
     assert pair is not None
-    assert pair.model_id == mobile_sam.model_id
+    assert pair.model_id == predictor.model_id
     sam, image = OnnxSegmenter(pair), scene()
-    embedding = mobile_sam.encode(image)
-    own = sam.encode(image)
+    embedding, own = predictor.encode(image), sam.encode(image)
     np.testing.assert_allclose(
         own.arrays["image_embed"], embedding.arrays["image_embed"], atol=2e-2
     )
     for prompts in (Prompts.point(300, 300), Prompts.of_points([[[300, 300]], [[725, 320]]])):
-        expected = mobile_sam.predict(embedding, prompts).best()
-        found = sam.predict(own, prompts)
-        one, other = expected.to_bool(), found.to_bool()
-        iou = (one & other).sum(axis=(2, 3)) / (one | other).sum(axis=(2, 3))
-        assert iou.min() > 0.99
-        np.testing.assert_allclose(found.predicted_iou, expected.predicted_iou, atol=1e-2)
+        for multimask_output in (True, False):
+            expected = predictor.predict(embedding, prompts, multimask_output)
+            found = sam.predict(own, prompts, multimask_output)
+            one, other = expected.to_bool(), found.to_bool()
+            iou = (one & other).sum(axis=(2, 3)) / (one | other).sum(axis=(2, 3))
+            assert iou.min() > 0.99
+            np.testing.assert_allclose(found.predicted_iou, expected.predicted_iou, atol=1e-2)
+
+
+@pytest.mark.weights
+def test_everything_heeds_what_was_predicted_at_first_sight(
+    predictors: Callable[[str], Predictor],
+) -> None:
+    """The thresholds of everything-mode are of the IoUs before a second look."""
+    config = AutomaticConfig(points_per_side=4, pred_iou_thresh=0.7, stability_score_thresh=0)
+    expected = segment_everything(predictors("mobile-sam"), scene(), config)
+    pair = find_graph_pair("anymask-small", offline=True)
+    assert pair is not None
+    found = segment_everything(OnnxSegmenter(pair), scene(), config)
+    assert len(found) == len(expected) > 5
+    one, other = (
+        np.sort([annotation["predicted_iou"] for annotation in each]) for each in (expected, found)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-2)
+
+
+def test_outputs_are_added_to_a_graph(tmp_path: Path) -> None:
+    """By appending to the file; the format itself, read by its own library, agrees."""
+    double, twice = (
+        helper.make_node("Add", ["x", "x"], ["inside"]),
+        helper.make_node("Add", ["inside", "inside"], ["outside"]),
+    )
+    ends = [helper.make_tensor_value_info(name, FLOAT, [2]) for name in ("x", "outside")]
+    graph = helper.make_graph([double, twice], "g" * 300, ends[:1], ends[1:])
+    content = helper.make_model(
+        graph, ir_version=8, opset_imports=[helper.make_opsetid("", 20)]
+    ).SerializeToString()
+    more = with_outputs(content, ["inside"])
+    assert [output.name for output in onnx.load_from_string(more).graph.output] == [
+        "outside",
+        "inside",
+    ]
+    path = tmp_path / "graph.onnx"
+    path.write_bytes(more)
+    outside, inside = Graph(path).run(["outside", "inside"], {"x": np.ones(2, np.float32)})
+    assert (outside.tolist(), inside.tolist()) == ([4, 4], [2, 2])
 
 
 # --- without torch

@@ -21,7 +21,7 @@ from anymask.models.vit import ViT
 from anymask.predict.words.known_encoders import text_config
 from anymask.training.sam.lora import add_lora
 from anymask.training.sam.recipe import SamRecipe
-from anymask.weights.adapters.adapter import RANKING
+from anymask.weights.adapters.half_tensors import RANKING
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
 from anymask.weights.mae import load_mae

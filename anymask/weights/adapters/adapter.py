@@ -13,11 +13,11 @@ import torch
 
 from anymask.errors import CorruptFileError
 from anymask.models.sam import SamConfig
+from anymask.weights.adapters.half_tensors import RANKING
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.fetch import joined_sha256, sha256_of
 from anymask.weights.state_file import read_safetensors, write_safetensors
 
-RANKING = "mask_decoder.ranking."
 WIDTH_OF_RANKING = f"{RANKING}which"  # (A, D): its second side is the hidden width
 
 
