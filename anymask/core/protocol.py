@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -46,6 +46,21 @@ class Segmenter(Protocol):
         multimask_output: three masks each, one each, or (None) whichever fits the prompts.
         """
         ...
+
+
+@runtime_checkable
+class LooksTwice(Protocol):
+    """A segmenter whose predicted IoUs of lone clicks may come of a second look at their masks."""
+
+    @property
+    def at_first_sight(self) -> Segmenter:
+        """The same with those from before it: of the kind that all other prompts have."""
+        ...
+
+
+def at_first_sight(sam: Segmenter) -> Segmenter:
+    """``LooksTwice.at_first_sight`` of those that have it, the others as they are."""
+    return sam.at_first_sight if isinstance(sam, LooksTwice) else sam
 
 
 @dataclass(frozen=True)

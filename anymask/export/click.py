@@ -112,7 +112,8 @@ class ClickGraph(nn.Module):
 
     point_coords (P, N, 2), point_labels (P, N) as ``LowResDecoderGraph`` has them, then
     ``own_names`` but for what only masks need, then text, if the model reads it. All mask tokens
-    are answered with. Of a model that looks twice, the IoUs from before that come last.
+    are answered with. Of a model that looks twice, the IoUs from before that come last: of prompts
+    with masks, which only those who prepared the image know of, they are the right ones.
     """
 
     def __init__(self, sam: Sam) -> None:
@@ -132,7 +133,7 @@ class ClickGraph(nn.Module):
         logits = logit_map(decoder.hyper(tokens) @ self._upscaled(side, own["upscaled"]).mT)
         if SEEN not in own:
             return decoder.predicted_iou(tokens), logits
-        iou = decoder.second_look(tokens, logits[:, 1:], own[SEEN])
+        iou = decoder.second_look(tokens, logits[:, 1:], own[SEEN], batch.lone_clicks())
         return iou, logits, decoder.predicted_iou(tokens)
 
     def _two_way(self, prompt: Tensor, absent: Tensor, own: Own) -> tuple[Tensor, ImageSide]:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anymask.models.prompt_encoder import POSITIVE_POINT, PromptBatch
+from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 
 
@@ -60,7 +60,7 @@ class LowResDecoderGraph(nn.Module):
         labels, has_mask = point_labels.to(torch.int64), has_mask_input > 0
         image = _with_masks(self.sam, image_embeddings, mask_input, has_mask).flatten(2).mT
         batch = prompt_batch(point_coords, labels, text)
-        iou, masks = _decoded(self.sam, image, image_embeddings, batch)
+        iou, masks = _decoded(self.sam, image, image_embeddings, batch, has_mask)
         return self._best(iou, masks, batch, has_mask) if self.single_mask else (iou, masks)
 
     @staticmethod
@@ -68,10 +68,9 @@ class LowResDecoderGraph(nn.Module):
         iou: Tensor, masks: Tensor, prompts: PromptBatch, has_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The mask token that ``core.prompts.Prompts.ambiguous`` asks for: (P, 1) and its mask."""
-        labels, has_text = prompts.point_labels, prompts.has_text
-        alone = ((labels == POSITIVE_POINT).sum(1) == 1) & ((labels >= 0).sum(1) == 1)
-        if has_text is not None:
-            alone = torch.where(has_text, (labels < 0).all(1), alone)
+        alone = prompts.lone_clicks()
+        if prompts.has_text is not None:
+            alone = torch.where(prompts.has_text, (prompts.point_labels < 0).all(1), alone)
         token = torch.where(alone & ~has_mask, 1 + iou[:, 1:].argmax(dim=1), 0)[:, None]
         index = token[..., None, None].expand(-1, -1, *masks.shape[2:])
         return iou.gather(1, token), masks.gather(1, index)
@@ -140,17 +139,19 @@ def prompt_batch(point_coords: Tensor, labels: Tensor, text: tuple[Tensor, ...])
 
 
 def _decoded(
-    sam: Sam, image: Tensor, features: Tensor, batch: PromptBatch
+    sam: Sam, image: Tensor, features: Tensor, batch: PromptBatch, has_mask: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Predicted IoUs (P, T) and mask logits (P, T, 4h, 4w) of all mask tokens.
 
-    image: (P, L, C) with what prompts add to it, of the embedding (1, C, h, w).
+    image: (P, L, C) with what prompts add to it, of the embedding (1, C, h, w). has_mask: (P,)
+    bool, prompts for which that is a mask.
     """
     decoder = sam.mask_decoder
     tokens, told = decoder.attend(image, sam.prompt_encoder(batch), sam.positions())
     masks = decoder.masks(tokens, told)
     seen = None if decoder.ranking is None else decoder.ranking.see(features)
-    return decoder.second_look(tokens, masks[:, 1:], seen), masks
+    lone = batch.lone_clicks() & ~has_mask
+    return decoder.second_look(tokens, masks[:, 1:], seen, lone), masks
 
 
 def _sizes(hw: Tensor, most: int | None = None) -> tuple[int, int]:

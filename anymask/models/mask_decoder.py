@@ -121,7 +121,7 @@ class MaskDecoder(nn.Module):
         numbers, seen = range(self.config.mask_tokens)[which], None
         if self.ranking is not None and numbers[-1:] and numbers[0] <= 1 < numbers[-1]:
             seen = self.ranking.see(features).index_select(0, image_index)
-        iou = self.second_look(tokens, logits[:, max(0, 1 - numbers.start) :], seen)
+        iou = self.second_look(tokens, logits[:, max(0, 1 - numbers.start) :], seen, prompts.lone)
         return logits, iou[:, which]
 
     def look(
@@ -184,12 +184,14 @@ class MaskDecoder(nn.Module):
         out: Tensor = self.iou_prediction_head(tokens[:, 0])
         return out
 
-    def second_look(self, tokens: Tensor, logits: Tensor, seen: Tensor | None) -> Tensor:
-        """``predicted_iou`` after ``ranking`` saw the ambiguous masks (P, A, 4h, 4w): (P, M)."""
+    def second_look(
+        self, tokens: Tensor, logits: Tensor, seen: Tensor | None, lone: Tensor | None
+    ) -> Tensor:
+        """``predicted_iou`` (P, M), after ``ranking`` saw masks (P, A, 4h, 4w) of lone clicks."""
         iou = self.predicted_iou(tokens)
-        if self.ranking is None or seen is None:  # nobody looks twice
+        if self.ranking is None or seen is None or lone is None:  # nobody looks twice
             return iou
-        return self.ranking(tokens, iou, logits, seen)  # type: ignore[no-any-return]
+        return torch.where(lone[:, None], self.ranking(tokens, iou, logits, seen), iou)
 
     def masks(
         self,

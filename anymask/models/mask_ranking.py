@@ -21,7 +21,7 @@ COVERED_SCALE, IOU_SCALE = 12.0, 6.0
 
 
 class MaskRanking(nn.Module):
-    """Corrects the predicted IoUs of the masks for ambiguous prompts."""
+    """Corrects the predicted IoUs of the masks for ambiguous prompts: lone clicks."""
 
     def __init__(self, width: int, mask_tokens: int, hidden: int) -> None:
         super().__init__()

@@ -41,6 +41,18 @@ class PromptBatch:
     text_embeddings: Tensor | None = None
     has_text: Tensor | None = None
 
+    def lone_clicks(self) -> Tensor:
+        """(P,) bool, which are one object point and no more, and so may mean several things."""
+        labels = self.point_labels
+        alone = ((labels == POSITIVE_POINT).sum(1) == 1) & ((labels >= 0).sum(1) == 1)
+        for there, has in (
+            (self.mask_inputs, self.has_mask),
+            (self.text_embeddings, self.has_text),
+        ):
+            if there is not None:
+                alone = alone & (False if has is None else ~has)
+        return alone
+
 
 @dataclass(frozen=True)
 class PromptEmbedding:
@@ -49,16 +61,19 @@ class PromptEmbedding:
     sparse: (P, N + 1, C) tokens of points and corners; one more where prompts have text.
     absent: (P, N + 1) bool, tokens that must not be attended to; one more likewise.
     dense: (P, C, h, w) embedded masks, or (1, C, 1, 1) where no prompt has one.
+    lone: (P,) bool, as ``PromptBatch.lone_clicks``; None: nobody knows.
     """
 
     sparse: Tensor
     absent: Tensor
     dense: Tensor
+    lone: Tensor | None = None
 
     def __getitem__(self, rows: slice | Tensor) -> PromptEmbedding:
         """The embeddings of some of the prompts: a slice, (P',) indices or a (P,) bool mask."""
         dense = self.dense if len(self.dense) == 1 else self.dense[rows]
-        return PromptEmbedding(self.sparse[rows], self.absent[rows], dense)
+        lone = None if self.lone is None else self.lone[rows]
+        return PromptEmbedding(self.sparse[rows], self.absent[rows], dense, lone)
 
 
 class PositionEmbeddingRandom(nn.Module):
@@ -140,6 +155,7 @@ class PromptEncoder(nn.Module):
             sparse=sparse,
             absent=absent,
             dense=self.embed_masks(prompts.mask_inputs, prompts.has_mask),
+            lone=prompts.lone_clicks(),
         )
 
     def _points(self, coords: Tensor, labels: Tensor) -> Tensor:

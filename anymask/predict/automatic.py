@@ -24,7 +24,7 @@ from anymask.core.geometry import Floats, mask_boxes, nms
 from anymask.core.image import RGB, ImageSource, read_image
 from anymask.core.mask_runs import MaskRuns, runs_and_stability
 from anymask.core.prompts import Prompts
-from anymask.core.protocol import Segmenter
+from anymask.core.protocol import Segmenter, at_first_sight
 from anymask.core.regions.small_regions import remove_small_regions
 from anymask.errors import Error, shown
 
@@ -147,16 +147,6 @@ class CandidateSource(Protocol):
 
         Point by point; with ``config.fast`` near duplicates may be missing.
         """
-        ...
-
-
-@runtime_checkable
-class LooksTwice(Protocol):
-    """A segmenter whose predicted IoUs may come of a second look at the masks of a click."""
-
-    @property
-    def at_first_sight(self) -> Segmenter:
-        """The same with those from before it, which the thresholds of this mode are about."""
         ...
 
 
@@ -284,7 +274,7 @@ def _candidates(
         return
     if config.fast:
         raise Error("the fast mode needs a segmenter that gives candidates, such as anymask.load's")
-    asked = sam.at_first_sight if isinstance(sam, LooksTwice) else sam
+    asked = at_first_sight(sam)  # which is what the thresholds are about
     for first in range(0, len(points), config.points_per_batch):
         batch = points[first : first + config.points_per_batch]
         masks = asked.predict(embedding, Prompts.of_points(batch[:, None]), multimask_output=True)

@@ -116,9 +116,7 @@ class OnnxSegmenter(Promptable):
     def at_first_sight(self) -> OnnxSegmenter:
         """The same with predicted IoUs as they are before a second look at masks."""
         same = copy(self)
-        if FIRST_IOU in (output.name for output in self.decoder.get_outputs()):
-            same.pair = replace(self.pair, predicted_iou=FIRST_IOU)
-        same.second_look = None
+        same.pair, same.second_look = replace(self.pair, predicted_iou=self._first_iou), None
         return same
 
     @cached_property
@@ -142,6 +140,12 @@ class OnnxSegmenter(Promptable):
             raise LayoutError(f"{self.pair.decoder} is no decoder of {self.name}: no {missing}")
         return session
 
+    @property
+    def _first_iou(self) -> str:
+        """The output with the IoUs from before a second look, if the graph has both."""
+        there = (output.name for output in self.decoder.get_outputs())
+        return FIRST_IOU if FIRST_IOU in there else self.pair.predicted_iou
+
     @cached_property
     def preparer(self) -> onnxruntime.InferenceSession:
         """The session of the graph that prepares an image for the decoder."""
@@ -158,15 +162,17 @@ class OnnxSegmenter(Promptable):
         self, embedding: ImageEmbedding, prompts: PromptArrays, rows: Rows
     ) -> tuple[Floats, Floats]:
         """Logits and predicted IoUs for such prompts, after a second look if there is one."""
-        names, inside = [self.pair.logits, self.pair.predicted_iou], self.pair.inside
-        if self.second_look is None or inside is None:
+        lone, inside = prompts.lone_clicks()[rows], self.pair.inside
+        names = [self.pair.logits, self.pair.predicted_iou if lone.any() else self._first_iou]
+        if self.second_look is None or inside is None or not lone.any():
             logits, iou = self.decode(embedding, prompts, rows, names)
             return logits, iou
         names += [inside.iou_token, inside.mask_tokens]
         logits, iou, token, tokens = self.decode(embedding, prompts, rows, names)
         tokens = np.concatenate([token[:, None], tokens], axis=1)
         (features,) = embedding.arrays.values()
-        return logits, self.second_look(tokens, iou, logits, features)
+        looked = self.second_look(tokens, iou, logits, features)
+        return logits, np.where(lone[:, None], looked, iou)
 
     def _session(self, path: Path, graph: bytes | None = None) -> onnxruntime.InferenceSession:
         return _open(path if graph is None else graph, path, self.providers, self.threads)

@@ -9,6 +9,9 @@ model's input.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -98,6 +101,7 @@ class Predictor(Promptable):
         if self.model.config.text is not None:
             self.text_width = self.model.config.text.width
             self.text_space = self.model.config.text.space
+        self.looks_twice = True  # where the model can
         self.to(device or torch.device("cpu"), dtype, half_products)
 
     def to(self, device: torch.device, dtype: torch.dtype, half_products: bool = False) -> Self:
@@ -113,6 +117,13 @@ class Predictor(Promptable):
             self.positions = self.model.positions()
         self._shared = EmbeddingCache[PromptedImage]()
         return self
+
+    @cached_property
+    def at_first_sight(self) -> Predictor:
+        """The same with predicted IoUs as they are before a second look at masks."""
+        same = copy(self)
+        same.looks_twice = False
+        return same
 
     def __repr__(self) -> str:
         return f"Predictor({self.model_id}, {self.dtype_name} on {self.device})"
@@ -209,14 +220,16 @@ class Predictor(Promptable):
         prompts as the model takes them.
         """
         with torch.inference_mode():
-            if not isinstance(features, Tensor):
-                decoder, embedded = self.model.mask_decoder, self.model.prompt_encoder(prompts)
+            decoder, embedded = self.model.mask_decoder, self.model.prompt_encoder(prompts)
+            if not self.looks_twice or not embedded.lone.any():
+                embedded = replace(embedded, lone=None)
+            if isinstance(features, Tensor):
+                features = features.to(self.device, self.dtype)
+                logits, iou = decoder(features, prompts.image_index, embedded, self.positions)
+            else:
                 tokens, image = decoder.attend(features, embedded, self.positions)
                 logits = decoder.masks(tokens, image)
-                iou = decoder.second_look(tokens, logits[:, 1:], features.seen)
-                return logits.float(), iou.float()
-            features = features.to(self.device, self.dtype)
-            logits, iou = self.model.decode(features, prompts, self.positions)
+                iou = decoder.second_look(tokens, logits[:, 1:], features.seen, embedded.lone)
             return logits.float(), iou.float()
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:

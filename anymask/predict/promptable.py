@@ -21,7 +21,7 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats, ResizeMap
 from anymask.core.image import RGB, ImageSource, read_image, resize
 from anymask.core.masks import Masks
-from anymask.core.prompts import Prompts
+from anymask.core.prompts import OBJECT, PADDING, Prompts
 from anymask.errors import EmbeddingError, NoTextError, PromptError, shown
 from anymask.predict.device_arrays import shapes
 
@@ -48,6 +48,15 @@ class PromptArrays:
 
     def __len__(self) -> int:
         return len(self.point_labels)
+
+    def lone_clicks(self) -> npt.NDArray[np.bool_]:
+        """(P,) which are one object point and nothing else."""
+        labels = self.point_labels
+        alone = ((labels == OBJECT).sum(1) == 1) & ((labels != PADDING).sum(1) == 1)
+        for has in (self.has_mask, self.has_text):
+            if has is not None:
+                alone &= ~has
+        return np.asarray(alone)
 
 
 class Promptable(ABC):

@@ -14,7 +14,7 @@ from anymask.core.embedding import ImageEmbedding
 from anymask.core.interaction import Habits
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
-from anymask.core.protocol import Segmenter
+from anymask.core.protocol import Segmenter, at_first_sight
 from anymask.core.scribbles.scribble import Mask, Scribble
 from anymask.errors import PromptError
 
@@ -42,6 +42,7 @@ def answer_scribble(
         )
     if given is not None and len(given) != 1:
         raise PromptError(f"a scribble goes with one prompt, not {len(given)}")
+    sam = at_first_sight(sam)  # a click's masks and the one for clear prompts are held together
     prompt = _with_point(given, *scribble.first_point())
     best: tuple[float, Masks, Prompts] | None = None
     for number in range(1 + corrections):

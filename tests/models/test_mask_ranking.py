@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from anymask import segment_everything
+from anymask.core.prompts import Prompts
 from anymask.core.second_look import SecondLook
 from anymask.errors import CorruptFileError
 from anymask.models.mask_ranking import CELL, COVERED_SCALE, MaskRanking, averaged, covers
@@ -75,6 +76,27 @@ def test_clear_prompts_are_judged_as_before_and_masks_by_what_they_cover() -> No
     torch.testing.assert_close(clear, iou[:, :1])
     _, ambiguous = model.decode(features, clicks(3), which=slice(1, None))
     torch.testing.assert_close(ambiguous, iou[:, 1:])
+
+
+def test_other_prompts_are_looked_at_once() -> None:
+    """A box, two points, and a click with a mask: their IoUs are those of the decoder."""
+    sam = Predictor(Checkpoint("looking", LOOKING, looking_model().state_dict()))
+    embedding = sam.encode(np.zeros((90, 120, 3), np.uint8))
+    click = Prompts.point(50, 40)
+    mask = sam.predict(embedding, click).best().logits
+    others = [
+        Prompts.box(10, 10, 60, 70),
+        click.with_points([[70, 20]], [0]),
+        click.with_masks(mask),
+    ]
+    for prompts in (click, *others):
+        found = sam.predict(embedding, prompts, True).predicted_iou
+        first = sam.at_first_sight.predict(embedding, prompts, True).predicted_iou
+        assert np.allclose(found, first) is (prompts is not click)
+    together = sam.predict([embedding, embedding], [click, others[0]], True)
+    alone = [sam.predict(embedding, prompts, True) for prompts in (click, others[0])]
+    for one, other in zip(together, alone):
+        np.testing.assert_allclose(one.predicted_iou, other.predicted_iou, atol=1e-4)
 
 
 def test_what_is_kept_for_training_says_the_same() -> None:
