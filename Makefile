@@ -28,7 +28,7 @@ $(RUNS): pyproject.toml constraints.txt
 	@echo "installing anymask and torch into $(VENV): 1.2 GB, about half a minute once they are downloaded"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --no-compile -e '.[text]'
-	@$(BIN)/anymask weights pull mobile-sam || echo "default weights not fetched: tests that need them will be skipped"
+	@$(BIN)/anymask weights pull anymask-small || echo "default weights not fetched: tests that need them will be skipped"
 	@touch $@
 
 # All that the tests and benchmarks take besides, 1.6 GB more.

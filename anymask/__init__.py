@@ -1,6 +1,6 @@
 """anymask: promptable segmentation.
 
-    sam = anymask.load("mobile-sam")
+    sam = anymask.load()
     embedding = sam.encode("photograph.jpg")
     masks = sam.predict(embedding, anymask.Prompts.point(500, 375))
     rle = masks.best().to_rle()[0]

@@ -33,6 +33,7 @@ from anymask.cli.progress import work_bar
 from anymask.errors import explained
 from anymask.evaluation.rivals.load import AdaptedSource
 from anymask.evaluation.rivals.rival import Adapter
+from anymask.weights.registry import DEFAULT
 
 if TYPE_CHECKING:
     from anymask.evaluation.job import EvaluationJob
@@ -103,7 +104,7 @@ def evaluate_images(
     out: Annotated[
         Path, typer.Option(metavar="JSON", help="The result's file.", show_default=False)
     ],
-    weights: WeightsOption = "mobile-sam",
+    weights: WeightsOption = DEFAULT,
     adapter: Annotated[
         Adapter,
         typer.Option(

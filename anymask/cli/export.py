@@ -16,6 +16,7 @@ from anymask.cli.progress import download_bar, tell
 from anymask.core.atomic import check_writable
 from anymask.core.image import read_image
 from anymask.errors import Error, MissingExtraError
+from anymask.weights.registry import DEFAULT
 
 if TYPE_CHECKING:
     from anymask.export.onnx import Export
@@ -39,7 +40,7 @@ def options() -> None:
 @app.command()
 def onnx(
     out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
-    weights: WeightsOption = "mobile-sam",
+    weights: WeightsOption = DEFAULT,
     dtype: Annotated[
         WeightType,
         typer.Option(

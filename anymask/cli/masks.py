@@ -78,6 +78,7 @@ from anymask.predict.in_context.predictor import InContextPredictor
 from anymask.predict.load import ModelSource
 from anymask.predict.promptable import Promptable
 from anymask.predict.words.load import WordsFinder
+from anymask.weights.registry import DEFAULT
 
 EXIT_BROKEN = 1
 ALL = "all"
@@ -105,7 +106,7 @@ def masks(
             "picture of instance numbers; coco: instances.json for all images.",
         ),
     ] = Format.json,
-    weights: WeightsOption = "mobile-sam",
+    weights: WeightsOption = DEFAULT,
     like: LikeOption = None,
     unlike: UnlikeOption = None,
     text: TextOption = None,

@@ -14,6 +14,7 @@ from anymask.cli.options import CrowdsOption, ImagesOption, OfflineOption
 from anymask.core.atomic import check_file_writable, check_writable, make_folder, writing
 from anymask.core.json_object import read_object
 from anymask.errors import ResultError, explained
+from anymask.weights.registry import DEFAULT
 
 REASONS_SHOWN = 10
 WIDEST = 28  # of a column of the table of datasets
@@ -86,7 +87,7 @@ def report(
 def model_card(
     out: PageOption,
     results: SomeResultsArgument = None,
-    weights: Annotated[str, typer.Option(metavar="W", help="The model.")] = "mobile-sam",
+    weights: Annotated[str, typer.Option(metavar="W", help="The model.")] = DEFAULT,
     facts: FactsOption = None,
     offline: OfflineOption = False,
 ) -> None:

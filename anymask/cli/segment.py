@@ -43,6 +43,7 @@ from anymask.datasets.prompting.examples import Examples
 from anymask.datasets.prompting.object_prompt import ObjectPrompt
 from anymask.errors import Error
 from anymask.predict.load import ModelSource
+from anymask.weights.registry import DEFAULT
 
 EXIT_BROKEN = 1
 
@@ -106,7 +107,7 @@ def segment(
     unlike: UnlikeOption = None,
     text: TextOption = None,
     among: AmongOption = None,
-    weights: WeightsOption = "mobile-sam",
+    weights: WeightsOption = DEFAULT,
     all_masks: Annotated[
         bool, typer.Option("--all-masks", help="Three masks for each object, best first.")
     ] = False,

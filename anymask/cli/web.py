@@ -10,6 +10,7 @@ from anymask.cli.options import OfflineOption, WeightsOption
 from anymask.cli.serving.announcing import NoOpenOption, PortOption, announce
 from anymask.cli.serving.browser_model import browser_model
 from anymask.errors import MissingExtraError
+from anymask.weights.registry import DEFAULT
 
 
 def web(
@@ -25,7 +26,7 @@ def web(
     *,
     port: PortOption = None,
     no_open: NoOpenOption = False,
-    weights: WeightsOption = "mobile-sam",
+    weights: WeightsOption = DEFAULT,
     host: Annotated[
         str,
         typer.Option(

@@ -38,7 +38,7 @@ class SamConfig:
     pixel_std: tuple[float, float, float] = (58.395, 57.12, 57.375)
     text: TextConfig | None = None
 
-    def looking_twice(self, hidden: int) -> SamConfig:
+    def looking_twice(self, hidden: int | None) -> SamConfig:
         """The same with a second look at masks (``mask_ranking``) of this width."""
         return replace(self, decoder=replace(self.decoder, ranking=hidden))
 

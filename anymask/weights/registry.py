@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anymask.errors import UnknownWeightsError, WeightsError, shown
 
-DEFAULT = "mobile-sam"
+DEFAULT = "anymask-small"
 ADAPTERS = Path(__file__).with_name("adapters")
 # Layouts of rows that consist of an encoder's and a decoder's graph, in this order: the first kind
 # can be read as weights, too, the second can only be run (``weights.graph_pair``).
@@ -111,21 +111,21 @@ MOBILE_SAM = (
 
 ROWS: tuple[Row, ...] = (
     Row(
-        name="mobile-sam",
-        variant="TinyViT-5M",
-        layout=OFFICIAL_PAIR,
-        files=MOBILE_SAM,
-        licence="Apache-2.0, in a package under MIT",
-        about="the default: MobileSAM, small and quick on a CPU",
-    ),
-    Row(
         name="anymask-small",
         variant="TinyViT-5M",
         layout=OFFICIAL_PAIR,
         files=MOBILE_SAM,
         licence="Apache-2.0, in a package under MIT; the adapter as anymask",
-        about="MobileSAM with a second look at which of its masks a click means",
+        about="the default: MobileSAM, and a second look at which of its masks a click means",
         adapter="anymask-small.safetensors",
+    ),
+    Row(
+        name="mobile-sam",
+        variant="TinyViT-5M",
+        layout=OFFICIAL_PAIR,
+        files=MOBILE_SAM,
+        licence="Apache-2.0, in a package under MIT",
+        about="MobileSAM, small and quick on a CPU",
     ),
     Row(
         name="sam2-hiera-tiny",

@@ -14,6 +14,7 @@ from anymask.cli.main import app
 from anymask.errors import OfflineError, OutputError, UnknownWeightsError
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.load import load_checkpoint
+from anymask.weights.registry import DEFAULT
 
 runner = CliRunner()
 
@@ -21,7 +22,7 @@ runner = CliRunner()
 def test_the_list_names_every_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ANYMASK_CACHE", str(tmp_path))
     listed = json.loads(runner.invoke(app, ["weights", "list", "--json"]).stdout)
-    assert listed[0]["name"] == "mobile-sam"
+    assert listed[0]["name"] == DEFAULT
     assert not any(row["here"] for row in listed)
     table = runner.invoke(app, ["weights", "list"]).stdout
     assert all(row["name"] in table for row in listed)

@@ -41,6 +41,7 @@ from anymask.weights.graph_pair import (
     find_graph_pair,
 )
 from anymask.weights.load import load_checkpoint
+from anymask.weights.registry import DEFAULT
 
 Exporter = Callable[[str, str], Path]
 Tracer = Callable[[str], export.Traced]
@@ -51,7 +52,7 @@ CASES = 41
 
 MODELS = [
     "tiny",
-    pytest.param("mobile-sam", marks=[pytest.mark.weights, pytest.mark.slow]),
+    pytest.param(DEFAULT, marks=[pytest.mark.weights, pytest.mark.slow]),
 ]
 DTYPES = ["float32", "float16", "int8"]
 KINDS = ["1 point", "5 points", "box", "box + point", "mask", "64 prompts"]

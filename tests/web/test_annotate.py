@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, Page, expect
 from anymask.core import rle
 from anymask.datasets.recognise import open_dataset
 from anymask.datasets.sample import Sample
+from anymask.weights.registry import DEFAULT
 
 pytestmark = [pytest.mark.data, pytest.mark.timeout(600)]
 
@@ -291,7 +292,7 @@ def test_the_same_by_keyboard_alone(tool: Tool, annotating: Page) -> None:
     expect(page.locator(".name").first).to_be_visible()
     page.wait_for_function("document.querySelector('header .name').textContent.includes('z.jpg')")
     assert tool.json("/api/images/1")["state"] == "done"
-    assert "mobile-sam" in json.dumps(tool.json("/api/status"))  # whose masks they are
+    assert DEFAULT in json.dumps(tool.json("/api/status"))  # whose masks they are
     assert len(tool.masks()) == 1
 
 

@@ -24,6 +24,7 @@ from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.fetch import cache_folder
 from anymask.weights.graph_pair import EXPORT_FILE
 from anymask.weights.load import load_checkpoint
+from anymask.weights.registry import DEFAULT
 from tests.web.team import HOUSE, TREE, Team, draw, opens, serving_team
 
 pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.timeout(900)]
@@ -44,7 +45,7 @@ def team(scratch: Path, browser: Browser, mobile_sam: Predictor) -> Iterator[Tea
 
 def learned_model(folder: Path) -> Checkpoint:
     """A model whose decoder is another's than the one in use."""
-    base = load_checkpoint("mobile-sam", offline=True)
+    base = load_checkpoint(DEFAULT, offline=True)
     state = dict(base.state)
     name = next(name for name in state if name.startswith("mask_decoder.iou_prediction_head"))
     state[name] = state[name] + 1e-3 * torch.randn_like(state[name])
@@ -55,7 +56,7 @@ def learned_model(folder: Path) -> Checkpoint:
 @contextmanager
 def exported(model: Checkpoint) -> Iterator[None]:
     """Its graphs for browsers, as retraining makes them: the base's, which is quick."""
-    kept = kept_export("mobile-sam", "float16")
+    kept = kept_export(DEFAULT, "float16")
     assert kept is not None, "the tool has exported it"
     folder = cache_folder() / "exports" / model.sha256[:16]
     try:
@@ -70,7 +71,7 @@ def exported(model: Checkpoint) -> Iterator[None]:
 
 def promote(model: Checkpoint, scratch: Path) -> None:
     """As `anymask engine retrain` ends, while the tool runs."""
-    work, base_id = scratch / "drawings" / ".anymask", load_checkpoint("mobile-sam").model_id
+    work, base_id = scratch / "drawings" / ".anymask", load_checkpoint(DEFAULT).model_id
     with Store.open(work / "store.sqlite") as store:
         models, figures = ModelsFolder(work / "models"), {"encoder_id": base_id}
         noted = models.note(store, "sam", model, base_id, "promoted", figures)

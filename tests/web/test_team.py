@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from anymask.weights.registry import DEFAULT
 from tests.web.team import HOUSE, SUN, TREE, Team, draw, opens, place, saved, serving_team
 
 pytestmark = [pytest.mark.slow, pytest.mark.data, pytest.mark.timeout(600)]
@@ -228,7 +229,7 @@ def test_statistics_are_by_person_day_and_model(team: Team) -> None:
         expect(row.get_by_role("cell").nth(1)).to_have_text(str(tally["masks"]))
         expect(row).to_contain_text(f"{tally['seconds_per_mask']:.1f}")
         dialog.get_by_role("button", name="By model").click()
-        expect(dialog.get_by_role("row", name="mobile-sam")).to_be_visible()
+        expect(dialog.get_by_role("row", name=DEFAULT)).to_be_visible()
         dialog.get_by_role("button", name="By stage").click()
         expect(dialog.get_by_role("row", name="1 · assisted-manual")).to_contain_text("0 %")
         expect(dialog.get_by_text("Stage 1 · assisted-manual")).to_be_visible()

@@ -13,7 +13,7 @@ SHA256 = "0" * 64
 
 
 def test_the_default_is_a_row() -> None:
-    assert find(DEFAULT).name == "mobile-sam"
+    assert find(DEFAULT).name == "anymask-small"
 
 
 def test_names_and_hashes_are_each_used_once() -> None:

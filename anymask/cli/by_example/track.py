@@ -27,6 +27,7 @@ from anymask.datasets.filming.frames import Frames, open_frames
 from anymask.errors import OutputError
 from anymask.jobs.tracking import Track, Tracked, TrackFormat, begin, follow, overlay
 from anymask.predict.load import ModelSource
+from anymask.weights.registry import DEFAULT
 
 FILM_ENDINGS = (".mp4", ".m4v", ".mov", ".webp")
 OVERLAY = "overlay.mp4"
@@ -103,7 +104,7 @@ def track(
             show_default=False,
         ),
     ] = None,
-    weights: WeightsOption = "mobile-sam",
+    weights: WeightsOption = DEFAULT,
     bands: BandsOption = None,
     window: WindowOption = None,
     device: DeviceOption = "auto",

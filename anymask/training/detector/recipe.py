@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from anymask.models.detector import GROUPS
 from anymask.training.recipe import Recipe
+from anymask.weights.registry import DEFAULT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class DetectorRecipe(Recipe):
     family: ClassVar[str] = "detector"
 
     name: str = "detector"
-    weights: str = "mobile-sam"
+    weights: str = DEFAULT
     steps: int = 600
     warmup_steps: int = 20
     lr: float = 2e-3

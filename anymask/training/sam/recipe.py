@@ -27,7 +27,8 @@ class SamRecipe(Recipe):
     ``models.two_way`` says where); 0 as in the official code.
     train_encoder: whether the image encoder learns; train_head: prompt encoder and mask decoder.
     second_look: hidden width of a second look at the masks of a click (``models.mask_ranking``),
-    which ranking then teaches in the place of the head that predicts IoUs; 0: none is added.
+    which ranking then teaches in the place of the head that predicts IoUs; 0: none is added, and
+    that of ``weights`` goes where masks change, of which it knows nothing.
     lora_rank: above 0, the encoder learns by LoRA of that rank on its qkv projections alone;
     lora_alpha: its scale.
     train_batch_norms: whether TinyViT's batch norms learn statistics (small batches spoil them).

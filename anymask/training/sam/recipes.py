@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from anymask.training.sam.recipe import SamRecipe
+from anymask.weights.registry import DEFAULT
 
 
 def paper() -> SamRecipe:
@@ -66,7 +67,7 @@ def finetune_decoder() -> SamRecipe:
     """
     return SamRecipe(
         name="finetune_decoder",
-        weights="mobile-sam",
+        weights=DEFAULT,
         train_encoder=False,
         steps=100,
         warmup_steps=5,

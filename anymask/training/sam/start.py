@@ -46,8 +46,7 @@ def start_model(recipe: SamRecipe, offline: bool | None = None) -> Sam:
     model = start.build_sam() if start and not recipe.encoder else _new_model(recipe, start)
     if recipe.text_encoder:
         model = _reading(model, text_config(recipe.text_encoder))
-    if recipe.second_look:
-        model = looking_twice(model, recipe.second_look)
+    model = looking_twice(model, width_of_second_look(recipe, model.config))
     if recipe.mae:
         load_mae(Path(recipe.mae), model)
     return prepare(model, recipe)
@@ -57,8 +56,7 @@ def config_of(recipe: SamRecipe, offline: bool | None = None) -> SamConfig:
     """The shape of the model that ``start_model`` gives. Raises as it does."""
     start = load_checkpoint(recipe.weights, offline=offline) if recipe.weights else None
     config = start.sam_config if start and not recipe.encoder else _new_config(recipe, start)
-    if recipe.second_look:
-        config = config.looking_twice(recipe.second_look)
+    config = config.looking_twice(width_of_second_look(recipe, config))
     return replace(config, text=text_config(recipe.text_encoder)) if recipe.text_encoder else config
 
 
@@ -160,8 +158,19 @@ def _reading(model: Sam, text: TextConfig) -> Sam:
     return reading
 
 
-def looking_twice(model: Sam, hidden: int) -> Sam:
-    """The model with a second look of this width: its own, or a new one, which changes nothing."""
+def width_of_second_look(recipe: SamRecipe, config: SamConfig) -> int | None:
+    """The hidden width of the model's second look, of what it starts from; None: it has none.
+
+    One that was learned is of the masks that there were then: where those change, it goes.
+    """
+    if recipe.second_look:
+        return recipe.second_look
+    return None if recipe.changes_masks else config.decoder.ranking
+
+
+def looking_twice(model: Sam, hidden: int | None) -> Sam:
+    """The model with a second look of this width, its own or a new one that changes nothing, or
+    (None) without any."""
     if model.config.decoder.ranking == hidden:
         return model
     looking = Sam(model.config.looking_twice(hidden))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +32,8 @@ from anymask.training.sam.ranking import (
 )
 from anymask.training.sam.recipe import SamRecipe
 from anymask.training.sam.scenes import Framing, Scene, flipped
-from anymask.training.sam.start import looking_twice, prepare
+from anymask.training.sam.start import config_of, looking_twice, prepare, start_model
+from anymask.weights.checkpoint import Checkpoint
 from tests.conftest import TINY, random_model
 from tests.training.sam.tiny import FROZEN
 from tests.training.scripted import objects, sample
@@ -211,6 +214,27 @@ def test_a_second_look_is_added_once() -> None:
     assert wider.config.decoder.ranking == 32
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(wider.state_dict()[name], tensor)
+
+
+def test_a_second_look_goes_where_masks_change(tmp_path: Path) -> None:
+    """It was learned for other masks; a new one learns by its recipe."""
+    looking = looking_twice(random_model(TINY), 16)
+    checkpoint = Checkpoint("looking", looking.config, looking.state_dict())
+    checkpoint.save(tmp_path / "weights")
+    cases: tuple[tuple[dict[str, Any], int | None], ...] = (
+        ({}, None),
+        ({"second_look": 8}, 8),
+        ({"train_head": False, "second_look": 16}, 16),
+    )
+    for changes, width in cases:
+        recipe = replace(RECIPE, weights=str(tmp_path / "weights"), **changes)
+        model, config = start_model(recipe), config_of(recipe)
+        assert model.config == config
+        assert config.decoder.ranking == width
+        assert (model.mask_decoder.ranking is None) is (width is None)
+        torch.testing.assert_close(
+            model.mask_decoder.iou_token.weight, looking.mask_decoder.iou_token.weight
+        )
 
 
 def test_its_learning_rate_falls_to_nothing_twice() -> None:
