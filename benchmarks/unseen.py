@@ -5,7 +5,8 @@
 Packages with photographs whose true masks people drew (``unseen_sets.py``, which says what counts),
 fetched into ARCHIVES or a folder that is removed; apt has to know Debian 12. Every object that
 counts is asked for by the clicks and the box of ``distill.py``. Intervals of 95 %: of a source over
-its objects, of all objects over images, of the mean over sources over sources.
+its objects, of all objects over images, of the mean over sources over sources. The lines of what
+was taken from the ground came after the others had been seen.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from distill import MEASURES, OLD, Ious, answers
-from unseen_sets import READERS, Picture, pictures
+from unseen_sets import FROM_ABOVE, READERS, Picture, pictures
 
 import anymask
 from anymask.evaluation.measures.bootstrap import Bootstrap
@@ -74,16 +75,19 @@ def of_sources(looked: Sequence[tuple[Picture, Ious, Ious]]) -> list[Row]:
     return rows
 
 
-def of_all(looked: Sequence[tuple[Picture, Ious, Ious]], rows: Sequence[Row]) -> list[str]:
-    """The lines of all objects and of the mean over sources."""
+def of_all(looked: Sequence[tuple[Picture, Ious, Ious]], kind: str) -> list[str]:
+    """The lines of all objects, or those of a kind of images, and of the mean over sources."""
+    rows = of_sources(looked)
     before, now = (np.concatenate([one[i] for one in looked]) for i in (1, 2))
     clusters = [picture.name for picture, _, _ in looked for _ in picture.masks]
-    whole = Row("**all objects**", len(looked), before, now, clusters)
+    whole = Row(f"**all objects{kind}**", len(looked), before, now, clusters)
     earlier, later = (
         np.stack([ious.mean(axis=0) for ious in each])
         for each in ([row.before for row in rows], [row.now for row in rows])
     )
-    mean = Row("**mean of sources**", len(looked), earlier, later, [row.name for row in rows])
+    mean = Row(
+        f"**mean of sources{kind}**", len(looked), earlier, later, [row.name for row in rows]
+    )
     return [row.line(len(now)) for row in (whole, mean)]
 
 
@@ -101,9 +105,10 @@ def main() -> None:
             if len(picture.masks):
                 looked.append((picture, *asked(old, new, picture)))
                 print(picture.source, picture.name, len(picture.masks), flush=True)
-    rows = of_sources(looked)
+    ground = [one for one in looked if one[0].source not in FROM_ABOVE]
     lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
-    lines += [row.line(len(row.now)) for row in rows] + of_all(looked, rows)
+    lines += [row.line(len(row.now)) for row in of_sources(looked)]
+    lines += of_all(looked, "") + of_all(ground, ", from the ground")
     print("\n".join(lines))
     if arguments.write:
         day, name = time.strftime("%Y-%m-%d"), Path(arguments.weights).name

@@ -99,6 +99,7 @@ LABELLED = (
     "video_annotation/data_annotated/00000100",
 )
 IGNORED = "__ignore__"
+FROM_ABOVE = ("buildings", "fields")
 
 
 def pictures(folder: Path) -> Iterator[Picture]:
