@@ -8,22 +8,23 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from anymask.core.atomic import make_folder, writing
 from anymask.core.image import RGB
 from anymask.errors import Error, ExportError, MissingExtraError
-from anymask.export.click import ClickGraph, MaskGraph, PrepareGraph, click_names, own_names
+from anymask.export.browser_segmenter import BrowserSegmenter
+from anymask.export.click import ANSWERS, answer_names, attended_names
 from anymask.export.encoder_tensors import can_be_multiplied, write_encoder_tensors
-from anymask.export.graphs import DecoderGraph, EncoderGraph
 from anymask.export.parity import TOLERANCES, Parity, check, measure, measure_upsampled
+from anymask.export.traceable import Graph, graphs_of
+from anymask.export.upscaling_tensors import write_upscaling_tensors
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT, TinyViTConfig
 from anymask.predict.onnx_runtime import OnnxSegmenter
@@ -31,16 +32,17 @@ from anymask.predict.predictor import Predictor
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.fetch import sha256_of
 from anymask.weights.graph_pair import (
+    ATTEND_FILE,
     CLICK_FILE,
     DECODER_FILE,
     ENCODER_FILE,
     EXPORT_FILE,
-    FIRST_IOU,
     LOW_RES_FILE,
     MASK_FILE,
     PREPARE_FILE,
+    RANK_FILE,
     TENSORS_FILE,
-    UNMASKED,
+    UPSCALING_FILE,
     pair_of_export,
 )
 
@@ -58,16 +60,6 @@ except ImportError as missing:
 
 OPSET = 20  # the first that has GELU as one operator
 LARGEST_BYTES = 2**31 - 1  # of a protocol buffer
-PROMPT_INPUTS = (
-    "image_embeddings",
-    "point_coords",
-    "point_labels",
-    "mask_input",
-    "has_mask_input",
-    "orig_im_size",
-)
-TEXT_INPUTS = ("text_embeddings", "has_text")  # the last ones of decoders that read
-ANY = torch.export.Dim.DYNAMIC
 Step = Callable[[str], None]
 
 
@@ -123,12 +115,16 @@ def trace(
     tell = on_step or _ignore
     sam = _prepared(checkpoint)
     graphs = {}
-    for name, graph in _graphs(sam, single_mask).items():
+    for name, graph in graphs_of(sam, single_mask).items():
         if official or name != DECODER_FILE:
             tell(f"exporting {name}")
             graphs[name] = _exported(graph)
     if official:
-        graphs[LOW_RES_FILE] = _low_res(graphs[DECODER_FILE])
+        graphs[LOW_RES_FILE] = _cut(graphs[DECODER_FILE], ANSWERS)
+    whole, decoder = graphs[CLICK_FILE], sam.config.decoder
+    if len(whole.graph.outputs) > len(answer_names(decoder)):
+        graphs[CLICK_FILE] = _cut(whole, answer_names(decoder))
+        graphs[ATTEND_FILE] = _cut(whole, attended_names(decoder))
     return Traced(checkpoint, single_mask, graphs)
 
 
@@ -154,7 +150,9 @@ class Traced:
         make_folder(folder)
         header = export_header(self.checkpoint, dtype, self.single_mask, OPSET)
         encoder = _multiplied_encoder(self.checkpoint)
-        written = [*self.graphs, *([] if encoder is None else [TENSORS_FILE])]
+        tensors = [TENSORS_FILE] if encoder is not None else []
+        tensors += [UPSCALING_FILE] if ATTEND_FILE in self.graphs else []
+        written = [*self.graphs, *tensors]
         with ExitStack() as stack:
             parts = {  # the last to be opened is the first to be renamed: the header comes last
                 name: stack.enter_context(writing(folder / name))
@@ -165,6 +163,9 @@ class Traced:
                 _write(graph, parts[name], dtype)
             if encoder is not None:
                 write_encoder_tensors(encoder, parts[TENSORS_FILE], dtype)
+            if UPSCALING_FILE in parts:
+                decoder = _prepared(self.checkpoint).mask_decoder
+                write_upscaling_tensors(decoder, parts[UPSCALING_FILE])
             tell("comparing with PyTorch")
             parity = _proved(self.checkpoint, header, parts, photo)
             header["parity"] = [row.to_json() for row in parity]
@@ -178,17 +179,6 @@ class Traced:
         return Export(folder, sizes, tuple(parity))
 
 
-@dataclass(frozen=True)
-class Graph:
-    """A module to export: what goes in as an example, which axes vary, what things are called."""
-
-    module: nn.Module
-    example: tuple[Tensor, ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    varying: tuple[Any, ...]
-
-
 def _check_dtype(dtype: str) -> None:
     if dtype not in TOLERANCES:
         raise Error(f"there is no dtype {dtype!r} to export: take one of {', '.join(TOLERANCES)}")
@@ -196,67 +186,6 @@ def _check_dtype(dtype: str) -> None:
 
 def _ignore(_what: str) -> None:
     """The steps of a caller who does not want to hear of them."""
-
-
-def _graphs(sam: Sam, single_mask: bool) -> dict[str, Graph]:
-    """The graphs that are traced, by the file they go to."""
-    side, grid = sam.config.encoder.image_px, sam.config.encoder.grid
-    embedding = torch.zeros(1, sam.config.decoder.width, grid, grid)
-    # Numbers of prompts and points that differ from each other and from 1 stay variables.
-    points = torch.rand(3, 5, 2) * side, torch.ones(3, 5)
-    masks = torch.zeros(3, 1, 4 * grid, 4 * grid), torch.ones(3)
-    size = torch.tensor([side / 2, side / 1.0])
-    several = {0: ANY, 1: ANY}
-    answers = ("iou_predictions", "low_res_masks")
-    text, reads = _text_example(sam), TEXT_INPUTS if sam.config.text else ()
-    rows = ({0: ANY},) * len(text)
-    prepare, decoder = PrepareGraph(sam), sam.config.decoder
-    prepared, taken = _shared(own_names(decoder)), _shared(click_names(decoder))
-    with torch.no_grad():
-        own = tuple(array.clone() for array in prepare(embedding))
-    return {
-        ENCODER_FILE: Graph(
-            EncoderGraph(sam),
-            (torch.zeros(1, 3, side, side),),
-            ("image",),
-            ("image_embeddings",),
-            (None,),
-        ),
-        PREPARE_FILE: Graph(prepare, (embedding,), PROMPT_INPUTS[:1], prepared, (None,)),
-        MASK_FILE: Graph(
-            MaskGraph(sam),
-            (masks[0][:1], *own),
-            ("mask_input", *(name + UNMASKED for name in prepared)),
-            taken,
-            (None, (None,) * len(prepared)),
-        ),
-        CLICK_FILE: Graph(
-            ClickGraph(sam),
-            (*points, *own[: len(taken)], *text),
-            ("point_coords", "point_labels", *taken, *reads),
-            answers if decoder.ranking is None else (*answers, FIRST_IOU),
-            (several, several, ((None,) * len(taken) + rows)),
-        ),
-        DECODER_FILE: Graph(
-            DecoderGraph(sam, single_mask),
-            (embedding, *points, *masks, size, *text),
-            (*PROMPT_INPUTS, *reads),
-            ("masks", *answers),
-            (None, several, several, {0: ANY}, {0: ANY}, None, *([rows] if rows else [])),
-        ),
-    }
-
-
-def _text_example(sam: Sam) -> tuple[Tensor, ...]:
-    """What decoders of a model that reads take besides; nothing of another."""
-    if sam.config.text is None:
-        return ()
-    return torch.rand(3, sam.config.text.width), torch.ones(3)
-
-
-def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of inputs and outputs, which must differ from those of anything in between."""
-    return tuple(f"shared_{name}" for name in names)
 
 
 def _prepared(checkpoint: Checkpoint) -> Sam:
@@ -298,13 +227,13 @@ def _exported(graph: Graph) -> ir.Model:
     return exported.model
 
 
-def _low_res(decoder: ir.Model) -> ir.Model:
-    """The same decoder without the masks at full size, and without what only they need."""
-    smaller = decoder.clone()
-    smaller.graph.outputs[:] = smaller.graph.outputs[1:]
+def _cut(graph: ir.Model, outputs: Sequence[str]) -> ir.Model:
+    """A graph with some of its outputs, without what only the others need."""
+    smaller = graph.clone()
+    smaller.graph.outputs[:] = [one for one in smaller.graph.outputs if one.name in outputs]
     RemoveUnusedNodesPass()(smaller)
-    size = PROMPT_INPUTS[-1]
-    smaller.graph.inputs[:] = [one for one in smaller.graph.inputs if one.name != size]
+    kept = set(smaller.graph.outputs)
+    smaller.graph.inputs[:] = [one for one in smaller.graph.inputs if one.uses() or one in kept]
     return smaller
 
 
@@ -350,7 +279,11 @@ def _proved(
         else None
         for name in (LOW_RES_FILE, DECODER_FILE)
     )
-    rows = measure(reference, OnnxSegmenter(pair), low_res, photo)
+    browser = None
+    if ATTEND_FILE in parts:
+        rank = parts.get(RANK_FILE)
+        browser = BrowserSegmenter(pair, parts[ATTEND_FILE], parts[UPSCALING_FILE], rank)
+    rows = measure(reference, OnnxSegmenter(pair), low_res, photo, browser)
     if full is not None:
         rows += measure_upsampled(reference, full, photo)
     check(rows, TOLERANCES[header["dtype"]], f"the {header['dtype']} export of {checkpoint.name}")

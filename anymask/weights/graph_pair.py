@@ -25,12 +25,18 @@ from anymask.weights.adapters.official_decoder import KNOWN, Inside
 from anymask.weights.fetch import fetch_row, joined_sha256, sha256_of
 from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
 
-EXPORT_FILE, FORMAT = "export.json", 4  # 1: no MASK_FILE; 2: less prepared; 3: no TENSORS_FILE
+# 1: no MASK_FILE; 2: less prepared; 3: no TENSORS_FILE; 4: no CLICK_KERNEL_FILES
+EXPORT_FILE, FORMAT = "export.json", 5
 ENCODER_FILE, DECODER_FILE, LOW_RES_FILE = "encoder.onnx", "decoder.onnx", "decoder_low_res.onnx"
 PREPARE_FILE, MASK_FILE, CLICK_FILE = "prepare.onnx", "mask.onnx", "click.onnx"
 RUN_FILES = (ENCODER_FILE, PREPARE_FILE, MASK_FILE, CLICK_FILE)  # what we run of an export
 TENSORS_FILE = "encoder.safetensors"  # of encoders that browsers run without ENCODER_FILE
-PAGE_FILES = (*RUN_FILES, TENSORS_FILE)
+# What browsers run instead of CLICK_FILE, where they have kernels for the upscaling; RANK_FILE, the
+# second look, if the model has one.
+ATTEND_FILE, UPSCALING_FILE, RANK_FILE = "attend.onnx", "upscaling.safetensors", "rank.onnx"
+CLICK_KERNEL_FILES = (ATTEND_FILE, UPSCALING_FILE, RANK_FILE)
+KERNEL_FILES = (TENSORS_FILE, *CLICK_KERNEL_FILES)  # what only browsers run, where there is one
+PAGE_FILES = (*RUN_FILES, *KERNEL_FILES)
 # What decoders that look twice at masks expected before: everything-mode's thresholds are of those.
 FIRST_IOU = "first_iou_predictions"
 UNMASKED = "_unmasked"  # after the name of what PREPARE_FILE gives: that is what MASK_FILE takes
@@ -154,7 +160,7 @@ def read_export(folder: Path) -> GraphPair:
             raise LayoutError(f"{folder} was exported by a newer anymask; please update")
         pair = pair_of_export(header, folder)
         names = [name for name in RUN_FILES if name != MASK_FILE or pair.mask is not None]
-        names += [TENSORS_FILE] if TENSORS_FILE in header["files"] else []
+        names += [name for name in KERNEL_FILES if name in header["files"]]
         sums = {name: str(header["files"][name]["sha256"]) for name in names}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(f"{path} is damaged: {error!r}") from None

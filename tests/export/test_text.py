@@ -16,7 +16,8 @@ from anymask.core.prompts import Prompts
 from anymask.errors import NoTextError
 from anymask.export.click import ClickGraph, PrepareGraph, click_names
 from anymask.export.graphs import LowResDecoderGraph
-from anymask.export.onnx import TEXT_INPUTS, export_onnx
+from anymask.export.onnx import export_onnx
+from anymask.export.traceable import TEXT_INPUTS
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.text import TextConfig
 from anymask.predict.onnx_runtime import OnnxSegmenter

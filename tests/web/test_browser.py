@@ -24,6 +24,13 @@ import anymask
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import ResizeMap
 from anymask.core.prompts import Prompts
+from anymask.weights.graph_pair import (
+    CLICK_FILE,
+    CLICK_KERNEL_FILES,
+    EXPORT_FILE,
+    RANK_FILE,
+    RUN_FILES,
+)
 
 DIST = Path(__file__).resolve().parents[2] / "web" / "dist"
 PHOTOGRAPH = Path(skimage.__file__).parent / "data" / "astronaut.png"
@@ -78,8 +85,19 @@ def site(tmp_path_factory: pytest.TempPathFactory, exported: Exporter) -> Path:
     (folder / "models").mkdir()
     for model in ("tiny", "tiny-vit"):
         (folder / "models" / model).symlink_to(exported(model, "float32"))
+        without_kernels(folder / "models" / model, folder / "models" / f"{model}-graphs")
     shutil.copy(PHOTOGRAPH, folder / "photograph.png")
     return folder
+
+
+def without_kernels(export: Path, folder: Path) -> None:
+    """The same export as an earlier version would have written it."""
+    folder.mkdir()
+    header = json.loads((export / EXPORT_FILE).read_text())
+    header["files"] = {name: header["files"][name] for name in RUN_FILES}
+    for name in RUN_FILES:
+        (folder / name).symlink_to(export.resolve() / name)
+    (folder / EXPORT_FILE).write_text(json.dumps(header | {"anymask_export": 3}))
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +212,66 @@ def test_kernels_of_our_own_encode_as_python_does(
     assert "encoder.safetensors" in fetched
     assert "encoder.onnx" not in fetched
     assert compare(result["answers"], sam.encode(PHOTOGRAPH), sam) >= 0.99
+
+
+# How far two models are from each other in logits and predicted IoUs, about one embedding.
+COMPARE = """
+async ({ models, prompts, embedding, threads }) => {
+  const options = { threads, executionProviders: ["wasm"] };
+  const load = (model) => window.anymask.Segmenter.load(`./models/${model}/`, options);
+  const both = await Promise.all(models.map(load));
+  const bytes = () => Uint8Array.from(atob(embedding), (c) => c.charCodeAt(0));
+  const seen = await Promise.all(both.map((sam) => sam.receive(bytes())));
+  const far = { logits: 0, predictedIou: 0, largest: 0, prompts: 0 };
+  let previous;
+  for (const { refine, ...asked } of prompts) {
+    if (refine) asked.mask = previous;
+    const ask = (multimaskOutput) =>
+      Promise.all(both.map((sam, i) => sam.predict(seen[i], asked, { multimaskOutput })));
+    for (const several of [true, false]) {
+      const [ours, other] = (await ask(several)).map(({ masks }) => masks);
+      for (const [i, mask] of ours.entries()) {
+        const off = mask.logits.map((logit, j) => Math.abs(logit - other[i].logits[j]));
+        far.logits = Math.max(far.logits, ...off);
+        far.largest = Math.max(far.largest, ...mask.logits);
+        const iou = Math.abs(mask.predictedIou - other[i].predictedIou);
+        far.predictedIou = Math.max(far.predictedIou, iou);
+      }
+      previous = ours[0].logits;
+    }
+    far.prompts++;
+  }
+  for (const sam of both) sam.close();
+  return far;
+}
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("model", ["tiny", "tiny-vit"])
+def test_kernels_of_our_own_answer_clicks_as_the_graph_does(
+    address: str, page: Page, exported: Exporter, model: str, threads: int
+) -> None:
+    sam, fetched = anymask.load(exported(model, "float32")), list[str]()
+    page.on("request", lambda request: fetched.append(request.url.split("?")[0]))
+    page.goto(f"{address}/test.html")
+    many = {"points": [{"x": 10 * i + 5, "y": 8 * i + 9, "label": i % 2} for i in range(40)]}
+    settings = {
+        "models": [model, f"{model}-graphs"],
+        "prompts": [*(question for question, _ in ASKED), many],
+        "embedding": base64.b64encode(sam.encode(PHOTOGRAPH).to_bytes()).decode(),
+        "threads": threads,
+    }
+    far = page.evaluate(COMPARE, settings)
+    assert far["prompts"] == len(ASKED) + 1
+    assert far["largest"] > 0.1
+    assert far["logits"] <= 1e-4
+    assert far["predictedIou"] <= 1e-5
+    folders = {url.rpartition("/")[2]: url.split("/")[-2] for url in fetched if "/models/" in url}
+    assert folders[CLICK_FILE] == f"{model}-graphs"
+    kernels = set(CLICK_KERNEL_FILES) - ({RANK_FILE} if model != "tiny-vit" else set())
+    assert set(folders) & set(CLICK_KERNEL_FILES) == kernels
+    assert {folders[name] for name in kernels} == {model}
 
 
 def test_without_the_headers_one_thread_does_it_and_says_so(site: Path, page: Page) -> None:

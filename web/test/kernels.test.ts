@@ -23,7 +23,9 @@ function kernels() {
     return at;
   };
   const read = (at: number, count: number) => [...new Float32Array(memory.buffer, at, count)];
-  return { run, place, read, zeros: place(new Array(4096).fill(0)) };
+  const whole = (at: number, numbers: readonly number[]) =>
+    new Int32Array(memory.buffer, at, numbers.length).set(numbers);
+  return { run, place, read, whole, zeros: place(new Array(4096).fill(0)) };
 }
 
 const noise = (count: number, seed = 1) =>
@@ -193,5 +195,68 @@ describe("kernels", () => {
       });
     });
     near(read(out, expected.length), expected);
+  });
+
+  it("upscale sums of rows to logits, in turn where they lie in the map", () => {
+    const { run, place, read, whole } = kernels();
+    const [side, c, k, eps] = [4, 8, 5, 1e-3];
+    const [length, channels, half] = [side * side, 4 * c, c / 2];
+    const [own, rows, hyper] = [
+      noise(length * channels),
+      noise(k * channels, 2),
+      noise(4 * half, 3),
+    ];
+    const steps = noise(k * length, 4);
+    const [gain, shift, weight, bias] = [
+      noise(c, 5),
+      noise(c, 6),
+      noise(c * 4 * half, 7),
+      noise(half, 8),
+    ];
+    const packed = panels(rows, k, channels);
+    const told = place([...packed, ...steps, ...steps]);
+    const asked = place(2);
+    const strips = range(half).flatMap((strip) =>
+      range(c).flatMap((i) => range(4).map((j) => weight[i * 4 * half + strip * 4 + j])),
+    );
+    const turned = range(half).flatMap((i) => range(4).map((mask) => hyper[mask * half + i]));
+    const out = place(4 * 16 * length);
+    whole(asked, [k, told]);
+    const by = [gain, shift, strips, bias, turned].map((numbers) => place(numbers));
+    run["upscale"](COUNTER, side, c, eps, asked, place(own), ...by, out);
+    const expected = new Array<number>(4 * 16 * length);
+    for (let at = 0; at < length; at++) {
+      const all = range(channels).map((j) =>
+        range(k).reduce(
+          (sum, i) => sum + steps[i * length + at] * rows[i * channels + j],
+          own[at * channels + j],
+        ),
+      );
+      const deviation = steps[(k - 1) * length + at];
+      for (let first = 0; first < 4; first++) {
+        const row = all.slice(first * c, (first + 1) * c);
+        const square = row.reduce((sum, x) => sum + x * x, 0) / c + eps * deviation ** 2;
+        const active = row.map((x, i) => gelu((x / Math.sqrt(square)) * gain[i] + shift[i]));
+        for (let second = 0; second < 4; second++) {
+          const seen = range(half).map((j) =>
+            gelu(
+              active.reduce(
+                (sum, x, i) => sum + x * weight[i * 4 * half + second * half + j],
+                bias[j],
+              ),
+            ),
+          );
+          const y = 4 * Math.floor(at / side) + 2 * (first >> 1) + (second >> 1);
+          const x = 4 * (at % side) + 2 * (first & 1) + (second & 1);
+          for (let mask = 0; mask < 4; mask++) {
+            expected[(mask * 4 * side + y) * 4 * side + x] = seen.reduce(
+              (sum, value, i) => sum + value * hyper[mask * half + i],
+              0,
+            );
+          }
+        }
+      }
+    }
+    near(read(out, expected.length), expected, 5e-5);
   });
 });

@@ -6,7 +6,7 @@ import { ModelFolder, type Progress } from "../src/segmenter/model-folder";
 const URL_OF = new URL("http://models.test/tiny/");
 const DECODER = Buffer.from("a decoder");
 const LIST = {
-  anymask_export: 4,
+  anymask_export: 5,
   name: "tiny",
   model: "tiny@0123",
   dtype: "float32",
@@ -71,12 +71,34 @@ describe("a model folder", () => {
     expect(asked.at(-1)).toBe(`http://models.test/tiny/decoder.onnx?sha256=${hash}`);
   });
 
+  it.each([
+    ["attend.onnx", 1 + 20 + 300],
+    ["click.onnx", 1 + 4000 + 300],
+    ["encoder.onnx", 1 + 20 + 50000],
+  ])("counts what is fetched with %s", async (file, expected) => {
+    const sizes = {
+      "prepare.onnx": 1,
+      "attend.onnx": 18,
+      "upscaling.safetensors": 2,
+      "click.onnx": 4000,
+      "encoder.safetensors": 300,
+      "encoder.onnx": 50000,
+    };
+    const files = Object.entries(sizes).map(([name, bytes]) => [name, { bytes, sha256: "0" }]);
+    const list = { ...LIST, files: Object.fromEntries(files) };
+    serveFiles({ "export.json": list, [file]: Buffer.from("a") });
+    const folder = await ModelFolder.open(URL_OF);
+    const news: Progress[] = [];
+    await folder.read(file, (progress) => news.push(progress)).catch(() => {});
+    expect(news[0].modelBytes).toBe(expected);
+  });
+
   it.each<[string, unknown, string]>([
     ["missing", undefined, "http://models.test/tiny/export.json can't be fetched: 404"],
     ["a web page", Buffer.from("<!doctype html>"), "is not JSON; is there an export of anymask"],
     ["of something else", { hello: 1 }, "is no export of anymask"],
     ["null", null, "is no export of anymask"],
-    ["of the future", { ...LIST, anymask_export: 5 }, "has the format 5, and this page reads 4"],
+    ["of the future", { ...LIST, anymask_export: 6 }, "has the format 6, and this page reads 5"],
     ["of the past", { ...LIST, anymask_export: 2 }, "by an older anymask, in the format 2"],
     ["without a model", { ...LIST, model: undefined }, "damaged: model must be text"],
     ["of another resizing", { ...LIST, resize: "crop" }, "resize must be one of longest_side"],

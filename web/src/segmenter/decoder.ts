@@ -2,13 +2,22 @@
 // that, then each gets mask logits and their predicted IoU.
 
 import type { Tensor } from "onnxruntime-web";
-import type { ModelFacts } from "./model-folder";
+import { canShareMemory } from "./kernels/crew";
+import type { ModelFacts, ModelFolder } from "./model-folder";
 import type { PackedPrompt } from "./prompts";
 import type { Opened, Runtime } from "./runtime";
+import { Upscaling } from "./upscaling";
 
 const PREPARE_FILE = "prepare.onnx";
 const MASK_FILE = "mask.onnx";
 const CLICK_FILE = "click.onnx";
+// What runs instead of it on a processor, where the export has that: a graph up to the upscaling,
+// kernels of ours, and for models that look twice at masks the rest.
+const ATTEND_FILE = "attend.onnx";
+const UPSCALING_FILE = "upscaling.safetensors";
+const RANK_FILE = "rank.onnx";
+const [OWN, SEEN] = ["shared_upscaled", "shared_seen"]; // of what `prepare` gives
+const FIRST_IOU = "first_iou_predictions"; // before a second look
 const UNMASKED = "_unmasked"; // after the name of what `prepare` gives: that is what `mask` takes
 
 /** A click in the middle, for runs whose answer nobody reads. */
@@ -36,26 +45,40 @@ export interface Decoded {
   readonly logits: Float32Array;
 }
 
+type Tensors = Readonly<Record<string, Tensor>>;
+
+/** What goes on after `ATTEND_FILE`. */
+interface Rest {
+  readonly upscaling: Upscaling;
+  readonly ranking: Opened | null;
+}
+
 export class Decoder {
   private constructor(
     private readonly preparing: Opened,
     private readonly masking: Opened,
     private readonly clicking: Opened,
     private readonly facts: ModelFacts,
+    private readonly rest: Rest | null,
   ) {}
 
   /** Open the graphs where they run. Throws ModelError. */
   static async open(
     runtime: Runtime,
-    read: (file: string) => Promise<Uint8Array>,
-    facts: ModelFacts,
+    folder: ModelFolder,
+    read: (file: string) => Promise<Uint8Array<ArrayBuffer>>,
   ): Promise<Decoder> {
+    const { facts } = folder;
     const prepare = await read(PREPARE_FILE);
     const mask = await read(MASK_FILE);
-    const [, decoder] = await runtime.open(CLICK_FILE, await read(CLICK_FILE), async (opened) => {
+    const hasKernels = folder.has(UPSCALING_FILE) && canShareMemory();
+    const byKernels = hasKernels && (await runtime.startsOnProcessor());
+    const file = byKernels ? ATTEND_FILE : CLICK_FILE;
+    const [, decoder] = await runtime.open(file, await read(file), async (opened) => {
       const preparing = await runtime.beside(opened, prepare);
       const masking = await runtime.beside(opened, mask);
-      const decoder = new Decoder(preparing, masking, opened, facts);
+      const rest = byKernels ? await openRest(runtime, opened, folder, read) : null;
+      const decoder = new Decoder(preparing, masking, opened, facts, rest);
       await decoder.tryOut(1);
       return decoder;
     });
@@ -110,10 +133,40 @@ export class Decoder {
       point_labels: new ort.Tensor("float32", labels, [1, labels.length]),
       ...this.text(prompt.textEmbedding),
     });
+    const isLone = prompt.ambiguous && !prompt.textEmbedding; // clicks, which are looked at twice
+    const { low_res_masks, ...iou } = this.rest
+      ? await this.finished(this.rest, tensors, answer, isLone)
+      : answer;
+    const first = isLone ? undefined : iou[FIRST_IOU]; // the graph knows of no mask
     return {
-      predictedIou: answer["iou_predictions"].data as Float32Array,
-      logits: answer["low_res_masks"].data as Float32Array,
+      predictedIou: (first ?? iou["iou_predictions"]).data as Float32Array,
+      logits: low_res_masks.data as Float32Array,
     };
+  }
+
+  /** What the graph of the whole click would answer, of what `ATTEND_FILE` answered. */
+  private async finished(
+    { upscaling, ranking }: Rest,
+    prepared: Tensors,
+    told: Tensors,
+    isLone: boolean,
+  ): Promise<Tensors> {
+    const { ort } = this.clicking;
+    const { maskSide } = this.facts;
+    const [image, hyper, steps, rows] = [
+      prepared[OWN],
+      told["hyper"],
+      told["steps"],
+      told["rows"],
+    ].map(({ data }) => data as Float32Array);
+    // A copy: numbers that threads share are none for ONNX Runtime, and the next run's.
+    const logits = upscaling.run(image, hyper, steps, rows).slice();
+    const shape = [1, logits.length / maskSide ** 2, maskSide, maskSide];
+    const low_res_masks = new ort.Tensor("float32", logits, shape);
+    if (!ranking || !isLone) return { ...told, low_res_masks };
+    const looked = { tokens: told["tokens"], [FIRST_IOU]: told[FIRST_IOU], [SEEN]: prepared[SEEN] };
+    const ranked = await ranking.session.run({ ...looked, low_res_masks });
+    return { ...ranked, low_res_masks };
   }
 
   /** What the graph of a model that reads takes besides. */
@@ -127,4 +180,21 @@ export class Decoder {
       has_text: new ort.Tensor("float32", Float32Array.of(embedding ? 1 : 0), [1]),
     };
   }
+}
+
+async function openRest(
+  runtime: Runtime,
+  opened: Opened,
+  folder: ModelFolder,
+  read: (file: string) => Promise<Uint8Array<ArrayBuffer>>,
+): Promise<Rest> {
+  const { embeddingShape } = folder.facts;
+  const upscaling = await Upscaling.open(
+    await read(UPSCALING_FILE),
+    embeddingShape,
+    runtime.threads,
+  );
+  const hasRanking = folder.has(RANK_FILE);
+  const ranking = hasRanking ? await runtime.beside(opened, await read(RANK_FILE)) : null;
+  return { upscaling, ranking };
 }

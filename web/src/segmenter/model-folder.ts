@@ -4,10 +4,11 @@ import { ModelError } from "./errors";
 import type { Resize } from "./resize-map";
 
 const LIST = "export.json";
-const FETCHED = ["prepare.onnx", "mask.onnx", "click.onnx"]; // of what is in it, and an encoder
-const ENCODERS = ["encoder.safetensors", "encoder.onnx"]; // nearly alike in size
-const FORMAT = 4; // the `anymask_export` that this code reads, and
-const OLDEST = 3; // which has no encoder.safetensors
+const FETCHED = ["prepare.onnx", "mask.onnx"]; // of what is in it, and of these one way each,
+const ENCODERS = [["encoder.safetensors"], ["encoder.onnx"]]; // nearly alike in size:
+const CLICKS = [["attend.onnx", "upscaling.safetensors", "rank.onnx"], ["click.onnx"]];
+const FORMAT = 5; // the `anymask_export` that this code reads, and
+const OLDEST = 3; // which has no encoder.safetensors; 4 has nothing to upscale with
 const RESIZES: readonly Resize[] = ["longest_side", "stretch"];
 
 /** What `export.json` says, as far as the browser needs it. */
@@ -89,6 +90,12 @@ export class ModelFolder {
     return file in this.files;
   }
 
+  /** Of several ways the one that a file is of, or else the first that is here. */
+  private wayOf(ways: readonly string[][], file: string): readonly string[] {
+    const own = ways.find((way) => way.includes(file));
+    return own ?? ways.find(([first]) => this.has(first)) ?? [];
+  }
+
   private bytesOf(file: string): number {
     return this.files[file]?.bytes ?? 0;
   }
@@ -97,9 +104,8 @@ export class ModelFolder {
   async read(file: string, onProgress: OnProgress): Promise<Uint8Array<ArrayBuffer>> {
     const facts = this.files[file];
     if (!facts) throw new ModelError(`the model ${this.facts.name} has no ${file}`);
-    const isEncoder = ENCODERS.includes(file);
-    const encoder = isEncoder ? file : (ENCODERS.find((name) => this.has(name)) ?? "");
-    const modelBytes = [...FETCHED, encoder].reduce((sum, name) => sum + this.bytesOf(name), 0);
+    const ways = [ENCODERS, CLICKS].flatMap((ways) => this.wayOf(ways, file));
+    const modelBytes = [...FETCHED, ...ways].reduce((sum, name) => sum + this.bytesOf(name), 0);
     const url = new URL(file, this.url);
     url.searchParams.set("sha256", facts.sha256.slice(0, 16)); // an older one may be in the cache
     const response = await fetched(url);

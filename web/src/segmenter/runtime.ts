@@ -38,6 +38,20 @@ export class Runtime {
     return this.backends[0] === "wasm";
   }
 
+  /** Leave out backends that don't start here: whether no graphics card is left. */
+  async startsOnProcessor(): Promise<boolean> {
+    while (!this.isOnProcessor && this.backends.length > 1) {
+      const [backend] = this.backends;
+      try {
+        await this.running(backend);
+        break;
+      } catch (error) {
+        this.passOver(backend, error);
+      }
+    }
+    return this.isOnProcessor;
+  }
+
   /**
    * Open a model on the first backend on which its first run succeeds, too: a graphics card that
    * lacks something often says so only then. What fails once is not tried again.
@@ -52,8 +66,7 @@ export class Runtime {
         const opened = await this.session(backend, model);
         return [opened, await firstRun(opened)];
       } catch (error) {
-        this.notes.push(`${backend} is not used: ${toNote(error).message}`);
-        this.backends = this.backends.filter((other) => other !== backend);
+        this.passOver(backend, error);
       }
     }
     throw new ModelError(`nothing runs ${file} here: ${this.notes.join("; ") || "none was asked"}`);
@@ -73,8 +86,7 @@ export class Runtime {
     model: Uint8Array,
     options: InferenceSession.SessionOptions = {},
   ): Promise<Opened> {
-    if (!this.started.has(backend)) this.started.set(backend, this.start(backend));
-    const ort = await this.started.get(backend)!;
+    const ort = await this.running(backend);
     const session = await ort.InferenceSession.create(model, {
       executionProviders: [backend],
       graphOptimizationLevel: "all",
@@ -82,6 +94,16 @@ export class Runtime {
       ...options,
     });
     return { backend, ort, session };
+  }
+
+  private passOver(backend: Backend, error: unknown): void {
+    this.notes.push(`${backend} is not used: ${toNote(error).message}`);
+    this.backends = this.backends.filter((other) => other !== backend);
+  }
+
+  private running(backend: Backend): Promise<Ort> {
+    if (!this.started.has(backend)) this.started.set(backend, this.start(backend));
+    return this.started.get(backend)!;
   }
 
   private async start(backend: Backend): Promise<Ort> {

@@ -42,7 +42,7 @@ const handlers: Handlers = {
     const folder = await ModelFolder.open(new URL(url));
     const runtime = new Runtime(backends, threads);
     const read = (file: string) => folder.read(file, report);
-    const decoder = await Decoder.open(runtime, read, folder.facts);
+    const decoder = await Decoder.open(runtime, folder, read);
     const encoder = new Encoder(runtime, folder, report);
     loaded = { facts: folder.facts, decoder, encoder };
     // A card's code is made once; two runs at a time would disturb each other on it.

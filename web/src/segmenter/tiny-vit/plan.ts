@@ -3,8 +3,10 @@
 // Maps are (h, w, c), tokens the rows of one. The steps are those of kernels/steps.ts; layers and
 // their names are those of anymask/models/tiny_vit.py.
 
+import type { Work } from "../kernels/crew";
+import type { Tensors } from "../kernels/tensors";
+import type { Step } from "../kernels/thread";
 import { KNOWN_BYTES, type Part, type Reach } from "./repeated";
-import type { Tensors } from "./tensors";
 
 const EPS = 1e-5; // of the norms inside, and of the neck's:
 const NECK_EPS = 1e-6;
@@ -25,23 +27,14 @@ export interface TinyViTConfig {
   readonly out_channels: number;
 }
 
-/** A step's name and its numbers after the counter. */
-export type Step = readonly [name: string, ...numbers: number[]];
-
-export interface Plan {
-  readonly steps: readonly Step[];
+export interface Plan extends Work {
   readonly parts: readonly Part[];
-  /** What lies in memory before the first run: numbers and their addresses. */
-  readonly weights: readonly (readonly [address: number, numbers: Float32Array])[];
   /** The image (S, S, 3) and the embedding (h, w, C). */
   readonly input: number;
   readonly output: number;
   readonly side: number;
   readonly grid: number;
   readonly channels: number;
-  /** Of what is used together by all, and by each thread besides. */
-  readonly bytes: number;
-  readonly scratchBytes: number;
 }
 
 export function plan(config: TinyViTConfig, tensors: Tensors, start: number): Plan {

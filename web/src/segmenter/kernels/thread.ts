@@ -1,6 +1,7 @@
 // A thread's part of a run: all steps, together with the others.
 
-import type { Step } from "./plan";
+/** A step's name and its numbers after the counter. */
+export type Step = readonly [name: string, ...numbers: number[]];
 
 /** What a thread is started with. */
 export interface Start {

@@ -27,18 +27,18 @@ export class Tensors {
       const { __metadata__: metadata = {}, ...entries } = header;
       return new Tensors(bytes, 8 + length, entries, metadata);
     } catch (error) {
-      throw new ModelError(`the encoder's weights are damaged: ${(error as Error).message}`);
+      throw new ModelError(`the kernels' weights are damaged: ${(error as Error).message}`);
     }
   }
 
   /** A tensor's numbers, whatever their size in the file. Throws ModelError if there is none. */
   numbers(name: string): Float32Array<ArrayBuffer> {
     const entry = this.entries[name];
-    if (!entry) throw new ModelError(`the encoder's weights lack ${name}`);
+    if (!entry) throw new ModelError(`the kernels' weights lack ${name}`);
     const [from, to] = entry.data_offsets;
     const bytes = this.bytes.slice(this.start + from, this.start + to);
     if (entry.dtype === "F16") return fromHalf(new Uint16Array(bytes.buffer));
     if (entry.dtype === "F32") return new Float32Array(bytes.buffer);
-    throw new ModelError(`the encoder's weights have the unknown numbers ${entry.dtype}`);
+    throw new ModelError(`the kernels' weights have the unknown numbers ${entry.dtype}`);
   }
 }
