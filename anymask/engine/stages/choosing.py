@@ -17,7 +17,7 @@ import numpy as np
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
 from anymask.core.prompts import Prompts
-from anymask.core.protocol import Segmenter
+from anymask.core.protocol import Segmenter, at_first_sight
 from anymask.engine.embeddings.embeddings import name_of
 from anymask.engine.pictures.folder import ImageFile, ImageFolder
 from anymask.engine.stages.kept_embeddings import KeptEmbeddings
@@ -178,7 +178,8 @@ def uncertainty(sam: Segmenter, embedding: ImageEmbedding) -> Floats:
     steps = (np.arange(POINTS_A_SIDE) + 0.5) / POINTS_A_SIDE
     xs, ys = np.meshgrid(steps * width, steps * height)
     points = np.stack([xs.ravel(), ys.ravel()], axis=1)
-    masks = sam.predict(embedding, Prompts.of_points(points[:, None]), multimask_output=True)
+    clicks = Prompts.of_points(points[:, None])
+    masks = at_first_sight(sam).predict(embedding, clicks, multimask_output=True)
     return np.array([1 - masks.predicted_iou.max(1).mean()], np.float32)
 
 

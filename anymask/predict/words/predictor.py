@@ -17,6 +17,7 @@ from anymask.core.annotations import Annotation, Annotations
 from anymask.core.embedding import ImageEmbedding
 from anymask.core.geometry import Floats
 from anymask.core.prompts import Prompts
+from anymask.core.protocol import at_first_sight
 from anymask.core.words.choosing import chosen
 from anymask.core.words.comparison import Comparison
 from anymask.core.words.crops import Pixels
@@ -179,7 +180,8 @@ class WordsPredictor:
                 f"such as dog"
             )
         embedded = self.sam.encode(pixels) if embedding is None else embedding
-        answers, _ = answer_objects(self.sam, embedded, objects, True)
+        # What is likest heeds predicted IoUs, too, of the kind that everything-mode has.
+        answers, _ = answer_objects(at_first_sight(self.sam), embedded, objects, True)
         features = self.semantic.features(pixels)
         masks: list[Annotation] = []
         likeness = []

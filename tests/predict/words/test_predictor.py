@@ -171,6 +171,27 @@ def test_a_model_is_asked_for_clicks_boxes_and_everything(
     assert words.find(picture, "green").masks.image_hw == (60, 90)
 
 
+def test_masks_of_a_click_are_weighed_by_what_was_predicted_at_first_sight(
+    tiny_predictor: Predictor, picture: Pixels
+) -> None:
+    class Twice:
+        """A model whose second look nobody should ask for here."""
+
+        at_first_sight, model_id = tiny_predictor, tiny_predictor.model_id
+        encode = staticmethod(tiny_predictor.encode)
+
+        def predict(self, *_: object) -> None:
+            raise AssertionError("looked twice")
+
+    click = read_question(ObjectPrompt(((40, 30, 1),)), (60, 90))
+    once, twice = (
+        WordsPredictor(cast(Any, sam), cast(Any, FlatFeatures()), ByColour(), BY_COLOUR)
+        for sam in (tiny_predictor, Twice())
+    )
+    answers = [words.find_at(picture, "red", [click]) for words in (once, twice)]
+    assert answers[0].masks == answers[1].masks
+
+
 def test_what_is_far_less_likely_than_the_likeliest_is_there_only_by_number(
     predictor: ColourPredictor, pixels: Pixels
 ) -> None:
