@@ -22,7 +22,7 @@ from anymask.core.geometry import Floats, mask_boxes, nms
 from anymask.core.image import ImageSource, read_image
 from anymask.core.masks import Masks
 from anymask.core.prompts import Prompts
-from anymask.core.protocol import Segmenter
+from anymask.core.protocol import Segmenter, at_first_sight
 from anymask.datasets.benchmarks import bsds
 from anymask.datasets.sample import Dataset, Sample
 from anymask.errors import Error
@@ -274,7 +274,8 @@ def outline(logits: Floats, threshold: float = 0.0) -> Floats:
 
 
 def _ask(sam: Segmenter, embedding: ImageEmbedding, points: Floats) -> Masks:
-    return sam.predict(embedding, Prompts.of_points(points[:, None]), multimask_output=True)
+    clicks = Prompts.of_points(points[:, None])
+    return at_first_sight(sam).predict(embedding, clicks, multimask_output=True)
 
 
 def _each_alone(masks: Masks) -> Masks:
