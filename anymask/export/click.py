@@ -201,7 +201,7 @@ class ClickGraph(nn.Module):
         """``MaskDecoder``'s features of the 4×4 pixels of each position: (P, L·16, C/8)."""
         decoder = self.sam.mask_decoder
         first, norm, second = decoder.upscaling_layers()
-        x, factor = side.upscaled(own, first)  # the numbers of ``upscaling_tensors.logits``
+        x, factor = side.upscaled(own, first)  # as ``upscaling_tensors.upscaled_logits``
         x = torch.unflatten(x, -1, (4, -1))  # P L 4 C/4
         squares = (x * x).mean(dim=-1, keepdim=True) + norm.eps * factor[..., None]
         x = F.gelu(x * squares.sqrt().reciprocal() * norm.weight + norm.bias)

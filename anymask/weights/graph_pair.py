@@ -209,7 +209,8 @@ def _official(
 
     None for an adapter to a decoder of which nobody knows the inside.
     """
-    sha256, inside = pair_hash(encoder, decoder), KNOWN.get(sha256_of(decoder))
+    of_decoder = sha256_of(decoder)
+    sha256, inside = joined_sha256(sha256_of(encoder), of_decoder), KNOWN.get(of_decoder)
     if adapter is not None:
         if inside is None:
             return None
