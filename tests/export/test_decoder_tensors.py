@@ -28,7 +28,7 @@ from tests.conftest import TINY
 
 DECODER = MaskDecoderConfig(width=128, heads=8, mlp_hidden=32, iou_head_hidden=128, ranking=8)
 CONFIG = replace(TINY, decoder=DECODER)
-C, I = 128, 64
+C, INNER = 128, 64
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def sam() -> Sam:
     sam = Sam(CONFIG).requires_grad_(False).eval()
     for parameter in sam.parameters():
         if parameter.ndim == 1:
-            parameter += 0.3 * torch.randn_like(parameter)
+            parameter.add_(0.3 * torch.randn_like(parameter))
     return sam
 
 
@@ -65,16 +65,16 @@ def test_an_image_is_prepared_by_two_weights(sam: Sam, tensors: dict[str, Tensor
     image = features.flatten(2)[0]
     own = dict(zip(own_names(DECODER), PrepareGraph(sam)(features), strict=True))
     found = unpacked(tensors["own.weight"]) @ torch.cat([image, torch.ones_like(image[:1])])
-    assert found.shape == (8 * I + 4 + 40, 64)
+    assert found.shape == (8 * INNER + 4 + 40, 64)
     pe = sam.prompt_encoder.dense_pe().mT
     where = unpacked(tensors["where.weight"]) @ torch.cat([pe, torch.ones_like(pe[:1])])
     names = ("keys_1", "queries_1", "keys_2", "queries_2", "keys_last")
-    of_positions = dict(zip(names, where.split(I), strict=True))
-    for name, rows in zip(OWN, found.split(I)):
+    of_positions = dict(zip(names, where.split(INNER), strict=True))
+    for name, rows in zip(OWN, found.split(INNER)):
         if name in ("keys_1", "queries_1"):  # there the graph has added positions already
             rows = rows + of_positions[name]
         torch.testing.assert_close(rows, own[name], atol=1e-4, rtol=1e-4)
-    always, of_masks = found[8 * I : 8 * I + 4], found[8 * I + 4 :]
+    always, of_masks = found[8 * INNER : 8 * INNER + 4], found[8 * INNER + 4 :]
     torch.testing.assert_close(always[:3], own["always"], atol=1e-4, rtol=1e-4)
     assert not always[3].any()
     torch.testing.assert_close(of_masks[:17], own["masks"][0], atol=1e-4, rtol=1e-4)
@@ -94,8 +94,8 @@ def test_positions_are_in_the_order_of_what_reads_them(
     second = sam.mask_decoder.transformer.blocks()[1]
     where = unpacked(tensors["where.weight"])
     keys, queries = second.cross_attn_token_to_image, second.cross_attn_image_to_token
-    assert torch.equal(where[2 * I : 3 * I, :C], keys.k_proj.weight)
-    assert torch.equal(where[3 * I : 4 * I, C], queries.q_proj.bias)
+    assert torch.equal(where[2 * INNER : 3 * INNER, :C], keys.k_proj.weight)
+    assert torch.equal(where[3 * INNER : 4 * INNER, C], queries.q_proj.bias)
 
 
 def test_scales_and_biases_are_in_the_weights_of_tokens(
@@ -111,7 +111,7 @@ def test_scales_and_biases_are_in_the_weights_of_tokens(
     torch.testing.assert_close(product("1.look", x), attention.q_proj(x) * 8**-0.5)
     expected = torch.cat([block.self_attn.q_proj(x) * 16**-0.5, block.self_attn.k_proj(x)], dim=1)
     torch.testing.assert_close(product("1.self_qk", x), expected)
-    seen = torch.randn(5, I)
+    seen = torch.randn(5, INNER)
     expected = attention.out_proj(seen + attention.v_proj.bias)
     torch.testing.assert_close(product("1.shown", seen), expected)
 
@@ -137,23 +137,23 @@ def test_products_of_rows_are_forms_of_values(sam: Sam, tensors: dict[str, Tenso
     in_heads = [torch.cat([torch.block_diag(*v[0]), torch.ones(8, 1)], dim=1) for v in values]
     for i, j in ((1, 1), (1, 2), (2, 2)):
         form = tensors[f"squares.2.{i}.{j}"]
-        assert form.shape == (I + 1, I + 4)
-        assert not form[:, I + 1 :].any()
-        among = in_heads[i - 1] @ form[:, : I + 1] @ in_heads[j - 1].mT
+        assert form.shape == (INNER + 1, INNER + 4)
+        assert not form[:, INNER + 1 :].any()
+        among = in_heads[i - 1] @ form[:, : INNER + 1] @ in_heads[j - 1].mT
         there = expected[i - 1][0, :, (j - i) * 8 : (j - i + 1) * 8]
         torch.testing.assert_close(among, there, atol=1e-5, rtol=1e-4)
 
 
 def test_a_mask_is_two_small_products(sam: Sam, tensors: dict[str, Tensor]) -> None:
     first, second = tensors["mask.1.weight"], tensors["mask.2.weight"]
-    convolutions = sam.prompt_encoder.mask_downscaling
+    convolutions = sam.prompt_encoder.mask_downscaling.get_parameter
     assert first.shape == (4, 4)
     assert second.shape == (4, 4, 16)
     # The pixel below the first is number 2; so is the cell.
-    assert first[2, 3] == convolutions[0].weight[3, 0, 1, 0]
-    assert second[2, 3, 9] == convolutions[3].weight[9, 3, 1, 0]
-    assert unpacked(tensors["own.mask"]).shape == (8 * I + 4, 17)
-    assert unpacked(tensors["seen.mask"]).shape == (3 * I, 17)
+    assert first[2, 3] == convolutions("0.weight")[3, 0, 1, 0]
+    assert second[2, 3, 9] == convolutions("3.weight")[9, 3, 1, 0]
+    assert unpacked(tensors["own.mask"]).shape == (8 * INNER + 4, 17)
+    assert unpacked(tensors["seen.mask"]).shape == (3 * INNER, 17)
     products = unpacked(tensors["mask.products.2"])
     assert torch.equal(products[:17], products[:17].mT)
     assert not products[17:].any()
