@@ -5,7 +5,7 @@
 From a click on a photograph of 1024 pixels to the pixels of its masks: decode, upsample, threshold;
 of 50 clicks, after as many to warm up. Ours is ``web/``'s segmenter, with an export of
 ``mobile-sam`` in float16: three masks a click; "correction" is a second click, with the mask of the
-first. "By the graph" is the same export without what kernels of our own upscale by, as of format 4.
+first. "By the graph" is the same export without what kernels of our own multiply by, as format 3.
 The peer is the package's ``sam.onnx``, one mask a click, upsampled in the graph, in the same
 onnxruntime-web: what the package's demo does at a click, whose page wants the network. The sides
 take turns, each in a fresh page.

@@ -46,17 +46,17 @@ TINY_ENCODER = ViTConfig(
     out_channels=64,
 )
 TINY = SamConfig(TINY_ENCODER, MaskDecoderConfig(width=64, mlp_hidden=64, iou_head_hidden=64))
-# Wide enough for products that int8 is worth while for.
+# Wide enough for products that int8 is worth while for, and known to the browser's kernels.
 WIDE = SamConfig(
     replace(TINY_ENCODER, width=128, out_channels=256),
-    MaskDecoderConfig(mlp_hidden=256, iou_head_hidden=64),
+    MaskDecoderConfig(mlp_hidden=256),
 )
 
 
-# Windows that end beyond their grids, kernels of the browser's own, and a second look.
+# Windows that end beyond their grids, kernels of the browser's own for all of it, a second look.
 TINY_VIT = SamConfig(
     TinyViTConfig((16, 16, 24, 40), (1, 1, 2, 1), (2, 2, 3, 5), image_px=256, out_channels=64),
-    replace(TINY.decoder, ranking=16),
+    replace(TINY.decoder, heads=4, ranking=16),
 )
 
 
@@ -135,6 +135,7 @@ def checkpoint_of(model: str) -> Checkpoint:
     if config is None:
         return load_checkpoint(model, offline=True)
     state = random_model(config).state_dict()
+    state["mask_decoder.iou_prediction_head.layers.2.weight"] /= 4  # about as large as real IoUs
     return Checkpoint(model, config, state, "0" * 64, {"source": "a test"})
 
 

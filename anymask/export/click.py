@@ -20,8 +20,6 @@ from anymask.weights.graph_pair import FIRST_IOU
 SEEN = "seen"  # what ``MaskRanking.see`` gives
 UPSCALED = "upscaled"  # the image's share in the upscaling
 ANSWERS = ("iou_predictions", "low_res_masks")
-UPSCALED_BY = ("hyper", "steps", "rows")  # what kernels make logits of
-LOOKED_BY = (FIRST_IOU, "tokens")  # what a second look takes besides
 
 
 def click_names(config: MaskDecoderConfig) -> tuple[str, ...]:
@@ -40,17 +38,6 @@ def click_names(config: MaskDecoderConfig) -> tuple[str, ...]:
 def answer_names(config: MaskDecoderConfig) -> tuple[str, ...]:
     """What ``ClickGraph`` gives."""
     return ANSWERS if config.ranking is None else (*ANSWERS, FIRST_IOU)
-
-
-def whole_names(config: MaskDecoderConfig) -> tuple[str, ...]:
-    """What ``WholeClickGraph`` gives."""
-    more = () if config.ranking is None else LOOKED_BY[1:]
-    return (*answer_names(config), *UPSCALED_BY, *more)
-
-
-def attended_names(config: MaskDecoderConfig) -> tuple[str, ...]:
-    """Of these what is known before the upscaling."""
-    return (ANSWERS[0], *UPSCALED_BY) if config.ranking is None else (*LOOKED_BY, *UPSCALED_BY)
 
 
 def own_names(config: MaskDecoderConfig) -> tuple[str, ...]:
@@ -144,28 +131,17 @@ class ClickGraph(nn.Module):
     def forward(
         self, point_coords: Tensor, point_labels: Tensor, *prepared: Tensor
     ) -> tuple[Tensor, ...]:
-        tokens, side, own, lone = self._attended(point_coords, point_labels, prepared)
-        return self._answers(tokens, side, own, lone)
-
-    def _answers(
-        self, tokens: Tensor, side: ImageSide, own: Own, lone: Tensor
-    ) -> tuple[Tensor, ...]:
-        decoder = self.sam.mask_decoder
+        decoder, labels = self.sam.mask_decoder, point_labels.to(torch.int64)
+        names = click_names(decoder.config)
+        batch = prompt_batch(point_coords, labels, prepared[len(names) :])
+        prompt, absent = decoder.tokens(self.sam.prompt_encoder(batch))
+        own = dict(zip(names, prepared))
+        tokens, side = self._two_way(prompt, absent, own)
         logits = logit_map(decoder.hyper(tokens) @ self._upscaled(side, own[UPSCALED]).mT)
         if SEEN not in own:
             return decoder.predicted_iou(tokens), logits
-        iou = decoder.second_look(tokens, logits[:, 1:], own[SEEN], lone)
+        iou = decoder.second_look(tokens, logits[:, 1:], own[SEEN], batch.lone_clicks())
         return iou, logits, decoder.predicted_iou(tokens)
-
-    def _attended(
-        self, point_coords: Tensor, point_labels: Tensor, prepared: tuple[Tensor, ...]
-    ) -> tuple[Tensor, ImageSide, Own, Tensor]:
-        """Output tokens, the image's side, what was prepared by its names, and lone clicks."""
-        names, labels = click_names(self.sam.mask_decoder.config), point_labels.to(torch.int64)
-        batch = prompt_batch(point_coords, labels, prepared[len(names) :])
-        prompt, absent = self.sam.mask_decoder.tokens(self.sam.prompt_encoder(batch))
-        own = dict(zip(names, prepared))
-        return (*self._two_way(prompt, absent, own), own, batch.lone_clicks())
 
     def _two_way(self, prompt: Tensor, absent: Tensor, own: Own) -> tuple[Tensor, ImageSide]:
         """``TwoWayTransformer.forward``: output tokens (P, 1 + T, C) and the image's side."""
@@ -201,43 +177,8 @@ class ClickGraph(nn.Module):
         """``MaskDecoder``'s features of the 4×4 pixels of each position: (P, L·16, C/8)."""
         decoder = self.sam.mask_decoder
         first, norm, second = decoder.upscaling_layers()
-        x, factor = side.upscaled(own, first)  # as ``upscaling_tensors.upscaled_logits``
+        x, factor = side.upscaled(own, first)
         x = torch.unflatten(x, -1, (4, -1))  # P L 4 C/4
         squares = (x * x).mean(dim=-1, keepdim=True) + norm.eps * factor[..., None]
         x = F.gelu(x * squares.sqrt().reciprocal() * norm.weight + norm.bias)
         return F.gelu(transposed_2x2(x, second)).flatten(1, 3)
-
-
-class WholeClickGraph(ClickGraph):
-    """``ClickGraph`` and what comes before the upscaling, for which browsers have kernels of ours.
-
-    The graphs of both are cut out of this one. Gives ``whole_names``: predicted IoUs (P, T) and
-    logits (P, T, 4h, 4w), of models that look twice the first predicted IoUs (P, T), then
-    ``MaskDecoder.hyper`` (P, T, C/8), ``ImageSide.steps`` (P, K, L), ``ImageSide.upscaled_rows``
-    (P, K, C) and, for a second look, tokens (P, 1 + T, C).
-    """
-
-    def forward(
-        self, point_coords: Tensor, point_labels: Tensor, *prepared: Tensor
-    ) -> tuple[Tensor, ...]:
-        decoder = self.sam.mask_decoder
-        tokens, side, own, lone = self._attended(point_coords, point_labels, prepared)
-        rows = side.upscaled_rows(decoder.upscaling_layers()[0])
-        more = () if decoder.ranking is None else (tokens,)
-        answers = self._answers(tokens, side, own, lone)
-        return (*answers, decoder.hyper(tokens), side.steps, rows, *more)
-
-
-class RankGraph(nn.Module):
-    """The second look that follows them: of lone clicks, by their logits (P, T, 4h, 4w)."""
-
-    def __init__(self, sam: Sam) -> None:
-        super().__init__()
-        self.ranking = sam.mask_decoder.ranking
-
-    def forward(
-        self, first_iou: Tensor, tokens: Tensor, low_res_masks: Tensor, seen: Tensor
-    ) -> Tensor:
-        assert self.ranking is not None
-        out: Tensor = self.ranking(tokens, first_iou, low_res_masks[:, 1:], seen)
-        return out

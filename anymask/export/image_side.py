@@ -115,14 +115,10 @@ class ImageSide:
 
         own: the image's, (L, 4·C/4). With it what the norm's epsilon is multiplied by, (P, L, 1).
         """
-        rows = self.upscaled_rows(first)
-        return own + self.steps.mT @ rows, (self.deviation * self.deviation).mT
-
-    def upscaled_rows(self, first: nn.ConvTranspose2d) -> Tensor:
-        """The rows, and the convolution's bias, as the upscaling gets them: (P, K + 1, C)."""
         weight, bias = upscaling(first)
         rows = self.rows @ weight
-        return torch.cat([rows[:, :-1], rows[:, -1:] + bias], dim=1)  # the shift's
+        rows = torch.cat([rows[:, :-1], rows[:, -1:] + bias], dim=1)  # the shift's
+        return own + self.steps.mT @ rows, (self.deviation * self.deviation).mT
 
 
 def sum_of_squares(own: Own, told: tuple[Told, ...]) -> Tensor:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +20,28 @@ import torch
 from anymask.core.atomic import make_folder, writing
 from anymask.core.image import RGB
 from anymask.errors import Error, ExportError, MissingExtraError
-from anymask.export.browser_segmenter import BrowserSegmenter
-from anymask.export.click import ANSWERS, answer_names, attended_names
+from anymask.export.click import ANSWERS
+from anymask.export.decoder_tensors import can_be_decoded, write_decoder_tensors
 from anymask.export.encoder_tensors import can_be_multiplied, write_encoder_tensors
+from anymask.export.kernel_segmenter import KernelSegmenter
 from anymask.export.parity import TOLERANCES, Parity, check, measure, measure_upsampled
 from anymask.export.traceable import Graph, graphs_of
-from anymask.export.upscaling_tensors import write_upscaling_tensors
 from anymask.models.sam import Sam
-from anymask.models.tiny_vit import TinyViT, TinyViTConfig
+from anymask.models.tiny_vit import TinyViT
 from anymask.predict.onnx_runtime import OnnxSegmenter
 from anymask.predict.predictor import Predictor
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.fetch import sha256_of
 from anymask.weights.graph_pair import (
-    ATTEND_FILE,
     CLICK_FILE,
     DECODER_FILE,
+    DECODER_TENSORS_FILE,
     ENCODER_FILE,
+    ENCODER_TENSORS_FILE,
     EXPORT_FILE,
     LOW_RES_FILE,
     MASK_FILE,
     PREPARE_FILE,
-    RANK_FILE,
-    TENSORS_FILE,
-    UPSCALING_FILE,
     pair_of_export,
 )
 
@@ -61,6 +60,7 @@ except ImportError as missing:
 OPSET = 20  # the first that has GELU as one operator
 LARGEST_BYTES = 2**31 - 1  # of a protocol buffer
 Step = Callable[[str], None]
+Writer = Callable[[Path, str], None]
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,6 @@ def trace(
             graphs[name] = _exported(graph)
     if official:
         graphs[LOW_RES_FILE] = _cut(graphs[DECODER_FILE], ANSWERS)
-    whole, decoder = graphs[CLICK_FILE], sam.config.decoder
-    if len(whole.graph.outputs) > len(answer_names(decoder)):
-        graphs[CLICK_FILE] = _cut(whole, answer_names(decoder))
-        graphs[ATTEND_FILE] = _cut(whole, attended_names(decoder))
     return Traced(checkpoint, single_mask, graphs)
 
 
@@ -149,9 +145,7 @@ class Traced:
         tell = on_step or _ignore
         make_folder(folder)
         header = export_header(self.checkpoint, dtype, self.single_mask, OPSET)
-        encoder = _multiplied_encoder(self.checkpoint)
-        tensors = [TENSORS_FILE] if encoder is not None else []
-        tensors += [UPSCALING_FILE] if ATTEND_FILE in self.graphs else []
+        tensors = _multiplied(_prepared(self.checkpoint))
         written = [*self.graphs, *tensors]
         with ExitStack() as stack:
             parts = {  # the last to be opened is the first to be renamed: the header comes last
@@ -161,11 +155,8 @@ class Traced:
             tell(f"writing {dtype}")
             for name, graph in self.graphs.items():
                 _write(graph, parts[name], dtype)
-            if encoder is not None:
-                write_encoder_tensors(encoder, parts[TENSORS_FILE], dtype)
-            if UPSCALING_FILE in parts:
-                decoder = _prepared(self.checkpoint).mask_decoder
-                write_upscaling_tensors(decoder, parts[UPSCALING_FILE])
+            for name, write in tensors.items():
+                write(parts[name], dtype)
             tell("comparing with PyTorch")
             parity = _proved(self.checkpoint, header, parts, photo)
             header["parity"] = [row.to_json() for row in parity]
@@ -196,14 +187,15 @@ def _prepared(checkpoint: Checkpoint) -> Sam:
     return sam
 
 
-def _multiplied_encoder(checkpoint: Checkpoint) -> TinyViT | None:
-    """The encoder, if browsers have kernels of ours for it."""
-    config = checkpoint.sam_config.encoder
-    if not isinstance(config, TinyViTConfig) or not can_be_multiplied(config):
-        return None
-    encoder = _prepared(checkpoint).image_encoder
-    assert isinstance(encoder, TinyViT)
-    return encoder
+def _multiplied(sam: Sam) -> dict[str, Writer]:
+    """What writes the weights that browsers have kernels of ours for, by the file they go to."""
+    writers: dict[str, Writer] = {}
+    encoder = sam.image_encoder
+    if isinstance(encoder, TinyViT) and can_be_multiplied(encoder.config):
+        writers[ENCODER_TENSORS_FILE] = partial(write_encoder_tensors, encoder)
+    if can_be_decoded(sam.config):
+        writers[DECODER_TENSORS_FILE] = partial(write_decoder_tensors, sam)
+    return writers
 
 
 def _exported(graph: Graph) -> ir.Model:
@@ -279,11 +271,10 @@ def _proved(
         else None
         for name in (LOW_RES_FILE, DECODER_FILE)
     )
-    browser = None
-    if ATTEND_FILE in parts:
-        rank = parts.get(RANK_FILE)
-        browser = BrowserSegmenter(pair, parts[ATTEND_FILE], parts[UPSCALING_FILE], rank)
-    rows = measure(reference, OnnxSegmenter(pair), low_res, photo, browser)
+    kernels = None
+    if DECODER_TENSORS_FILE in parts:
+        kernels = KernelSegmenter(pair, parts[DECODER_TENSORS_FILE])
+    rows = measure(reference, OnnxSegmenter(pair), low_res, photo, kernels)
     if full is not None:
         rows += measure_upsampled(reference, full, photo)
     check(rows, TOLERANCES[header["dtype"]], f"the {header['dtype']} export of {checkpoint.name}")

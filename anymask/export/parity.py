@@ -55,7 +55,7 @@ TOLERANCES = {
 class Parity:
     """How far an export was from PyTorch in one case.
 
-    graphs: ``click`` (after ``prepare``), ``attend``, which upscales as browsers do, and
+    graphs: ``click`` (after ``prepare``), ``kernels``, by what browsers have, and
     ``decoder`` on PyTorch's own embedding; ``all``: encoder and click; ``upsampled``: the
     decoder's masks at the size of the image. max_logit: absolute difference; logit: in standard
     deviations; mask_iou: the median, least_mask_iou: the least of P · T masks; score: the largest
@@ -83,12 +83,12 @@ def measure(
     exported: OnnxSegmenter,
     decoder: OnnxSegmenter | None = None,
     photo: RGB | None = None,
-    browser: OnnxSegmenter | None = None,
+    kernels: Promptable | None = None,
 ) -> list[Parity]:
     """Compare on real and random prompts: about the photograph, or a drawn scene.
 
     exported: encoder, prepare and click; decoder: the low-resolution one of the official layout,
-    if there is one; browser: what one runs instead of click, if it can.
+    if there is one; kernels: what browsers run instead of prepare and click, if they can.
     """
     image = scene() if photo is None else photo
     seen, own = reference.encode(image), exported.encode(image)
@@ -99,8 +99,8 @@ def measure(
             _parity("click", name, tokens, _answers(exported, seen, prompts)),
             _parity("all", name, tokens, _answers(exported, own, prompts)),
         ]
-        if browser is not None:
-            rows.append(_parity("attend", name, tokens, _answers(browser, seen, prompts)))
+        if kernels is not None:
+            rows.append(_parity("kernels", name, tokens, _answers(kernels, seen, prompts)))
         if decoder is not None:
             single = decoder.pair.single_mask
             chosen = _answers(reference, seen, prompts, single) if single else tokens

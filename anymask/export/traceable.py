@@ -13,20 +13,14 @@ from torch import Tensor, nn
 
 from anymask.export.click import (
     ANSWERS,
-    LOOKED_BY,
-    SEEN,
     ClickGraph,
     MaskGraph,
     PrepareGraph,
-    RankGraph,
-    WholeClickGraph,
     answer_names,
     click_names,
     own_names,
-    whole_names,
 )
 from anymask.export.graphs import DecoderGraph, EncoderGraph
-from anymask.export.upscaling_tensors import can_be_upscaled
 from anymask.models.sam import Sam
 from anymask.weights.graph_pair import (
     CLICK_FILE,
@@ -34,7 +28,6 @@ from anymask.weights.graph_pair import (
     ENCODER_FILE,
     MASK_FILE,
     PREPARE_FILE,
-    RANK_FILE,
     UNMASKED,
 )
 
@@ -73,11 +66,10 @@ def graphs_of(sam: Sam, single_mask: bool) -> dict[str, Graph]:
     text, reads = _text_example(sam), TEXT_INPUTS if sam.config.text else ()
     rows = ({0: ANY},) * len(text)
     prepare, decoder = PrepareGraph(sam), sam.config.decoder
-    whole = can_be_upscaled(decoder, grid)
     prepared, taken = _shared(own_names(decoder)), _shared(click_names(decoder))
     with torch.no_grad():
         own = tuple(array.clone() for array in prepare(embedding))
-    graphs = {
+    return {
         ENCODER_FILE: Graph(
             EncoderGraph(sam),
             (torch.zeros(1, 3, side, side),),
@@ -94,10 +86,10 @@ def graphs_of(sam: Sam, single_mask: bool) -> dict[str, Graph]:
             (None, (None,) * len(prepared)),
         ),
         CLICK_FILE: Graph(
-            WholeClickGraph(sam) if whole else ClickGraph(sam),
+            ClickGraph(sam),
             (*points, *own[: len(taken)], *text),
             ("point_coords", "point_labels", *taken, *reads),
-            whole_names(decoder) if whole else answer_names(decoder),
+            answer_names(decoder),
             (several, several, ((None,) * len(taken) + rows)),
         ),
         DECODER_FILE: Graph(
@@ -108,19 +100,6 @@ def graphs_of(sam: Sam, single_mask: bool) -> dict[str, Graph]:
             (None, several, several, {0: ANY}, {0: ANY}, None, *([rows] if rows else [])),
         ),
     }
-    if whole and decoder.ranking is not None:
-        graphs[RANK_FILE] = _rank(sam, own[len(taken) - 1])
-    return graphs
-
-
-def _rank(sam: Sam, seen: Tensor) -> Graph:
-    """The second look at masks that kernels made; seen: an example of an image's."""
-    config, side = sam.config.decoder, 4 * sam.config.encoder.grid
-    tokens = config.mask_tokens
-    shapes = (tokens,), (1 + tokens, config.width), (tokens, side, side)
-    example = (*(torch.zeros(3, *shape) for shape in shapes), seen)
-    names = (*LOOKED_BY, ANSWERS[1], *_shared((SEEN,)))
-    return Graph(RankGraph(sam), example, names, ANSWERS[:1], (*({0: ANY},) * 3, None))
 
 
 def _text_example(sam: Sam) -> tuple[Tensor, ...]:

@@ -25,17 +25,16 @@ from anymask.weights.adapters.official_decoder import KNOWN, Inside
 from anymask.weights.fetch import fetch_row, joined_sha256, sha256_of
 from anymask.weights.registry import OFFICIAL_PAIR, SAM2_PAIR, Row
 
-# 1: no MASK_FILE; 2: less prepared; 3: no TENSORS_FILE; 4: no CLICK_KERNEL_FILES
-EXPORT_FILE, FORMAT = "export.json", 5
+# 1: no MASK_FILE; 2: less prepared; 3: no ENCODER_TENSORS_FILE; 4: no DECODER_TENSORS_FILE; 5: only
+# the upscaling's tensors, and attend.onnx, which ends before that.
+EXPORT_FILE, FORMAT = "export.json", 6
 ENCODER_FILE, DECODER_FILE, LOW_RES_FILE = "encoder.onnx", "decoder.onnx", "decoder_low_res.onnx"
 PREPARE_FILE, MASK_FILE, CLICK_FILE = "prepare.onnx", "mask.onnx", "click.onnx"
 RUN_FILES = (ENCODER_FILE, PREPARE_FILE, MASK_FILE, CLICK_FILE)  # what we run of an export
-TENSORS_FILE = "encoder.safetensors"  # of encoders that browsers run without ENCODER_FILE
-# What browsers run instead of CLICK_FILE, where they have kernels for the upscaling; RANK_FILE, the
-# second look, if the model has one.
-ATTEND_FILE, UPSCALING_FILE, RANK_FILE = "attend.onnx", "upscaling.safetensors", "rank.onnx"
-CLICK_KERNEL_FILES = (ATTEND_FILE, UPSCALING_FILE, RANK_FILE)
-KERNEL_FILES = (TENSORS_FILE, *CLICK_KERNEL_FILES)  # what only browsers run, where there is one
+# What browsers multiply by instead of running ENCODER_FILE or the other graphs, where they have
+# kernels of ours for it.
+ENCODER_TENSORS_FILE, DECODER_TENSORS_FILE = "encoder.safetensors", "decoder.safetensors"
+KERNEL_FILES = (ENCODER_TENSORS_FILE, DECODER_TENSORS_FILE)
 PAGE_FILES = (*RUN_FILES, *KERNEL_FILES)
 # What decoders that look twice at masks expected before: everything-mode's thresholds are of those.
 FIRST_IOU = "first_iou_predictions"

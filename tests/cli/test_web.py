@@ -20,7 +20,7 @@ from anymask.engine.page import STATIC
 from anymask.export.export_cache import kept_export
 from anymask.weights.checkpoint import Checkpoint
 from anymask.weights.fetch import sha256_of
-from anymask.weights.graph_pair import ATTEND_FILE, RUN_FILES, UPSCALING_FILE
+from anymask.weights.graph_pair import RUN_FILES
 
 ANYMASK = [sys.executable, "-c", "from anymask.cli.main import main; main()", "web"]
 START_S = 120
@@ -101,7 +101,7 @@ def test_the_model_is_exported_once_and_ctrl_c_ends_the_page(folder: Path) -> No
             assert status == 0
             notes.append(said)
     kept = {path.name for path in (folder / "cache").rglob("*.*") if path.name != ".lock"}
-    assert kept == {"export.json", *RUN_FILES, ATTEND_FILE, UPSCALING_FILE}
+    assert kept == {"export.json", *RUN_FILES}
     assert notes == [
         "exporting tiny for the browser, once: about a minute\nanymask: the page is closed\n",
         "anymask: the page is closed\n",

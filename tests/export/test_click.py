@@ -9,22 +9,15 @@ import torch
 from torch import Tensor
 
 from anymask.export.click import (
-    SEEN,
-    UPSCALED,
     ClickGraph,
     MaskGraph,
     PrepareGraph,
-    RankGraph,
-    WholeClickGraph,
     click_names,
     own_names,
-    whole_names,
 )
-from anymask.export.upscaling_tensors import upscaled_logits, upscaling_tensors
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
-from anymask.weights.graph_pair import FIRST_IOU
 from tests.conftest import TINY
 
 
@@ -69,24 +62,3 @@ def test_clicks_are_answered_as_the_model_does(
     if with_mask and at_first_sight:  # who prepares an image with a mask knows of it
         (predicted_iou,) = at_first_sight
     torch.testing.assert_close(predicted_iou, scores, atol=1e-4, rtol=1e-3)
-
-
-@pytest.mark.parametrize("ranking", [None, 16])
-def test_what_kernels_upscale_are_the_same_logits(ranking: int | None) -> None:
-    sam = model(2, ranking)
-    coords, labels = 128 * torch.rand(3, 2, 2), torch.tensor([[1.0, -1], [1, 0], [2, 3]])
-    own = PrepareGraph(sam)(torch.randn(1, 64, 8, 8))
-    named = dict(zip(own_names(sam.config.decoder), own))
-    taken = own[: len(click_names(sam.config.decoder))]
-    answers = WholeClickGraph(sam)(coords, labels, *taken)
-    names = whole_names(sam.config.decoder)
-    whole = dict(zip(names, answers, strict=True))
-    told = (whole[name] for name in ("hyper", "steps", "rows"))
-    eps = sam.mask_decoder.upscaling_layers()[1].eps
-    tensors = upscaling_tensors(sam.mask_decoder)
-    logits = upscaled_logits(tensors, eps, named[UPSCALED], *told)
-    torch.testing.assert_close(logits, whole["low_res_masks"], atol=1e-4, rtol=1e-4)
-    if ranking is not None:
-        looked = RankGraph(sam)(whole[FIRST_IOU], whole["tokens"], logits, named[SEEN])[:1]
-        expected = torch.cat([looked, whole[FIRST_IOU][1:]])  # the first alone is a lone click
-        torch.testing.assert_close(expected, whole["iou_predictions"], atol=1e-4, rtol=1e-4)
