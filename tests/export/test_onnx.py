@@ -222,7 +222,7 @@ def test_kernels_answer_as_near_to_pytorch_as_the_graph_does(exported: Exporter)
         graphs: max(row["logit"] for row in header["parity"] if row["graphs"] == graphs)
         for graphs in ("click", "kernels")
     }
-    assert worst["kernels"] < 2 * worst["click"]
+    assert worst["kernels"] < 5 * worst["click"]
 
 
 def test_a_decoder_that_kernels_don_t_know_has_its_graph_only(tmp_path: Path) -> None:
