@@ -26,9 +26,8 @@ from anymask.core.geometry import ResizeMap
 from anymask.core.prompts import Prompts
 from anymask.weights.graph_pair import (
     CLICK_FILE,
-    CLICK_KERNEL_FILES,
+    DECODER_TENSORS_FILE,
     EXPORT_FILE,
-    RANK_FILE,
     RUN_FILES,
 )
 
@@ -269,9 +268,7 @@ def test_kernels_of_our_own_answer_clicks_as_the_graph_does(
     assert far["predictedIou"] <= 1e-5
     folders = {url.rpartition("/")[2]: url.split("/")[-2] for url in fetched if "/models/" in url}
     assert folders[CLICK_FILE] == f"{model}-graphs"
-    kernels = set(CLICK_KERNEL_FILES) - ({RANK_FILE} if model != "tiny-vit" else set())
-    assert set(folders) & set(CLICK_KERNEL_FILES) == kernels
-    assert {folders[name] for name in kernels} == {model}
+    assert folders[DECODER_TENSORS_FILE] == model
 
 
 def test_without_the_headers_one_thread_does_it_and_says_so(site: Path, page: Page) -> None:

@@ -93,7 +93,7 @@ def masks_by_model(team: Team) -> dict[str, int]:
 def load_new(page: Page, urls: list[str], key: str) -> None:
     """Wait until the page has the new graphs, and has had a moment to begin with them."""
     end = time.monotonic() + LOADED_WITHIN_S
-    while not any(f"/model/{key}/" in url and "attend.onnx" in url for url in urls):
+    while not any(f"/model/{key}/" in url and "decoder.safetensors" in url for url in urls):
         assert time.monotonic() < end, f"the page has not asked for the new model: {urls}"
         page.wait_for_timeout(200)
     page.wait_for_timeout(10_000)

@@ -421,7 +421,7 @@ def rename(path: Path) -> None:
     ("spoil", "message"),
     [
         (lambda folder: flip(folder / "encoder.onnx"), r"encoder\.onnx.*sha256"),
-        (lambda folder: (folder / "attend.onnx").unlink(), r"attend\.onnx"),
+        (lambda folder: (folder / "decoder.safetensors").unlink(), r"decoder\.safetensors"),
         (lambda folder: rename(folder / "export.json"), "newer|export again"),
         (lambda folder: (folder / "export.json").unlink(), r"export\.json"),
         (lambda folder: (folder / "export.json").write_text("{"), r"export\.json"),

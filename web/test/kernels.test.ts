@@ -1,68 +1,17 @@
-import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { pairBiases } from "../src/segmenter/tiny-vit/plan";
-
-type Kernels = Record<string, (...numbers: number[]) => number>;
-const START = 4096;
-const COUNTER = 1024;
-const NONE = 0; // rows left out: there are zeros
-
-/** Kernels on a memory of their own, and a place for numbers in it. */
-function kernels() {
-  const bytes = readFileSync(new URL("../src/kernels/build/plain.wasm", import.meta.url));
-  const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared: true });
-  const module = new WebAssembly.Module(bytes);
-  const run = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
-  run["useScratch"](32 * 65536);
-  let end = START;
-  const place = (numbers: readonly number[] | number) => {
-    const at = end;
-    const count = typeof numbers === "number" ? numbers : numbers.length;
-    end += Math.ceil(count / 16) * 64;
-    if (typeof numbers !== "number") new Float32Array(memory.buffer, at, count).set(numbers);
-    return at;
-  };
-  const read = (at: number, count: number) => [...new Float32Array(memory.buffer, at, count)];
-  const whole = (at: number, numbers: readonly number[]) =>
-    new Int32Array(memory.buffer, at, numbers.length).set(numbers);
-  return { run, place, read, whole, zeros: place(new Array(4096).fill(0)) };
-}
-
-const noise = (count: number, seed = 1) =>
-  Array.from({ length: count }, (_, i) => Math.fround(Math.sin(i * i * 0.37 + seed * 11)));
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-
-/** (k, n) row by row, in panels of 8 columns. */
-const panels = (weight: readonly number[], k: number, n: number) =>
-  range(n / 8).flatMap((p) =>
-    range(k).flatMap((i) => range(8).map((j) => weight[i * n + p * 8 + j])),
-  );
-
-const gelu = (x: number) => {
-  const steps = 2000; // of Simpson's rule, over the normal density up to x
-  const weighed = range(steps + 1).map((i) => {
-    const weight = i === 0 || i === steps ? 1 : i % 2 ? 4 : 2;
-    return weight * Math.exp(-(((x * i) / steps) ** 2) / 2);
-  });
-  const area = (weighed.reduce((a, b) => a + b) * x) / steps / 3 / Math.sqrt(2 * Math.PI);
-  return x * (0.5 + area);
-};
-
-function product(x: number[], weight: number[], bias: number[], k: number, n: number): number[] {
-  return range(x.length / k).flatMap((row) =>
-    range(n).map((j) =>
-      range(k).reduce((sum, i) => sum + x[row * k + i] * weight[i * n + j], bias[j]),
-    ),
-  );
-}
-
-const normal = (x: number[], k: number, eps: number) =>
-  range(x.length / k).flatMap((row) => {
-    const own = x.slice(row * k, (row + 1) * k);
-    const mean = own.reduce((a, b) => a + b) / k;
-    const square = own.reduce((sum, value) => sum + (value - mean) ** 2, 0) / k;
-    return own.map((value) => (value - mean) / Math.sqrt(square + eps));
-  });
+import {
+  COUNTER,
+  gelu,
+  kernels,
+  near,
+  noise,
+  NONE,
+  normal,
+  panels,
+  product,
+  range,
+} from "./kernels-harness";
 
 /** A 3×3 window's numbers around a place, zeros beyond the map. */
 const around = (map: number[], h: number, w: number, c: number, y: number, x: number) =>
@@ -72,13 +21,7 @@ const around = (map: number[], h: number, w: number, c: number, y: number, x: nu
     return range(c).map((j) => (inside ? map[(row * w + column) * c + j] : 0));
   });
 
-function near(found: number[], expected: number[], tolerance = 1e-5): void {
-  expect(found).toHaveLength(expected.length);
-  const worst = Math.max(...found.map((value, i) => Math.abs(value - expected[i])));
-  expect(worst).toBeLessThan(tolerance);
-}
-
-describe("kernels", () => {
+describe("kernels of the encoder", () => {
   it("multiply rows, a part of a strip included, and add", () => {
     const { run, place, read } = kernels();
     const [m, k, n] = [76, 12, 16];
@@ -195,68 +138,5 @@ describe("kernels", () => {
       });
     });
     near(read(out, expected.length), expected);
-  });
-
-  it("upscale sums of rows to logits, in turn where they lie in the map", () => {
-    const { run, place, read, whole } = kernels();
-    const [side, c, k, eps] = [4, 8, 5, 1e-3];
-    const [length, channels, half] = [side * side, 4 * c, c / 2];
-    const [own, rows, hyper] = [
-      noise(length * channels),
-      noise(k * channels, 2),
-      noise(4 * half, 3),
-    ];
-    const steps = noise(k * length, 4);
-    const [gain, shift, weight, bias] = [
-      noise(c, 5),
-      noise(c, 6),
-      noise(c * 4 * half, 7),
-      noise(half, 8),
-    ];
-    const packed = panels(rows, k, channels);
-    const told = place([...packed, ...steps, ...steps]);
-    const asked = place(2);
-    const strips = range(half).flatMap((strip) =>
-      range(c).flatMap((i) => range(4).map((j) => weight[i * 4 * half + strip * 4 + j])),
-    );
-    const turned = range(half).flatMap((i) => range(4).map((mask) => hyper[mask * half + i]));
-    const out = place(4 * 16 * length);
-    whole(asked, [k, told]);
-    const by = [gain, shift, strips, bias, turned].map((numbers) => place(numbers));
-    run["upscale"](COUNTER, side, c, eps, asked, place(own), ...by, out);
-    const expected = new Array<number>(4 * 16 * length);
-    for (let at = 0; at < length; at++) {
-      const all = range(channels).map((j) =>
-        range(k).reduce(
-          (sum, i) => sum + steps[i * length + at] * rows[i * channels + j],
-          own[at * channels + j],
-        ),
-      );
-      const deviation = steps[(k - 1) * length + at];
-      for (let first = 0; first < 4; first++) {
-        const row = all.slice(first * c, (first + 1) * c);
-        const square = row.reduce((sum, x) => sum + x * x, 0) / c + eps * deviation ** 2;
-        const active = row.map((x, i) => gelu((x / Math.sqrt(square)) * gain[i] + shift[i]));
-        for (let second = 0; second < 4; second++) {
-          const seen = range(half).map((j) =>
-            gelu(
-              active.reduce(
-                (sum, x, i) => sum + x * weight[i * 4 * half + second * half + j],
-                bias[j],
-              ),
-            ),
-          );
-          const y = 4 * Math.floor(at / side) + 2 * (first >> 1) + (second >> 1);
-          const x = 4 * (at % side) + 2 * (first & 1) + (second & 1);
-          for (let mask = 0; mask < 4; mask++) {
-            expected[(mask * 4 * side + y) * 4 * side + x] = seen.reduce(
-              (sum, value, i) => sum + value * hyper[mask * half + i],
-              0,
-            );
-          }
-        }
-      }
-    }
-    near(read(out, expected.length), expected, 5e-5);
   });
 });

@@ -51,6 +51,15 @@ export function sum(x: v128): f32 {
   );
 }
 
+/** The products of d numbers each, which four divides, added up. */
+export function dot(a: usize, b: usize, d: i32): f32 {
+  let total = f32x4.splat(0);
+  for (let at: usize = 0; at < (<usize>d) << 2; at += 16) {
+    total = madd(v128.load(a + at), v128.load(b + at), total);
+  }
+  return sum(total);
+}
+
 /** GELU of `count` numbers in place, four at a time. */
 export function geluAll(at: usize, count: i32): void {
   const end = at + ((<usize>count) << 2);
@@ -63,4 +72,9 @@ export function addAll(to: usize, from: usize, count: i32): void {
   for (; to < end; to += 16, from += 16) {
     v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
   }
+}
+
+/** The sums of four numbers each. */
+export function addTo(one: usize, other: usize, to: usize): void {
+  v128.store(to, f32x4.add(v128.load(one), v128.load(other)));
 }

@@ -16,6 +16,31 @@ export function block(
   out: usize,
   pitch: usize,
 ): void {
+  tile(strip, 16, panel, k, bias, out, pitch);
+}
+
+/** `block` where four columns of a panel are the rows: half a panel, from its address on. */
+export function blockOfHalf(
+  half: usize,
+  panel: usize,
+  k: i32,
+  bias: usize,
+  out: usize,
+  pitch: usize,
+): void {
+  tile(half, 32, panel, k, bias, out, pitch);
+}
+
+/** `block` with strips whose fours are `stride` bytes apart. */
+function tile(
+  strip: usize,
+  stride: usize,
+  panel: usize,
+  k: i32,
+  bias: usize,
+  out: usize,
+  pitch: usize,
+): void {
   let c00 = f32x4.splat(0);
   let c01 = c00;
   if (bias) {
@@ -28,8 +53,8 @@ export function block(
   let c21 = c01;
   let c30 = c00;
   let c31 = c01;
-  const end = strip + ((<usize>k) << 4);
-  while (strip < end) {
+  const end = panel + ((<usize>k) << 5);
+  while (panel < end) {
     const b0 = v128.load(panel);
     const b1 = v128.load(panel, 16);
     const a0 = v128.load_splat<f32>(strip);
@@ -44,7 +69,7 @@ export function block(
     const a3 = v128.load_splat<f32>(strip, 12);
     c30 = madd(a3, b0, c30);
     c31 = madd(a3, b1, c31);
-    strip += 16;
+    strip += stride;
     panel += 32;
   }
   v128.store(out, c00);

@@ -10,46 +10,16 @@ import { attend } from "./attention";
 import { depthwiseRow, packWindows } from "./convolution";
 import { addAll, geluAll } from "./numbers";
 import { normal, pack, packGelu, packNormal, product } from "./product";
-import { packActivated, packColumns, pixels } from "./upscaling";
+import { bytes, next, scratch } from "./threads";
+
+export { meet, useScratch } from "./threads";
 
 const PART: i32 = 64; // rows that stay in the second cache while a weight goes by
 const WINDOWS: i32 = 32; // as many that are nine times as long
 const BAND: i32 = 32; // rows of a map
-const POSITIONS: i32 = 16; // of a map, each of which becomes 16 pixels
-const SPINS: i32 = 20000;
-
-let scratch: usize = 0;
-
-/** Where this thread, and no other, keeps what it needs in between. */
-export function useScratch(at: usize): void {
-  scratch = at;
-}
-
-/** Wait until all threads are here. counter: 0 before the first. */
-export function meet(counter: usize, threads: i32): void {
-  let here = atomic.add<i32>(counter, 1) + 1;
-  if (here == threads) {
-    atomic.notify(counter, threads);
-    return;
-  }
-  for (let spin: i32 = 0; spin < SPINS && here < threads; spin++) here = atomic.load<i32>(counter);
-  while (here < threads) {
-    atomic.wait<i32>(counter, here, -1);
-    here = atomic.load<i32>(counter);
-  }
-}
-
-/** The next part of a step; `rows` or less of them. */
-function next(counter: usize): i32 {
-  return atomic.add<i32>(counter, 1);
-}
 
 function isKnown(known: usize, first: i32, end: i32): bool {
   return first >= load<i32>(known) && end <= load<i32>(known, 4);
-}
-
-function bytes(count: i32): usize {
-  return (<usize>count) << 2;
 }
 
 /** out = x·weight + bias; of normalised rows if eps is given; then GELU, or added to `out`. */
@@ -298,53 +268,5 @@ export function repeat(counter: usize, map: usize, row: i32, period: usize, know
   for (let y = first + next(counter); y < end; y = first + next(counter)) {
     const from = first - back + ((y - first) % back); // never one that is copied
     memory.copy(map + bytes(y * row), map + bytes(from * row), bytes(row));
-  }
-}
-
-/**
- * Logits (4, 4·side, 4·side) of (side, side) positions that are sums, own + stepsᵀ·rows, by what
- * comes after that in the mask decoder (upscaling.ts). own (side², 4·c). asked: where there are k
- * and the address of rows (k, 4·c), packed, after which come steps (k, side²), and room for as many
- * numbers to pack them in. The last of the steps are deviations. hyper: a strip.
- */
-export function upscale(
-  counter: usize,
-  side: i32,
-  c: i32,
-  eps: f32,
-  asked: usize,
-  own: usize,
-  gain: usize,
-  shift: usize,
-  weight: usize,
-  bias: usize,
-  hyper: usize,
-  out: usize,
-): void {
-  const count = load<i32>(asked);
-  const rows = load<usize>(asked, 4);
-  const length = side * side;
-  const row = bytes(4 * c);
-  const steps = rows + <usize>count * row;
-  const packed = steps + bytes(count * length);
-  const panel = scratch + <usize>POSITIONS * row;
-  const middle = panel + bytes(8 * c);
-  const line = bytes(4 * side);
-  for (let first = next(counter) * POSITIONS; first < length; first = next(counter) * POSITIONS) {
-    const strips = packed + bytes(first * count);
-    const deviations = steps + bytes((count - 1) * length + first);
-    packColumns(steps + bytes(first), length, count, POSITIONS, strips);
-    product(strips, POSITIONS, count, rows, 0, 4 * c, scratch);
-    addAll(scratch, own + <usize>first * row, POSITIONS * 4 * c);
-    for (let i: i32 = 0; i < POSITIONS; i += 4) {
-      const y = (first + i) / side;
-      const x = (first + i) % side;
-      for (let half: i32 = 0; half < 2; half++) {
-        const from = scratch + <usize>i * row + bytes(half * 2 * c);
-        packActivated(from, c, eps, deviations + bytes(i), gain, shift, panel);
-        const to = out + <usize>(4 * y + 2 * half) * line + bytes(4 * x);
-        pixels(panel, c, weight, bias, hyper, middle, to, line, bytes(16 * length));
-      }
-    }
   }
 }

@@ -9,18 +9,6 @@ import { block, ROWS, transpose } from "./product";
 
 export const MASKS: i32 = 4; // of a prompt: the rows of the last product
 
-/** Pack columns first to first + rows of (k, length), which are its product's rows. */
-export function packColumns(from: usize, length: i32, k: i32, rows: i32, to: usize): void {
-  const pitch = (<usize>length) << 2;
-  const strip = (<usize>k) << 4;
-  for (let i: i32 = 0; i < k; i++, from += pitch, to += 16) {
-    let at = to;
-    for (let row: usize = 0; row < (<usize>rows) << 2; row += 16, at += strip) {
-      v128.store(at, v128.load(from + row));
-    }
-  }
-}
-
 /**
  * Norm and GELU of eight rows, c numbers each: two of each of four positions, which are 4·c numbers
  * apart. deviations: of the positions, which is what the norm's eps is multiplied by. To [c][8].

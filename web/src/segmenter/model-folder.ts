@@ -4,11 +4,10 @@ import { ModelError } from "./errors";
 import type { Resize } from "./resize-map";
 
 const LIST = "export.json";
-const FETCHED = ["prepare.onnx", "mask.onnx"]; // of what is in it, and of these one way each,
-const ENCODERS = [["encoder.safetensors"], ["encoder.onnx"]]; // nearly alike in size:
-const CLICKS = [["attend.onnx", "upscaling.safetensors", "rank.onnx"], ["click.onnx"]];
-const FORMAT = 5; // the `anymask_export` that this code reads, and
-const OLDEST = 3; // which has no encoder.safetensors; 4 has nothing to upscale with
+const ENCODERS = [["encoder.safetensors"], ["encoder.onnx"]]; // one way of these, and of those:
+const DECODERS = [["decoder.safetensors"], ["prepare.onnx", "mask.onnx", "click.onnx"]];
+const FORMAT = 6; // the `anymask_export` that this code reads, and
+const OLDEST = 3; // which has no encoder.safetensors; 4 and 5 have no decoder.safetensors
 const RESIZES: readonly Resize[] = ["longest_side", "stretch"];
 
 /** What `export.json` says, as far as the browser needs it. */
@@ -104,8 +103,8 @@ export class ModelFolder {
   async read(file: string, onProgress: OnProgress): Promise<Uint8Array<ArrayBuffer>> {
     const facts = this.files[file];
     if (!facts) throw new ModelError(`the model ${this.facts.name} has no ${file}`);
-    const ways = [ENCODERS, CLICKS].flatMap((ways) => this.wayOf(ways, file));
-    const modelBytes = [...FETCHED, ...ways].reduce((sum, name) => sum + this.bytesOf(name), 0);
+    const ways = [ENCODERS, DECODERS].flatMap((ways) => this.wayOf(ways, file));
+    const modelBytes = ways.reduce((sum, name) => sum + this.bytesOf(name), 0);
     const url = new URL(file, this.url);
     url.searchParams.set("sha256", facts.sha256.slice(0, 16)); // an older one may be in the cache
     const response = await fetched(url);

@@ -1,7 +1,7 @@
 // The worker: it holds the model and the embeddings, and does all that takes time.
 
 import { type Door, serve } from "./channel";
-import { Decoder, type Decoded, type Prepared } from "./decoder";
+import { type Decoded, type Decoder, openDecoder, tryOut, type Unmasked } from "./decoder";
 import { type EmbeddingFacts, type NamedArray, parseEmbedding } from "./embedding";
 import { Encoder } from "./encoder";
 import { EmbeddingError, SegmenterError } from "./errors";
@@ -15,7 +15,7 @@ import { ResizeMap } from "./resize-map";
 import { Runtime } from "./runtime";
 
 const IMAGE_EMBED = "image_embed"; // the array of an embedding that SAM has
-const MOST_PREPARED = 2; // images, 28 MB each: that which is asked about, and the next of a list
+const MOST_PREPARED = 2; // images, 32 MB each: that which is asked about, and the next of a list
 const WARM_UP_RUNS = 10; // until a run takes no less time than the one before, on two cores
 
 interface Kept {
@@ -31,7 +31,7 @@ interface Model {
 
 let loaded: Model | null = null;
 const embeddings = new Map<number, Kept>();
-const shared = new Map<Kept, Prepared>(); // the latest asked about last
+const shared = new Map<Kept, Unmasked>(); // the latest asked about last
 let lastId = 0;
 let busy = false; // somebody waits
 
@@ -42,11 +42,13 @@ const handlers: Handlers = {
     const folder = await ModelFolder.open(new URL(url));
     const runtime = new Runtime(backends, threads);
     const read = (file: string) => folder.read(file, report);
-    const decoder = await Decoder.open(runtime, folder, read);
+    const decoder = await openDecoder(runtime, folder, read);
     const encoder = new Encoder(runtime, folder, report);
     loaded = { facts: folder.facts, decoder, encoder };
     // A card's code is made once; two runs at a time would disturb each other on it.
-    if (decoder.backend === "wasm") void decoder.tryOut(WARM_UP_RUNS, () => busy);
+    if (decoder.backend === "wasm") {
+      void tryOut(decoder, folder.facts, WARM_UP_RUNS, () => busy);
+    }
     return [{ facts: folder.facts, backend: decoder.backend, threads, notes: runtime.notes }];
   },
 
@@ -107,17 +109,16 @@ function model(): Model {
 
 /** A prompt with a mask shares its image with no other; all others about it do. */
 async function decode(kept: Kept, prompt: PackedPrompt): Promise<Decoded> {
-  const { decoder } = model();
   const plain = await prepared(kept);
-  if (!prompt.mask) return decoder.run(plain, prompt);
-  const own = await decoder.masked(plain, prompt.mask);
-  const decoded = await decoder.run(own, prompt);
+  if (!prompt.mask) return plain.run(prompt);
+  const own = await plain.masked(prompt.mask);
+  const decoded = await own.run(prompt);
   own.dispose();
   return decoded;
 }
 
 /** An image, prepared, and no longer the one that was asked about longest ago. */
-async function prepared(kept: Kept): Promise<Prepared> {
+async function prepared(kept: Kept): Promise<Unmasked> {
   const ready = shared.get(kept) ?? (await model().decoder.prepare(kept.numbers));
   shared.delete(kept);
   shared.set(kept, ready);

@@ -1,13 +1,15 @@
-// Threads that run steps of kernels together, on one memory: this one, and workers.
+// Threads that run programs of kernels together, on one memory: this one, and workers.
 
 import plainUrl from "../../kernels/build/plain.wasm?url";
 import relaxedUrl from "../../kernels/build/relaxed.wasm?url";
 import { ModelError } from "../errors";
-import { counterBytes, type Start, type Step, thread } from "./thread";
+import { counterBytes, type Program, type Run, type Start, thread } from "./thread";
+import type { Order } from "./thread-worker";
 
 /** Where memory begins to be used. */
 export const FIRST_ADDRESS = 4096;
 const PAGE_BYTES = 65536;
+const LINE_BYTES = 64;
 const MOST_PAGES = 65536;
 const READY_MS = 10_000;
 
@@ -20,51 +22,45 @@ export function canShareMemory(): boolean {
   }
 }
 
-/** What a crew does in each run, and what lies in memory. */
-export interface Work {
-  readonly steps: readonly Step[];
-  /** What lies there before the first run: numbers and their addresses. */
+/** What lies in memory before the first run, and what comes after it. */
+export interface Ground {
+  /** Numbers and their addresses. */
   readonly weights: readonly (readonly [address: number, numbers: Float32Array])[];
-  /** Of what is used together by all, and by each thread besides. */
-  readonly bytes: number;
-  readonly scratchBytes: number;
+  /** Where what is in use ends. */
+  readonly end: number;
+  /** Of the longest program. */
+  readonly steps: number;
 }
 
 export class Crew {
   private turn = 0;
+  private programs = 0;
 
   private constructor(
     private readonly memory: WebAssembly.Memory,
     private readonly counters: readonly [number, number],
     private readonly counterBytes: number,
-    private readonly runSteps: (counters: number) => void,
+    private readonly runHere: Run,
     private readonly others: readonly Worker[],
-    private readonly end: number,
+    readonly threads: number,
+    private end: number,
   ) {}
 
   /** Throws ModelError. */
-  static async start(work: Work, threads: number): Promise<Crew> {
-    const { steps, bytes, scratchBytes } = work;
+  static async start({ weights, end, steps }: Ground, threads: number): Promise<Crew> {
     const module = await compiled();
-    const each = counterBytes(steps.length);
-    const scratch = bytes + 2 * each;
-    const end = scratch + threads * scratchBytes;
-    const pages = Math.ceil(end / PAGE_BYTES);
+    const each = counterBytes(steps);
+    const pages = Math.ceil((end + 2 * each) / PAGE_BYTES);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: MOST_PAGES, shared: true });
-    for (const [address, numbers] of work.weights) {
+    for (const [address, numbers] of weights) {
       new Float32Array(memory.buffer, address, numbers.length).set(numbers);
     }
-    const started = (i: number): Start => ({
-      module,
-      memory,
-      scratch: scratch + i * scratchBytes,
-      steps,
-      threads,
-    });
+    const started = (i: number): Start => ({ module, memory, thread: i, threads });
     const others = await Promise.all(
       Array.from({ length: threads - 1 }, (_, i) => startThread(started(i + 1))),
     );
-    return new Crew(memory, [bytes, bytes + each], each, thread(started(0)), others, end);
+    const counters = [end, end + each] as const;
+    return new Crew(memory, counters, each, thread(started(0)), others, threads, end + 2 * each);
   }
 
   numbers(address: number, count: number): Float32Array {
@@ -75,20 +71,37 @@ export class Crew {
     return new Int32Array(this.memory.buffer, address, count);
   }
 
-  /** The address of so many bytes for one run, whatever its size. */
+  /** An address of so many bytes that nobody has yet. Throws ModelError if there are none. */
   room(bytes: number): number {
-    const lacking = this.end + bytes - this.memory.buffer.byteLength;
-    if (lacking > 0) this.memory.grow(Math.ceil(lacking / PAGE_BYTES));
-    return this.end;
+    const at = this.end;
+    const lacking = at + bytes - this.memory.buffer.byteLength;
+    try {
+      if (lacking > 0) this.memory.grow(Math.ceil(lacking / PAGE_BYTES));
+    } catch {
+      throw new ModelError(`the browser has no ${Math.ceil(bytes / 2 ** 20)} MB of memory left`);
+    }
+    this.end += Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
+    return at;
   }
 
-  /** Run all steps once. */
-  run(): void {
-    const [now, next] = this.turn++ % 2 ? [1, 0] : [0, 1];
-    for (const other of this.others) other.postMessage(this.counters[now]);
-    this.runSteps(this.counters[now]);
-    // Nobody is at these any more. Those of this run may still be looked at by who met others last.
-    new Uint8Array(this.memory.buffer, this.counters[next], this.counterBytes).fill(0);
+  /** Teach a program to all threads: what runs it once. */
+  learn(program: Program): () => void {
+    if (counterBytes(program.steps.length) > this.counterBytes) {
+      throw new Error(`a program of ${program.steps.length} steps is longer than was said`);
+    }
+    const id = this.programs++;
+    this.tell(program);
+    return () => {
+      const [now, next] = this.turn++ % 2 ? [1, 0] : [0, 1];
+      this.tell([id, this.counters[now]]);
+      this.runHere(program, this.counters[now]);
+      // Nobody is at these any more. Those of this run may still be looked at by who met others last.
+      new Uint8Array(this.memory.buffer, this.counters[next], this.counterBytes).fill(0);
+    };
+  }
+
+  private tell(order: Order): void {
+    for (const other of this.others) other.postMessage(order);
   }
 }
 

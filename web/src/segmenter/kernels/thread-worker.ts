@@ -1,14 +1,20 @@
 // One more thread: it is told what to do once, and then when.
 
-import { type Start, thread } from "./thread";
+import { type Program, type Run, type Start, thread } from "./thread";
 
-let run: ((counters: number) => void) | null = null;
+/** A program, the next by number, or which to run on which counters. */
+export type Order = Program | readonly [program: number, counters: number];
 
-self.onmessage = ({ data }: MessageEvent<Start | number>) => {
-  if (typeof data === "number") {
-    run!(data);
-    return;
+let run: Run | null = null;
+const programs: Program[] = [];
+
+self.onmessage = ({ data }: MessageEvent<Start | Order>) => {
+  if (data instanceof Array) {
+    run!(programs[data[0]], data[1]);
+  } else if ("module" in data) {
+    run = thread(data);
+    self.postMessage("ready");
+  } else {
+    programs.push(data);
   }
-  run = thread(data);
-  self.postMessage("ready");
 };

@@ -3,7 +3,6 @@
 // Maps are (h, w, c), tokens the rows of one. The steps are those of kernels/steps.ts; layers and
 // their names are those of anymask/models/tiny_vit.py.
 
-import type { Work } from "../kernels/crew";
 import type { Tensors } from "../kernels/tensors";
 import type { Step } from "../kernels/thread";
 import { KNOWN_BYTES, type Part, type Reach } from "./repeated";
@@ -27,7 +26,13 @@ export interface TinyViTConfig {
   readonly out_channels: number;
 }
 
-export interface Plan extends Work {
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** What lies in memory before: numbers and their addresses. */
+  readonly weights: readonly (readonly [address: number, numbers: Float32Array])[];
+  /** Where what is used together by all ends, and what each thread needs besides. */
+  readonly end: number;
+  readonly scratchBytes: number;
   readonly parts: readonly Part[];
   /** The image (S, S, 3) and the embedding (h, w, C). */
   readonly input: number;
@@ -82,10 +87,9 @@ class Planner {
     const grid = this.grid(widths.length - 1);
     this.neck(x, other, widths[widths.length - 1], grid);
     const scratchBytes = BYTES * this.scratch + 4096;
-    const { steps, parts, weights } = this;
+    const { steps, parts, weights, end } = this;
     const channels = config.out_channels;
-    const bytes = this.end;
-    return { steps, parts, weights, input, output: x, side, grid, channels, bytes, scratchBytes };
+    return { steps, parts, weights, input, output: x, side, grid, channels, end, scratchBytes };
   }
 
   /** The side of a stage's grid. */

@@ -11,6 +11,7 @@ export class TinyViT {
   private constructor(
     private readonly plan: Plan,
     private readonly crew: Crew,
+    private readonly run: () => void,
   ) {}
 
   /** Of a file that anymask/export/encoder_tensors.py wrote. Throws ModelError. */
@@ -19,7 +20,10 @@ export class TinyViT {
     const config = JSON.parse(tensors.metadata["tiny_vit"] ?? "null") as TinyViTConfig | null;
     if (!config) throw new ModelError("the encoder's weights don't say what they are of");
     const made = plan(config, tensors, FIRST_ADDRESS);
-    return new TinyViT(made, await Crew.start(made, threads));
+    const { steps, weights, end, scratchBytes } = made;
+    const crew = await Crew.start({ weights, end, steps: steps.length }, threads);
+    const scratch = crew.room(threads * scratchBytes);
+    return new TinyViT(made, crew, crew.learn({ steps, scratch, scratchBytes }));
   }
 
   /**
@@ -32,7 +36,7 @@ export class TinyViT {
       this.crew.wholeNumbers(parts[i].known, known.length).set(known);
     }
     turned(input, 3, side * side, this.crew.numbers(at, 3 * side * side));
-    this.crew.run();
+    this.run();
     const tokens = this.crew.numbers(output, grid * grid * channels);
     const embedding = new Float32Array(tokens.length);
     turned(tokens, grid * grid, channels, embedding);
