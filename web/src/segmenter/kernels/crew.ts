@@ -5,6 +5,7 @@ import relaxedUrl from "../../kernels/build/relaxed.wasm?url";
 import { ModelError } from "../errors";
 import { counterBytes, type Program, type Run, type Start, thread } from "./thread";
 import type { Order } from "./thread-worker";
+import type { Placed } from "./weights";
 
 /** Where memory begins to be used. */
 export const FIRST_ADDRESS = 4096;
@@ -24,8 +25,7 @@ export function canShareMemory(): boolean {
 
 /** What lies in memory before the first run, and what comes after it. */
 export interface Ground {
-  /** Numbers and their addresses. */
-  readonly weights: readonly (readonly [address: number, numbers: Float32Array])[];
+  readonly weights: Placed;
   /** Where what is in use ends. */
   readonly end: number;
   /** Of the longest program. */

@@ -1,8 +1,9 @@
 // A prompt as steps over one memory: tokens and the image's few rows inform each other, then come
 // IoUs and logits (anymask/models/few_rows.py; what each step does: kernels/*-steps.ts).
 
-import { BYTES, Rooms, type Weights } from "../kernels/rooms";
+import { BYTES, Rooms } from "../kernels/rooms";
 import type { Step } from "../kernels/thread";
+import type { Weights } from "../kernels/weights";
 import { COLUMNS, MASKS, type MaskDecoderConfig, OUTPUTS, PART, type Sizes } from "./config";
 import type { Image } from "./image-plan";
 

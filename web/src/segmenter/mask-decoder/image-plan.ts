@@ -1,8 +1,9 @@
 // What is prepared of an image for all prompts about it, and changed by a mask: where it lies, and
 // the steps that compute it (kernels/image-steps.ts).
 
-import { BYTES, Rooms, type Weights } from "../kernels/rooms";
+import { BYTES, Rooms } from "../kernels/rooms";
 import type { Step } from "../kernels/thread";
+import type { Weights } from "../kernels/weights";
 import { COLUMNS, type MaskDecoderConfig, type Sizes } from "./config";
 
 export const SCRATCH = 1024; // numbers that any of these steps needs of its own

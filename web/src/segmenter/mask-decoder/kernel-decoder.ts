@@ -4,9 +4,10 @@
 import type { Decoded, Decoder, Prepared, Unmasked } from "../decoder";
 import { ModelError } from "../errors";
 import { Crew, FIRST_ADDRESS } from "../kernels/crew";
-import { BYTES, Rooms, Weights } from "../kernels/rooms";
+import { BYTES, Rooms } from "../kernels/rooms";
 import { Tensors } from "../kernels/tensors";
 import type { Step } from "../kernels/thread";
+import { Weights } from "../kernels/weights";
 import type { PackedPrompt } from "../prompts";
 import { type ClickPlan, clickPlan } from "./click-plan";
 import { MASKS, type MaskDecoderConfig, Sizes } from "./config";

@@ -4,12 +4,13 @@
 // their names are those of anymask/models/tiny_vit.py.
 
 import type { Tensors } from "../kernels/tensors";
+import { BYTES, Rooms } from "../kernels/rooms";
 import type { Step } from "../kernels/thread";
+import { type Placed, Weights } from "../kernels/weights";
 import { KNOWN_BYTES, type Part, type Reach } from "./repeated";
 
 const EPS = 1e-5; // of the norms inside, and of the neck's:
 const NECK_EPS = 1e-6;
-const BYTES = 4; // a number
 const ROWS = 64; // of a part of a step
 const WINDOWS = 32;
 
@@ -28,8 +29,7 @@ export interface TinyViTConfig {
 
 export interface Plan {
   readonly steps: readonly Step[];
-  /** What lies in memory before: numbers and their addresses. */
-  readonly weights: readonly (readonly [address: number, numbers: Float32Array])[];
+  readonly weights: Placed;
   /** Where what is used together by all ends, and what each thread needs besides. */
   readonly end: number;
   readonly scratchBytes: number;
@@ -43,20 +43,20 @@ export interface Plan {
 }
 
 export function plan(config: TinyViTConfig, tensors: Tensors, start: number): Plan {
-  return new Planner(config, tensors, start).plan();
+  const rooms = new Rooms(start);
+  return new Planner(config, new Weights(tensors, rooms), rooms).plan();
 }
 
 class Planner {
   private readonly steps: Step[] = [];
   private readonly parts: Part[] = [];
-  private readonly weights: [number, Float32Array][] = [];
   private scratch = 0; // numbers of it
   private readonly zeros: number;
 
   constructor(
     private readonly config: TinyViTConfig,
-    private readonly tensors: Tensors,
-    private end: number,
+    private readonly weights: Weights,
+    private readonly rooms: Rooms,
   ) {
     const { widths, image_px, expand_ratio } = config;
     const row = (image_px / 4) * Math.max(widths[0] * expand_ratio, widths[1]);
@@ -87,7 +87,9 @@ class Planner {
     const grid = this.grid(widths.length - 1);
     this.neck(x, other, widths[widths.length - 1], grid);
     const scratchBytes = BYTES * this.scratch + 4096;
-    const { steps, parts, weights, end } = this;
+    const { steps, parts } = this;
+    const { end } = this.rooms;
+    const weights = this.weights.placed;
     const channels = config.out_channels;
     return { steps, parts, weights, input, output: x, side, grid, channels, end, scratchBytes };
   }
@@ -100,28 +102,11 @@ class Planner {
 
   /** An address for so many numbers. */
   private room(count: number): number {
-    const at = this.end;
-    this.end += Math.ceil((count * BYTES) / 64) * 64;
-    return at;
-  }
-
-  private keep(numbers: Float32Array): number {
-    const at = this.room(numbers.length);
-    this.weights.push([at, numbers]);
-    return at;
-  }
-
-  private weight(name: string): number {
-    return this.keep(this.tensors.numbers(name));
+    return this.rooms.room(count);
   }
 
   private needs(numbers: number): void {
     this.scratch = Math.max(this.scratch, numbers);
-  }
-
-  /** Weight and bias of a layer. */
-  private layer(name: string): readonly [weight: number, bias: number] {
-    return [this.weight(`${name}.weight`), this.weight(`${name}.bias`)];
   }
 
   /** A step to a map (h, w, c), and the copies of the rows that it leaves out. */
@@ -146,7 +131,7 @@ class Planner {
     out: number,
     { eps = 0, gelu = false, adds = false, bias = true } = {},
   ): void {
-    const by = bias ? this.layer(name) : [this.weight(`${name}.weight`), 0];
+    const by = bias ? this.weights.layer(name) : [this.weights.at(`${name}.weight`), 0];
     const w = Math.sqrt(m);
     const numbers = [x, m, k, eps, by[0], by[1], n, +gelu, +adds, out];
     this.step(["dense", ...numbers], [out, w, n], { kind: "row" }, w);
@@ -164,7 +149,7 @@ class Planner {
     out: number,
     bias = true,
   ): void {
-    const by = bias ? this.layer(name) : [this.weight(`${name}.weight`), 0];
+    const by = bias ? this.weights.layer(name) : [this.weights.at(`${name}.weight`), 0];
     const across = side / stride;
     const numbers = [x, side, side, c, stride, ...by, n, gelu, this.zeros, out];
     this.step(["convolution", ...numbers], [out, across, n], { kind: "near", stride }, across);
@@ -180,7 +165,7 @@ class Planner {
     gelu: number,
     out: number,
   ): void {
-    const by = this.layer(name);
+    const by = this.weights.layer(name);
     const numbers = [x, side, side, c, stride, ...by, gelu, this.zeros, out];
     this.step(["depthwise", ...numbers], [out, side / stride, c], { kind: "near", stride }, 1);
   }
@@ -190,7 +175,7 @@ class Planner {
     const { widths, expand_ratio } = this.config;
     const [c, side] = [widths[0], this.grid(0)];
     const hidden = c * expand_ratio;
-    const by = ["conv1", "conv2", "conv3"].flatMap((one) => this.layer(`${name}.${one}`));
+    const by = ["conv1", "conv2", "conv3"].flatMap((one) => this.weights.layer(`${name}.${one}`));
     const numbers = [x, side, side, c, hidden, ...by, this.zeros, out];
     this.step(["mbconv", ...numbers], [out, side, c], { kind: "near", stride: 1 }, 1);
     this.needs(4 * side * hidden + ROWS * hidden);
@@ -217,8 +202,10 @@ class Planner {
     ];
     const [m, hidden] = [side * side, c * mlp_ratio];
     this.dense(`${name}.attn.qkv`, x, m, c, 3 * c, qkv, { eps: EPS });
-    const fill = this.weight(`${name}.attn.fill`);
-    const bias = this.keep(pairBiases(this.tensors.numbers(`${name}.attn.biases`), count, window));
+    const fill = this.weights.at(`${name}.attn.fill`);
+    const bias = this.weights.keep(
+      pairBiases(this.weights.tensors.numbers(`${name}.attn.biases`), count, window),
+    );
     const numbers = [qkv, side, side, c, count, window, fill, bias, out];
     const reach = { kind: "window", side: window } as const;
     this.step(["attention", ...numbers], [out, side, c], reach, 1 / window);
@@ -226,7 +213,7 @@ class Planner {
     this.needs(n * (3 * (c / count) + 2 + 8) + 256);
     this.dense(`${name}.attn.proj`, out, m, c, c, x, { adds: true });
     this.depthwise(`${name}.local_conv`, x, side, c, 1, 0, out);
-    const by = ["fc1", "fc2"].flatMap((one) => this.layer(`${name}.mlp.${one}`));
+    const by = ["fc1", "fc2"].flatMap((one) => this.weights.layer(`${name}.mlp.${one}`));
     this.step(["mlp", out, m, c, hidden, EPS, ...by], [out, side, c], { kind: "row" }, side);
     this.needs(2 * ROWS * hidden);
   }
@@ -240,7 +227,7 @@ class Planner {
   }
 
   private normalise(name: string, x: number, m: number, c: number): void {
-    this.steps.push(["normalise", x, m, c, NECK_EPS, ...this.layer(name)]);
+    this.steps.push(["normalise", x, m, c, NECK_EPS, ...this.weights.layer(name)]);
   }
 }
 
