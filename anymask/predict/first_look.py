@@ -54,6 +54,7 @@ TRIES, OTHERS_SLACK = 8, 0.02
 LAST = 100.0  # more than predicted IoUs differ
 
 Bools = npt.NDArray[np.bool_]
+Array = npt.NDArray[Any]
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
@@ -178,7 +179,7 @@ class _Tile:
         offset, least = self.config.stability_score_offset, self.config.stability_score_thresh
         weight = self.window.weight(*self._content())
         smaller, larger = (
-            (self.samples > MASK_THRESHOLD + sign * offset) @ weight for sign in (1, -1)
+            _product(self.samples > MASK_THRESHOLD + sign * offset, weight) for sign in (1, -1)
         )
         self.stability = smaller / np.maximum(larger, 1)
         above = self.samples > MASK_THRESHOLD
@@ -283,6 +284,15 @@ class _Tile:
         return np.asarray(grid.reshape(-1))
 
 
+def _product(one: Array, other: Array) -> Floats:
+    """A matrix product by torch, which keeps to the thread that asks.
+
+    NumPy's would wake threads of its own from each of ours, and they go on waiting busily.
+    """
+    factors = (torch.from_numpy(np.asarray(factor, np.float32)) for factor in (one, other))
+    return np.asarray(torch.matmul(*factors), np.float32)
+
+
 def _around(cell: int) -> slice:
     return slice(max(cell - 1, 0), cell + 2)
 
@@ -297,8 +307,7 @@ def _box_px(grid: Bools, resize_map: ResizeMap) -> Floats:
 
 def _alike(above: Bools, weight: Floats, rank: Floats, least: float) -> list[list[int]]:
     """Masks (K, L) that overlap by more than ``least``, by their numbers, the best first."""
-    weighted = above * weight
-    shared = weighted @ above.T.astype(np.float32)
+    shared = _product(above * weight, above.T)
     areas = shared.diagonal()
     overlap = shared / np.maximum(areas[:, None] + areas - shared, 1)
     overlap[areas < FEWEST] = 0
@@ -315,8 +324,8 @@ def _alike(above: Bools, weight: Floats, rank: Floats, least: float) -> list[lis
 def _sorted_out(glimpses: Sequence[Glimpse], config: AutomaticConfig) -> FirstLook:
     """Drop duplicates, those that might fail a filter first, and judge what is left."""
     boxes = np.array([glimpse.box_xyxy for glimpse in glimpses], np.float32).reshape(-1, 4)
-    seen = np.array([glimpse.seen for glimpse in glimpses], np.float32)
-    areas = seen.sum(axis=1) if len(seen) else np.zeros(0)
+    seen = np.array([glimpse.seen for glimpse in glimpses], bool).reshape(len(glimpses), -1)
+    areas = seen.sum(axis=1)
     waiting = np.argsort([-glimpse.rank for glimpse in glimpses], kind="stable")
     look = FirstLook([], [])
     while len(waiting):
@@ -324,9 +333,10 @@ def _sorted_out(glimpses: Sequence[Glimpse], config: AutomaticConfig) -> FirstLo
         best = glimpses[number]
         overlap = box_iou(best.box_xyxy[None], boxes[waiting])[0]
         is_copy = overlap > config.box_nms_thresh + NMS_SLACK
-        shared = seen[waiting] @ seen[number]
-        both = areas[number] + areas[waiting] - shared
-        is_copy &= (shared > SAME_BOX_IOU * both) | (both < FEWEST)
+        near = waiting[is_copy]
+        shared = (seen[near] & seen[number]).sum(axis=1)
+        both = areas[number] + areas[near] - shared
+        is_copy[is_copy] = (shared > SAME_BOX_IOU * both) | (both < FEWEST)
         if best.candidate is not None and best.certain:
             look.sure.append(best.candidate)
         else:
