@@ -324,8 +324,8 @@ def _alike(above: Bools, weight: Floats, rank: Floats, least: float) -> list[lis
 def _sorted_out(glimpses: Sequence[Glimpse], config: AutomaticConfig) -> FirstLook:
     """Drop duplicates, those that might fail a filter first, and judge what is left."""
     boxes = np.array([glimpse.box_xyxy for glimpse in glimpses], np.float32).reshape(-1, 4)
-    seen = np.array([glimpse.seen for glimpse in glimpses], bool).reshape(len(glimpses), -1)
-    areas = seen.sum(axis=1)
+    seen = np.array([glimpse.seen for glimpse in glimpses], bool)
+    areas = seen.sum(axis=1) if len(seen) else np.zeros(0)
     waiting = np.argsort([-glimpse.rank for glimpse in glimpses], kind="stable")
     look = FirstLook([], [])
     while len(waiting):

@@ -72,6 +72,14 @@ def test_where_the_window_is_everything_the_fast_mode_is_the_exact_one(
         assert a.runs.area() == pytest.approx(b.runs.area(), abs=2)
 
 
+def test_where_no_mask_passes_there_is_none(
+    tiny_predictor: Predictor, picture: npt.NDArray[np.uint8]
+) -> None:
+    none = replace(EVERY_MASK, pred_iou_thresh=9)
+    embedding, points = tiny_predictor.encode(picture), point_grid(4, (60, 90))
+    assert list(tiny_predictor.candidates(embedding, points, none)) == []
+
+
 def by_point(candidate: Candidate) -> tuple[int, float]:
     return candidate.point, candidate.predicted_iou
 
