@@ -11,17 +11,15 @@ width of the second look.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from anymask.export.click import SEEN, UPSCALED, mask_rows
-from anymask.export.encoder_tensors import PANEL, SMALLEST_HALF, packed
+from anymask.export.kernel_weights import PANEL, Named, linear, packed, write_tensors
 from anymask.models.image_parts import LAST, as_norms_get, own_parts, upscaling
 from anymask.models.layers import LayerNorm2d
 from anymask.models.mask_ranking import COVERED_SCALE, IOU_SCALE, MaskRanking
@@ -39,8 +37,6 @@ OWN = (
     f"keys_{LAST}",
 )
 VALUES = ("values_1", "values_2", f"values_{LAST}")
-
-Named = Iterator[tuple[str, Tensor]]
 
 
 def can_be_decoded(config: SamConfig) -> bool:
@@ -64,10 +60,6 @@ def write_decoder_tensors(sam: Sam, path: Path, dtype: str) -> None:
 
     dtype: other than ``float32``: large weights are kept in float16.
     """
-    tensors = {}
-    for name, tensor in decoder_tensors(sam).items():
-        half = dtype != "float32" and tensor.numel() >= SMALLEST_HALF and not _is_whole(name)
-        tensors[name] = tensor.to(torch.float16 if half else torch.float32).contiguous()
     decoder, encoder = sam.config.decoder, sam.config.encoder
     said = {
         "width": decoder.width,
@@ -80,7 +72,7 @@ def write_decoder_tensors(sam: Sam, path: Path, dtype: str) -> None:
         "upscale_eps": sam.mask_decoder.upscaling_layers()[1].eps,
         "mask_eps": _mask_layers(sam.prompt_encoder)[1].eps,
     }
-    path.write_bytes(save(tensors, {"mask_decoder": json.dumps(said)}))
+    write_tensors(path, decoder_tensors(sam), {"mask_decoder": said}, dtype, _is_whole)
 
 
 def _is_whole(name: str) -> bool:
@@ -122,8 +114,7 @@ def _image(sam: Sam) -> Named:
         covered = COVERED_SCALE * decoder.ranking.of_covered.weight
         values = torch.cat([values, F.pad(covered, (0, 1))])
     for name, columns in ((SEEN, values), (UPSCALED, own["upscaled"].mT)):
-        yield f"{name}.weight", packed(columns[:, :-1])
-        yield f"{name}.bias", columns[:, -1]
+        yield from _panels(name, columns)
     yield "no_mask", no_mask[0]
     yield "gain_1", transformer.blocks()[0].norm4.weight
 
@@ -182,9 +173,9 @@ def _tokens(sam: Sam) -> Named:
 
 def _side_by_side(name: str, layers: Sequence[nn.Module]) -> Named:
     """Linear layers one after the other; those of fewer columns are padded with zeros."""
-    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
-    most = max(layer.out_features for layer in linear)
-    padded = [F.pad(_with_bias(layer), (0, 0, 0, most - layer.out_features)) for layer in linear]
+    known = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    most = max(layer.out_features for layer in known)
+    padded = [F.pad(_with_bias(layer), (0, 0, 0, most - layer.out_features)) for layer in known]
     yield f"{name}.weight", torch.stack([packed(each[:, :-1]) for each in padded])
     yield f"{name}.bias", torch.stack([each[:, -1] for each in padded])
 
@@ -262,8 +253,7 @@ def _norm(name: str, norm: nn.LayerNorm | LayerNorm2d) -> Named:
 
 def _panels(name: str, weight: Tensor) -> Named:
     """Of a weight and its bias, (n, k + 1)."""
-    yield f"{name}.weight", packed(weight[:, :-1])
-    yield f"{name}.bias", weight[:, -1]
+    yield from linear(name, weight[:, :-1], weight[:, -1])
 
 
 def _with_bias(layer: nn.Linear) -> Tensor:

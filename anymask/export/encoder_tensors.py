@@ -8,23 +8,16 @@ Shape legend: n columns, k rows of a weight, H heads, d numbers of a head, s win
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save
 from torch import Tensor, nn
 
+from anymask.export.kernel_weights import PANEL, Named, linear, packed, write_tensors
 from anymask.models.layers import LayerNorm2d
 from anymask.models.tiny_vit import Attention, ConvNorm, Mlp, TinyViT, TinyViTConfig
-
-PANEL = 8  # columns that are multiplied together
-SMALLEST_HALF = 1024  # numbers: smaller tensors stay float32, as in exported graphs
-
-Named = Iterator[tuple[str, Tensor]]
 
 
 def can_be_multiplied(config: TinyViTConfig) -> bool:
@@ -43,12 +36,8 @@ def write_encoder_tensors(encoder: TinyViT, path: Path, dtype: str) -> None:
 
     dtype: other than ``float32``: large tensors are kept in float16.
     """
-    tensors = {}
-    for name, tensor in encoder_tensors(encoder).items():
-        half = dtype != "float32" and tensor.numel() >= SMALLEST_HALF
-        tensors[name] = tensor.to(torch.float16 if half else torch.float32).contiguous()
-    metadata = {"tiny_vit": json.dumps(asdict(encoder.config))}
-    path.write_bytes(save(tensors, metadata))
+    about = {"tiny_vit": asdict(encoder.config)}
+    write_tensors(path, encoder_tensors(encoder), about, dtype)
 
 
 @torch.no_grad()
@@ -72,8 +61,8 @@ def _layer(name: str, module: nn.Module) -> Named:
     elif isinstance(module, Attention):
         yield from _attention(module)
     elif isinstance(module, Mlp):
-        yield from _linear("fc1", *_normalised(module.fc1, module.norm))
-        yield from _linear("fc2", module.fc2.weight, module.fc2.bias)
+        yield from linear("fc1", *_normalised(module.fc1, module.norm))
+        yield from linear("fc2", module.fc2.weight, module.fc2.bias)
 
 
 def _convolution(conv: nn.Conv2d) -> Named:
@@ -95,8 +84,8 @@ def _attention(attention: Attention) -> Named:
     scale = scale.flatten()
     yield "fill", (attention.qkv(attention.norm.bias)) * scale
     weight, bias = _normalised(attention.qkv, attention.norm)
-    yield from _linear("qkv", weight * scale[:, None], bias * scale)
-    yield from _linear("proj", attention.proj.weight, attention.proj.bias)
+    yield from linear("qkv", weight * scale[:, None], bias * scale)
+    yield from linear("proj", attention.proj.weight, attention.proj.bias)
     yield "biases", attention.attention_biases
 
 
@@ -104,13 +93,3 @@ def _normalised(layer: nn.Linear, norm: nn.LayerNorm) -> tuple[Tensor, Tensor]:
     """Weight and bias of a linear layer that include the gain and shift of the norm before it."""
     weight, bias = layer.weight, layer.bias
     return weight * norm.weight, bias + weight @ norm.bias
-
-
-def _linear(name: str, weight: Tensor, bias: Tensor) -> Named:
-    yield f"{name}.weight", packed(weight)
-    yield f"{name}.bias", bias
-
-
-def packed(weight: Tensor) -> Tensor:
-    """(n, k) in panels of 8 columns: (n / 8, k, 8)."""
-    return torch.unflatten(weight, 0, (-1, PANEL)).mT.contiguous()

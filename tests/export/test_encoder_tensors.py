@@ -15,9 +15,9 @@ from torch import Tensor
 from anymask.export.encoder_tensors import (
     can_be_multiplied,
     encoder_tensors,
-    packed,
     write_encoder_tensors,
 )
+from anymask.export.kernel_weights import packed
 from anymask.models.tiny_vit import TINY_VIT_5M, Attention, Mlp, TinyViT, TinyViTConfig
 
 CONFIG = TinyViTConfig((16, 16, 24, 40), (1, 1, 2, 1), (2, 2, 3, 5), image_px=256, out_channels=64)

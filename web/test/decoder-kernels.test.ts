@@ -217,7 +217,7 @@ describe.each(COUNTS)("kernels of %i tokens, of %i heads, and an image", (t, hea
     const { step, place, read } = kernels();
     const always = noise(inner, 2);
     const out = place(k);
-    step("askAlways", place(asked), t, heads, D, place(always), out);
+    step("pull", place(asked), t, heads, D, place(always), inner, 0, 1, out);
     const expected = range(k).map((row) =>
       total(D, (i) => ofToken(asked, row, i) * always[Math.floor(row / t) * D + i]),
     );

@@ -60,9 +60,8 @@ export function across(
 
 /**
  * The first k rows of panels of `height` by a weight of n columns, in panels of k, and a bias (0:
- * none): a row a position.
- * Eight columns lie `group` bytes after those before, a position's `pitch` after that of the one
- * before. Added to others, where `base` is not 0.
+ * none): a row a position. Eight columns lie `group` bytes after those before, a position's `pitch`
+ * after that of the one before. Added to others, where `base` is not 0.
  */
 export function along(
   counter: usize,

@@ -193,7 +193,7 @@ export function packNormal(from: usize, rows: i32, k: i32, eps: f32, to: usize):
 }
 
 /** What normalises a row of k: (-mean / deviation, 1 / deviation, _, _). */
-export function normal(row: usize, k: i32, eps: f32): v128 {
+function normal(row: usize, k: i32, eps: f32): v128 {
   const end = row + ((<usize>k) << 2);
   let total = f32x4.splat(0);
   for (let at = row; at < end; at += 16) total = f32x4.add(total, v128.load(at));
@@ -206,4 +206,16 @@ export function normal(row: usize, k: i32, eps: f32): v128 {
   }
   const scale = <f32>1 / Mathf.sqrt(sum(squares) / <f32>k + eps);
   return f32x4.replace_lane(f32x4.splat(-mean * scale), 1, scale);
+}
+
+/** Normalise a row of k in place, by a gain and a shift. */
+export function normaliseRow(row: usize, k: i32, eps: f32, gain: usize, shift: usize): void {
+  const by = normal(row, k, eps);
+  const less = f32x4.splat(f32x4.extract_lane(by, 0));
+  const scale = f32x4.splat(f32x4.extract_lane(by, 1));
+  for (let lane: usize = 0; lane < (<usize>k) << 2; lane += 16) {
+    const at = row + lane;
+    const one = f32x4.add(f32x4.mul(v128.load(at), scale), less);
+    v128.store(at, f32x4.add(f32x4.mul(one, v128.load(gain + lane)), v128.load(shift + lane)));
+  }
 }

@@ -4,7 +4,7 @@
 // row head·t + token. A head's strips come from packHeads; where t is no multiple of four, its last
 // strip gives rows too many, which the next head's overwrite.
 
-import { addTo, madd } from "./numbers";
+import { addAll, madd } from "./numbers";
 import { block, COLUMNS, ROWS } from "./product";
 import { bytes } from "./threads";
 
@@ -32,7 +32,7 @@ export function scores(
   byHead(strips, t, heads, d, own, out);
   byHead(strips, t, heads, d, where, places);
   if (!steps) {
-    for (let i: usize = 0; i < bytes(k * COLUMNS); i += 16) addTo(out + i, places + i, out + i);
+    addAll(out, places, k * COLUMNS);
     return;
   }
   for (let i: i32 = 0; i < k; i += ROWS) {

@@ -1,8 +1,6 @@
 // What tokens see of the image, which is a sum of few rows (docs/adr/0021).
 //
-// L positions, eight of them a panel: [L / 8][rows][8]. K = heads·t rows of what tokens ask or tell,
-// row head·t + token. A head's strips come from packHeads; where t is no multiple of four, its last
-// strip gives rows too many, which the next head's overwrite.
+// Letters and layouts are those of scores.ts.
 
 import { exp, madd } from "./numbers";
 import { block, COLUMNS, ROWS, transpose } from "./product";

@@ -9,7 +9,7 @@
 import { attend } from "./attention";
 import { depthwiseRow, packWindows } from "./convolution";
 import { addAll, geluAll } from "./numbers";
-import { normal, pack, packGelu, packNormal, product } from "./product";
+import { normaliseRow, pack, packGelu, packNormal, product } from "./product";
 import { bytes, next, scratch } from "./threads";
 
 export { meet, useScratch } from "./threads";
@@ -248,14 +248,7 @@ export function normalise(
 ): void {
   for (let first = next(counter) * PART; first < m; first = next(counter) * PART) {
     for (let i = first; i < min(first + PART, m); i++) {
-      const by = normal(x + bytes(i * c), c, eps);
-      const less = f32x4.splat(f32x4.extract_lane(by, 0));
-      const scale = f32x4.splat(f32x4.extract_lane(by, 1));
-      for (let lane: usize = 0; lane < bytes(c); lane += 16) {
-        const at = x + bytes(i * c) + lane;
-        const one = f32x4.add(f32x4.mul(v128.load(at), scale), less);
-        v128.store(at, f32x4.add(f32x4.mul(one, v128.load(gain + lane)), v128.load(shift + lane)));
-      }
+      normaliseRow(x + bytes(i * c), c, eps, gain, shift);
     }
   }
 }

@@ -1,11 +1,9 @@
 // What tokens tell the image: steps of few rows at each position, and what norms need of their sum
 // (docs/adr/0021).
 //
-// L positions, eight of them a panel: [L / 8][rows][8]. K = heads·t rows of what tokens ask or tell,
-// row head·t + token. A head's strips come from packHeads; where t is no multiple of four, its last
-// strip gives rows too many, which the next head's overwrite.
+// Letters and layouts are those of scores.ts.
 
-import { dot, exp, madd } from "./numbers";
+import { exp, madd } from "./numbers";
 import { block, COLUMNS, ROWS } from "./product";
 import { byHead, rated, scores } from "./scores";
 import { bytes, next, scratch } from "./threads";
@@ -88,24 +86,6 @@ function divide(from: usize, t: i32, plus: usize, factor: v128, to: usize): void
   for (let i: i32 = 0; i < t; i++) {
     const at = to + bytes(i * COLUMNS);
     v128.store(at, f32x4.mul(v128.load(at), rate));
-  }
-}
-
-/** What each token has of what is always asked: (t, heads·d) by (heads·d) to [heads][t]. */
-export function askAlways(
-  counter: usize,
-  asked: usize,
-  t: i32,
-  heads: i32,
-  d: i32,
-  always: usize,
-  out: usize,
-): void {
-  for (let head = next(counter); head < heads; head = next(counter)) {
-    for (let i: i32 = 0; i < t; i++) {
-      const to = out + bytes(head * t + i);
-      store<f32>(to, dot(asked + bytes((i * heads + head) * d), always + bytes(head * d), d));
-    }
   }
 }
 

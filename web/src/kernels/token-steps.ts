@@ -3,8 +3,8 @@
 // Arrays of tokens have room for a number of rows that four divides; nobody reads what stands in
 // those beyond the last.
 
-import { dot, exp, gelu, madd } from "./numbers";
-import { block, COLUMNS, normal, pack, ROWS } from "./product";
+import { addTo, dot, exp, gelu, madd } from "./numbers";
+import { block, COLUMNS, normaliseRow, pack, ROWS } from "./product";
 import { bytes, next, scratch } from "./threads";
 
 const PART: i32 = 64; // columns
@@ -50,7 +50,7 @@ function added(x: usize, plus: usize, count: i32, to: usize): void {
     return;
   }
   for (let at: usize = 0; at < bytes(count); at += 16) {
-    v128.store(to + at, f32x4.add(v128.load(x + at), v128.load(plus + at)));
+    addTo(x + at, plus + at, to + at);
   }
 }
 
@@ -163,12 +163,6 @@ export function settle(
   for (let i = next(counter); i < m; i = next(counter)) {
     const row = out + bytes(i * c);
     added(x + bytes(i * c), more ? more + bytes(i * c) : 0, c, row);
-    const by = normal(row, c, eps);
-    const less = f32x4.splat(f32x4.extract_lane(by, 0));
-    const scale = f32x4.splat(f32x4.extract_lane(by, 1));
-    for (let at: usize = 0; at < bytes(c); at += 16) {
-      const one = madd(v128.load(row + at), scale, less);
-      v128.store(row + at, madd(one, v128.load(gain + at), v128.load(shift + at)));
-    }
+    normaliseRow(row, c, eps, gain, shift);
   }
 }

@@ -143,7 +143,7 @@ class Planner {
     const shape = [t, heads, head] as const;
     this.linear(`${layer}.look`, this.tokens, this.prompt, t, channels, inner, NOTHING, narrow);
     this.steps.push(["packHeads", narrow, ...shape, strips]);
-    if (told) this.pull(narrow, t, told, 0);
+    if (told) this.pull(narrow, t, told, 0, this.pulled);
     const own = this.own(`keys_${layer}`);
     const values = this.image.seen + sizes.seenColumn(`values_${layer}`) * length * BYTES; // eights together
     const place = this.place(`keys_${layer}`);
@@ -170,14 +170,9 @@ class Planner {
     this.steps.push(["packHeads", values, ...shape, this.valueStrips[layer - 1]]);
     const queries = 2 * inner; // after keys and values
     if (before) {
-      this.pull(narrow, t, before, queries);
-      this.steps.push([
-        "askAlways",
-        narrow,
-        ...shape,
-        before.always + queries * BYTES,
-        this.always,
-      ]);
+      this.pull(narrow, t, before, queries, this.pulled);
+      const inAnyCase = { ...before, rows: before.always, count: 1 };
+      this.pull(narrow, t, inAnyCase, queries, this.always);
     }
     const asked = [this.own(`queries_${layer}`), ownRows, this.place(`queries_${layer}`)];
     const [pulled, always] = before ? [this.pulled, this.always] : [0, 0];
@@ -314,10 +309,10 @@ class Planner {
   }
 
   /** What tokens ask of what was told, whose numbers for that begin at a column. */
-  private pull(asked: number, t: number, told: Told, column: number): void {
+  private pull(asked: number, t: number, told: Told, column: number, to: number): void {
     const { heads, head } = this.sizes;
     const rows = [told.rows, told.width, column, told.count];
-    this.steps.push(["pull", asked, t, heads, head, ...rows, this.pulled]);
+    this.steps.push(["pull", asked, t, heads, head, ...rows, to]);
   }
 
   private own(name: string): number {

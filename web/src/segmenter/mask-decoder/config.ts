@@ -22,7 +22,11 @@ export const PART = 64; // positions that are computed together
 export const COLUMNS = 8; // of a panel
 
 /** The image's own rows, in their order, and which of them positions add to. */
-const OWN = ["keys_1", "queries_1", "told_1_1", "keys_2", "queries_2", "told_1_2", "told_2_2"];
+const OWN = [
+  ...["keys_1", "queries_1", "told_1_1"],
+  ...["keys_2", "queries_2", "told_1_2", "told_2_2"],
+  "keys_last",
+];
 const PLACES = ["keys_1", "queries_1", "keys_2", "queries_2", "keys_last"];
 const SEEN = ["values_1", "values_2", "values_last"];
 const ALWAYS = 4; // rows of what layers always tell; the last is spare
@@ -60,12 +64,12 @@ export class Sizes {
 
   /** Where rows begin in the image's panels. */
   ownRow(name: string): number {
-    return this.inner * index([...OWN, "keys_last"], name);
+    return this.inner * index(OWN, name);
   }
 
   /** Products with what is always told, by the pairs of layer and norm: 1 1, 1 2, 2 2. */
   alwaysRow(pair = 0): number {
-    return this.inner * (OWN.length + 1) + pair;
+    return this.inner * OWN.length + pair;
   }
 
   /** Products of the image with a mask's rows, by norms. */

@@ -124,28 +124,25 @@ export class KernelDecoder implements Decoder {
     const key = `${place.image.own} ${tokens} ${isLone}`;
     const known = this.clicks.get(key);
     if (known) return known;
-    const planned = (start: number) =>
-      clickPlan(
-        this.config,
-        this.sizes,
-        this.weights,
-        this.plan.places,
-        place.image,
-        tokens,
-        isLone,
-        start,
-      );
-    const { end, scratchBytes } = planned(0);
-    const needed = end + this.crew.threads * scratchBytes;
+    const plan = clickPlan(
+      this.config,
+      this.sizes,
+      this.weights,
+      this.plan.places,
+      place.image,
+      tokens,
+      isLone,
+      this.work.start,
+    );
+    const { steps, end: scratch, scratchBytes } = plan;
+    const needed = scratch + this.crew.threads * scratchBytes - this.work.start;
     if (needed > this.work.bytes) {
       const bytes = Math.max(needed, 2 * this.work.bytes); // what was there stays unused
       this.work = { start: this.crew.room(bytes), bytes };
       this.clicks.clear(); // they ran in the room before
       return this.ready(place, tokens, ambiguous);
     }
-    const plan = planned(this.work.start);
-    const { steps } = plan;
-    const run = this.crew.learn({ steps, scratch: plan.end, scratchBytes });
+    const run = this.crew.learn({ steps, scratch, scratchBytes });
     const ready = { ...plan, run };
     this.clicks.set(key, ready);
     return ready;
