@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
+NATIVE := $(VENV)/.native
 PIP := $(BIN)/pip install --quiet -c constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -31,11 +32,17 @@ $(RUNS): pyproject.toml constraints.txt
 	@$(BIN)/anymask weights pull anymask-small || echo "default weights not fetched: tests that need them will be skipped"
 	@touch $@
 
+# Loops that need a C compiler, and that everything goes without (docs/adr/0027).
+$(NATIVE): $(wildcard native/*.* native/anymask_native/*.*) | $(RUNS)
+	@$(PIP) ./native 2> $(VENV)/native.log \
+		|| echo "no compiled loops, the same masks take longer: $(VENV)/native.log says why"
+	@touch $@
+
 # All that the tests and benchmarks take besides, 1.6 GB more.
 # segment-anything asks for torchvision, which would replace the CPU build of torch: no dependencies.
 setup: $(READY)
 
-$(READY): $(RUNS)
+$(READY): $(RUNS) $(NATIVE)
 	@echo "installing what tests and benchmarks need: 1.6 GB"
 	@$(PIP) -e '.[engine,ray,train,evaluate,dev]'
 	@$(PIP) --no-deps segment-anything
@@ -46,7 +53,7 @@ $(PHOTOGRAPH): | $(RUNS)
 	@$(BIN)/pip download --quiet --no-deps --only-binary :all: -c constraints.txt -d demo scikit-image
 	@$(BIN)/python -c "$(UNPACK_PHOTOGRAPH)" && rm demo/*.whl
 
-demo: $(RUNS) $(PHOTOGRAPH)
+demo: $(RUNS) $(NATIVE) $(PHOTOGRAPH)
 	@$(BIN)/anymask segment $(PHOTOGRAPH) --point 220,100 --out demo/click.png
 	@$(BIN)/anymask masks $(PHOTOGRAPH) --fast --format overlay --out demo/everything
 	@echo "demo/click.png: a click on the astronaut's face may mean three things."
@@ -66,7 +73,7 @@ $(PAGE): $(WEB_READY) $(WEB_SOURCES)
 	@touch $@
 
 # `anymask web`, with all that it takes.
-page: $(PAGED) $(PAGE) $(PHOTOGRAPH)
+page: $(PAGED) $(NATIVE) $(PAGE) $(PHOTOGRAPH)
 	@$(BIN)/anymask web $(PHOTOGRAPH)
 
 $(PAGED): $(RUNS)
@@ -75,7 +82,7 @@ $(PAGED): $(RUNS)
 	@touch $@
 
 # `anymask annotate`, with all that it takes.
-annotate: $(LABELS) $(PAGE)
+annotate: $(LABELS) $(NATIVE) $(PAGE)
 	@$(BIN)/anymask annotate $(FOLDER)
 
 $(LABELS): $(RUNS)
@@ -123,7 +130,7 @@ schema: setup $(WEB_READY)
 
 # Record what the tests ran with, after trying newer versions.
 constraints: setup
-	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+	$(BIN)/pip freeze --exclude-editable --exclude anymask-native | sed 's/+cpu$$//' > constraints.txt
 
 clean:
 	rm -rf $(VENV) web/node_modules web/dist anymask/engine/static .mypy_cache .pytest_cache .ruff_cache .hypothesis

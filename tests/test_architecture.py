@@ -34,7 +34,7 @@ LAYERS = {
 }
 STRANGERS = ("training", "evaluation", "engine", "export")  # talk through files only
 DEEP_LEARNING = {"torch", "safetensors", "onnx", "onnxruntime", "transformers"}
-ONE_FILE_EACH = ("ray", "onnxruntime", "transformers", "open_clip", "clip")
+ONE_FILE_EACH = ("anymask_native", "ray", "onnxruntime", "transformers", "open_clip", "clip")
 DATABASES = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
 TOOLS = {"onnxruntime.quantization"}
 NEVER = {"torchvision", "timm", "open_clip", "lightning", "pytorch_lightning"}

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 
 from anymask.export.click import SEEN, UPSCALED, mask_rows
 from anymask.export.kernel_weights import PANEL, Named, linear, packed, write_tensors
-from anymask.models.image_parts import LAST, as_norms_get, own_parts, upscaling
+from anymask.models.few_rows.image_parts import LAST, as_norms_get, own_parts, upscaling
+from anymask.models.few_rows.told_rows import Told, stages
 from anymask.models.layers import LayerNorm2d
 from anymask.models.mask_ranking import COVERED_SCALE, IOU_SCALE, MaskRanking
 from anymask.models.prompt_encoder import PromptEncoder
 from anymask.models.sam import Sam, SamConfig
-from anymask.models.told_rows import Told, stages
 from anymask.models.two_way import Projections, TwoWayAttentionBlock, TwoWayTransformer
 
 STRIP = 4  # columns that are multiplied together where pixels or positions lie side by side

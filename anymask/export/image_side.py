@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from anymask.models.image_parts import Own, centred, upscaling
+from anymask.models.few_rows.image_parts import Own, centred, upscaling
 from anymask.models.two_way import (
     ImageToTokenAttention,
     Projections,

@@ -22,7 +22,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from anymask.export.decoder_tensors import DEPTH, MASK_CHANNELS, MASKS, OWN, VALUES
-from anymask.models.image_parts import LAST, centred
+from anymask.models.few_rows.image_parts import LAST, centred
 from anymask.models.mask_decoder import logit_map
 from anymask.models.mask_ranking import averaged, covers
 from anymask.models.prompt_encoder import BOX_BOTTOM_RIGHT, BOX_TOP_LEFT

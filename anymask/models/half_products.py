@@ -69,6 +69,13 @@ class HalfMLP(NamedTuple):
         return self.second(F.relu(self.first(x))).to(x.dtype)
 
 
+class HalfUpscaling(NamedTuple):
+    """The two convolutions of the mask decoder's upscaling, as linear layers of a position."""
+
+    first: HalfLinear
+    second: HalfLinear
+
+
 class HalfConv(NamedTuple):
     """A convolution's weight and bias in bfloat16, and how it is applied."""
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
-from anymask.models.few_rows import MOST_TOKENS, PreparedImage, ToldImage, prepare, two_way
-from anymask.models.half_products import HalfLinear
+from anymask.models.few_rows.positions import OfPositions
+from anymask.models.few_rows.two_way import MOST_TOKENS, PreparedImage, ToldImage, prepare, two_way
+from anymask.models.half_products import HalfLinear, HalfUpscaling
 from anymask.models.layers import CAN_FUSE_LINEAR, MLP, LayerNorm2d, linear_gelu
 from anymask.models.mask_ranking import MaskRanking
 from anymask.models.prompt_encoder import PromptEmbedding
@@ -48,13 +48,6 @@ class MaskDecoderConfig:
     ranking: int | None = None
 
 
-class HalfUpscaling(NamedTuple):
-    """The two convolutions of the upscaling, as linear layers of a position."""
-
-    first: HalfLinear
-    second: HalfLinear
-
-
 class MaskDecoder(nn.Module):
     """Predicts one mask per mask token and the IoU each will have with the object.
 
@@ -63,7 +56,8 @@ class MaskDecoder(nn.Module):
 
     ``band_positions`` is the one switch between upscaling all image positions at once (0) and so
     many of all prompts together, which is much faster on a CPU and gives the same numbers.
-    ``fused`` is another, set by ``fuse_activations``.
+    ``fused`` is another, set by ``fuse_activations``. ``compiled``: what computes few rows at every
+    position in the place of PyTorch.
     """
 
     def __init__(self, config: MaskDecoderConfig) -> None:
@@ -72,6 +66,7 @@ class MaskDecoder(nn.Module):
         self.band_positions = 0
         self.fused = False
         self.few_rows = False
+        self.compiled: OfPositions | None = None
         self.rounded: HalfUpscaling | None = None
         c = config.width
         self.transformer = TwoWayTransformer(config.depth, c, config.heads, config.mlp_hidden)
@@ -167,7 +162,8 @@ class MaskDecoder(nn.Module):
         count = 1 + self.config.mask_tokens
         if isinstance(image, PreparedImage):
             if tokens.shape[1] <= MOST_TOKENS:
-                return two_way(self.transformer, tokens, image, positions, absent, count, hasty)
+                given = (self.transformer, tokens, image, positions, absent, count)
+                return two_way(*given, hasty, self.compiled)
             image = image.plain()
         out: tuple[Tensor, Tensor] = self.transformer(tokens, image, positions, absent, count)
         return out

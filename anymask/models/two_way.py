@@ -52,7 +52,7 @@ class Projections(nn.Module):
 
     def split_rows(self, x: Tensor) -> Tensor:
         """(L, H·D) to (H, D, L)."""
-        return torch.unflatten(x.T, 0, (self.heads, -1))
+        return torch.unflatten(x.T.contiguous(), 0, (self.heads, -1))
 
     def head_weights(self, linear: nn.Linear) -> Tensor:
         """The weight of a projection to heads: (H, D, C)."""

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from anymask.core.geometry import Floats, ResizeMap
 from anymask.core.logits import MASK_THRESHOLD
-from anymask.models.few_rows import ToldImage
+from anymask.models.few_rows.two_way import ToldImage
 from anymask.models.mask_decoder import BESIDE, MaskDecoder, PromptedImage
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions

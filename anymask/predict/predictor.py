@@ -25,8 +25,9 @@ from anymask.core.geometry import Floats
 from anymask.core.image import RGB
 from anymask.core.prompts import Prompts
 from anymask.errors import Error, shown
+from anymask.models.few_rows.positions import INTERFACE, OfPositions
 from anymask.models.half_products import processor_multiplies_half
-from anymask.models.mask_decoder import PromptedImage
+from anymask.models.mask_decoder import MaskDecoderConfig, PromptedImage
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
 from anymask.models.tiny_vit import TinyViT
@@ -343,6 +344,18 @@ def _frozen(model: Sam) -> Sam:
     return model
 
 
+def _compiled_loops(config: MaskDecoderConfig) -> OfPositions | None:
+    """Few rows by ``anymask-native``, where that is installed and fits this processor."""
+    try:
+        import anymask_native
+    except ImportError:
+        return None
+    if anymask_native.INTERFACE != INTERFACE:  # of another version of anymask
+        return None
+    width = config.width // 2 // config.heads
+    return anymask_native.few_rows(config.heads, width)
+
+
 def _place(model: Sam, device: torch.device, dtype: torch.dtype, half_products: bool) -> None:
     """Move a frozen model, and give it the form that is fastest there."""
     encoder, decoder = model.image_encoder, model.mask_decoder
@@ -353,6 +366,7 @@ def _place(model: Sam, device: torch.device, dtype: torch.dtype, half_products: 
     fused = on_cpu and dtype == torch.float32
     decoder.fuse_activations(fused)
     decoder.few_rows = fused
+    decoder.compiled = _compiled_loops(decoder.config) if fused else None
     if isinstance(encoder, TinyViT):
         encoder.fuse_activations(fused)
     positions = model.prompt_encoder.pe_layer

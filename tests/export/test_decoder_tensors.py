@@ -20,10 +20,10 @@ from anymask.export.decoder_tensors import (
     strips,
     write_decoder_tensors,
 )
+from anymask.models.few_rows.told_rows import stages
 from anymask.models.mask_decoder import MaskDecoderConfig
 from anymask.models.sam import MOBILE_SAM, Sam, SamConfig
 from anymask.models.text import TextConfig
-from anymask.models.told_rows import stages
 from tests.conftest import TINY
 
 DECODER = MaskDecoderConfig(width=128, heads=8, mlp_hidden=32, iou_head_hidden=128, ranking=8)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from anymask.models import few_rows as few_rows_module
-from anymask.models.few_rows import MOST_TOKENS, PreparedImage, ToldImage
+from anymask.models.few_rows import positions as of_positions
+from anymask.models.few_rows.two_way import MOST_TOKENS, PreparedImage, ToldImage
 from anymask.models.mask_decoder import BESIDE, SAMPLE, MaskDecoderConfig, PromptedImage
 from anymask.models.prompt_encoder import PromptBatch
 from anymask.models.sam import Sam
@@ -58,7 +58,7 @@ def assert_equal(few: Tensor, plain: Tensor) -> None:
 def test_answers_are_those_of_the_plain_decoder(
     depth: int, band_positions: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(few_rows_module, "BLOCK", block)  # one prompt at a time, two, all
+    monkeypatch.setattr(of_positions, "BLOCK", block)  # one prompt at a time, two, all
     sam = model(depth)
     plain, image = decoded(sam, False, prompts())
     few, sums = decoded(sam, True, prompts())

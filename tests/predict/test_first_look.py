@@ -21,7 +21,7 @@ from anymask.core.mask_runs import MaskRuns
 from anymask.core.prompts import Prompts
 from anymask.core.protocol import DiscSegmenter
 from anymask.errors import Error
-from anymask.models.few_rows import ToldImage
+from anymask.models.few_rows.two_way import ToldImage
 from anymask.models.mask_decoder import (
     ALL_TOKENS,
     BESIDE,

@@ -234,7 +234,7 @@ def test_mixed_numbers_give_the_same_masks_of_a_photograph(
     mobile_sam: Predictor, data_folder: Path
 ) -> None:
     image = read_image(data_folder / "photos" / "dog.jpg")
-    mixed = load(device="cpu", dtype="mixed", offline=True)
+    mixed = load("mobile-sam", device="cpu", dtype="mixed", offline=True)
     points = AutomaticConfig(points_per_side=6).points(0, image.shape[:2])
     prompts = Prompts.of_points(points[:, None])
     exact, rounded = (sam.predict(sam.encode(image), prompts) for sam in (mobile_sam, mixed))

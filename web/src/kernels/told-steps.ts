@@ -1,7 +1,7 @@
 // What tokens tell the image, and ask of what they told: products of few rows, whatever reads them.
 //
 // A layer tells K = heads·t rows, by t tokens' values of d numbers a head: row head·t + token. A
-// later layer's come after them. The names are those of anymask/models/told_rows.py and few_rows.py.
+// later layer's come after them. The names are those of anymask/models/few_rows/.
 
 import { dot, madd } from "./numbers";
 import { ROWS } from "./product";

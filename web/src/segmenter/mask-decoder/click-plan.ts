@@ -1,5 +1,5 @@
 // A prompt as steps over one memory: tokens and the image's few rows inform each other, then come
-// IoUs and logits (anymask/models/few_rows.py; what each step does: kernels/*-steps.ts).
+// IoUs and logits (anymask/models/few_rows/; what each step does: kernels/*-steps.ts).
 
 import { BYTES, Rooms } from "../kernels/rooms";
 import type { Step } from "../kernels/thread";

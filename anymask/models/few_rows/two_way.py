@@ -14,16 +14,16 @@ Shape legend: P prompts, T tokens, L image positions, C channels, H heads, D hea
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from anymask.models.few_rows.image_parts import LAST, Own, as_norms_get, own_parts, upscaling
+from anymask.models.few_rows.positions import ByTorch, OfPositions, Told
+from anymask.models.few_rows.told_rows import Stage, stages
 from anymask.models.half_products import HALF
-from anymask.models.image_parts import LAST, Own, as_norms_get, own_parts, upscaling
-from anymask.models.told_rows import Stage, stages
 from anymask.models.two_way import (
     ImagePositions,
     ImageToTokenAttention,
@@ -32,8 +32,8 @@ from anymask.models.two_way import (
     TwoWayTransformer,
 )
 
+BETWEEN = 16  # numbers between rows: a power of two apart, they would share lines of the caches
 MOST_TOKENS = 12  # of a prompt for which few rows are fewer than channels
-BLOCK = 6000  # positions of all prompts that are computed at once: what the caches hold
 
 
 @dataclass(frozen=True)
@@ -155,36 +155,41 @@ class ToldImage:
 class _Side:
     """The image of P prompts between layers: its own part and stepsᵀ @ rows, by ``deviation``.
 
-    values: what each layer told, (P, H, T, D). rows: (P, K', X), all of it as what comes next reads
+    values: what each layer told, (P, H, T, D). rows: (P, N, X), all of it as what comes next reads
     it. totals: (P, L), the sum of each head's steps, layer by layer.
     """
 
-    def __init__(self, prepared: PreparedImage, prompts: int, tokens: int) -> None:
-        self.prepared, self.own = prepared, prepared.own
-        heads, _, positions = self.own["keys_1"].shape
+    def __init__(
+        self, prepared: PreparedImage, prompts: int, tokens: int, positions: OfPositions
+    ) -> None:
+        self.prepared, self.own, self.positions = prepared, prepared.own, positions
+        heads, _, length = self.own["keys_1"].shape
         self.heads, self.count = heads, heads * tokens
         depth = len(prepared.stages)
-        self.steps = prepared.squares.new_empty(prompts, depth * self.count + 1, positions)
-        self.at_once = min(prompts, max(1, BLOCK // positions))
-        self.scratch = self.steps.new_empty(self.at_once * self.count * positions)
-        self.rows = self.steps.new_empty(prompts, 0, 0)
+        room = prepared.squares.new_empty(prompts, depth * self.count + 1, length + BETWEEN)
+        self.steps = room[..., :length]
+        self.rows = room.new_empty(prompts, 0, 0)
         self.values: list[Tensor] = []
         self.totals: list[Tensor] = []
-        self.deviation = self.steps.new_ones(prompts, positions)
+        self.deviation = room.new_ones(prompts, length)
 
     @property
     def stage(self) -> Stage:
         """Of the last norm."""
         return self.prepared.stages[len(self.values) - 1]
 
-    def of_layer(self, layer: int) -> Tensor:
-        """Steps (P, K, L) of a layer, the first being 0."""
-        return self.steps[:, layer * self.count : (layer + 1) * self.count]
+    def told(self, asked: Tensor, part: int, where: Tensor) -> Told | None:
+        """What asks of all rows get, if there are any.
+
+        asked: (P, H, T, D), of ``read``'s part; where: (H, D, L), what it gets of the positions.
+        """
+        if not self.values:
+            return None
+        pull = (asked @ self.read(part)[0].mT).flatten(1, 2)
+        return Told(pull, self.steps[:, : pull.shape[2]], self.deviation, where)
 
     def take(self, attention: ImageToTokenAttention, tokens: Tensor, norm: nn.LayerNorm) -> None:
         """Add what tokens (P, T, C) tell, by the steps that are there already, and norm."""
-        if self.values:
-            self.of_layer(len(self.values)).mul_(self.deviation[:, None])
         self.values.append(attention.split_heads(attention.v_proj(tokens)))
         self.totals.append(self.deviation)
         self._measure(norm)
@@ -197,65 +202,25 @@ class _Side:
         for i in range(count):
             pair = count * (count - 1) // 2 + i
             total.addcmul_(self.totals[i], self.own["always"][pair], value=2)
-        products = list(self.stage.products(self.values))
-        for among in products:
+        steps = self.steps[:, : count * self.count]
+        for i, among in enumerate(self.stage.products(self.values)):
             among[..., self.count :] *= 2  # of two layers: once for each of both
-        for some in self.blocks():
-            for i, among in enumerate(products):
-                told = self.own[f"told_{i + 1}_{count}"]
-                by_head = self.room(self.values[i][some])
-                _by_own(2 * self.values[i][some], told, by_head)
-                first, stop = i * self.count, count * self.count
-                sums = by_head.flatten(1, 2)
-                sums.baddbmm_(among[some], self.steps[some, first:stop])
-                total[some] += sums.mul_(self.of_layer(i)[some]).sum(dim=1)
+            own = self.own[f"told_{i + 1}_{count}"]
+            self.positions.measure(
+                2 * self.values[i], own, among, steps[:, i * self.count :], total
+            )
         variance = total / len(norm.weight)
         self.deviation = variance.add_(before.square().mul_(norm.eps)).sqrt_()
-        self.rate = self.deviation.reciprocal()
-
-    def blocks(self) -> Iterator[slice]:
-        """The prompts, as many at a time as are quick."""
-        for first in range(0, len(self.steps), self.at_once):
-            yield slice(first, min(first + self.at_once, len(self.steps)))
-
-    def room(self, asked: Tensor) -> Tensor:
-        """For what prompts (P, H, T, D) ask of each position: (P, H, T, L), soon overwritten."""
-        shape = (*asked.shape[:3], self.steps.shape[-1])
-        return self.scratch[: math.prod(shape)].view(shape)
 
     def read(self, part: int) -> tuple[Tensor, Tensor]:
         """All rows as keys (0), values (1) or queries (2) of what comes next, and the norm's bias.
 
-        (P, H, K', D) and (H, 1, D).
+        (P, H, N, D) and (H, 1, D).
         """
         width = self.heads * self.values[0].shape[-1]
         among = slice(part * width, (part + 1) * width)
         rows = torch.unflatten(self.rows[..., among], -1, (self.heads, -1)).transpose(1, 2)
         return rows, torch.unflatten(self.stage.always[among], 0, (self.heads, 1, -1))
-
-    def score(self, some: slice, asked: Tensor, pull: Tensor, own: Tensor, where: Tensor) -> Tensor:
-        """What some prompts ask (P, H, T, D) of each position: (P, H, T, L), soon overwritten.
-
-        pull: (P, K, K'), what they ask of rows. own: (H, D, L), the image's share; where: likewise.
-        """
-        out = self.room(asked)
-        rows = out.flatten(1, 2)
-        _by_own(asked, own, out)
-        rows.baddbmm_(pull, self.steps[some, : pull.shape[2]])
-        rows.mul_(self.rate[some, None])
-        _by_own(asked, where, out, add=True)
-        return out
-
-
-def _by_own(asked: Tensor, own: Tensor, out: Tensor, *, add: bool = False) -> None:
-    """Put what prompts (P, H, T, D) get of (H, D, L), or add it, into (P, H, T, L)."""
-    if len(asked) == 1:
-        out[0].baddbmm_(asked[0], own, beta=int(add))
-        return
-    prompts, _, tokens, _ = asked.shape
-    by_head = torch.bmm(asked.transpose(0, 1).flatten(1, 2), own)  # H P·T L
-    found = torch.unflatten(by_head, 1, (prompts, tokens)).transpose(0, 1)
-    out.add_(found) if add else out.copy_(found)
 
 
 def two_way(
@@ -266,50 +231,29 @@ def two_way(
     absent: Tensor,
     outputs: int,
     hasty: bool = False,
+    by: OfPositions | None = None,
 ) -> tuple[Tensor, ToldImage]:
     """``TwoWayTransformer.forward`` of prompts without masks: tokens and the image's side.
 
-    hasty: in bfloat16 what only a first look may round.
+    hasty: in bfloat16 what only a first look may round. by: what computes at every position.
     """
     bias = transformer.bias(absent, prompt.dtype)
-    absent_bias = bias if bool(absent.any()) else None
+    absent_bias = bias[:, 0, 0] if bool(absent.any()) else None
     tokens, blocks = prompt, transformer.blocks()
-    side = _Side(prepared, len(prompt), prompt.shape[1])
+    side = _Side(prepared, len(prompt), prompt.shape[1], by or ByTorch())
     weight = positions.log_weight
     for i, block in enumerate(blocks):
         to_image, to_token = block.cross_attn_token_to_image, block.cross_attn_image_to_token
         where = positions.layers[i]
         tokens = block.inform_each_other(tokens, prompt, bias)
-        if i == 0:
-            seen = _see_first(to_image, tokens + prompt, prepared.own, weight)
-        else:
-            seen = _see(to_image, tokens + prompt, side, str(i + 1), where.token_to_image, weight)
+        seen = _see(to_image, tokens + prompt, side, str(i + 1), where.token_to_image, weight)
         tokens = block.digest(tokens, seen, hasty)
-        _tell(to_token, tokens + prompt, side, i, where.image_to_token, absent_bias)
+        _tell(to_token, tokens + prompt, side, where.image_to_token, absent_bias)
         side.take(to_token, tokens, block.norm4)
     tokens, prompt = tokens[:, :outputs], prompt[:, :outputs]
     last = transformer.final_attn_token_to_image
     seen = _see(last, tokens + prompt, side, LAST, positions.final, weight)
     return transformer.norm_final_attn(tokens + seen), _upscaled(side)
-
-
-def _see_first(
-    attention: TokenToImageAttention, tokens: Tensor, own: Own, log_weight: Tensor | None
-) -> Tensor:
-    """What tokens (P, T, C) see of an image that no layer has changed yet: (P, T, C)."""
-    p, t, _ = tokens.shape
-    q = attention.split_heads(attention.q_proj(tokens)) * attention.scale
-    scores = q.transpose(0, 1).flatten(1, 2) @ own["keys_1"]  # H P·T L
-    if log_weight is not None:
-        scores += log_weight
-    mixed = scores.softmax(dim=-1) @ own["values_1"].mT
-    return _shown(attention, torch.unflatten(mixed, 1, (p, t)).transpose(0, 1))
-
-
-def _shown(attention: TokenToImageAttention, mixed: Tensor) -> Tensor:
-    """Heads (P, H, T, D) to what they show the tokens, (P, T, C)."""
-    out: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2) + attention.v_proj.bias)
-    return out
 
 
 def _see(
@@ -322,51 +266,34 @@ def _see(
 ) -> Tensor:
     """What tokens (P, T, C) see of the image in a layer or the ``LAST``: (P, T, C)."""
     q = attention.split_heads(attention.q_proj(tokens)) * attention.scale
-    pull = (q @ side.read(0)[0].mT).flatten(1, 2)
-    shown, shift = side.read(1)
-    own = side.own[f"values_{layer}"].mT
-    mixed = torch.empty_like(q)
-    for some in side.blocks():
-        asked = q[some]
-        scores = side.score(some, asked, pull[some], side.own[f"keys_{layer}"], where)
-        if log_weight is not None:
-            scores += log_weight
-        weights = torch.softmax(scores, dim=-1).mul_(side.rate[some, None, None])
-        told = torch.bmm(weights.flatten(1, 2), side.steps[some, : pull.shape[2]].mT)
-        seen = torch.bmm(weights.transpose(0, 1).flatten(1, 2), own)  # H P·T D
-        seen = torch.unflatten(seen, 1, (len(asked), -1)).transpose(0, 1)
-        mixed[some] = seen + torch.unflatten(told, 1, asked.shape[1:3]) @ shown[some]
-    return _shown(attention, mixed + shift)
+    told = side.told(q, 0, where)
+    keys, values = side.own[f"keys_{layer}"], side.own[f"values_{layer}"]
+    mixed, of_steps = side.positions.see(q, keys, values, told, log_weight)
+    if of_steps is not None:
+        shown, shift = side.read(1)
+        mixed = mixed + torch.unflatten(of_steps, 1, q.shape[1:3]) @ shown + shift
+    out: Tensor = attention.out_proj(mixed.transpose(1, 2).flatten(2) + attention.v_proj.bias)
+    return out
 
 
 def _tell(
     attention: ImageToTokenAttention,
     asked: Tensor,
     side: _Side,
-    layer: int,
     where: Tensor,
     bias: Tensor | None,
 ) -> None:
-    """Which tokens each position attends to, as steps of a layer.
+    """Which tokens each position attends to, as steps of the next layer.
 
-    asked: (P, T, C), tokens with their positions; bias: as ``TwoWayTransformer.bias`` or None.
+    asked: (P, T, C), tokens with their positions; bias: (P, T), of absent tokens, or None.
     """
     k = attention.split_heads(attention.k_proj(asked)) * attention.scale
-    steps = torch.unflatten(side.of_layer(layer), 1, k.shape[1:3])
+    told = side.told(k, 2, where)
+    always = None if told is None else (k @ side.read(2)[1].mT)[..., 0]
+    layer = len(side.values)
+    steps = side.steps[:, layer * side.count : (layer + 1) * side.count]
     own = side.own[f"queries_{layer + 1}"]
-    if layer:
-        rows, shift = side.read(2)
-        pull, always = (k @ rows.mT).flatten(1, 2), k @ shift.mT  # P H T 1
-    for some in side.blocks():
-        if layer:
-            scores = side.score(some, k[some], pull[some], own, where)
-            scores += always[some]
-        else:
-            scores = side.room(k[some])
-            _by_own(k[some], own, scores)
-        if bias is not None:
-            scores += bias[some].mT
-        torch.softmax(scores, dim=2, out=steps[some])
+    side.positions.tell(k, own, told, always, bias, steps)
 
 
 def _upscaled(side: _Side) -> ToldImage:

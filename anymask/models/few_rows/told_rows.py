@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from anymask.models.image_parts import centred, upscaling
+from anymask.models.few_rows.image_parts import centred, upscaling
 from anymask.models.two_way import TwoWayTransformer
 
 

@@ -1,0 +1,170 @@
+"""Few rows by compiled loops are those by PyTorch; skipped without ``anymask-native``."""
+
+from __future__ import annotations
+
+import pickle
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from anymask.models.few_rows.positions import INTERFACE, ByTorch, OfPositions, Told
+from anymask.models.few_rows.two_way import ToldImage
+from anymask.predict.predictor import Predictor
+from anymask.weights.checkpoint import Checkpoint
+from tests.models.test_few_rows import decoded, model, prompts
+
+native = pytest.importorskip("anymask_native")
+CAPABILITY = torch.backends.cpu.get_cpu_capability().lower()
+SETS = {"avx2": ["avx2"], "avx512": ["avx2", "avx512"]}.get(CAPABILITY, [])
+if not SETS:
+    pytest.skip("compiled for processors with AVX2", allow_module_level=True)
+BETWEEN = 16  # numbers between rows of steps
+# Prompts, heads, tokens, width, positions: one part and a bit, many, fewer than a register holds.
+SHAPES = [(1, 8, 7, 16, 257), (3, 4, 5, 8, 64), (2, 8, 12, 16, 700), (1, 4, 6, 4, 7)]
+Shape = tuple[int, int, int, int, int]
+
+
+class Asked:
+    """Numbers for all that is asked after ``layers`` have told the image something."""
+
+    def __init__(self, shape: Shape, layers: int) -> None:
+        torch.manual_seed(layers)
+        prompts, heads, tokens, width, length = shape
+        count = heads * tokens
+        self.asked = torch.randn(prompts, tokens, heads, width).transpose(1, 2)
+        self.keys, self.values, where = torch.randn(3, heads, width, length)
+        self.steps = torch.rand(prompts, 3 * count + 1, length + BETWEEN)[..., :length]
+        self.read, self.written = count * layers, slice(count * layers, count * (layers + 1))
+        self.log_weight = torch.rand(length)
+        self.always = torch.randn(prompts, heads, tokens)
+        self.bias = torch.zeros(prompts, tokens)
+        self.bias[:, -1] = -1e4  # absent
+        self.among = 0.1 * torch.randn(prompts, count, self.read)
+        self.total = torch.rand(prompts, length)
+        deviation = 0.5 + torch.rand(prompts, length)
+        pull = 0.3 * torch.randn(prompts, count, self.read)
+        told = Told(pull, self.steps[:, : self.read], deviation, where)
+        self.told = told if layers else None
+
+    def seen(self, by: OfPositions) -> tuple[Tensor, Tensor | None]:
+        return by.see(self.asked, self.keys, self.values, self.told, self.log_weight)
+
+    def told_steps(self, by: OfPositions) -> Tensor:
+        """All steps, after the layer's were written."""
+        steps = self.steps
+        always, bias = (self.always, self.bias) if self.told else (None, None)
+        by.tell(self.asked, self.keys, self.told, always, bias, steps[:, self.written])
+        return steps.clone()
+
+    def measured(self, by: OfPositions) -> Tensor:
+        total = self.total.clone()
+        by.measure(self.asked, self.values, self.among, self.steps[:, : self.read], total)
+        return total
+
+
+def assert_close(compiled: Tensor | None, plain: Tensor | None) -> None:
+    if compiled is None or plain is None:
+        assert compiled is plain is None
+    else:
+        torch.testing.assert_close(compiled, plain, atol=2e-5, rtol=2e-5)
+
+
+@pytest.mark.parametrize("instructions", SETS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("layers", [0, 1, 2])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_answers_are_those_of_pytorch(
+    instructions: str, shape: Shape, layers: int, threads: int
+) -> None:
+    asked, compiled, plain = Asked(shape, layers), native.FewRows(instructions), ByTorch()
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for one, other in zip(asked.seen(compiled), asked.seen(plain)):
+            assert_close(one, other)
+        assert_close(asked.told_steps(compiled), asked.told_steps(plain))
+        if layers:
+            assert_close(asked.measured(compiled), asked.measured(plain))
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("instructions", SETS)
+def test_a_single_position_that_outweighs_all_others_is_seen_alone(instructions: str) -> None:
+    asked = Asked((1, 4, 5, 8, 1000), 0)
+    asked.log_weight = torch.full((1000,), -1e4)
+    asked.log_weight[777] = 0
+    seen, _ = asked.seen(native.FewRows(instructions))
+    expected = asked.values[:, :, 777]  # H D
+    torch.testing.assert_close(seen, expected[None, :, None].expand_as(seen))
+
+
+@pytest.mark.parametrize("points", [1, 4])
+def test_the_decoder_answers_the_same(points: int) -> None:
+    sam = model()
+    plain, rows = decoded(sam, True, prompts(points + 1))
+    heads = sam.mask_decoder.config.heads
+    sam.mask_decoder.compiled = native.few_rows(heads, 32 // heads)
+    compiled, compiled_rows = decoded(sam, True, prompts(points + 1))
+    assert sam.mask_decoder.compiled is not None
+    assert isinstance(rows, ToldImage)
+    assert isinstance(compiled_rows, ToldImage)
+    assert_close(compiled, plain)
+    assert not torch.equal(compiled, plain)  # so they were asked
+    assert_close(compiled_rows.steps, rows.steps)
+    assert_close(compiled_rows.variance, rows.variance)
+
+
+def test_a_predictor_takes_them_where_they_fit(
+    tiny_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiled() -> object:
+        return Predictor(tiny_checkpoint).model.mask_decoder.compiled
+
+    assert compiled() == native.FewRows(CAPABILITY)
+    monkeypatch.setattr(native, "INTERFACE", INTERFACE + 1)
+    assert compiled() is None
+    monkeypatch.undo()
+    monkeypatch.setitem(__import__("sys").modules, "anymask_native", None)
+    assert compiled() is None
+
+
+def test_numbers_that_do_not_fit_are_left_to_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert native.few_rows(8, 16) == native.FewRows(CAPABILITY)
+    assert native.few_rows(6, 16) is None
+    assert native.few_rows(8, 18) is None
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    assert native.few_rows(8, 16) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda asked: setattr(asked, "keys", asked.keys.double()),
+        lambda asked: setattr(asked, "values", asked.values.bfloat16()),
+        lambda asked: setattr(asked, "asked", asked.asked.half()),
+    ],
+)
+def test_other_numbers_than_float32_are_refused(change: Any) -> None:
+    asked = Asked(SHAPES[0], 1)
+    change(asked)
+    with pytest.raises(ValueError, match="float32"):
+        asked.seen(native.FewRows(CAPABILITY))
+
+
+def test_what_is_written_must_lie_as_it_is_read() -> None:
+    asked, compiled = Asked(SHAPES[0], 1), native.FewRows(CAPABILITY)
+    elsewhere = torch.empty(*asked.steps[:, asked.written].shape)
+    with pytest.raises(ValueError, match="one array"):
+        compiled.tell(asked.asked, asked.keys, asked.told, None, None, elsewhere)
+    total = torch.rand(1, 2 * 257)[:, ::2]
+    with pytest.raises(ValueError, match="beside each other"):
+        compiled.measure(asked.asked, asked.values, asked.among, asked.steps[:, :56], total)
+
+
+def test_a_model_with_them_is_copied_and_sent() -> None:
+    compiled = native.FewRows(CAPABILITY)
+    assert deepcopy(compiled) == pickle.loads(pickle.dumps(compiled)) == compiled
