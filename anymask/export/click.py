@@ -13,7 +13,8 @@ from anymask.export import image_side
 from anymask.export.graphs import prompt_batch
 from anymask.export.image_side import ImageSide
 from anymask.models.few_rows.image_parts import LAST, Own, as_norms_get, own_parts
-from anymask.models.mask_decoder import MaskDecoderConfig, logit_map, transposed_2x2
+from anymask.models.layers import transposed_2x2
+from anymask.models.mask_decoder import MaskDecoderConfig, logit_map
 from anymask.models.sam import Sam
 from anymask.weights.graph_pair import FIRST_IOU
 

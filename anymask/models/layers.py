@@ -5,6 +5,7 @@ Shape legend: B images or prompts, C channels, h w grid.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any
@@ -123,6 +124,33 @@ def linear_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """GELU of a linear layer in one step: float32 on a CPU, no gradients, ``CAN_FUSE_LINEAR``."""
     out: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "gelu", [], "none")
     return out
+
+
+def linear_then_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The same in two steps."""
+    return F.gelu(F.linear(x, weight, bias))
+
+
+def transposed_2x2(
+    x: Tensor,
+    layer: nn.ConvTranspose2d,
+    linear: Callable[[Tensor, Tensor, Tensor], Tensor] = F.linear,
+) -> Tensor:
+    """Apply a 2×2, stride-2 transposed convolution to (..., C) positions: (..., 4, C').
+
+    linear: the product, with whatever comes after it.
+
+    The four are the new rows and columns (0, 0), (0, 1), (1, 0), (1, 1) of each position.
+    """
+    weight, bias = as_linear(layer)
+    rows = x.flatten(0, -2)  # exported graphs have an operator for rows that adds the bias, too
+    return linear(rows, weight, bias).view(*x.shape[:-1], 4, -1)
+
+
+def as_linear(layer: nn.ConvTranspose2d) -> tuple[Tensor, Tensor]:
+    """Weight (4·C', C) and bias (4·C',) of the linear layer that a position goes through."""
+    assert layer.bias is not None
+    return layer.weight.permute(2, 3, 1, 0).flatten(0, 2), layer.bias.repeat(4)
 
 
 def fused_linear(x: Tensor, layer: nn.Linear, activation: str = "none") -> Tensor:

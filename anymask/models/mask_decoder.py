@@ -9,7 +9,6 @@ Parameter names are the official ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,10 +16,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.compiler import is_compiling
 
-from anymask.models.few_rows.positions import OfPositions
+from anymask.models.few_rows.positions import Compiled, Pixels
 from anymask.models.few_rows.two_way import MOST_TOKENS, PreparedImage, ToldImage, prepare, two_way
 from anymask.models.half_products import HalfLinear, HalfUpscaling
-from anymask.models.layers import CAN_FUSE_LINEAR, MLP, LayerNorm2d, linear_gelu
+from anymask.models.layers import (
+    CAN_FUSE_LINEAR,
+    MLP,
+    LayerNorm2d,
+    as_linear,
+    linear_gelu,
+    linear_then_gelu,
+    transposed_2x2,
+)
 from anymask.models.mask_ranking import MaskRanking
 from anymask.models.prompt_encoder import PromptEmbedding
 from anymask.models.two_way import ImagePositions, SharedImage, TwoWayTransformer
@@ -56,8 +63,8 @@ class MaskDecoder(nn.Module):
 
     ``band_positions`` is the one switch between upscaling all image positions at once (0) and so
     many of all prompts together, which is much faster on a CPU and gives the same numbers.
-    ``fused`` is another, set by ``fuse_activations``. ``compiled``: what computes few rows at every
-    position in the place of PyTorch.
+    ``fused`` is another, set by ``fuse_activations``. ``compiled``: computes few rows and
+    their upscaling in the place of PyTorch.
     """
 
     def __init__(self, config: MaskDecoderConfig) -> None:
@@ -66,7 +73,7 @@ class MaskDecoder(nn.Module):
         self.band_positions = 0
         self.fused = False
         self.few_rows = False
-        self.compiled: OfPositions | None = None
+        self.compiled: Compiled | None = None
         self.rounded: HalfUpscaling | None = None
         c = config.width
         self.transformer = TwoWayTransformer(config.depth, c, config.heads, config.mlp_hidden)
@@ -259,7 +266,7 @@ class MaskDecoder(nn.Module):
         width = len(norm.weight)
         of_first, of_second = divmod(SAMPLE, 4)
         among = slice(of_first * width, (of_first + 1) * width)
-        weight, bias = (part[: len(part) // 4] for part in _as_linear(second))
+        weight, bias = (part[: len(part) // 4] for part in as_linear(second))
         assert of_second == 0
         out = hyper.new_empty(*hyper.shape[:2], _positions(image))
         for p, logits in enumerate(out):
@@ -269,19 +276,24 @@ class MaskDecoder(nn.Module):
                 rate.add_(image.variance[p].flatten(), alpha=norm.eps).rsqrt_()
                 x = torch.addcmul(norm.bias, x.mul_(rate[:, None]), norm.weight)
             else:
-                x = F.linear(image[p], *(part[among] for part in _as_linear(first)))
+                x = F.linear(image[p], *(part[among] for part in as_linear(first)))
                 x = F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps)
             torch.mm(hyper[p], F.gelu(F.linear(F.gelu(x), weight, bias)).mT, out=logits)
         return out
 
     def _told_logits(self, hyper: Tensor, image: ToldImage) -> Tensor:
         """``position_logits`` by ``hyper`` (P, M, C/8), without dividing by deviations first."""
-        norm = self.upscaling_layers()[1]
+        norm, second = self.upscaling_layers()[1:]
+        half = self.rounded is not None
+        if self.compiled is not None:
+            weight, bias = as_linear(second)
+            pixels = Pixels(norm.weight, norm.bias, norm.eps, weight.T, bias)
+            return self.compiled.upscale(hyper, image.flat(), pixels, half)
         width = len(norm.weight)
         out = hyper.new_empty(*hyper.shape[:2], 16 * image.own[..., 0].numel())
         length = self.band_positions or out.shape[2]
         for p, logits in enumerate(out):
-            bands = image.bands(p, length, self.rounded is not None)
+            bands = image.bands(p, length, half)
             for (x, variance), part in zip(bands, torch.split(logits, 16 * length, dim=1)):
                 x = torch.unflatten(x, -1, (4, -1))  # l 4 C/4
                 squares = torch.linalg.vector_norm(x, dim=-1).square_().div_(width)
@@ -311,7 +323,7 @@ class MaskDecoder(nn.Module):
         """The second convolution and its GELU: (..., 4, C/4) to (..., 4, 4, C/8)."""
         if self.rounded is not None:
             return torch.unflatten(self.rounded.second(x, "gelu"), -1, (4, -1)).float()
-        last = linear_gelu if self.fused else _linear_then_gelu
+        last = linear_gelu if self.fused else linear_then_gelu
         return transposed_2x2(x, self.upscaling_layers()[2], last)
 
     def round_products(self, rounded: bool = True) -> None:
@@ -325,7 +337,7 @@ class MaskDecoder(nn.Module):
             block.round_products(rounded)
         if rounded:
             first, _, second = self.upscaling_layers()
-            self.rounded = HalfUpscaling(*(HalfLinear.of(*_as_linear(x)) for x in (first, second)))
+            self.rounded = HalfUpscaling(*(HalfLinear.of(*as_linear(x)) for x in (first, second)))
 
     def upscaling_layers(self) -> tuple[nn.ConvTranspose2d, LayerNorm2d, nn.ConvTranspose2d]:
         """What is learned of the upscaling."""
@@ -352,32 +364,6 @@ def _positions(image: Tensor | ToldImage) -> int:
 def _flat(features: Tensor) -> Tensor:
     """(B, C, h, w) to (B, L, C)."""
     return features.flatten(2).mT.contiguous()
-
-
-def transposed_2x2(
-    x: Tensor,
-    layer: nn.ConvTranspose2d,
-    linear: Callable[[Tensor, Tensor, Tensor], Tensor] = F.linear,
-) -> Tensor:
-    """Apply a 2×2, stride-2 transposed convolution to (..., C) positions: (..., 4, C').
-
-    linear: the product, with whatever comes after it.
-
-    The four are the new rows and columns (0, 0), (0, 1), (1, 0), (1, 1) of each position.
-    """
-    weight, bias = _as_linear(layer)
-    rows = x.flatten(0, -2)  # exported graphs have an operator for rows that adds the bias, too
-    return linear(rows, weight, bias).view(*x.shape[:-1], 4, -1)
-
-
-def _as_linear(layer: nn.ConvTranspose2d) -> tuple[Tensor, Tensor]:
-    """Weight (4·C', C) and bias (4·C',) of the linear layer that a position goes through."""
-    assert layer.bias is not None
-    return layer.weight.permute(2, 3, 1, 0).flatten(0, 2), layer.bias.repeat(4)
-
-
-def _linear_then_gelu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return F.gelu(F.linear(x, weight, bias))
 
 
 def logit_map(logits: Tensor, grid_hw: tuple[int, int] | None = None) -> Tensor:

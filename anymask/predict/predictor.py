@@ -25,7 +25,7 @@ from anymask.core.geometry import Floats
 from anymask.core.image import RGB
 from anymask.core.prompts import Prompts
 from anymask.errors import Error, shown
-from anymask.models.few_rows.positions import INTERFACE, OfPositions
+from anymask.models.few_rows.positions import INTERFACE, Compiled
 from anymask.models.half_products import processor_multiplies_half
 from anymask.models.mask_decoder import MaskDecoderConfig, PromptedImage
 from anymask.models.prompt_encoder import PromptBatch
@@ -344,7 +344,7 @@ def _frozen(model: Sam) -> Sam:
     return model
 
 
-def _compiled_loops(config: MaskDecoderConfig) -> OfPositions | None:
+def _compiled_loops(config: MaskDecoderConfig) -> Compiled | None:
     """Few rows by ``anymask-native``, where that is installed and fits this processor."""
     try:
         import anymask_native
@@ -353,7 +353,7 @@ def _compiled_loops(config: MaskDecoderConfig) -> OfPositions | None:
     if anymask_native.INTERFACE != INTERFACE:  # of another version of anymask
         return None
     width = config.width // 2 // config.heads
-    return anymask_native.few_rows(config.heads, width)
+    return anymask_native.loops(config.heads, width)
 
 
 def _place(model: Sam, device: torch.device, dtype: torch.dtype, half_products: bool) -> None:

@@ -1,10 +1,11 @@
 """What few rows compute at every position of an image: all that grows with the image.
 
-``OfPositions`` says what that is, ``ByTorch`` computes it. A compiled twin may take its place
-(docs/adr/0027): the same numbers up to rounding, without arrays of all positions in between.
+``OfPositions`` says what that is, ``ByTorch`` computes it. A ``Compiled`` twin may take its place
+and the upscaling's (docs/adr/0027): the same numbers up to rounding, without arrays of all
+positions in between.
 
 Shape legend: P prompts, T tokens, L image positions, H heads, D head width, K = H·T rows that a
-layer tells, N rows told so far.
+layer tells, N rows told so far, M masks, C channels of the upscaling's norm, F features of a pixel.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-INTERFACE = 1  # of ``OfPositions``: what is compiled says which it has
+INTERFACE = 1  # of ``Compiled``: what is compiled says which it has
 BLOCK = 6000  # positions of all prompts that are computed at once: what the caches hold
 
 
@@ -73,6 +74,39 @@ class OfPositions(Protocol):
 
         asked: (P, H, T, D), of own (H, D, L); among: (P, K, N), of steps (P, N, L).
         """
+
+
+class Sums(NamedTuple):
+    """The image of P prompts that is upscaled: at a position its own share and steps of rows.
+
+    own: (L, 4·C); steps: (P, N, L); rows: (P, N, 4·C); variance: (P, L), what the sum should be
+    divided by the root of.
+    """
+
+    own: Tensor
+    steps: Tensor
+    rows: Tensor
+    variance: Tensor
+
+
+class Pixels(NamedTuple):
+    """What is learned of the upscaling after its first convolution.
+
+    gain, shift: (C,) and epsilon, of the norm; weight: (C, 4·F) and bias: (4·F,), of the second.
+    """
+
+    gain: Tensor
+    shift: Tensor
+    epsilon: float
+    weight: Tensor
+    bias: Tensor
+
+
+class Compiled(OfPositions, Protocol):
+    """``OfPositions``, and the end of the mask decoder."""
+
+    def upscale(self, hyper: Tensor, image: Sums, pixels: Pixels, half: bool) -> Tensor:
+        """Logits (P, M, 16·L) of masks by hyper (P, M, F). half: some products in bfloat16."""
 
 
 class ByTorch:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from anymask.models.few_rows.image_parts import LAST, Own, as_norms_get, own_parts, upscaling
-from anymask.models.few_rows.positions import ByTorch, OfPositions, Told
+from anymask.models.few_rows.positions import ByTorch, OfPositions, Sums, Told
 from anymask.models.few_rows.told_rows import Stage, stages
 from anymask.models.half_products import HALF
 from anymask.models.two_way import (
@@ -134,6 +134,11 @@ class ToldImage:
             self.rows[prompt][None],
             self.variance[prompt].flatten()[index][None, None],
         )
+
+    def flat(self) -> Sums:
+        """The same without rows and columns of positions."""
+        own, steps = self.own.flatten(0, 1), self.steps.flatten(2)
+        return Sums(own, steps, self.rows, self.variance.flatten(1))
 
     def sums(self, prompt: int, channels: slice) -> Tensor:
         """Some channels of all positions: (L, channels)."""

@@ -1,4 +1,4 @@
-"""Few rows by compiled loops are those by PyTorch; skipped without ``anymask-native``."""
+"""Few rows and logits by compiled loops are PyTorch's; skipped without ``anymask-native``."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from anymask.models.few_rows.positions import INTERFACE, ByTorch, OfPositions, Told
+from anymask.models.few_rows.positions import INTERFACE, ByTorch, OfPositions, Pixels, Sums, Told
 from anymask.models.few_rows.two_way import ToldImage
 from anymask.predict.predictor import Predictor
 from anymask.weights.checkpoint import Checkpoint
 from tests.models.test_few_rows import decoded, model, prompts
 
 native = pytest.importorskip("anymask_native")
-CAPABILITY = torch.backends.cpu.get_cpu_capability().lower()
-SETS = {"avx2": ["avx2"], "avx512": ["avx2", "avx512"]}.get(CAPABILITY, [])
-if not SETS:
+from anymask_native.library import instructions  # noqa: E402, after what may be skipped
+
+BEST = instructions()
+if BEST is None:
     pytest.skip("compiled for processors with AVX2", allow_module_level=True)
+ALL = ["avx2", "avx512", "avx512_bf16"]
+SETS = ALL[: ALL.index(BEST) + 1]
 BETWEEN = 16  # numbers between rows of steps
 # Prompts, heads, tokens, width, positions: one part and a bit, many, fewer than a register holds.
 SHAPES = [(1, 8, 7, 16, 257), (3, 4, 5, 8, 64), (2, 8, 12, 16, 700), (1, 4, 6, 4, 7)]
@@ -72,14 +76,12 @@ def assert_close(compiled: Tensor | None, plain: Tensor | None) -> None:
         torch.testing.assert_close(compiled, plain, atol=2e-5, rtol=2e-5)
 
 
-@pytest.mark.parametrize("instructions", SETS)
+@pytest.mark.parametrize("of", SETS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("layers", [0, 1, 2])
 @pytest.mark.parametrize("threads", [1, 3])
-def test_answers_are_those_of_pytorch(
-    instructions: str, shape: Shape, layers: int, threads: int
-) -> None:
-    asked, compiled, plain = Asked(shape, layers), native.FewRows(instructions), ByTorch()
+def test_answers_are_those_of_pytorch(of: str, shape: Shape, layers: int, threads: int) -> None:
+    asked, compiled, plain = Asked(shape, layers), native.Loops(of), ByTorch()
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -92,14 +94,64 @@ def test_answers_are_those_of_pytorch(
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("instructions", SETS)
-def test_a_single_position_that_outweighs_all_others_is_seen_alone(instructions: str) -> None:
+@pytest.mark.parametrize("of", SETS)
+def test_a_single_position_that_outweighs_all_others_is_seen_alone(of: str) -> None:
     asked = Asked((1, 4, 5, 8, 1000), 0)
     asked.log_weight = torch.full((1000,), -1e4)
     asked.log_weight[777] = 0
-    seen, _ = asked.seen(native.FewRows(instructions))
+    seen, _ = asked.seen(native.Loops(of))
     expected = asked.values[:, :, 777]  # H D
     torch.testing.assert_close(seen, expected[None, :, None].expand_as(seen))
+
+
+def plain_logits(hyper: Tensor, image: Sums, pixels: Pixels) -> Tensor:
+    """What ``Compiled.upscale`` gives, by its definition."""
+    x = torch.unflatten(image.own + image.steps.mT @ image.rows, -1, (4, -1))  # P L 4 C
+    squares = x.square().mean(dim=-1, keepdim=True)
+    x = x / (squares + pixels.epsilon * image.variance[..., None, None]).sqrt()
+    x = F.gelu(x * pixels.gain + pixels.shift) @ pixels.weight + pixels.bias
+    return hyper @ torch.unflatten(F.gelu(x), -1, (4, -1)).flatten(1, 3).mT
+
+
+@pytest.mark.parametrize("of", SETS)
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(
+    ("prompts", "masks", "told", "length", "channels"),
+    [(1, 4, 113, 513, 64), (3, 1, 17, 31, 16), (2, 3, 8, 256, 16), (1, 2, 1, 1, 16)],
+)
+def test_logits_are_those_of_the_definition(
+    of: str, half: bool, prompts: int, masks: int, told: int, length: int, channels: int
+) -> None:
+    torch.manual_seed(told)
+    features = channels // 2
+    steps = torch.rand(prompts, told + 2, length + BETWEEN)[:, :told, :length]
+    rows = 0.2 * torch.randn(prompts, told, 4 * channels)
+    variance = 0.5 + torch.rand(prompts, length)
+    image = Sums(torch.randn(length, 4 * channels), steps, rows, variance)
+    gain, shift = torch.randn(2, channels)
+    weight, bias = torch.randn(4 * features, channels).T / channels**0.5, torch.randn(4 * features)
+    pixels = Pixels(gain, shift, 1e-2, weight, bias)
+    hyper = torch.randn(prompts, masks, features)
+    expected = plain_logits(hyper, image, pixels)
+    found = native.Loops(of).upscale(hyper, image, pixels, half)
+    rounded = half and of == "avx512_bf16"
+    torch.testing.assert_close(found, expected, atol=0.1 if rounded else 5e-5, rtol=1e-5)
+    assert rounded == ((found - expected).abs().max().item() > 1e-4)
+
+
+@pytest.mark.parametrize("of", SETS)
+def test_a_gelu_is_right_everywhere(of: str) -> None:
+    """One number through the last GELU alone: of large and of small."""
+    x = torch.cat([torch.linspace(-8, 8, 4001), torch.tensor([-1e30, -100.0, 100.0])])
+    features, zeros = 4, torch.zeros(1, 1, 16)
+    image = Sums(torch.zeros(1, 16), torch.zeros(1, 1, 17)[..., :1], zeros, torch.ones(1, 1))
+    hyper = torch.eye(features)[None]  # each feature is a mask
+    found = []
+    for bias in F.pad(x, (0, -len(x) % 16)).view(-1, 16):
+        pixels = Pixels(torch.ones(4), torch.zeros(4), 1.0, torch.zeros(4, 16), bias)
+        logits = native.Loops(of).upscale(hyper, image, pixels, half=False)
+        found.append(logits[0].view(features, 4, 4)[:, 0].T.flatten())  # pixel by pixel
+    torch.testing.assert_close(torch.cat(found)[: len(x)], F.gelu(x), atol=3e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("points", [1, 4])
@@ -107,7 +159,7 @@ def test_the_decoder_answers_the_same(points: int) -> None:
     sam = model()
     plain, rows = decoded(sam, True, prompts(points + 1))
     heads = sam.mask_decoder.config.heads
-    sam.mask_decoder.compiled = native.few_rows(heads, 32 // heads)
+    sam.mask_decoder.compiled = native.loops(heads, 32 // heads)
     compiled, compiled_rows = decoded(sam, True, prompts(points + 1))
     assert sam.mask_decoder.compiled is not None
     assert isinstance(rows, ToldImage)
@@ -116,6 +168,11 @@ def test_the_decoder_answers_the_same(points: int) -> None:
     assert not torch.equal(compiled, plain)  # so they were asked
     assert_close(compiled_rows.steps, rows.steps)
     assert_close(compiled_rows.variance, rows.variance)
+    by_loops = sam.mask_decoder.masks(compiled, compiled_rows)
+    sam.mask_decoder.compiled = None
+    by_torch = sam.mask_decoder.masks(plain, rows)
+    torch.testing.assert_close(by_loops, by_torch, atol=2e-4, rtol=1e-4)
+    assert not torch.equal(by_loops, by_torch)
 
 
 def test_a_predictor_takes_them_where_they_fit(
@@ -124,7 +181,7 @@ def test_a_predictor_takes_them_where_they_fit(
     def compiled() -> object:
         return Predictor(tiny_checkpoint).model.mask_decoder.compiled
 
-    assert compiled() == native.FewRows(CAPABILITY)
+    assert compiled() == native.Loops(BEST)
     monkeypatch.setattr(native, "INTERFACE", INTERFACE + 1)
     assert compiled() is None
     monkeypatch.undo()
@@ -133,11 +190,11 @@ def test_a_predictor_takes_them_where_they_fit(
 
 
 def test_numbers_that_do_not_fit_are_left_to_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert native.few_rows(8, 16) == native.FewRows(CAPABILITY)
-    assert native.few_rows(6, 16) is None
-    assert native.few_rows(8, 18) is None
+    assert native.loops(8, 16) == native.Loops(BEST)
+    assert native.loops(6, 16) is None
+    assert native.loops(8, 18) is None
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
-    assert native.few_rows(8, 16) is None
+    assert native.loops(8, 16) is None
 
 
 @pytest.mark.parametrize(
@@ -152,11 +209,11 @@ def test_other_numbers_than_float32_are_refused(change: Any) -> None:
     asked = Asked(SHAPES[0], 1)
     change(asked)
     with pytest.raises(ValueError, match="float32"):
-        asked.seen(native.FewRows(CAPABILITY))
+        asked.seen(native.Loops(BEST))
 
 
 def test_what_is_written_must_lie_as_it_is_read() -> None:
-    asked, compiled = Asked(SHAPES[0], 1), native.FewRows(CAPABILITY)
+    asked, compiled = Asked(SHAPES[0], 1), native.Loops(BEST)
     elsewhere = torch.empty(*asked.steps[:, asked.written].shape)
     with pytest.raises(ValueError, match="one array"):
         compiled.tell(asked.asked, asked.keys, asked.told, None, None, elsewhere)
@@ -166,5 +223,5 @@ def test_what_is_written_must_lie_as_it_is_read() -> None:
 
 
 def test_a_model_with_them_is_copied_and_sent() -> None:
-    compiled = native.FewRows(CAPABILITY)
+    compiled = native.Loops(BEST)
     assert deepcopy(compiled) == pickle.loads(pickle.dumps(compiled)) == compiled
