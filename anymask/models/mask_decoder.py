@@ -268,6 +268,9 @@ class MaskDecoder(nn.Module):
         among = slice(of_first * width, (of_first + 1) * width)
         weight, bias = (part[: len(part) // 4] for part in as_linear(second))
         assert of_second == 0
+        if self.compiled is not None and isinstance(image, ToldImage):
+            pixels = Pixels(norm.weight, norm.bias, norm.eps, weight.T, bias)
+            return self.compiled.upscale(hyper, image.flat().some(among), pixels, half=False)
         out = hyper.new_empty(*hyper.shape[:2], _positions(image))
         for p, logits in enumerate(out):
             if isinstance(image, ToldImage):

@@ -30,7 +30,8 @@ class Upscaling(Structure):
     """``Upscaling`` of upscaling.c."""
 
     _fields_ = (
-        *((name, c_int) for name in ("prompts", "told", "channels", "features", "masks", "half")),
+        *((name, c_int) for name in ("prompts", "told", "channels", "features", "masks")),
+        *((name, c_int) for name in ("first", "second", "half")),
         *((name, c_long) for name in ("length", "apart", "stride")),
         ("epsilon", c_float),
         *((name, c_void_p) for name in ("own", "steps", "rows", "variance", "gain", "shift")),

@@ -166,11 +166,16 @@ class Loops:
         run(self.of, name, call)
 
     def upscale(self, hyper: Tensor, image: Sums, pixels: Pixels, half: bool) -> Tensor:
-        """Logits (P, M, 16·L) of masks by hyper (P, M, F). half: some products in bfloat16."""
+        """Logits of masks by hyper (P, M, F): (P, M, L) times the pixels of a position.
+
+        half: some products in bfloat16.
+        """
         prompts, masks, features = hyper.shape
         length, told, channels = len(image.own), image.rows.shape[1], len(pixels.gain)
-        out = torch.empty(prompts, masks, 16 * length)
-        call = Upscaling(prompts, told, channels, features, masks, half and self.of == HALF, length)
+        first, second = image.own.shape[1] // channels, len(pixels.bias) // features
+        out = torch.empty(prompts, masks, first * second * length)
+        call = Upscaling(prompts, told, channels, features, masks, first, second)
+        call.half, call.length = half and self.of == HALF, length
         call.apart, call.stride = _strides(image.steps)
         call.epsilon = pixels.epsilon
         dense = {

@@ -5,35 +5,35 @@
  * columns throughout, so that a norm over channels adds registers, and what a GELU gives is what the
  * next product takes.
  *
- * Shapes: P prompts, N rows told, L positions, C channels of one of the four pixels that a position
- * becomes first, F features of one of the sixteen that it is last, M masks.
+ * Shapes: P prompts, N rows told, L positions, A the pixels that a position becomes first (4, or 1 of
+ * them), C their channels, B the pixels that each of those becomes (likewise), F their features, M
+ * masks.
  */
 
 #include "halves.h"
 #include "parts.h"
 
-enum { SIXTEEN = 16 }; /* pixels of a position */
-
 typedef struct {
     int prompts, told, channels, features, masks; /* N, C, F, M */
+    int first, second;                            /* A, B */
     int half;                                     /* products in bfloat16, but for the last */
     long length, apart, stride; /* L; how far prompts' steps, and rows, are apart */
     float epsilon;
-    const float *own;           /* (L, 4 C), the image's */
-    const float *steps, *rows;  /* (P, N.., L), (P, N, 4 C): what is added */
+    const float *own;           /* (L, A C), the image's */
+    const float *steps, *rows;  /* (P, N.., L), (P, N, A C): what is added */
     const float *variance;      /* (P, L), what the sum should be divided by the root of */
     const float *gain, *shift;  /* (C,), of the norm */
-    const float *weight, *bias; /* (C, 4 F) and (4 F,), of the second convolution */
+    const float *weight, *bias; /* (C, B F) and (B F,), of the second convolution */
     const float *hyper;         /* (P, M, F) */
-    float *out;                 /* (P, M, 16 L) */
+    float *out;                 /* (P, M, A B L) */
 } Upscaling;
 
 typedef struct {
     Room room;                        /* of a prompt */
     float *rows, *weight, *hyper;     /* packed; pairs, if half */
-    float *steps, *sums, *rate;       /* of a part; sums: (4 C, PART) */
+    float *steps, *sums, *rate;       /* of a part; sums: (A C, PART) */
     float *steps_in_pairs, *in_pairs; /* if half */
-    float *features, *logits;         /* (4 F, PART) and (16, M, PART) */
+    float *features, *logits;         /* (B F, PART) and (A B, M, PART) */
 } Place;
 
 _Static_assert(sizeof(Place) <= ROOM, "a thread's room");
@@ -42,7 +42,8 @@ static void open_place(const void *given, void *place)
 {
     const Upscaling *call = given;
     Place *at = place;
-    long wide = 4 * call->channels, told = call->told + 1, last = 4 * call->features;
+    long wide = call->first * call->channels, last = call->second * call->features;
+    long told = call->told + 1;
     Wanted wanted[] = {
         {&at->rows, wide * told},
         {&at->weight, call->channels * last},
@@ -53,7 +54,7 @@ static void open_place(const void *given, void *place)
         {&at->steps_in_pairs, call->half ? told / 2 * PART : 0},
         {&at->in_pairs, call->half ? (long)call->channels / 2 * PART : 0},
         {&at->features, last * PART},
-        {&at->logits, (long)SIXTEEN * call->masks * PART},
+        {&at->logits, (long)call->first * call->second * call->masks * PART},
     };
     at->room.memory = reserve(wanted, sizeof wanted / sizeof *wanted);
 }
@@ -68,7 +69,8 @@ static void pack_columns(const float *from, int rows, int count, float *to)
 
 static void pack_factors(const Upscaling *call, Place *place, int prompt)
 {
-    int wide = 4 * call->channels, last = 4 * call->features, told = call->told;
+    int wide = call->first * call->channels, last = call->second * call->features;
+    int told = call->told;
     if (place->room.of == prompt) return;
     const float *rows = call->rows + (long)prompt * told * wide;
     if (call->half) {
@@ -100,7 +102,7 @@ static void turned(const float *from, long here, int count, float *to)
 /* The image's share and the rows, in `sums`. */
 static void add_rows(const Upscaling *call, const Place *place, int prompt, long from, int wide)
 {
-    int channels = 4 * call->channels;
+    int channels = call->first * call->channels;
     const float *all_steps = call->steps + prompt * call->apart;
     Rows steps = part_of(all_steps, call->stride, call->length, from, call->told, place->steps);
     turned(call->own + from * channels, call->length - from, channels, place->sums);
@@ -145,11 +147,11 @@ static void normalize(const Upscaling *call, const Place *place, float *sums, co
         }
 }
 
-/* One of the four pixels to the logits of its four: (4, M, PART). */
+/* One of the first pixels to the logits of those that it becomes: (B, M, PART). */
 static void finish(const Upscaling *call, const Place *place, const float *sums, int wide,
                    float *logits)
 {
-    int last = 4 * call->features;
+    int last = call->second * call->features;
     for (int f = 0; f < last; f++)
         for (int l = 0; l < wide; l += LANES)
             store(place->features + (long)f * PART + l, all(call->bias[f]));
@@ -160,7 +162,7 @@ static void finish(const Upscaling *call, const Place *place, const float *sums,
     else
 #endif
         product(place->weight, last, sums, PART, call->channels, wide, place->features, 1);
-    for (int pixel = 0; pixel < 4; pixel++) {
+    for (int pixel = 0; pixel < call->second; pixel++) {
         float *features = place->features + (long)pixel * call->features * PART;
         for (int f = 0; f < call->features; f++)
             for (int l = 0; l < wide; l += LANES) {
@@ -172,22 +174,24 @@ static void finish(const Upscaling *call, const Place *place, const float *sums,
     }
 }
 
-/* Logits (16, M, PART) to where they belong, positions' sixteen beside each other. */
-static void put_in_order(const Upscaling *call, const Place *place, int prompt, long from)
+/* A mask's logits (pixels, M, PART) to where they belong, a position's beside each other. */
+static void put_in_order(const float *logits, int masks, int pixels, long here, float *out)
 {
-    long here = call->length - from < PART ? call->length - from : PART;
-    for (int m = 0; m < call->masks; m++) {
-        float *out = call->out + (((long)prompt * call->masks + m) * call->length + from) * SIXTEEN;
-        for (int l = 0; l < here; l += LANES)
-            for (int p = 0; p < SIXTEEN; p += LANES) {
-                Vec square[LANES];
-                for (int i = 0; i < LANES; i++)
-                    square[i] = load(place->logits + ((long)(p + i) * call->masks + m) * PART + l);
-                turn(square);
-                for (int i = 0; i < LANES && l + i < here; i++)
-                    store(out + (long)(l + i) * SIXTEEN + p, square[i]);
-            }
+    if (pixels % LANES) { /* few of them */
+        for (long l = 0; l < here; l++)
+            for (int p = 0; p < pixels; p++)
+                out[l * pixels + p] = logits[(long)p * masks * PART + l];
+        return;
     }
+    for (long l = 0; l < here; l += LANES)
+        for (int p = 0; p < pixels; p += LANES) {
+            Vec square[LANES];
+            for (int i = 0; i < LANES; i++)
+                square[i] = load(logits + (long)(p + i) * masks * PART + l);
+            turn(square);
+            for (int i = 0; i < LANES && l + i < here; i++)
+                store(out + (l + i) * pixels + p, square[i]);
+        }
 }
 
 static void upscale_part(const void *given, void *room, int unit)
@@ -201,15 +205,22 @@ static void upscale_part(const void *given, void *room, int unit)
     add_rows(call, place, prompt, from, wide);
     Rows variance = part_of(call->variance + prompt * call->length, call->length, call->length,
                             from, 1, place->steps);
-    for (int pixel = 0; pixel < 4; pixel++) {
+    for (int pixel = 0; pixel < call->first; pixel++) {
         float *sums = place->sums + (long)pixel * call->channels * PART;
         normalize(call, place, sums, variance.at, wide);
-        finish(call, place, sums, wide, place->logits + (long)4 * pixel * call->masks * PART);
+        float *logits = place->logits + (long)pixel * call->second * call->masks * PART;
+        finish(call, place, sums, wide, logits);
     }
-    put_in_order(call, place, prompt, from);
+    long here = call->length - from < PART ? call->length - from : PART;
+    int pixels = call->first * call->second;
+    for (int m = 0; m < call->masks; m++) {
+        long before = ((long)prompt * call->masks + m) * call->length + from;
+        put_in_order(place->logits + (long)m * PART, call->masks, pixels, here,
+                     call->out + before * pixels);
+    }
 }
 
-/* Logits (P, M, 16 L). */
+/* Logits (P, M, A B L). */
 int upscale(const Upscaling *call, Parallel parallel, int threads)
 {
     Task task = {call, open_place, upscale_part, call->prompts * parts(call->length), 0, 0};

@@ -140,6 +140,28 @@ def test_logits_are_those_of_the_definition(
 
 
 @pytest.mark.parametrize("of", SETS)
+@pytest.mark.parametrize("length", [1, 300])
+def test_one_pixel_of_a_position_is_that_of_all(of: str, length: int) -> None:
+    torch.manual_seed(1)
+    channels, features, count = 16, 8, 9
+    steps, variance = torch.rand(2, count, length), 0.5 + torch.rand(2, length)
+    image = Sums(
+        torch.randn(length, 4 * channels), steps, torch.randn(2, count, 4 * channels), variance
+    )
+    weight, bias = torch.randn(channels, 4 * features), torch.randn(4 * features)
+    gain, shift = torch.randn(2, channels)
+    pixels = Pixels(gain, shift, 1e-2, weight, bias)
+    hyper = torch.randn(2, 3, features)
+    whole = native.Loops(of).upscale(hyper, image, pixels, half=False)
+    one = pixels._replace(
+        weight=weight[:, features : 2 * features], bias=bias[features : 2 * features]
+    )
+    third = image.some(slice(2 * channels, 3 * channels))
+    found = native.Loops(of).upscale(hyper, third, one, half=False)
+    torch.testing.assert_close(found, whole[..., 4 * 2 + 1 :: 16], atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("of", SETS)
 def test_a_gelu_is_right_everywhere(of: str) -> None:
     """One number through the last GELU alone: of large and of small."""
     x = torch.cat([torch.linspace(-8, 8, 4001), torch.tensor([-1e30, -100.0, 100.0])])
@@ -168,8 +190,12 @@ def test_the_decoder_answers_the_same(points: int) -> None:
     assert not torch.equal(compiled, plain)  # so they were asked
     assert_close(compiled_rows.steps, rows.steps)
     assert_close(compiled_rows.variance, rows.variance)
+    hyper = sam.mask_decoder.hyper(compiled)
+    samples = sam.mask_decoder.samples(hyper, compiled_rows)
     by_loops = sam.mask_decoder.masks(compiled, compiled_rows)
     sam.mask_decoder.compiled = None
+    expected = sam.mask_decoder.samples(hyper, compiled_rows)
+    torch.testing.assert_close(samples, expected, atol=2e-4, rtol=1e-4)
     by_torch = sam.mask_decoder.masks(plain, rows)
     torch.testing.assert_close(by_loops, by_torch, atol=2e-4, rtol=1e-4)
     assert not torch.equal(by_loops, by_torch)

@@ -79,8 +79,8 @@ class OfPositions(Protocol):
 class Sums(NamedTuple):
     """The image of P prompts that is upscaled: at a position its own share and steps of rows.
 
-    own: (L, 4·C); steps: (P, N, L); rows: (P, N, 4·C); variance: (P, L), what the sum should be
-    divided by the root of.
+    own: (L, A·C); steps: (P, N, L); rows: (P, N, A·C); variance: (P, L), what the sum should be
+    divided by the root of. A: the four pixels that a position becomes first, or one of them.
     """
 
     own: Tensor
@@ -88,11 +88,16 @@ class Sums(NamedTuple):
     rows: Tensor
     variance: Tensor
 
+    def some(self, channels: slice) -> Sums:
+        """Of one of the first pixels."""
+        return self._replace(own=self.own[:, channels], rows=self.rows[..., channels])
+
 
 class Pixels(NamedTuple):
     """What is learned of the upscaling after its first convolution.
 
-    gain, shift: (C,) and epsilon, of the norm; weight: (C, 4·F) and bias: (4·F,), of the second.
+    gain, shift: (C,) and epsilon, of the norm; weight: (C, B·F) and bias: (B·F,), of the second. B:
+    the four pixels that each of the first becomes, or one of them.
     """
 
     gain: Tensor
@@ -106,7 +111,7 @@ class Compiled(OfPositions, Protocol):
     """``OfPositions``, and the end of the mask decoder."""
 
     def upscale(self, hyper: Tensor, image: Sums, pixels: Pixels, half: bool) -> Tensor:
-        """Logits (P, M, 16·L) of masks by hyper (P, M, F). half: some products in bfloat16."""
+        """Logits (P, M, L·A·B) of masks by hyper (P, M, F). half: some products in bfloat16."""
 
 
 class ByTorch:
