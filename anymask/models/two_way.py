@@ -179,8 +179,14 @@ class ImagePositions(NamedTuple):
 
     def some(self, index: Tensor, log_weight: Tensor) -> ImagePositions:
         """(L',) of the positions, each standing for others too."""
-        layers = tuple(LayerPositions(*(x[..., index] for x in layer)) for layer in self.layers)
-        return ImagePositions(layers, self.final[..., index], log_weight)
+        layers = tuple(LayerPositions(*(_some(x, index) for x in layer)) for layer in self.layers)
+        return ImagePositions(layers, _some(self.final, index), log_weight)
+
+
+def _some(rows: Tensor, index: Tensor) -> Tensor:
+    """(L',) of the positions of (H, D, L)."""
+    some = rows.flatten(0, 1).index_select(1, index)  # torch is slow where there are more axes
+    return some.view(*rows.shape[:2], -1)
 
 
 class SharedImage(NamedTuple):
