@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anymask.core.source_commit import source_commit
 
-PACKAGES = ("anymask", "torch", "onnxruntime", "segment-anything", "numpy")
+PACKAGES = ("anymask", "anymask-native", "torch", "onnxruntime", "segment-anything", "numpy")
 
 
 def describe(threads: int) -> str:
