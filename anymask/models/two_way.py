@@ -179,14 +179,16 @@ class ImagePositions(NamedTuple):
 
     def some(self, index: Tensor, log_weight: Tensor) -> ImagePositions:
         """(L',) of the positions, each standing for others too."""
-        layers = tuple(LayerPositions(*(_some(x, index) for x in layer)) for layer in self.layers)
-        return ImagePositions(layers, _some(self.final, index), log_weight)
+        layers = tuple(
+            LayerPositions(*(some_positions(x, index) for x in layer)) for layer in self.layers
+        )
+        return ImagePositions(layers, some_positions(self.final, index), log_weight)
 
 
-def _some(rows: Tensor, index: Tensor) -> Tensor:
-    """(L',) of the positions of (H, D, L)."""
-    some = rows.flatten(0, 1).index_select(1, index)  # torch is slow where there are more axes
-    return some.view(*rows.shape[:2], -1)
+def some_positions(rows: Tensor, index: Tensor) -> Tensor:
+    """(L',) of the positions of (..., L)."""
+    some = rows.flatten(0, -2).index_select(1, index)  # torch is slow where there are more axes
+    return some.view(*rows.shape[:-1], len(index))
 
 
 class SharedImage(NamedTuple):

@@ -30,6 +30,7 @@ from anymask.models.two_way import (
     SharedImage,
     TokenToImageAttention,
     TwoWayTransformer,
+    some_positions,
 )
 
 BETWEEN = 16  # numbers between rows: a power of two apart, they would share lines of the caches
@@ -62,7 +63,9 @@ class PreparedImage:
 
     def some(self, index: Tensor) -> PreparedImage:
         """(L',) of its positions."""
-        own = {name: _some(name, part, index) for name, part in self.own.items()}
+        rows = {name: part for name, part in self.own.items() if name != "upscaled"}
+        own = {name: some_positions(part, index) for name, part in rows.items()}
+        own["upscaled"] = self.own["upscaled"].index_select(0, index)
         return replace(
             self,
             image=self.image[:, index],
@@ -70,13 +73,6 @@ class PreparedImage:
             squares=self.squares.index_select(1, index),
             grid_hw=(1, len(index)),
         )
-
-
-def _some(name: str, part: Tensor, index: Tensor) -> Tensor:
-    if name == "upscaled":
-        return part.index_select(0, index)
-    rows = part.flatten(0, -2).index_select(1, index)  # torch is slow where there are more axes
-    return rows.view(*part.shape[:-1], len(index))
 
 
 def prepare(
