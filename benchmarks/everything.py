@@ -277,6 +277,7 @@ def floor(photograph: str, cpu_s: float) -> str:
 
     torch.set_num_threads(1)
     sam = load(device="cpu", offline=True)
+    sam.model.mask_decoder.compiled = None  # the same products, where they can be counted
     embedding = sam.encode(_image(photograph))
     points = point_grid(32, embedding.image_hw)[::32]
     sam.shared(embedding)
