@@ -40,9 +40,9 @@ $(NATIVE): $(wildcard native/*.* native/anymask_native/*.*) | $(RUNS)
 
 # All that the tests and benchmarks take besides, 1.6 GB more.
 # segment-anything asks for torchvision, which would replace the CPU build of torch: no dependencies.
-setup: $(READY)
+setup: $(READY) $(NATIVE)
 
-$(READY): $(RUNS) $(NATIVE)
+$(READY): $(RUNS)
 	@echo "installing what tests and benchmarks need: 1.6 GB"
 	@$(PIP) -e '.[engine,ray,train,evaluate,dev]'
 	@$(PIP) --no-deps segment-anything
@@ -133,4 +133,4 @@ constraints: setup
 	$(BIN)/pip freeze --exclude-editable --exclude anymask-native | sed 's/+cpu$$//' > constraints.txt
 
 clean:
-	rm -rf $(VENV) web/node_modules web/dist anymask/engine/static .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) native/build native/*.egg-info web/node_modules web/dist anymask/engine/static .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -262,14 +262,13 @@ class MaskDecoder(nn.Module):
 
         hyper: (P, M, C/8). A seventh of ``logits_by``'s work.
         """
-        first, norm, second = self.upscaling_layers()
+        first, norm, _ = self.upscaling_layers()
         width = len(norm.weight)
         of_first, of_second = divmod(SAMPLE, 4)
         among = slice(of_first * width, (of_first + 1) * width)
-        weight, bias = (part[: len(part) // 4] for part in as_linear(second))
         assert of_second == 0
+        pixels = self._pixels().some(slice(hyper.shape[-1]))
         if self.compiled is not None and isinstance(image, ToldImage):
-            pixels = Pixels(norm.weight, norm.bias, norm.eps, weight.T, bias)
             return self.compiled.upscale(hyper, image.flat().some(among), pixels, half=False)
         out = hyper.new_empty(*hyper.shape[:2], _positions(image))
         for p, logits in enumerate(out):
@@ -281,17 +280,15 @@ class MaskDecoder(nn.Module):
             else:
                 x = F.linear(image[p], *(part[among] for part in as_linear(first)))
                 x = F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps)
-            torch.mm(hyper[p], F.gelu(F.linear(F.gelu(x), weight, bias)).mT, out=logits)
+            x = F.linear(F.gelu(x), pixels.weight.T, pixels.bias)
+            torch.mm(hyper[p], F.gelu(x).mT, out=logits)
         return out
 
     def _told_logits(self, hyper: Tensor, image: ToldImage) -> Tensor:
         """``position_logits`` by ``hyper`` (P, M, C/8), without dividing by deviations first."""
-        norm, second = self.upscaling_layers()[1:]
-        half = self.rounded is not None
+        norm, half = self.upscaling_layers()[1], self.rounded is not None
         if self.compiled is not None:
-            weight, bias = as_linear(second)
-            pixels = Pixels(norm.weight, norm.bias, norm.eps, weight.T, bias)
-            return self.compiled.upscale(hyper, image.flat(), pixels, half)
+            return self.compiled.upscale(hyper, image.flat(), self._pixels(), half)
         width = len(norm.weight)
         out = hyper.new_empty(*hyper.shape[:2], 16 * image.own[..., 0].numel())
         length = self.band_positions or out.shape[2]
@@ -304,6 +301,12 @@ class MaskDecoder(nn.Module):
                 x = F.gelu(torch.addcmul(norm.bias, x.mul_(rate[..., None]), norm.weight))
                 torch.mm(hyper[p], self._last_upscaled(x).flatten(0, 2).mT, out=part)
         return out
+
+    def _pixels(self) -> Pixels:
+        """The upscaling after its first convolution."""
+        _, norm, second = self.upscaling_layers()
+        weight, bias = as_linear(second)
+        return Pixels(norm.weight, norm.bias, norm.eps, weight.T, bias)
 
     def hyper(self, tokens: Tensor, which: slice = ALL_TOKENS) -> Tensor:
         """What each mask's features are multiplied by: (P, M, C/8)."""

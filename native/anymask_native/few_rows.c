@@ -25,50 +25,58 @@ typedef struct {
 } Call;
 
 typedef struct {
-    Room room;                    /* of a prompt's first head */
+    int of;                       /* whose asked and pull: a prompt's first head; -1 at first */
     float *asked, *pull;          /* packed */
     float *scores, *steps, *rate; /* of a part */
-    float *tail[3];               /* own, where, values, if the part is not whole */
+    float *tail[2];               /* own or where, and values, if the part is not whole */
     float *more[2];               /* tiles: of values, of steps */
     float *most, *total;
 } Place;
 
-_Static_assert(sizeof(Place) <= ROOM, "a thread's room");
-
-static void open_place(const void *given, void *place)
+static void *open_place(const void *given)
 {
     const Call *call = given;
-    Place *at = place;
+    Place here = {.of = -1}, *place;
     long rows = padded((long)call->heads * call->tokens) + TILE;
     long wide = (long)call->heads * call->width;
     Wanted wanted[] = {
-        {&at->asked, rows * call->width},
-        {&at->pull, rows * call->told},
-        {&at->scores, rows * PART},
-        {&at->steps, (long)call->told * PART},
-        {&at->rate, PART},
-        {&at->tail[0], wide * PART},
-        {&at->tail[1], wide * PART},
-        {&at->tail[2], wide * PART},
-        {&at->more[0], call->heads * padded(call->tokens) * call->width},
-        {&at->more[1], rows * call->told},
-        {&at->most, rows},
-        {&at->total, rows},
+        {&here.asked, rows * call->width},
+        {&here.pull, rows * call->told},
+        {&here.scores, rows * PART},
+        {&here.steps, (long)call->told * PART},
+        {&here.rate, PART},
+        {&here.tail[0], wide * PART},
+        {&here.tail[1], wide * PART},
+        {&here.more[0], call->heads * padded(call->tokens) * call->width},
+        {&here.more[1], rows * call->told},
+        {&here.most, rows},
+        {&here.total, rows},
     };
-    at->room.memory = reserve(wanted, sizeof wanted / sizeof *wanted);
+    place = reserve(sizeof here, wanted, sizeof wanted / sizeof *wanted);
+    if (place) *place = here;
+    return place;
+}
+
+/* Put what heads get of an array (H, D, L), or add it, into their scores. */
+static void by_own(const Call *call, const Place *place, const float *array, float *tail, int first,
+                   int heads, long from, int more)
+{
+    int tokens = call->tokens, width = call->width;
+    long length = call->length, skip = (long)first * width * length;
+    Rows own = part_of(array + skip, length, length, from, heads * width, tail);
+    for (int h = 0; h < heads; h++)
+        product(place->asked + (long)h * tokens * width, tokens, own.at + h * width * own.stride,
+                own.stride, width, whole(length - from), place->scores + (long)h * tokens * PART,
+                more);
 }
 
 /* Heads' scores (heads T, PART): what is asked of each position, and the part of steps it took. */
 static Rows score(const Call *call, const Place *place, int prompt, int first, int heads, long from)
 {
-    int tokens = call->tokens, width = call->width, rows = heads * tokens, count = call->told;
-    long length = call->length, skip = (long)first * width * length;
+    long length = call->length;
+    int rows = heads * call->tokens, count = call->told, wide = whole(length - from);
     Rows steps = {0, 0};
-    int wide = whole(length - from);
-    Rows own = part_of(call->own + skip, length, length, from, heads * width, place->tail[0]);
-    for (int h = 0; h < heads; h++)
-        product(place->asked + (long)h * tokens * width, tokens, own.at + h * width * own.stride,
-                own.stride, width, wide, place->scores + (long)h * tokens * PART, 0);
+    by_own(call, place, call->own, place->tail[0], first, heads, from, 0);
     if (!count) return steps;
     steps = part_of(call->steps + prompt * call->apart, call->stride, length, from, count,
                     place->steps);
@@ -85,48 +93,45 @@ static Rows score(const Call *call, const Place *place, int prompt, int first, i
             float *at = place->scores + (long)r * PART + l;
             store(at, load(at) * load(place->rate + l));
         }
-    Rows where = part_of(call->where + skip, length, length, from, heads * width, place->tail[1]);
-    for (int h = 0; h < heads; h++)
-        product(place->asked + (long)h * tokens * width, tokens,
-                where.at + h * width * where.stride, where.stride, width, wide,
-                place->scores + (long)h * tokens * PART, 1);
+    by_own(call, place, call->where, place->tail[0], first, heads, from, 1);
     return steps;
 }
 
 /* Pack what one prompt's heads ask. */
 static void ask(const Call *call, Place *place, int prompt, int first, int heads)
 {
-    if (place->room.of == prompt * call->heads + first) return;
-    place->room.of = prompt * call->heads + first;
+    if (place->of == prompt * call->heads + first) return;
+    place->of = prompt * call->heads + first;
     int tokens = call->tokens, width = call->width, rows = call->heads * tokens;
     const float *asked = call->asked + ((long)prompt * rows + first * tokens) * width;
     for (int h = 0; h < heads; h++)
-        pack(asked + (long)h * tokens * width, tokens, width,
+        pack(asked + (long)h * tokens * width, width, 1, tokens, width,
              place->asked + (long)h * tokens * width);
     if (call->told)
-        pack(call->pull + ((long)prompt * rows + first * tokens) * call->told, heads * tokens,
-             call->told, place->pull);
+        pack(call->pull + ((long)prompt * rows + first * tokens) * call->told, call->told, 1,
+             heads * tokens, call->told, place->pull);
 }
 
 /* ---- Tokens see the image ---- */
 
 /* Softmax of a part's scores, as far as the positions before it allow: weights by the rate. */
-static void soften(const Call *call, const Place *place, int row, int token_rows, long from)
+static void soften(const Call *call, const Place *place, int row, long from)
 {
     float *scores = place->scores + (long)row * PART;
     long here = call->length - from;
     int wide = whole(here);
     for (long l = here; l < wide; l++) scores[l] = -INFINITY;
     if (call->log_weight)
-        for (long l = 0; l < wide && l < here; l++) scores[l] += call->log_weight[from + l];
+        for (long l = 0; l < within(call->length, from); l++)
+            scores[l] += call->log_weight[from + l];
     Vec most = load(scores);
     for (int l = LANES; l < wide; l += LANES) most = larger(load(scores + l), most);
     float peak = fmaxf(largest(most), place->most[row]);
     if (peak > place->most[row]) {
         float factor = expf(place->most[row] - peak);
-        int head = row / token_rows;
-        float *seen = place->more[0] + head * padded(token_rows) * call->width;
-        scale_row(seen, row % token_rows, call->width, factor);
+        int head = row / call->tokens;
+        float *seen = place->more[0] + head * padded(call->tokens) * call->width;
+        scale_row(seen, row % call->tokens, call->width, factor);
         scale_row(place->more[1], row, call->told, factor);
         place->total[row] *= factor;
         place->most[row] = peak;
@@ -141,10 +146,10 @@ static void soften(const Call *call, const Place *place, int row, int token_rows
     place->total[row] += sum(total);
 }
 
-static void see_by_heads(const void *given, void *room, int unit)
+static void see_by_heads(const void *given, void *given_place, int unit)
 {
     const Call *call = given;
-    Place *place = room;
+    Place *place = given_place;
     int prompt = unit / call->groups, heads = call->heads / call->groups;
     int first = unit % call->groups * heads;
     int tokens = call->tokens, width = call->width, rows = heads * tokens;
@@ -157,10 +162,10 @@ static void see_by_heads(const void *given, void *room, int unit)
     for (long from = 0; from < call->length; from += PART) {
         int wide = whole(call->length - from);
         Rows steps = score(call, place, prompt, first, heads, from);
-        for (int r = 0; r < rows; r++) soften(call, place, r, tokens, from);
+        for (int r = 0; r < rows; r++) soften(call, place, r, from);
         const float *shown = call->values + (long)first * width * call->length;
         Rows values =
-            part_of(shown, call->length, call->length, from, heads * width, place->tail[2]);
+            part_of(shown, call->length, call->length, from, heads * width, place->tail[1]);
         for (int h = 0; h < heads; h++)
             add_tiles(place->scores + (long)h * tokens * PART, tokens,
                       values.at + h * width * values.stride, values.stride, width, wide,
@@ -213,22 +218,22 @@ static void divide(const Call *call, const Place *place, int prompt, int head, l
         memcpy(to + t * call->stride, scores + (long)t * PART, here * sizeof(float));
 }
 
-static void tell_part(const void *given, void *room, int unit)
+static void tell_part(const void *given, void *given_place, int unit)
 {
     const Call *call = given;
-    Place *place = room;
+    Place *place = given_place;
     int prompt = unit / call->groups;
     long from = (long)(unit % call->groups) * PART;
-    long here = call->length - from < PART ? call->length - from : PART;
+    long here = within(call->length, from);
     ask(call, place, prompt, 0, call->heads);
     score(call, place, prompt, 0, call->heads, from);
     for (int head = 0; head < call->heads; head++) divide(call, place, prompt, head, from, here);
 }
 
-static void measure_part(const void *given, void *room, int unit)
+static void measure_part(const void *given, void *given_place, int unit)
 {
     const Call *call = given;
-    Place *place = room;
+    Place *place = given_place;
     int prompt = unit / call->groups, rows = call->heads * call->tokens;
     long from = (long)(unit % call->groups) * PART;
     ask(call, place, prompt, 0, call->heads);

@@ -53,7 +53,8 @@ def instructions() -> str | None:
 
 def run(of: str, name: str, call: Structure) -> None:
     """Call a function. Raises ``MemoryError`` if there is no room for a part of the positions."""
-    if _library(of)[name](ctypes.byref(call), _parallel(), torch.get_num_threads()):
+    function = getattr(_library(of), name)  # kept by ctypes, other than what [name] gives
+    if function(ctypes.byref(call), _parallel(), torch.get_num_threads()):
         raise MemoryError("no room for a part of an image's positions")
 
 

@@ -7,66 +7,18 @@ M masks, C and F channels of the upscaling.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from anymask_native.library import HALF, Call, Upscaling, instructions, point, run
 
+if TYPE_CHECKING:  # only for its types: neither package needs the other
+    from anymask.models.few_rows.positions import Pixels, Sums, Told
+
 INTERFACE = 1  # of anymask's that this offers
 MULTIPLE = 4  # of heads and of their width
-
-
-class Told(Protocol):
-    """What an image was told, as ``anymask.models.few_rows.positions.Told`` has it."""
-
-    @property
-    def pull(self) -> Tensor: ...
-
-    @property
-    def steps(self) -> Tensor: ...
-
-    @property
-    def deviation(self) -> Tensor: ...
-
-    @property
-    def where(self) -> Tensor: ...
-
-
-class Sums(Protocol):
-    """An image that is upscaled, as ``anymask.models.few_rows.positions.Sums`` has it."""
-
-    @property
-    def own(self) -> Tensor: ...
-
-    @property
-    def steps(self) -> Tensor: ...
-
-    @property
-    def rows(self) -> Tensor: ...
-
-    @property
-    def variance(self) -> Tensor: ...
-
-
-class Pixels(Protocol):
-    """What is learned of the upscaling, as ``anymask.models.few_rows.positions.Pixels`` has it."""
-
-    @property
-    def gain(self) -> Tensor: ...
-
-    @property
-    def shift(self) -> Tensor: ...
-
-    @property
-    def epsilon(self) -> float: ...
-
-    @property
-    def weight(self) -> Tensor: ...
-
-    @property
-    def bias(self) -> Tensor: ...
 
 
 def loops(heads: int, width: int) -> Loops | None:

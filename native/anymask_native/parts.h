@@ -29,6 +29,9 @@ static inline Rows part_of(const float *rows, long stride, long length, long fro
 
 INLINE long parts(long length) { return (length + PART - 1) / PART; }
 
+/* How many of a part's positions there are. */
+INLINE long within(long length, long from) { return length - from < PART ? length - from : PART; }
+
 /* ---- What a thread works with ---- */
 
 /* So many numbers, and where their address goes. */
@@ -41,31 +44,23 @@ enum { LINE = 64 }; /* bytes of a line of the caches */
 
 INLINE long whole_lines(long count) { return (count * sizeof(float) + LINE - 1) / LINE * LINE; }
 
-/* All that is wanted in one piece of memory, which is given, or null. */
-static inline void *reserve(const Wanted *wanted, int count)
+/* One piece of memory, or null: `head` bytes first, then all that is wanted. `free` ends it. */
+static inline void *reserve(long head, const Wanted *wanted, int count)
 {
-    long size = 0;
+    long size = head = (head + LINE - 1) / LINE * LINE;
     for (int i = 0; i < count; i++) size += whole_lines(wanted[i].count);
-    char *memory = aligned_alloc(LINE, size), *at = memory;
+    char *memory = aligned_alloc(LINE, size), *at = memory + head;
     for (int i = 0; memory && i < count; at += whole_lines(wanted[i].count), i++)
         *wanted[i].at = (float *)at;
     return memory;
 }
 
-/* The beginning of every thread's room. */
-typedef struct {
-    void *memory; /* from `reserve` */
-    int of;       /* what it holds beside a part: of a prompt, say; -1 at first */
-} Room;
-
-enum { ROOM = 256 }; /* bytes of the largest */
-
 /* ---- Threads ---- */
 
 typedef struct {
     const void *call;
-    void (*open)(const void *call, void *room); /* a `Room` and what follows it */
-    void (*work)(const void *call, void *room, int unit);
+    void *(*open)(const void *call); /* a thread's place, by `reserve` */
+    void (*work)(const void *call, void *place, int unit);
     int units;
     atomic_int next, failed;
 } Task;
@@ -73,15 +68,13 @@ typedef struct {
 static void take_units(void *given)
 {
     Task *task = given;
-    _Alignas(LINE) char room[ROOM];
-    task->open(task->call, room);
-    ((Room *)room)->of = -1;
-    if (!((Room *)room)->memory) {
+    void *place = task->open(task->call);
+    if (!place) {
         task->failed = 1;
         return;
     }
-    for (int unit; (unit = task->next++) < task->units;) task->work(task->call, room, unit);
-    free(((Room *)room)->memory);
+    for (int unit; (unit = task->next++) < task->units;) task->work(task->call, place, unit);
+    free(place);
 }
 
 typedef void (*Parallel)(void (*)(void *), void *, unsigned, unsigned);

@@ -64,14 +64,13 @@ static inline void product(const float *packed, int rows, const float *b, long s
     }
 }
 
-/* Factors (rows, count) as `product` takes them: blocks of rows, each (count, its rows). */
-static inline void pack(const float *from, int rows, int count, float *to)
+/* Factors (rows, count), `down` and `along` apart, as `product` takes them: blocks of rows, each
+ * (count, its rows). */
+static inline void pack(const float *from, long down, long along, int rows, int count, float *to)
 {
-    for (int r = 0; r < rows; r += BLOCK) {
-        int width = least(BLOCK, rows - r);
+    for (int r = 0; r < rows; r += BLOCK)
         for (int k = 0; k < count; k++)
-            for (int i = 0; i < width; i++) *to++ = from[(long)(r + i) * count + k];
-    }
+            for (int i = r; i < least(r + BLOCK, rows); i++) *to++ = from[i * down + k * along];
 }
 
 /* Add a tile of a b^T to (TILE, TILE). a, b: (TILE, wide), rows PART and `stride` apart. */

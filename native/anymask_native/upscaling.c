@@ -29,61 +29,53 @@ typedef struct {
 } Upscaling;
 
 typedef struct {
-    Room room;                        /* of a prompt */
+    int of;                           /* whose rows and hyper: a prompt; -1 at first */
     float *rows, *weight, *hyper;     /* packed; pairs, if half */
     float *steps, *sums, *rate;       /* of a part; sums: (A C, PART) */
     float *steps_in_pairs, *in_pairs; /* if half */
     float *features, *logits;         /* (B F, PART) and (A B, M, PART) */
 } Place;
 
-_Static_assert(sizeof(Place) <= ROOM, "a thread's room");
-
-static void open_place(const void *given, void *place)
+static void *open_place(const void *given)
 {
     const Upscaling *call = given;
-    Place *at = place;
+    Place here = {.of = -1}, *place;
     long wide = call->first * call->channels, last = call->second * call->features;
     long told = call->told + 1;
     Wanted wanted[] = {
-        {&at->rows, wide * told},
-        {&at->weight, call->channels * last},
-        {&at->hyper, (long)call->masks * call->features},
-        {&at->steps, told * PART},
-        {&at->sums, wide * PART},
-        {&at->rate, PART},
-        {&at->steps_in_pairs, call->half ? told / 2 * PART : 0},
-        {&at->in_pairs, call->half ? (long)call->channels / 2 * PART : 0},
-        {&at->features, last * PART},
-        {&at->logits, (long)call->first * call->second * call->masks * PART},
+        {&here.rows, wide * told},
+        {&here.weight, call->channels * last},
+        {&here.hyper, (long)call->masks * call->features},
+        {&here.steps, told * PART},
+        {&here.sums, wide * PART},
+        {&here.rate, PART},
+        {&here.steps_in_pairs, call->half ? told / 2 * PART : 0},
+        {&here.in_pairs, call->half ? (long)call->channels / 2 * PART : 0},
+        {&here.features, last * PART},
+        {&here.logits, (long)call->first * call->second * call->masks * PART},
     };
-    at->room.memory = reserve(wanted, sizeof wanted / sizeof *wanted);
-}
-
-/* Factors (count, rows) as `product` takes them. */
-static void pack_columns(const float *from, int rows, int count, float *to)
-{
-    for (int r = 0; r < rows; r += BLOCK)
-        for (int k = 0; k < count; k++)
-            for (int i = r; i < least(r + BLOCK, rows); i++) *to++ = from[(long)k * rows + i];
+    place = reserve(sizeof here, wanted, sizeof wanted / sizeof *wanted);
+    if (place) *place = here;
+    return place;
 }
 
 static void pack_factors(const Upscaling *call, Place *place, int prompt)
 {
     int wide = call->first * call->channels, last = call->second * call->features;
     int told = call->told;
-    if (place->room.of == prompt) return;
+    if (place->of == prompt) return;
     const float *rows = call->rows + (long)prompt * told * wide;
     if (call->half) {
         pack_pairs(rows, wide, wide, told, (int *)place->rows);
-        if (place->room.of < 0)
+        if (place->of < 0)
             pack_pairs(call->weight, last, last, call->channels, (int *)place->weight);
     } else {
-        pack_columns(rows, wide, told, place->rows);
-        if (place->room.of < 0) pack_columns(call->weight, last, call->channels, place->weight);
+        pack(rows, 1, wide, wide, told, place->rows);
+        if (place->of < 0) pack(call->weight, 1, last, last, call->channels, place->weight);
     }
-    pack(call->hyper + (long)prompt * call->masks * call->features, call->masks, call->features,
-         place->hyper);
-    place->room.of = prompt;
+    pack(call->hyper + (long)prompt * call->masks * call->features, call->features, 1, call->masks,
+         call->features, place->hyper);
+    place->of = prompt;
 }
 
 /* Positions (here, count) as columns: (count, PART). */
@@ -194,13 +186,13 @@ static void put_in_order(const float *logits, int masks, int pixels, long here, 
         }
 }
 
-static void upscale_part(const void *given, void *room, int unit)
+static void upscale_part(const void *given, void *given_place, int unit)
 {
     const Upscaling *call = given;
-    Place *place = room;
-    int prompt = unit / parts(call->length), wide;
+    Place *place = given_place;
+    int prompt = unit / parts(call->length);
     long from = unit % parts(call->length) * PART;
-    wide = whole(call->length - from);
+    int wide = whole(call->length - from);
     pack_factors(call, place, prompt);
     add_rows(call, place, prompt, from, wide);
     Rows variance = part_of(call->variance + prompt * call->length, call->length, call->length,
@@ -211,7 +203,7 @@ static void upscale_part(const void *given, void *room, int unit)
         float *logits = place->logits + (long)pixel * call->second * call->masks * PART;
         finish(call, place, sums, wide, logits);
     }
-    long here = call->length - from < PART ? call->length - from : PART;
+    long here = within(call->length, from);
     int pixels = call->first * call->second;
     for (int m = 0; m < call->masks; m++) {
         long before = ((long)prompt * call->masks + m) * call->length + from;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from copy import deepcopy
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anymask.models.few_rows.positions import INTERFACE, ByTorch, OfPositions, Pixels, Sums, Told
-from anymask.models.few_rows.two_way import ToldImage
+from anymask.models.few_rows.two_way import BETWEEN, ToldImage
 from anymask.predict.predictor import Predictor
 from anymask.weights.checkpoint import Checkpoint
 from tests.models.test_few_rows import decoded, model, prompts
@@ -25,7 +26,6 @@ if BEST is None:
     pytest.skip("compiled for processors with AVX2", allow_module_level=True)
 ALL = ["avx2", "avx512", "avx512_bf16"]
 SETS = ALL[: ALL.index(BEST) + 1]
-BETWEEN = 16  # numbers between rows of steps
 # Prompts, heads, tokens, width, positions: one part and a bit, many, fewer than a register holds.
 SHAPES = [(1, 8, 7, 16, 257), (3, 4, 5, 8, 64), (2, 8, 12, 16, 700), (1, 4, 6, 4, 7)]
 Shape = tuple[int, int, int, int, int]
@@ -211,7 +211,7 @@ def test_a_predictor_takes_them_where_they_fit(
     monkeypatch.setattr(native, "INTERFACE", INTERFACE + 1)
     assert compiled() is None
     monkeypatch.undo()
-    monkeypatch.setitem(__import__("sys").modules, "anymask_native", None)
+    monkeypatch.setitem(sys.modules, "anymask_native", None)
     assert compiled() is None
 
 

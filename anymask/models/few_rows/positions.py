@@ -106,6 +106,10 @@ class Pixels(NamedTuple):
     weight: Tensor
     bias: Tensor
 
+    def some(self, features: slice) -> Pixels:
+        """Of one of the second pixels."""
+        return self._replace(weight=self.weight[:, features], bias=self.bias[features])
+
 
 class Compiled(OfPositions, Protocol):
     """``OfPositions``, and the end of the mask decoder."""
@@ -132,12 +136,12 @@ class ByTorch:
         if told is None:
             return _see_first(asked, keys, values, log_weight), None
         seen, of_steps = torch.empty_like(asked), torch.empty_like(told.pull)
-        rate = told.deviation.reciprocal()
         for some, room in self._blocks(asked, keys):
+            rate = told.deviation[some].reciprocal()
             scores = _scores(asked[some], keys, told, rate, some, room)
             if log_weight is not None:
                 scores += log_weight
-            weights = torch.softmax(scores, dim=-1).mul_(rate[some, None, None])
+            weights = torch.softmax(scores, dim=-1).mul_(rate[:, None, None])
             torch.bmm(weights.flatten(1, 2), told.steps[some].mT, out=of_steps[some])
             mixed = torch.bmm(weights.transpose(0, 1).flatten(1, 2), values.mT)  # H P·T D
             seen[some] = torch.unflatten(mixed, 1, (len(weights), -1)).transpose(0, 1)
@@ -154,12 +158,12 @@ class ByTorch:
     ) -> None:
         """As ``OfPositions.tell``."""
         by_head = torch.unflatten(steps, 1, asked.shape[1:3])
-        rate = None if told is None else told.deviation.reciprocal()
         for some, room in self._blocks(asked, queries):
-            if told is None or rate is None:
+            if told is None:
                 scores = room
                 _by_own(asked[some], queries, scores)
             else:
+                rate = told.deviation[some].reciprocal()
                 scores = _scores(asked[some], queries, told, rate, some, room)
             if always is not None:
                 scores += always[some, ..., None]
@@ -208,7 +212,7 @@ def _scores(
     rows = out.flatten(1, 2)
     _by_own(asked, own, out)
     rows.baddbmm_(told.pull[some], told.steps[some])
-    rows.mul_(rate[some, None])
+    rows.mul_(rate[:, None])
     _by_own(asked, told.where, out, add=True)
     return out
 
